@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-FloatArray = np.ndarray[Any, np.dtype[np.floating[Any]]]
+# The element type is float32 or float64 at run time; NumPy's own stubs lose it in most expressions.
+FloatArray = np.ndarray[Any, np.dtype[Any]]
 
 # Klambauer et al. 2017, "Self-Normalizing Neural Networks": the constants Keras uses.
 SELU_ALPHA = 1.6732632423543772848170429916717
@@ -145,7 +146,9 @@ def _softplus(x: FloatArray, _: ActivationFunction | None = None) -> FloatArray:
 
 
 def _soft_shrink(x: FloatArray, f: ActivationFunction) -> FloatArray:
-    shrunk = np.where(x > f.threshold, x - f.threshold, np.where(x < -f.threshold, x + f.threshold, 0.0))
+    shrunk = np.where(
+        x > f.threshold, x - f.threshold, np.where(x < -f.threshold, x + f.threshold, 0.0)
+    )
     return np.where(np.isnan(x), x, shrunk)
 
 

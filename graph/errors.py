@@ -24,9 +24,7 @@ class PrunusError(Exception):
     slug: ClassVar[str] = "error"
     title: ClassVar[str] = "Something was refused"
 
-    def __init__(
-        self, message: str, *, expected: str = "", got: str = "", hint: str = ""
-    ) -> None:
+    def __init__(self, message: str, *, expected: str = "", got: str = "", hint: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.expected = expected
