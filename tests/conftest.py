@@ -1,0 +1,45 @@
+"""Fixtures that more than one room's tests use."""
+
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def keras() -> Any:
+    """Keras 3 on TensorFlow: the oracle. Its import warns about its own affairs, which are not ours to fix."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import keras as module
+        import tensorflow as tf
+
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+    return module
+
+
+@pytest.fixture(scope="session")
+def tf_keras() -> Any:
+    """Keras 2 (tf-keras): the oracle for the older dialects."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import tf_keras as module
+    return module
+
+
+@pytest.fixture(scope="session")
+def shared_models() -> Path:
+    """The folder of real models beside the checkout; tests that need it are skipped where it is absent."""
+    folder = Path(os.environ.get("PRUNUS_SHARED_MODELS", REPOSITORY.parent / "shared" / "models"))
+    if not folder.is_dir():
+        pytest.skip(f"no real models at {folder}; set PRUNUS_SHARED_MODELS")
+    return folder
