@@ -1,0 +1,78 @@
+"""Everything pruning refuses, as one tree.
+
+PruningError            base; a PrunusError: expected, got, what to do
+├── RecipeError         a recipe's field is unknown, of the wrong type, out of range, or contradicts another
+├── CalibrationError    a calibration or label file does not fit the model
+└── GateError           a result changed the outputs more than its recipe allows
+"""
+
+from graph.errors import PrunusError
+
+_SHOWN_CHARACTERS = 120
+
+
+def shown(value: object) -> str:
+    """Render a value from outside for an error message: one line of at most 120 characters."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
+
+
+class PruningError(PrunusError):
+    """Base of every error that pruning raises for something a user can change."""
+
+    slug = "pruning-failed"
+    title = "The model cannot be pruned as asked"
+
+
+class RecipeError(PruningError):
+    """A recipe cannot be used.
+
+    Attributes:
+        field: path of the field, for example `layers.dense_1.sparsity`; empty for the recipe itself.
+    """
+
+    slug = "invalid-recipe"
+    title = "The pruning recipe is not valid"
+
+    def __init__(self, field: str, expected: str, value: object) -> None:
+        self.field = field
+        where = f"recipe field {field!r}" if field else "the recipe"
+        got = "nothing" if value is None else shown(value)
+        super().__init__(f"{where} cannot be used", expected=expected, got=got)
+
+
+class CalibrationError(PruningError):
+    """A calibration or label file cannot be used.
+
+    Attributes:
+        field: the array that is wrong, or "file".
+    """
+
+    slug = "invalid-calibration"
+    title = "The calibration data do not fit the model"
+
+    def __init__(self, field: str, expected: str, got: str) -> None:
+        self.field = field
+        super().__init__(f"calibration {field!r} cannot be used", expected=expected, got=got)
+
+
+class GateError(PruningError):
+    """A result that must not change the outputs changed them, and undoing steps did not mend it.
+
+    Attributes:
+        measured: largest change of an output, relative to the output's scale.
+        allowed: the gate it had to stay under.
+    """
+
+    slug = "gate-failed"
+    title = "The pruned model's outputs differ too much"
+
+    def __init__(self, measured: float, allowed: float) -> None:
+        self.measured = measured
+        self.allowed = allowed
+        super().__init__(
+            "the pruned model's outputs differ from the original's",
+            expected=f"at most {allowed:.3g} of their scale",
+            got=f"{measured:.3g}",
+            hint="switch off steps under 'lossless' in the recipe, or raise 'lossless.gate'",
+        )

@@ -1,0 +1,137 @@
+import pytest
+
+from pruning.errors import RecipeError
+from pruning.recipe import (
+    Allocation,
+    Block,
+    InputRange,
+    LayerOverride,
+    Mode,
+    NofM,
+    Pooling,
+    PruningRecipe,
+    Unstructured,
+    parse_recipe,
+)
+
+
+def test_an_empty_object_is_the_lossless_default() -> None:
+    assert parse_recipe({}) == PruningRecipe()
+    assert PruningRecipe().mode is Mode.LOSSLESS
+    assert PruningRecipe().lossless.absolute_threshold == 1e-15
+
+
+def test_every_field_of_magnitude_is_read() -> None:
+    recipe = parse_recipe(
+        {
+            "mode": "magnitude",
+            "sparsity": 0.75,
+            "allocation": "erk",
+            "pattern": {"kind": "block", "rows": 2, "cols": 8, "pooling": "max"},
+            "keep_per_row": 0,
+            "layers": {"a": {"skip": True}, "b": {"sparsity": 0}},
+            "lossless": {"fold": False, "input_range": {"x": [0, 255]}, "gate": 1e-5},
+        }
+    )
+    assert recipe.sparsity == 0.75
+    assert recipe.allocation is Allocation.ERK
+    assert recipe.pattern == Block(2, 8, Pooling.MAX)
+    assert recipe.keep_per_row == 0
+    assert recipe.layers == {"a": LayerOverride(skip=True), "b": LayerOverride(sparsity=0.0)}
+    assert recipe.lossless.input_ranges == {"x": InputRange(0.0, 255.0)}
+    assert not recipe.lossless.fold
+    assert recipe.lossless.gate == 1e-5
+
+
+def test_one_range_stands_for_every_input() -> None:
+    recipe = parse_recipe({"lossless": {"input_range": [-1, 1]}})
+    assert recipe.lossless.input_ranges == {"": InputRange(-1.0, 1.0)}
+
+
+def test_null_means_not_given() -> None:
+    assert parse_recipe({"sparsity": None, "layers": None}) == PruningRecipe()
+
+
+def test_n_of_m_needs_no_sparsity() -> None:
+    recipe = parse_recipe({"mode": "magnitude", "pattern": {"kind": "n_m", "n": 2, "m": 4}})
+    assert recipe.pattern == NofM(2, 4)
+
+
+def test_a_pattern_without_parameters_may_be_named() -> None:
+    recipe = parse_recipe({"mode": "magnitude", "sparsity": 0.5, "pattern": "unstructured"})
+    assert recipe.pattern == Unstructured()
+
+
+_MAGNITUDE: dict[str, object] = {"mode": "magnitude", "sparsity": 0.5}
+_N_M: dict[str, object] = {"mode": "magnitude", "pattern": {"kind": "n_m", "n": 2, "m": 4}}
+_WRONG: list[tuple[object, str]] = [
+    ([], ""),
+    ("lossless", ""),
+    ({1: 2}, ""),
+    ({"mode": "magic"}, "mode"),
+    ({"mode": 3}, "mode"),
+    ({"mode": "magnitude"}, "sparsity"),
+    ({"mode": "magnitude", "sparsity": 1.0}, "sparsity"),
+    ({"mode": "magnitude", "sparsity": -0.1}, "sparsity"),
+    ({"mode": "magnitude", "sparsity": True}, "sparsity"),
+    ({"mode": "magnitude", "sparsity": "0.5"}, "sparsity"),
+    ({"mode": "magnitude", "sparsity": float("nan")}, "sparsity"),
+    ({"mode": "magnitude", "sparsity": float("inf")}, "sparsity"),
+    ({"mode": "magnitude", "sparsity": 10**400}, "sparsity"),
+    ({"mode": "lossless", "sparsity": 0.5}, "sparsity"),
+    ({"mode": "lossless", "threshold": 0.5}, "threshold"),
+    ({"mode": "lossless", "keep_per_row": 2}, "keep_per_row"),
+    ({"mode": "threshold"}, "threshold"),
+    ({"mode": "threshold", "threshold": -1}, "threshold"),
+    ({"mode": "threshold", "threshold": 0.1, "pattern": "unstructured"}, "pattern"),
+    ({**_MAGNITUDE, "threshold": 0.1}, "threshold"),
+    ({**_MAGNITUDE, "keep_per_row": 1.0}, "keep_per_row"),
+    ({**_MAGNITUDE, "keep_per_row": -1}, "keep_per_row"),
+    ({**_MAGNITUDE, "keep_per_row": False}, "keep_per_row"),
+    ({**_MAGNITUDE, "allocation": "best"}, "allocation"),
+    ({**_MAGNITUDE, "sparsty": 0.5}, "sparsty"),
+    ({**_MAGNITUDE, "pattern": "n_m"}, "pattern.n"),
+    ({**_MAGNITUDE, "pattern": {}}, "pattern.kind"),
+    ({**_MAGNITUDE, "pattern": {"kind": "block", "rows": 0, "cols": 4}}, "pattern.rows"),
+    ({**_MAGNITUDE, "pattern": {"kind": "block", "rows": 1}}, "pattern.cols"),
+    ({**_MAGNITUDE, "pattern": {"kind": "block", "rows": 1, "cols": 4, "n": 1}}, "pattern.n"),
+    ({**_MAGNITUDE, "layers": []}, "layers"),
+    ({**_MAGNITUDE, "layers": {"a": {"sparsity": 2}}}, "layers.a.sparsity"),
+    ({**_MAGNITUDE, "layers": {"a": {"threshold": 2}}}, "layers.a.threshold"),
+    ({**_MAGNITUDE, "layers": {"a": {"skip": True, "sparsity": 0.1}}}, "layers.a"),
+    ({**_MAGNITUDE, "layers": {"a": {"skip": 1}}}, "layers.a.skip"),
+    ({**_N_M, "pattern": {"kind": "n_m", "n": 4, "m": 4}}, "pattern.n"),
+    ({**_N_M, "sparsity": 0.9}, "sparsity"),
+    ({**_N_M, "allocation": "erk"}, "allocation"),
+    ({**_N_M, "layers": {"a": {"sparsity": 0.1}}}, "layers.a.sparsity"),
+    ({"lossless": True}, "lossless"),
+    ({"lossless": {"fold": "yes"}}, "lossless.fold"),
+    ({"lossless": {"absolute_threshold": 1e-3}}, "lossless.absolute_threshold"),
+    ({"lossless": {"gate": 1}}, "lossless.gate"),
+    ({"lossless": {"input_range": [1, 0]}}, "lossless.input_range"),
+    ({"lossless": {"input_range": [1]}}, "lossless.input_range"),
+    ({"lossless": {"input_range": [None, 1]}}, "lossless.input_range"),
+    ({"lossless": {"input_range": [True, 1]}}, "lossless.input_range.0"),
+    ({"lossless": {"input_range": {"x": 3}}}, "lossless.input_range.x"),
+    ({"lossless": {"input_range": {"": [0, 1]}}}, "lossless.input_range"),
+]
+
+
+@pytest.mark.parametrize(("data", "field"), _WRONG)
+def test_a_wrong_recipe_is_refused_at_its_field(data: object, field: str) -> None:
+    with pytest.raises(RecipeError) as caught:
+        parse_recipe(data)
+    assert caught.value.field == field
+    assert caught.value.expected
+    assert caught.value.got
+
+
+def test_an_unknown_field_is_answered_with_the_known_ones() -> None:
+    with pytest.raises(RecipeError, match="sparsity"):
+        parse_recipe({"mode": "magnitude", "sparsity": 0.5, "sparsty": 0.5})
+
+
+def test_a_long_value_is_cut_in_the_message() -> None:
+    with pytest.raises(RecipeError) as caught:
+        parse_recipe({"mode": "x" * 10_000})
+    assert len(str(caught.value)) < 400
