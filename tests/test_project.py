@@ -1,0 +1,65 @@
+"""Rules of the project that no other tool holds: sizes, empty packages, locks without addresses, a light server."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import REPOSITORY
+
+ROOMS = ("app", "pruning", "engine", "graph", "benchmarks", "loadtest", "examples")
+FILES = sorted(path for room in ROOMS for path in (REPOSITORY / room).rglob("*.py"))
+MAX_FILE_LINES = 400
+MAX_FUNCTION_LINES = 60
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(REPOSITORY))
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_files_and_functions_stay_small(path: Path) -> None:
+    text = path.read_text()
+    assert text.count("\n") <= MAX_FILE_LINES
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            length = (node.end_lineno or node.lineno) - node.lineno + 1
+            assert length <= MAX_FUNCTION_LINES, f"{node.name} has {length} lines"
+
+
+def test_packages_are_empty() -> None:
+    # A re-export in a package would load the compiler into every serving process, and import-linter cannot see it.
+    packages = [path for path in FILES if path.name == "__init__.py"]
+    assert len(packages) > 4
+    assert [name(path) for path in packages if path.read_text().strip()] == []
+
+
+@pytest.mark.parametrize("lock", sorted((REPOSITORY / "requirements").glob("*.txt")), ids=name)
+def test_locks_are_hashed_and_name_no_address(lock: Path) -> None:
+    text = lock.read_text()
+    assert "://" not in text
+    assert "--index-url" not in text
+    pinned = re.findall(r"^[\w.\[\]-]+==", text, re.MULTILINE)
+    assert len(pinned) > 10
+    entries = re.split(r"\n(?=[\w-]+)", text)
+    assert all("--hash=sha256:" in entry for entry in entries if "==" in entry.split("\n")[0])
+
+
+def test_there_is_no_uv_lock() -> None:
+    assert not (REPOSITORY / "uv.lock").exists()
+
+
+def test_the_serving_modules_need_neither_tensorflow_nor_the_front_half() -> None:
+    code = (
+        "import sys, app.main, engine.runtime\n"
+        "heavy = ['tensorflow', 'keras', 'tf_keras', 'h5py', 'scipy', 'pruning', 'graph.keras',"
+        " 'engine.compiler', 'engine.passes', 'engine.tune']\n"
+        "print([m for m in heavy if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
