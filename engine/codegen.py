@@ -1,0 +1,255 @@
+"""LLVM IR text to object code to running functions, with a cache of object files on disk.
+
+A cached object is code that will be executed: the folder must belong to this user and be closed to
+others, every file carries its own checksum, and files are replaced atomically. A file that is
+damaged, truncated or of another version is compiled again and overwritten.
+"""
+
+import hashlib
+import os
+import stat
+import tempfile
+import threading
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import llvmlite
+import llvmlite.binding as llvm
+
+from engine.errors import CacheFolderError, CompileError, LinkError
+from engine.target import Target
+
+# Part of every cache key: to be raised when the same IR text is compiled in another way.
+PIPELINE_VERSION = 1
+OBJECT_MAX_BYTES = 16 * 1024 * 1024
+_MAGIC = b"PRUNUSO1"
+_DIGEST_BYTES = 32
+_LOCK = threading.Lock()  # LLVM's target registry and llvmlite's pass builder are not re-entrant
+
+
+def compile_to_object(ir_text: str, symbol: str, target: Target) -> bytes:
+    """Compile a module to a relocatable object for `target`.
+
+    Args:
+        ir_text: LLVM IR of one module.
+        symbol: the function it defines (for messages).
+        target: CPU and features to generate code for.
+
+    Raises:
+        CompileError: LLVM does not accept the text.
+    """
+    with _LOCK:
+        machine = _target_machine(target)
+        try:
+            module = llvm.parse_assembly(ir_text)
+            module.triple = machine.triple
+            module.data_layout = str(machine.target_data)
+            module.verify()
+            _optimise(module, machine)
+            return bytes(machine.emit_object(module))
+        except RuntimeError as error:
+            raise CompileError(symbol, str(error)) from error
+
+
+def compile_to_assembly(ir_text: str, target: Target) -> str:
+    """Return the assembly that `compile_to_object` would assemble; for people and tests."""
+    with _LOCK:
+        machine = _target_machine(target)
+        module = llvm.parse_assembly(ir_text)
+        module.triple = machine.triple
+        module.data_layout = str(machine.target_data)
+        _optimise(module, machine)
+        return str(machine.emit_assembly(module))
+
+
+class ObjectCache:
+    """Object files by content key: in memory, and in a folder where one is given.
+
+    Safe for several threads and several processes. Names of files are keys; nothing in a file is
+    used before its checksum was recomputed.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        """Open the cache.
+
+        Args:
+            folder: made with mode 0700 where it does not exist; None keeps objects in memory only.
+
+        Raises:
+            CacheFolderError: the folder cannot be made, or others could write into it.
+        """
+        self._folder = None if folder is None else _trusted_folder(folder)
+        self._objects: dict[str, bytes] = {}
+
+    def get(self, ir_text: str, symbol: str, target: Target) -> bytes:
+        """Return the object code of a module, compiled now if it is in neither memory nor folder.
+
+        Raises:
+            CompileError: LLVM does not accept the text.
+        """
+        key = cache_key(ir_text, target)
+        code = self._objects.get(key) or self._read(key)
+        if code is None:
+            code = compile_to_object(ir_text, symbol, target)
+            self._write(key, code)
+        self._objects[key] = code
+        return code
+
+    def _read(self, key: str) -> bytes | None:
+        if self._folder is None:
+            return None
+        try:
+            descriptor = os.open(self._folder / f"{key}.o", os.O_RDONLY | os.O_NOFOLLOW)
+        except OSError:
+            return None
+        with os.fdopen(descriptor, "rb") as file:
+            status = os.fstat(file.fileno())
+            if status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) & 0o022:
+                return None
+            content = file.read(OBJECT_MAX_BYTES + 1)
+        head = len(_MAGIC) + _DIGEST_BYTES
+        if len(content) > OBJECT_MAX_BYTES or content[: len(_MAGIC)] != _MAGIC:
+            return None
+        code = content[head:]
+        if _checksum(key, code) != content[len(_MAGIC) : head]:
+            return None
+        return code
+
+    def _write(self, key: str, code: bytes) -> None:
+        if self._folder is None:
+            return
+        try:
+            descriptor, name = tempfile.mkstemp(dir=self._folder, prefix=".new-")  # mode 0600
+        except OSError:
+            return  # full or read-only disk: the object stays in memory, and serving goes on
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(_MAGIC + _checksum(key, code) + code)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(name, self._folder / f"{key}.o")
+        except OSError:
+            Path(name).unlink(missing_ok=True)
+
+
+class NativeLibrary:
+    """Object files linked into this process; the addresses are valid until `close`."""
+
+    def __init__(self, objects: Mapping[str, bytes], target: Target) -> None:
+        """Link objects.
+
+        Args:
+            objects: object code by the symbol it defines.
+            target: CPU that the objects were compiled for.
+
+        Raises:
+            LinkError: an object is no valid code for this process, or a symbol is missing.
+        """
+        builder = llvm.JITLibraryBuilder()
+        for symbol, code in objects.items():
+            builder.add_object_img(code).export_symbol(symbol)
+        self._lljit: Any = None
+        self._tracker: Any = None
+        try:
+            with _LOCK:
+                self._lljit = llvm.create_lljit_compiler(_target_machine(target))
+                self._tracker = builder.link(self._lljit, "kernels")
+        except RuntimeError as error:
+            raise LinkError(tuple(objects), str(error)) from error
+        self._addresses = {symbol: int(self._tracker[symbol]) for symbol in objects}
+
+    def address(self, symbol: str) -> int:
+        """Return the address of a function.
+
+        Raises:
+            LinkError: no object of this library defines the symbol, or the library is closed.
+        """
+        try:
+            return self._addresses[symbol]
+        except KeyError:
+            raise LinkError((symbol,), "not in this library, or the library is closed") from None
+
+    def close(self) -> None:
+        """Unload the code. Nothing may run in it, or be called afterwards."""
+        self._addresses = {}
+        tracker, self._tracker = self._tracker, None
+        lljit, self._lljit = self._lljit, None
+        with _LOCK:
+            if tracker is not None:
+                tracker.close()
+            if lljit is not None:
+                lljit.close()
+
+
+def load_kernels(modules: Mapping[str, str], target: Target, cache: ObjectCache) -> NativeLibrary:
+    """Compile (or take from the cache) and link modules.
+
+    Args:
+        modules: LLVM IR text by the symbol it defines.
+        target: CPU to run on.
+        cache: where objects come from and go to.
+
+    Raises:
+        CompileError: LLVM does not accept a module.
+        LinkError: the code could not be loaded.
+    """
+    objects = {symbol: cache.get(text, symbol, target) for symbol, text in modules.items()}
+    return NativeLibrary(objects, target)
+
+
+def cache_key(ir_text: str, target: Target) -> str:
+    """Return the key of a module's object: a hash over everything that changes the code."""
+    parts: Iterable[str] = (
+        str(PIPELINE_VERSION),
+        llvmlite.__version__,
+        ".".join(str(part) for part in llvm.llvm_version_info),
+        llvm.get_process_triple(),
+        target.cpu_name,
+        target.features,
+        ir_text,
+    )
+    digest = hashlib.sha256()
+    for part in parts:
+        data = part.encode()
+        digest.update(len(data).to_bytes(8, "little"))
+        digest.update(data)
+    return digest.hexdigest()
+
+
+def _target_machine(target: Target) -> Any:
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    return llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(
+        cpu=target.cpu_name, features=target.features, opt=2, reloc="pic", codemodel="jitdefault"
+    )
+
+
+def _optimise(module: Any, machine: Any) -> None:
+    """Run LLVM's scalar passes. The vectors are ours, so its vectorisers and unroller stay off."""
+    options = llvm.create_pipeline_tuning_options(speed_level=2)
+    options.loop_vectorization = False
+    options.slp_vectorization = False
+    options.loop_unrolling = False
+    options.loop_interleaving = False
+    builder = llvm.create_pass_builder(machine, options)
+    builder.getModulePassManager().run(module, builder)
+
+
+def _checksum(key: str, code: bytes) -> bytes:
+    return hashlib.sha256(_MAGIC + key.encode() + code).digest()
+
+
+def _trusted_folder(folder: Path) -> Path:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        status = folder.stat()
+    except OSError as error:
+        raise CacheFolderError(str(folder), str(error)) from error
+    if not stat.S_ISDIR(status.st_mode):
+        raise CacheFolderError(str(folder), "it is not a folder")
+    if status.st_uid != os.geteuid():
+        raise CacheFolderError(str(folder), "it belongs to another user")
+    if stat.S_IMODE(status.st_mode) & 0o022:
+        raise CacheFolderError(str(folder), "others can write into it")
+    return folder

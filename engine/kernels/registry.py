@@ -1,0 +1,68 @@
+"""The only door to the kernels: which exist, their fields, their code, and which suit a layer."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from engine.errors import UnknownFamilyError
+from engine.kernels import spmm_rows
+from engine.kernels.abi import Candidate, DenseLayer, Field, KernelSpec
+from engine.target import Isa
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One kernel family.
+
+    Attributes:
+        fields: argument fields of a specification, in order.
+        emit: LLVM IR text of a specification.
+    """
+
+    fields: Callable[[KernelSpec], tuple[Field, ...]]
+    emit: Callable[[KernelSpec], str]
+
+
+def _fixed(fields: tuple[Field, ...]) -> Callable[[KernelSpec], tuple[Field, ...]]:
+    return lambda _: fields
+
+
+FAMILIES: Mapping[str, Family] = {
+    spmm_rows.FAMILY: Family(_fixed(spmm_rows.FIELDS), spmm_rows.emit),
+}
+
+
+def fields_of(spec: KernelSpec) -> tuple[Field, ...]:
+    """Return the argument fields of a kernel, in the order of its `args`.
+
+    Raises:
+        UnknownFamilyError: no family has this name.
+    """
+    return _family(spec).fields(spec)
+
+
+def emit(spec: KernelSpec) -> str:
+    """Return the LLVM IR text of a module that defines `spec.symbol`.
+
+    Raises:
+        UnknownFamilyError: no family has this name.
+        UnsupportedKernelError: the family does not cover the specification.
+    """
+    return _family(spec).emit(spec)
+
+
+def dense_candidates(layer: DenseLayer, isa: Isa, lanes: int) -> tuple[Candidate, ...]:
+    """Return the kernels that can compute a Dense layer, sparse and dense, best guess first.
+
+    Args:
+        layer: weights, bias, activation.
+        isa: instruction set level to generate for.
+        lanes: samples per tile: 1, or a multiple of the vector width.
+    """
+    return spmm_rows.candidates(layer, isa, lanes)
+
+
+def _family(spec: KernelSpec) -> Family:
+    try:
+        return FAMILIES[spec.family]
+    except KeyError:
+        raise UnknownFamilyError(spec.family, tuple(FAMILIES)) from None

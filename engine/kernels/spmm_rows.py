@@ -1,0 +1,229 @@
+"""Sparse dense layer on row groups: any lanes, any instruction set, no gather.
+
+Per group of R rows and per step l, R weights meet R rows of the input (`lanes` samples each)::
+
+    ; R = 2, lanes = 32 on AVX-512: 4 independent sums
+    %w0 = broadcast values[l][0]           ; vbroadcastss
+    %x0 = x + 8 * columns[l][0]            ; columns hold offsets in units of 8 bytes
+    %acc00 = fmuladd %w0, load %x0, %acc00       ; vfmadd231ps zmm, zmm, [x0]
+    %acc01 = fmuladd %w0, load %x0 + 64, %acc01
+    %w1 = broadcast values[l][1]
+    ...
+
+The rows of a panel start from the bias (first panel) or from y, and go to y, after the activation
+in the last panel. Requirement: lanes is 1 or a multiple of the vector width.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy.typing as npt
+
+from engine.formats.row_groups import MAX_COLUMN, pack_row_groups
+from engine.kernels.abi import (
+    ARGUMENT_FIELDS,
+    Candidate,
+    DenseLayer,
+    Field,
+    FieldKind,
+    KernelSpec,
+    PackedLayer,
+    packed_layer,
+)
+from engine.kernels.activations import Parameters, apply, load_parameters
+from engine.kernels.emit import F32, I16, I32, I64, KernelWriter, Value
+from engine.target import Isa
+
+FAMILY = "spmm_rows"
+FIELDS = (
+    Field("x", FieldKind.ARENA),
+    Field("y", FieldKind.ARENA),
+    Field("panels", FieldKind.CONST),
+    Field("buckets", FieldKind.CONST),
+    Field("rows", FieldKind.CONST),
+    Field("columns", FieldKind.CONST),
+    Field("values", FieldKind.CONST),
+    Field("bias", FieldKind.CONST),
+    Field("panel_count", FieldKind.INT),
+    Field("panel_bytes", FieldKind.INT),
+    Field("positions", FieldKind.INT),
+    Field("x_bytes", FieldKind.INT),
+    Field("y_bytes", FieldKind.INT),
+    *ARGUMENT_FIELDS,
+)
+# Vectors of one row that are summed at once; wider tiles are done in several passes.
+MAX_PARTS = 4
+# Part of the input that one panel of columns touches: what stays in a 32 KB first-level cache.
+PANEL_BYTES = 24 * 1024
+
+
+def unit_bytes(lanes: int) -> int:
+    """Bytes that one unit of a stored column number stands for."""
+    return 4 if lanes == 1 else 8
+
+
+def column_unit(lanes: int) -> int:
+    """Units between one column and the next."""
+    return lanes * 4 // unit_bytes(lanes)
+
+
+def candidates(layer: DenseLayer, isa: Isa, lanes: int) -> tuple[Candidate, ...]:
+    """Return the candidates worth timing for a layer."""
+    parts = min(MAX_PARTS, max(1, lanes // isa.vector_floats))
+    panel = MAX_COLUMN
+    if lanes > 1:
+        panel = min(PANEL_BYTES // (4 * lanes), MAX_COLUMN // column_unit(lanes))
+    spec = KernelSpec(
+        FAMILY, isa, lanes, layer.activation.function, (("rows", max(1, 8 // parts)),)
+    )
+    return (Candidate(spec, sparse=True, pack=partial(_pack, spec=spec, panel=panel)),)
+
+
+def _pack(layer: DenseLayer, spec: KernelSpec, panel: int) -> PackedLayer:
+    lanes = spec.lanes
+    groups = pack_row_groups(layer.kernel, spec.number("rows"), panel, column_unit(lanes))
+    constants: dict[str, npt.NDArray[Any]] = {
+        "panels": groups.panels,
+        "buckets": groups.buckets,
+        "rows": groups.rows,
+        "columns": groups.columns,
+        "values": groups.values,
+        "bias": layer.bias_or_zeros(),
+    }
+    ints = {
+        "panel_count": len(groups.panels) - 1,
+        "panel_bytes": panel * lanes * 4,
+        "positions": layer.positions,
+        "x_bytes": layer.inputs * lanes * 4,
+        "y_bytes": layer.units * lanes * 4,
+        **layer.activation.as_ints(),
+    }
+    return packed_layer(constants, ints, groups.nonzeros)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """What all panels of one pass share."""
+
+    x: Value
+    y: Value
+    parts: int
+    parameters: Parameters
+
+
+@dataclass(frozen=True, slots=True)
+class _Streams:
+    """Read positions in the packed arrays."""
+
+    rows: Value
+    columns: Value
+    values: Value
+
+    def as_tuple(self) -> tuple[Value, Value, Value]:
+        return (self.rows, self.columns, self.values)
+
+
+def emit(spec: KernelSpec) -> str:
+    """Return the LLVM IR of a row-group kernel."""
+    w = KernelWriter(spec, FIELDS)
+    parts = min(w.parts, MAX_PARTS)
+    parameters = load_parameters(w, w.width)
+    x, y = w.argument("x"), w.argument("y")
+    with w.loop(0, w.argument("positions")) as position:
+        x_row = w.at(x, w.mul(position.index, w.argument("x_bytes")))
+        y_row = w.at(y, w.mul(position.index, w.argument("y_bytes")))
+        for first in range(0, w.parts, parts):
+            offset = first * w.width
+            scope = _Scope(
+                w.at(x_row, offset, F32),
+                w.at(y_row, offset, F32),
+                min(parts, w.parts - first),
+                parameters,
+            )
+            _emit_panels(w, scope)
+    return w.finish()
+
+
+def _emit_panels(w: KernelWriter, scope: _Scope) -> None:
+    count = w.argument("panel_count")
+    with w.when(w.compare("eq", count, w.i64(1))):
+        _emit_panel(w, scope, w.i64(0), first=True, last=True)
+    with w.when(w.compare("sgt", count, w.i64(1))):
+        _emit_panel(w, scope, w.i64(0), first=True, last=False)
+        end = w.add(count, -1)
+        with w.loop(1, end) as panel:
+            _emit_panel(w, scope, panel.index, first=False, last=False)
+        _emit_panel(w, scope, end, first=False, last=True)
+
+
+def _emit_panel(w: KernelWriter, scope: _Scope, panel: Value, *, first: bool, last: bool) -> None:
+    """One panel: all its buckets; sums start from the bias or y, and end in y."""
+    entry = w.at(w.argument("panels"), w.mul(panel, 3), I32)
+    numbers = [w.cast("zext", w.load(I32, w.at(entry, place, I32)), I64) for place in (0, 1, 2, 3)]
+    group_rows = w.mul(numbers[1], w.spec.number("rows"))
+    streams = _Streams(
+        rows=w.at(w.argument("rows"), group_rows, I32),
+        columns=w.at(w.argument("columns"), numbers[2], I16),
+        values=w.at(w.argument("values"), numbers[2], F32),
+    )
+    panel_x = w.at(scope.x, w.mul(panel, w.argument("panel_bytes")))
+    here = _Scope(panel_x, scope.y, scope.parts, scope.parameters)
+    with w.loop(numbers[0], numbers[3], carried=streams.as_tuple()) as bucket:
+        row = w.at(w.argument("buckets"), w.mul(bucket.index, 2), I32)
+        length = w.cast("zext", w.load(I32, row), I64)
+        groups = w.cast("zext", w.load(I32, w.at(row, 1, I32)), I64)
+        with w.loop(0, groups, carried=bucket.carried) as group:
+            ends = _emit_group(w, here, _Streams(*group.carried), length, first=first, last=last)
+            group.carry(ends.as_tuple())
+        bucket.carry(group.carried)
+
+
+def _emit_group(
+    w: KernelWriter, scope: _Scope, streams: _Streams, length: Value, *, first: bool, last: bool
+) -> _Streams:
+    """One group of R rows: start the sums, add `length` steps, store."""
+    members = range(w.spec.number("rows"))
+    rows = [w.cast("zext", w.load(I32, w.at(streams.rows, member, I32)), I64) for member in members]
+    places = [w.at(scope.y, w.mul(row, w.spec.lanes), F32) for row in rows]
+    sums: list[Value] = []
+    for row, place in zip(rows, places, strict=True):
+        sums.extend(_start(w, scope, row, place, first=first))
+    carried = (streams.columns, streams.values, *sums)
+    with w.loop(0, length, carried=carried) as step:
+        columns, values, *current = step.carried
+        following = _emit_step(w, scope, columns, values, current)
+        count = len(members)
+        step.carry((w.at(columns, count, I16), w.at(values, count, F32), *following))
+    columns, values, *totals = step.carried
+    for number, total in enumerate(totals):
+        member, part = divmod(number, scope.parts)
+        result = apply(w, total, scope.parameters) if last else total
+        w.store(result, w.at(places[member], part * w.width, F32), w.width * 4)
+    return _Streams(w.at(streams.rows, len(members), I32), columns, values)
+
+
+def _start(w: KernelWriter, scope: _Scope, row: Value, place: Value, *, first: bool) -> list[Value]:
+    if first:
+        bias = w.splat(w.load(F32, w.at(w.argument("bias"), row, F32)), w.width)
+        return [bias] * scope.parts
+    return [
+        w.load(w.vector, w.at(place, part * w.width, F32), w.width * 4)
+        for part in range(scope.parts)
+    ]
+
+
+def _emit_step(
+    w: KernelWriter, scope: _Scope, columns: Value, values: Value, sums: list[Value]
+) -> list[Value]:
+    """One non-zero of each of the R rows."""
+    following: list[Value] = []
+    unit = I64 if unit_bytes(w.spec.lanes) == 8 else F32
+    for member in range(w.spec.number("rows")):
+        weight = w.splat(w.load(F32, w.at(values, member, F32)), w.width)
+        column = w.cast("zext", w.load(I16, w.at(columns, member, I16), 2), I64)
+        start = w.at(scope.x, column, unit)
+        for part in range(scope.parts):
+            operand = w.load(w.vector, w.at(start, part * w.width, F32), w.width * 4)
+            following.append(w.fma(weight, operand, sums[member * scope.parts + part]))
+    return following
