@@ -1,0 +1,100 @@
+"""Numbers that grow with the model's inputs: arrays `constant + slope * rho`, at least 0.
+
+`rho` is the largest magnitude among the input entries whose size nothing bounds (no declared range, no narrow integer
+dtype). A bound with slope 0 holds for every input; one with a slope says how it grows. An entry whose constant is
+infinite is *unknown*: nothing is proven about it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+Reals = np.ndarray[Any, np.dtype[np.float64]]
+Flags = np.ndarray[Any, np.dtype[np.bool_]]
+
+
+@dataclass(frozen=True, slots=True)
+class Affine:
+    """`constant + slope * rho`, elementwise.
+
+    Attributes:
+        constant: float64, at least 0, of a value's sample shape; inf where unknown.
+        slope: the same shape; 0 where the constant is infinite.
+    """
+
+    constant: Reals
+    slope: Reals
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of both arrays."""
+        return self.constant.shape
+
+    @property
+    def unknown(self) -> Flags:
+        """Where nothing is proven."""
+        return np.isinf(self.constant)
+
+    def at(self, rho: float) -> Reals:
+        """The values for one `rho`."""
+        return self.constant + self.slope * rho
+
+    def plus(self, other: "Affine") -> "Affine":
+        """Sum, broadcasting."""
+        return known(self.constant + other.constant, self.slope + other.slope)
+
+    def times(self, factor: Reals | float) -> "Affine":
+        """Product with a number or array >= 0, broadcasting; 0 times unknown is 0."""
+        with np.errstate(invalid="ignore"):
+            constant = np.where(np.equal(factor, 0.0), 0.0, self.constant * factor)
+        return known(constant, np.where(np.equal(factor, 0.0), 0.0, self.slope * factor))
+
+    def shifted(self, addend: Reals | float) -> "Affine":
+        """Add a number or array >= 0 to the constant."""
+        return known(self.constant + addend, self.slope + np.zeros_like(addend))
+
+    def largest(self, other: "Affine") -> "Affine":
+        """An upper bound of both: the larger constant and the larger slope."""
+        constant = np.maximum(self.constant, other.constant)
+        return known(constant, np.maximum(self.slope, other.slope))
+
+    def capped(self, cap: float) -> "Affine":
+        """The smaller of this and a constant `cap`, as far as an affine bound can say it."""
+        if np.isinf(cap):
+            return self
+        cut = (self.slope > 0) | (self.constant > cap)
+        return Affine(np.where(cut, cap, self.constant), np.where(cut, 0.0, self.slope))
+
+    def mapped(self, move: Callable[[Reals], Reals]) -> "Affine":
+        """Apply a function that only moves or repeats elements to both arrays."""
+        return Affine(move(self.constant), move(self.slope))
+
+    def through(self, kernel: Reals) -> "Affine":
+        """`x @ abs(kernel)` over the last axis; one unknown input with a weight makes the sum unknown.
+
+        Args:
+            kernel: (inputs, units).
+        """
+        size, lost = np.abs(kernel), self.unknown
+        constant = np.where(lost, 0.0, self.constant) @ size
+        if lost.any():
+            constant = np.where(lost.astype(np.float64) @ (size > 0) > 0, np.inf, constant)
+        return known(constant, self.slope @ size)
+
+
+def known(constant: Reals, slope: Reals) -> Affine:
+    """Build a bound; where anything overflowed or is undefined it is unknown."""
+    lost = ~np.isfinite(constant) | ~np.isfinite(slope)
+    return Affine(np.where(lost, np.inf, constant), np.where(lost, 0.0, slope))
+
+
+def zeros(shape: tuple[int, ...]) -> Affine:
+    """The bound 0."""
+    return Affine(np.zeros(shape), np.zeros(shape))
+
+
+def unknown(shape: tuple[int, ...]) -> Affine:
+    """No bound at all."""
+    return Affine(np.full(shape, np.inf), np.zeros(shape))

@@ -1,0 +1,165 @@
+"""The scale-aware rule: remove weights whose contribution drowns in float32 rounding, for every input.
+
+For output unit j with weights w_ji, inputs |x_i| <= R_i and tolerance T_j (`pruning.lossless.tolerance`: at least
+2^-24 * (|b_j| + sum_i |w_ji| R_i)), a set P is removed if
+
+    sum over P of |w_ji| R_i  <=  T_j.
+
+R_i and T_j may grow with `rho`, the largest magnitude among inputs that nothing bounds: R_i = c_i + s_i rho. Both
+sides are straight lines in rho, so the rule is checked at rho = 0 and at rho = `assumed_magnitude`, and then holds
+between. Where it also holds for the slopes alone it holds for every input whatever its size, and the claim says so.
+
+What this does *not* prove: with undeclared inputs, "rounding" is measured against the largest input. If one feature is
+1e9 times larger than all others, a weight on it of 1e-9 times theirs matters just as much. The rule cannot know the
+features' scales, so a weight that sees an undeclared input is removed only if it is also below an absolute threshold
+(1e-15). Declared input ranges, narrow integer inputs, and bounded activations need no such threshold.
+
+Weights are taken smallest share first, each row by itself, in float64.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from graph.graph import Graph, Node
+from pruning.lossless.affine import Affine, Flags, Reals
+from pruning.lossless.bounds import Bounds
+from pruning.lossless.tolerance import by_kernel, tolerances
+from pruning.recipe import LosslessOptions
+
+# The tolerance is stated over all weights of a row; over the kept ones it is smaller by at most this factor.
+_KEPT_SHARE = 1.0 - 2.0**-23
+
+
+@dataclass(frozen=True, slots=True)
+class DropClaim:
+    """What is proven about the weights removed from one kernel.
+
+    Attributes:
+        kernel: name of the weight.
+        removed: number of non-zero weights removed.
+        used: largest share of a row's tolerance that was spent, at most 1.
+        row_ratio: largest removed sum relative to its row's own scale; above 2^-24 where what reads the row hides it.
+        every_input: whether the claim needs no assumption on undeclared inputs.
+    """
+
+    kernel: str
+    removed: int
+    used: float
+    row_ratio: float
+    every_input: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DropResult:
+    """The kernels after removal.
+
+    Attributes:
+        kernels: changed kernels by name, float64.
+        removed: by kernel name, the removed weights, 0 elsewhere.
+        claims: one for each changed kernel.
+    """
+
+    kernels: Mapping[str, Reals]
+    removed: Mapping[str, Reals]
+    claims: tuple[DropClaim, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """Budget of a kernel's rows: bounds of the inputs (inputs,), tolerances and scales of the units (units,)."""
+
+    inputs: Affine
+    allowed: Affine
+    scale: Affine
+
+
+def drop_negligible(
+    graph: Graph, bounds: Bounds, options: LosslessOptions, excluded: Collection[str] = ()
+) -> DropResult:
+    """Apply the rule to every Dense kernel.
+
+    Args:
+        graph: the graph, weights float32 or float64.
+        bounds: its magnitude bounds.
+        options: thresholds and the assumed magnitude.
+        excluded: kernels to leave alone.
+    """
+    allowed = tolerances(graph, bounds)
+    kernels: dict[str, Reals] = {}
+    removed: dict[str, Reals] = {}
+    claims: list[DropClaim] = []
+    for name, nodes in by_kernel(graph).items():
+        kernel = np.asarray(graph.weights[name], np.float64)
+        if name in excluded:
+            continue
+        budget = _budget(nodes, bounds, allowed)
+        gone = _choose(kernel, budget, options)
+        if gone.any():
+            kernels[name] = np.where(gone, 0.0, kernel)
+            removed[name] = np.where(gone, kernel, 0.0)
+            claims.append(_claim(name, removed[name], budget, options.assumed_magnitude))
+    return DropResult(kernels, removed, tuple(claims))
+
+
+def _budget(nodes: tuple[Node, ...], bounds: Bounds, allowed: Mapping[str, Affine]) -> _Row:
+    """Over all positions and all uses of a shared kernel: the largest inputs, the smallest tolerance."""
+    inputs = [_flat(bounds.values[node.inputs[0]]) for node in nodes]
+    limits = [_flat(allowed[node.name]) for node in nodes]
+    scales = [_flat(bounds.values[node.name]) for node in nodes]
+    return _Row(_extreme(inputs, "max"), _extreme(limits, "min"), _extreme(scales, "min"))
+
+
+def _flat(value: Affine) -> Affine:
+    return value.mapped(lambda a: a.reshape(-1, a.shape[-1]))
+
+
+def _extreme(parts: list[Affine], which: str) -> Affine:
+    constant = np.concatenate([part.constant for part in parts])
+    slope = np.concatenate([part.slope for part in parts])
+    if which == "max":
+        return Affine(constant.max(axis=0), slope.max(axis=0))
+    return Affine(constant.min(axis=0), slope.min(axis=0))
+
+
+def _choose(kernel: Reals, budget: _Row, options: LosslessOptions) -> Flags:
+    """Which weights go, (inputs, units)."""
+    rho = options.assumed_magnitude
+    size = np.abs(kernel)
+    low, high = budget.inputs.constant, budget.inputs.at(rho)
+    limit_low = budget.allowed.constant * _KEPT_SHARE
+    limit_high = budget.allowed.at(rho) * _KEPT_SHARE
+    ceiling = np.where(budget.inputs.slope > 0, options.absolute_threshold, np.inf)
+    ceiling = np.where(budget.inputs.unknown, 0.0, ceiling)
+    candidates = (size > 0) & (size <= ceiling[:, None])
+    gone = np.zeros(kernel.shape, np.bool_)
+    for unit in np.flatnonzero(candidates.any(axis=0)):
+        places = np.flatnonzero(candidates[:, unit])
+        weights = size[places, unit]
+        order = np.argsort(weights * high[places], kind="stable")
+        places, weights = places[order], weights[order]
+        fits = np.cumsum(weights * low[places]) <= limit_low[unit]
+        fits &= np.cumsum(weights * high[places]) <= limit_high[unit]
+        count = len(fits) if fits.all() else int(np.argmin(fits))
+        gone[places[:count], unit] = True
+    return gone
+
+
+def _claim(name: str, removed: Reals, budget: _Row, rho: float) -> DropClaim:
+    spent = budget.inputs.mapped(lambda a: np.where(np.isinf(a), 0.0, a)).through(removed)
+    touched: Flags = np.any(removed != 0, axis=0)
+    steep = spent.slope <= budget.allowed.slope
+    return DropClaim(
+        kernel=name,
+        removed=int(np.count_nonzero(removed)),
+        used=max(_worst(spent.at(end), budget.allowed.at(end), touched) for end in (0.0, rho)),
+        row_ratio=max(_worst(spent.at(end), budget.scale.at(end), touched) for end in (0.0, rho)),
+        every_input=bool(steep[touched].all()),
+    )
+
+
+def _worst(spent: Reals, limit: Reals, touched: Flags) -> float:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where(spent == 0.0, 0.0, spent / limit)
+    return float(ratio[touched].max(initial=0.0))
