@@ -8,10 +8,32 @@ EngineError
 │   ├── CompileError         LLVM refused the text of a kernel
 │   └── LinkError            machine code could not be loaded into the process
 ├── CacheFolderError         the object cache folder cannot be trusted or made
-└── KernelError              a kernel that cannot be built as asked
-    ├── UnknownFamilyError   no such kernel family
-    ├── UnsupportedKernelError   the family does not cover this specification
-    └── PackError            a weight matrix that the format cannot hold
+├── KernelError              a kernel that cannot be built as asked
+│   ├── UnknownFamilyError   no such kernel family
+│   ├── UnsupportedKernelError   the family does not cover this specification
+│   └── PackError            a weight matrix that the format cannot hold
+├── UnsupportedModelError    a valid graph that the engine cannot run
+│   └── VariableLengthError  a value has an axis of varying length
+├── ProgramError             a program breaks an invariant (our own bug, or a hostile artifact)
+├── ArtifactError            a file that is no artifact that may be run
+│   ├── ArtifactFileError    it cannot be opened or written
+│   ├── NotAnArtifactError   it does not start as one
+│   ├── ArtifactVersionError it is of a version that this Prunus does not read
+│   ├── ArtifactTooLargeError    a size is over a limit
+│   ├── ArtifactTruncatedError   it is shorter or longer than it says
+│   ├── ArtifactChecksumError    its bytes are not what was written
+│   ├── ManifestError        its manifest is not JSON of the documented form
+│   ├── SectionError         a section lies outside, overlaps, is not aligned, has a wrong size
+│   ├── WeightFormError      weights are stored in a way that does not fit their shape
+│   ├── PackedLayerError     a packed layer does not fit the kernel and layer it is for
+│   └── ArtifactProgramError its program breaks an invariant
+├── RequestError             a call that does not fit the model
+│   ├── InputNameError       an input is missing or not known
+│   ├── InputDtypeError      an array of another element type
+│   ├── InputShapeError      an array of another shape
+│   ├── EmptyBatchError      no samples
+│   └── BatchMismatchError   inputs of different batch sizes
+└── ExecutableClosedError    a call after close
 """
 
 from typing import ClassVar
@@ -120,3 +142,127 @@ class PackError(KernelError):
 
     def __init__(self, format_name: str, expected: str, got: str) -> None:
         super().__init__(f"format {format_name}", expected=expected, got=got)
+
+
+class UnsupportedModelError(EngineError):
+    """A valid graph that the engine cannot run."""
+
+    slug = "unsupported-model"
+    title = "The engine cannot run this model"
+
+
+class VariableLengthError(UnsupportedModelError):
+    """A value has an axis whose length varies from call to call."""
+
+    slug = "variable-length"
+    title = "The model takes inputs of varying length"
+
+    def __init__(self, value: str, shape: str) -> None:
+        super().__init__(
+            f"value {value!r} has an axis of varying length",
+            expected="a fixed length on every axis but the batch",
+            got=shape,
+            hint="build the model with a fixed input shape and upload that",
+        )
+
+
+class ProgramError(EngineError):
+    """A program breaks one of the invariants listed in `engine.program_check`."""
+
+    slug = "invalid-program"
+    title = "The compiled program is not valid"
+
+
+class ArtifactError(EngineError):
+    """A file that is no artifact that may be run."""
+
+    slug = "invalid-artifact"
+    title = "The artifact cannot be used"
+
+
+class ArtifactFileError(ArtifactError):
+    """The file cannot be opened, mapped or written."""
+
+
+class NotAnArtifactError(ArtifactError):
+    """The file does not start as an artifact does."""
+
+
+class ArtifactVersionError(ArtifactError):
+    """The file is of a version that this Prunus does not read."""
+
+
+class ArtifactTooLargeError(ArtifactError):
+    """A size is over a limit of `engine.limits`."""
+
+
+class ArtifactTruncatedError(ArtifactError):
+    """The file is shorter or longer than its header and manifest say."""
+
+
+class ArtifactChecksumError(ArtifactError):
+    """The bytes are not those that were written."""
+
+
+class ManifestError(ArtifactError):
+    """The manifest is not JSON of the documented form."""
+
+
+class SectionError(ArtifactError):
+    """A section lies outside the file, overlaps another, is not aligned, or has a wrong size."""
+
+
+class WeightFormError(ArtifactError):
+    """Weights are stored in a way that does not fit their shape."""
+
+
+class PackedLayerError(ArtifactError):
+    """A packed layer does not fit the kernel and the layer it is for."""
+
+
+class ArtifactProgramError(ArtifactError):
+    """The program of an artifact breaks an invariant."""
+
+
+class RequestError(EngineError):
+    """A call that does not fit the model."""
+
+    slug = "invalid-inputs"
+    title = "The inputs do not fit the model"
+
+
+class InputNameError(RequestError):
+    """An input is missing, or a name is not one of the model's inputs."""
+
+    slug = "unknown-input"
+
+
+class InputDtypeError(RequestError):
+    """An array has another element type than the model declares."""
+
+    slug = "wrong-dtype"
+
+
+class InputShapeError(RequestError):
+    """An array has another shape than the model declares."""
+
+    slug = "wrong-shape"
+
+
+class EmptyBatchError(RequestError):
+    """A batch without samples."""
+
+    slug = "empty-batch"
+
+
+class BatchMismatchError(RequestError):
+    """Inputs of one call have different batch sizes."""
+
+    slug = "batch-mismatch"
+
+
+class ExecutableClosedError(EngineError):
+    """A call to an executable that was closed."""
+
+    slug = "model-closed"
+    title = "The model has been unloaded"

@@ -1,0 +1,17 @@
+"""Limits on what an artifact or a program may ask for, each a named constant with its unit."""
+
+# Rows (float32 elements of one sample) of one buffer: as graph.limits.MAX_SAMPLE_ELEMENTS.
+MAX_BUFFER_ROWS = 64 * 1024 * 1024
+MAX_BUFFERS = 40_000
+MAX_STEPS = 40_000
+MAX_SLOTS = 1_024
+MAX_AXES = 8
+MAX_NAME_CHARACTERS = 1_024
+# One arena; a tile width whose arena would be larger is not offered.
+MAX_ARENA_BYTES = 8 * 1024**3
+MAX_TILES = 16
+MAX_LANES = 256
+MAX_PLANS = 8
+MAX_SECTIONS = 200_000
+MAX_MANIFEST_BYTES = 64 * 1024 * 1024
+MAX_ARTIFACT_BYTES = 16 * 1024**3

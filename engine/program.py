@@ -1,0 +1,324 @@
+"""What the compiler makes of a graph: typed steps over named buffers, for any tile width.
+
+A buffer holds `rows` float32 rows; row i is element i of a sample (row-major), for every sample of
+the tile. A place is a run of rows of a buffer. Each row is written by one step only, before any step
+reads it, so a program needs no order but its own, and memory can be planned from it alone.
+
+    inputs   x float32[784]
+    buffers  %0[784] %1[300] %2[10]
+    steps    %0 = pack input 0
+             %1 = dense kernel `hidden/kernel` bias `hidden/bias` relu (%0)
+             %2 = dense kernel `out/kernel` bias `out/bias` (%1)
+             output 0 = unpack (%2)
+
+The invariants are checked by `engine.program_check`; text for people and golden tests is made by
+`engine.program_text`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.kernels.abi import ElementFunction
+from engine.kernels.elementwise import MergeOp
+
+Constant = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A run of rows of a buffer.
+
+    Attributes:
+        buffer: number of the buffer.
+        first: its first row.
+        rows: how many rows, at least 1.
+    """
+
+    buffer: int
+    first: int
+    rows: int
+
+    def part(self, first: int, rows: int) -> "Place":
+        """The run of `rows` rows that starts `first` rows into this one."""
+        return Place(self.buffer, self.first + first, rows)
+
+    def overlaps(self, other: "Place") -> bool:
+        """Whether a row is in both."""
+        return (
+            self.buffer == other.buffer
+            and self.first < other.first + other.rows
+            and other.first < self.first + self.rows
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """y = input number `slot`, turned feature-major and float32."""
+
+    slot: int
+    y: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Unpack:
+    """Output number `slot` = x."""
+
+    x: Place
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class DenseStep:
+    """y = function(x @ kernel + bias), for each of `positions` runs of x.
+
+    Attributes:
+        name: layer name, for reports.
+        x: [positions][inputs] rows.
+        y: [positions][units] rows.
+        kernel: constant float32[inputs][units].
+        bias: constant float32[units], or None.
+        positions: product of the sample axes before the contracted one.
+        function: applied to each result.
+    """
+
+    name: str
+    x: Place
+    y: Place
+    kernel: str
+    bias: str | None
+    positions: int
+    function: ElementFunction
+
+
+@dataclass(frozen=True, slots=True)
+class ElementStep:
+    """y = function(x)."""
+
+    x: Place
+    y: Place
+    function: ElementFunction
+
+
+@dataclass(frozen=True, slots=True)
+class CopyStep:
+    """y[i] = x[index[i]]; constant uint32[y.rows]."""
+
+    x: Place
+    y: Place
+    index: str
+
+
+@dataclass(frozen=True, slots=True)
+class AffineStep:
+    """y[i] = scale[i] * x[i] + shift[i]; constants float32[rows]."""
+
+    x: Place
+    y: Place
+    scale: str
+    shift: str
+
+
+@dataclass(frozen=True, slots=True)
+class PReluStep:
+    """y[i] = x[i] where x[i] >= 0 else alpha[i] * x[i]; constant float32[rows]."""
+
+    x: Place
+    y: Place
+    alpha: str
+
+
+@dataclass(frozen=True, slots=True)
+class MergeStep:
+    """y = xs[0] (op) xs[1] (op) ..., elementwise."""
+
+    op: MergeOp
+    xs: tuple[Place, ...]
+    y: Place
+
+
+@dataclass(frozen=True, slots=True)
+class GluStep:
+    """y[o][i] = x[o][0][i] * sigmoid(x[o][1][i]) for `outer` blocks o."""
+
+    x: Place
+    y: Place
+    outer: int
+
+
+class GroupFunction(StrEnum):
+    """Functions over a group of rows."""
+
+    SOFTMAX = "softmax"
+    LOG_SOFTMAX = "log_softmax"
+    SPARSEMAX = "sparsemax"
+
+
+@dataclass(frozen=True, slots=True)
+class SoftmaxStep:
+    """y[o][:][i] = function(x[o][:][i]); x and y are [outer][length][inner] rows."""
+
+    function: GroupFunction
+    x: Place
+    y: Place
+    outer: int
+    length: int
+    inner: int
+
+
+@dataclass(frozen=True, slots=True)
+class LayerNormStep:
+    """y = (x - mean) / sqrt(variance + epsilon) * gamma + beta over the middle axis of [outer][length][inner].
+
+    Attributes:
+        x: rows to normalize.
+        y: results.
+        outer: groups before the normalized axis.
+        length: elements of a group.
+        inner: groups after it.
+        gamma: constant float32[length].
+        beta: constant float32[length].
+        epsilon: added to the variance.
+        centred: whether the mean is taken off before scaling (the variance is about the mean either way).
+    """
+
+    x: Place
+    y: Place
+    outer: int
+    length: int
+    inner: int
+    gamma: str
+    beta: str
+    epsilon: float
+    centred: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DotStep:
+    """y[r] = sum over t < terms of a[a_base[r] + t * a_stride] * b[b_base[r] + t * b_stride].
+
+    Attributes:
+        a: first value.
+        b: second value.
+        y: one row per product.
+        a_base: constant uint32[y.rows].
+        b_base: constant uint32[y.rows].
+        terms: elements of a vector.
+        a_stride: rows from one element of a vector in `a` to the next.
+        b_stride: the same in `b`.
+        normalize: whether both vectors are brought to length 1 first.
+    """
+
+    a: Place
+    b: Place
+    y: Place
+    a_base: str
+    b_base: str
+    terms: int
+    a_stride: int
+    b_stride: int
+    normalize: bool
+
+
+Step = (
+    Pack
+    | Unpack
+    | DenseStep
+    | ElementStep
+    | CopyStep
+    | AffineStep
+    | PReluStep
+    | MergeStep
+    | GluStep
+    | SoftmaxStep
+    | LayerNormStep
+    | DotStep
+)
+
+
+@dataclass(frozen=True, slots=True)
+class InputSlot:
+    """What the caller gives: dtype as `graph.tensor_type.DType` spells it, shape of one sample."""
+
+    name: str
+    dtype: str
+    sample_shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OutputSlot:
+    """What the caller gets: float32 of this shape per sample."""
+
+    name: str
+    sample_shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Program:
+    """A network as steps.
+
+    Attributes:
+        name: the model's own name.
+        inputs: in the model's order.
+        outputs: in the model's order.
+        buffers: rows of each buffer.
+        steps: in order.
+        constants: arrays by name, read only.
+    """
+
+    name: str
+    inputs: tuple[InputSlot, ...]
+    outputs: tuple[OutputSlot, ...]
+    buffers: tuple[int, ...]
+    steps: tuple[Step, ...]
+    constants: Mapping[str, Constant]
+
+    def dense_steps(self) -> dict[int, DenseStep]:
+        """The dense steps by their number among all steps."""
+        return {n: step for n, step in enumerate(self.steps) if isinstance(step, DenseStep)}
+
+
+def reads(step: Step) -> tuple[Place, ...]:
+    """The places that a step reads."""
+    match step:
+        case Pack():
+            return ()
+        case MergeStep():
+            return step.xs
+        case DotStep():
+            return (step.a, step.b)
+        case _:
+            return (step.x,)
+
+
+def writes(step: Step) -> tuple[Place, ...]:
+    """The place that a step writes; none for Unpack."""
+    return () if isinstance(step, Unpack) else (step.y,)
+
+
+def constants_of(step: Step) -> tuple[str, ...]:
+    """Names of the constants that a step uses."""
+    match step:
+        case DenseStep():
+            return (step.kernel,) if step.bias is None else (step.kernel, step.bias)
+        case CopyStep():
+            return (step.index,)
+        case AffineStep():
+            return (step.scale, step.shift)
+        case PReluStep():
+            return (step.alpha,)
+        case LayerNormStep():
+            return (step.gamma, step.beta)
+        case DotStep():
+            return (step.a_base, step.b_base)
+        case _:
+            return ()
+
+
+def is_identity(index: Constant, rows: int) -> bool:
+    """Whether an index copies `rows` rows in order."""
+    return len(index) == rows and bool((index == np.arange(rows, dtype=np.uint32)).all())

@@ -1,0 +1,251 @@
+"""What must hold of every program, checked after every compiler pass and before an artifact is used.
+
+1. Counts and sizes keep the limits of `engine.limits`.
+2. Every place lies inside its buffer, and has the number of rows its step needs.
+3. Every constant exists and has the dtype and shape its step needs; row numbers stay inside the value.
+4. A row is written once, before it is read; a step never writes what it reads.
+5. Every output is written once; inputs may be unused.
+
+A program for which this holds cannot make a kernel leave its arena or read what no step has written.
+"""
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+import numpy as np
+
+from engine import limits
+from engine.errors import ProgramError
+from engine.program import (
+    AffineStep,
+    Constant,
+    CopyStep,
+    DenseStep,
+    DotStep,
+    GluStep,
+    LayerNormStep,
+    MergeStep,
+    Pack,
+    Place,
+    PReluStep,
+    Program,
+    SoftmaxStep,
+    Step,
+    Unpack,
+    reads,
+    writes,
+)
+from graph.tensor_type import DType
+
+
+def check_program(program: Program) -> None:
+    """Check all invariants.
+
+    Raises:
+        ProgramError: one does not hold.
+    """
+    _check_limits(program)
+    _check_slots(program)
+    written = _Written(program.buffers)
+    for number, step in enumerate(program.steps):
+        where = f"step {number} ({type(step).__name__})"
+        _check_places(program, step, where)
+        for problem in _shape_problems(program, step):
+            raise ProgramError(f"{where}: {problem}")
+        for place in reads(step):
+            if not written.covers(place):
+                raise ProgramError(f"{where} reads rows that no step has written")
+        for place in writes(step):
+            if any(place.overlaps(source) for source in reads(step)):
+                raise ProgramError(f"{where} writes what it reads")
+            if not written.add(place):
+                raise ProgramError(f"{where} writes rows that were written before")
+    unpacked = sorted(step.slot for step in program.steps if isinstance(step, Unpack))
+    if unpacked != list(range(len(program.outputs))):
+        raise ProgramError(
+            "every output is written once",
+            expected=str(list(range(len(program.outputs)))),
+            got=str(unpacked),
+        )
+
+
+class _Written:
+    """Which rows have been written, as disjoint runs per buffer; adjacent runs are joined."""
+
+    def __init__(self, buffers: tuple[int, ...]) -> None:
+        self._runs: list[list[tuple[int, int]]] = [[] for _ in buffers]
+
+    def covers(self, place: Place) -> bool:
+        end = place.first + place.rows
+        return any(a <= place.first and end <= b for a, b in self._runs[place.buffer])
+
+    def add(self, place: Place) -> bool:
+        """Add a run; False where a row of it was written before."""
+        runs = sorted([*self._runs[place.buffer], (place.first, place.first + place.rows)])
+        if any(right[0] < left[1] for left, right in pairwise(runs)):
+            return False
+        joined: list[tuple[int, int]] = []
+        for first, end in runs:
+            if joined and joined[-1][1] == first:
+                joined[-1] = (joined[-1][0], end)
+            else:
+                joined.append((first, end))
+        self._runs[place.buffer] = joined
+        return True
+
+
+def _check_limits(program: Program) -> None:
+    counts = (
+        ("buffers", len(program.buffers), limits.MAX_BUFFERS),
+        ("steps", len(program.steps), limits.MAX_STEPS),
+        ("inputs", len(program.inputs), limits.MAX_SLOTS),
+        ("outputs", len(program.outputs), limits.MAX_SLOTS),
+        ("rows of a buffer", max(program.buffers, default=0), limits.MAX_BUFFER_ROWS),
+    )
+    for what, count, limit in counts:
+        if count > limit:
+            raise ProgramError(f"too many {what}", expected=f"at most {limit}", got=str(count))
+    if min(program.buffers, default=1) < 1:
+        raise ProgramError("a buffer is empty", expected="at least 1 row")
+    if not program.inputs or not program.outputs:
+        raise ProgramError("a program needs an input and an output")
+
+
+def _check_slots(program: Program) -> None:
+    for slots in (program.inputs, program.outputs):
+        names = [slot.name for slot in slots]
+        if len(set(names)) != len(names):
+            raise ProgramError("names of inputs or outputs are not unique", got=", ".join(names))
+        for slot in slots:
+            if not slot.name or len(slot.name) > limits.MAX_NAME_CHARACTERS:
+                raise ProgramError("the name of an input or output is empty or too long")
+            if len(slot.sample_shape) > limits.MAX_AXES or min(slot.sample_shape, default=1) < 1:
+                raise ProgramError(f"shape of {slot.name!r}", got=str(slot.sample_shape))
+            if _rows_of(slot.sample_shape) > limits.MAX_BUFFER_ROWS:
+                raise ProgramError(f"{slot.name!r} is too large", got=str(slot.sample_shape))
+    for slot in program.inputs:
+        if slot.dtype not in set(DType):
+            raise ProgramError(f"dtype of input {slot.name!r} is not known", got=slot.dtype)
+
+
+def _rows_of(shape: tuple[int, ...]) -> int:
+    rows = 1
+    for axis in shape:
+        rows *= axis
+    return rows
+
+
+def _check_places(program: Program, step: Step, where: str) -> None:
+    for place in (*reads(step), *writes(step)):
+        if not 0 <= place.buffer < len(program.buffers):
+            raise ProgramError(f"{where} names a buffer that is not there", got=str(place.buffer))
+        size = program.buffers[place.buffer]
+        inside = 0 <= place.first < size and 1 <= place.rows <= size - place.first
+        if not inside:
+            raise ProgramError(
+                f"{where} leaves its buffer",
+                expected=f"rows 0 to {size}",
+                got=f"{place.rows} rows from {place.first}",
+            )
+
+
+def _shape_problems(program: Program, step: Step) -> Iterator[str]:
+    """What is wrong with the sizes of a step; the places themselves lie in their buffers."""
+    match step:
+        case Pack():
+            yield from _slot_problems(program.inputs, step.slot, step.y.rows)
+        case Unpack():
+            yield from _slot_problems(program.outputs, step.slot, step.x.rows)
+        case DenseStep():
+            yield from _dense_problems(program, step)
+        case MergeStep():
+            yield from _merge_problems(step)
+        case GluStep():
+            if step.outer < 1 or step.y.rows % step.outer or step.x.rows != 2 * step.y.rows:
+                yield "glu halves its blocks"
+        case CopyStep():
+            yield from _number_problems(program, step.index, step.y.rows, step.x.rows)
+        case DotStep():
+            yield from _dot_problems(program, step)
+        case SoftmaxStep() | LayerNormStep():
+            yield from _group_problems(program, step)
+        case AffineStep() | PReluStep():
+            yield from _same_rows(step.x, step.y)
+            names = (step.scale, step.shift) if isinstance(step, AffineStep) else (step.alpha,)
+            for name in names:
+                yield from _array_problems(program, name, np.float32, (step.y.rows,))
+        case _:
+            yield from _same_rows(step.x, step.y)
+
+
+def _slot_problems(slots: tuple[object, ...], slot: int, rows: int) -> Iterator[str]:
+    if not 0 <= slot < len(slots):
+        yield f"there is no input or output {slot}"
+        return
+    shape: tuple[int, ...] = getattr(slots[slot], "sample_shape")  # noqa: B009 (both slot types)
+    if _rows_of(shape) != rows:
+        yield f"{rows} rows do not hold a sample of shape {shape}"
+
+
+def _same_rows(x: Place, y: Place) -> Iterator[str]:
+    if x.rows != y.rows:
+        yield f"{x.rows} rows in, {y.rows} rows out"
+
+
+def _dense_problems(program: Program, step: DenseStep) -> Iterator[str]:
+    if step.positions < 1 or step.x.rows % step.positions or step.y.rows % step.positions:
+        yield f"rows are no multiple of {step.positions} positions"
+        return
+    inputs, units = step.x.rows // step.positions, step.y.rows // step.positions
+    yield from _array_problems(program, step.kernel, np.float32, (inputs, units))
+    if step.bias is not None:
+        yield from _array_problems(program, step.bias, np.float32, (units,))
+
+
+def _merge_problems(step: MergeStep) -> Iterator[str]:
+    if not step.xs:
+        yield "nothing to merge"
+    for x in step.xs:
+        yield from _same_rows(x, step.y)
+
+
+def _dot_problems(program: Program, step: DotStep) -> Iterator[str]:
+    if min(step.terms, step.a_stride, step.b_stride) < 1:
+        yield "terms and strides are at least 1"
+        return
+    sides = ((step.a, step.a_base, step.a_stride), (step.b, step.b_base, step.b_stride))
+    for place, base, stride in sides:
+        last = place.rows - (step.terms - 1) * stride
+        yield from _number_problems(program, base, step.y.rows, last)
+
+
+def _group_problems(program: Program, step: SoftmaxStep | LayerNormStep) -> Iterator[str]:
+    yield from _same_rows(step.x, step.y)
+    if min(step.outer, step.length, step.inner) < 1:
+        yield "groups have at least one element"
+    elif step.outer * step.length * step.inner != step.x.rows:
+        yield f"{step.outer} x {step.length} x {step.inner} groups in {step.x.rows} rows"
+    if isinstance(step, LayerNormStep):
+        for name in (step.gamma, step.beta):
+            yield from _array_problems(program, name, np.float32, (step.length,))
+
+
+def _number_problems(program: Program, name: str, count: int, limit: int) -> Iterator[str]:
+    """Row numbers: `count` of them, each below `limit`."""
+    problems = list(_array_problems(program, name, np.uint32, (count,)))
+    yield from problems
+    if not problems and (limit < 1 or int(program.constants[name].max()) >= limit):
+        yield f"a row number of {name!r} is not below {limit}"
+
+
+def _array_problems(
+    program: Program, name: str, dtype: type[np.generic], shape: tuple[int, ...]
+) -> Iterator[str]:
+    array: Constant | None = program.constants.get(name)
+    if array is None:
+        yield f"constant {name!r} is not there"
+    elif array.dtype != dtype or array.shape != shape:
+        yield (
+            f"constant {name!r} should be {np.dtype(dtype)}{list(shape)} "
+            f"and is {array.dtype}{list(array.shape)}"
+        )
