@@ -22,6 +22,7 @@ CLASSES = 10
 BATCH_SIZE = 128
 SEED = 17
 TINY = 1e-15
+GOLDEN_IMAGES = 256
 
 
 def build() -> keras.Model:
@@ -94,11 +95,23 @@ def save(model: keras.Model, path: Path) -> None:
     plain.save(path)
 
 
+def save_golden(model: keras.Model, images: Images, path: Path) -> None:
+    """Write the first test images as bytes (pixel = byte / 255), their labels and Keras' outputs."""
+    pixels = images.test_pixels[:GOLDEN_IMAGES]
+    np.savez_compressed(
+        path,
+        images=np.rint(pixels * 255).astype(np.uint8),
+        labels=images.test_labels[:GOLDEN_IMAGES].astype(np.uint8),
+        outputs=model.predict(pixels, verbose=0),
+    )
+
+
 def main() -> None:
     """Train, describe, save."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", type=Path, help="the .keras file to write")
     parser.add_argument("--data", type=Path, help="folder of Fashion-MNIST's IDX files")
+    parser.add_argument("--golden", type=Path, help="also write inputs and outputs to this .npz")
     parser.add_argument("--steps", type=int, default=7000, help="optimizer steps (default 7000)")
     arguments = parser.parse_args()
     keras.utils.set_random_seed(SEED)
@@ -106,6 +119,8 @@ def main() -> None:
     model = build()
     train(model, images, arguments.steps)
     save(model, arguments.model)
+    if arguments.golden:
+        save_golden(model, images, arguments.golden)
     print(describe(model, images))
 
 
