@@ -22,6 +22,7 @@ from engine.program import (
     CopyStep,
     DenseStep,
     DotStep,
+    ElementStep,
     GluStep,
     LayerNormStep,
     MergeStep,
@@ -32,6 +33,7 @@ from engine.program import (
     SoftmaxStep,
     Step,
     Unpack,
+    constants_of,
     reads,
     writes,
 )
@@ -169,13 +171,17 @@ def _shape_problems(program: Program, step: Step) -> Iterator[str]:
             yield from _dot_problems(program, step)
         case SoftmaxStep() | LayerNormStep():
             yield from _group_problems(program, step)
-        case AffineStep() | PReluStep():
-            yield from _same_rows(step.x, step.y)
-            names = (step.scale, step.shift) if isinstance(step, AffineStep) else (step.alpha,)
-            for name in names:
-                yield from _array_problems(program, name, np.float32, (step.y.rows,))
         case _:
-            yield from _same_rows(step.x, step.y)
+            yield from _rowwise_problems(program, step)
+
+
+def _rowwise_problems(
+    program: Program, step: AffineStep | PReluStep | ElementStep
+) -> Iterator[str]:
+    yield from _same_rows(step.x, step.y)
+    names: tuple[str, ...] = constants_of(step)
+    for name in names:
+        yield from _array_problems(program, name, np.float32, (step.y.rows,))
 
 
 def _slot_problems(slots: tuple[object, ...], slot: int, rows: int) -> Iterator[str]:

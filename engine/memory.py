@@ -1,0 +1,106 @@
+"""Where the buffers of a program lie in the arena, for one tile width.
+
+A buffer lives from the step that first writes it to the step that last reads it; buffers that do not
+live at the same time share memory. The result of an elementwise step takes the memory of its source
+where that dies in the step. Free ranges are searched best fit first.
+"""
+
+from dataclasses import dataclass
+
+from engine.kernels.abi import ALIGNMENT_BYTES
+from engine.program import (
+    AffineStep,
+    ElementStep,
+    PReluStep,
+    Program,
+    SoftmaxStep,
+    Step,
+    reads,
+    writes,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ArenaPlan:
+    """Byte offset of each buffer, multiples of 64, and the size of the arena.
+
+    Attributes:
+        offsets: by buffer.
+        size_bytes: what one arena needs.
+    """
+
+    offsets: tuple[int, ...]
+    size_bytes: int
+
+
+def plan_arena(program: Program, lanes: int) -> ArenaPlan:
+    """Lay out the arena of a checked program for tiles of `lanes` samples."""
+    sizes = [_aligned(rows * lanes * 4) for rows in program.buffers]
+    last_read = {
+        place.buffer: number for number, step in enumerate(program.steps) for place in reads(step)
+    }
+    offsets = [-1] * len(sizes)
+    free = _FreeRanges()
+    for number, step in enumerate(program.steps):
+        dying = sorted({p.buffer for p in reads(step) if last_read[p.buffer] == number})
+        for place in writes(step):
+            if offsets[place.buffer] >= 0:
+                continue
+            source = _overwritable(program, step, dying)
+            if source is not None:
+                offsets[place.buffer] = offsets[source]
+                dying.remove(source)
+            else:
+                offsets[place.buffer] = free.take(sizes[place.buffer])
+        for buffer in dying:
+            free.give(offsets[buffer], sizes[buffer])
+        for place in writes(step):
+            if place.buffer not in last_read:
+                last_read[place.buffer] = len(program.steps)  # never read: keeps its memory
+    return ArenaPlan(tuple(max(offset, 0) for offset in offsets), max(free.end, ALIGNMENT_BYTES))
+
+
+def _overwritable(program: Program, step: Step, dying: list[int]) -> int | None:
+    """The buffer whose memory the result may take: kernels allow x and y to be one place."""
+    if not isinstance(step, ElementStep | AffineStep | PReluStep | SoftmaxStep):
+        return None
+    x, y = step.x, step.y
+    whole = x.rows == program.buffers[x.buffer] and y.rows == program.buffers[y.buffer]
+    return x.buffer if whole and x.buffer in dying else None
+
+
+class _FreeRanges:
+    """Free ranges of the arena below `end`, in order, never adjacent."""
+
+    def __init__(self) -> None:
+        self.end = 0
+        self._ranges: list[tuple[int, int]] = []
+
+    def take(self, size: int) -> int:
+        """Offset of a range of `size` bytes: the smallest free one that fits, or at the end."""
+        fitting = [entry for entry in self._ranges if entry[1] - entry[0] >= size]
+        if fitting:
+            first, last = min(fitting, key=lambda entry: entry[1] - entry[0])
+            place = self._ranges.index((first, last))
+            self._ranges[place : place + 1] = [(first + size, last)] if last - first > size else []
+            return first
+        if self._ranges and self._ranges[-1][1] == self.end:
+            first = self._ranges.pop()[0]  # the free end of the arena grows
+        else:
+            first = self.end
+        self.end = first + size
+        return first
+
+    def give(self, first: int, size: int) -> None:
+        """Make a range free again."""
+        joined: list[tuple[int, int]] = []
+        for entry in sorted([*self._ranges, (first, first + size)]):
+            if joined and joined[-1][1] == entry[0]:
+                joined[-1] = (joined[-1][0], entry[1])
+            else:
+                joined.append(entry)
+        self._ranges = joined
+
+
+def _aligned(size: int) -> int:
+    return -(-size // ALIGNMENT_BYTES) * ALIGNMENT_BYTES

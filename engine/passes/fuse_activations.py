@@ -1,0 +1,24 @@
+"""Dense followed by an element function: the function is applied before the result is stored."""
+
+from dataclasses import replace
+
+from engine.kernels.abi import ElementFunction
+from engine.passes.rewrite import is_whole, readers
+from engine.program import ElementStep, Program
+
+
+def fuse_activations(program: Program) -> Program:
+    """Fuse where nothing else reads the result of the Dense layer."""
+    read_by = readers(program)
+    steps = list(program.steps)
+    dropped: set[int] = set()
+    for number, step in program.dense_steps().items():
+        users = read_by[step.y.buffer]
+        if len(users) != 1 or step.function != ElementFunction():
+            continue
+        user = steps[users[0]]
+        if isinstance(user, ElementStep) and user.x == step.y and is_whole(program, step.y):
+            steps[number] = replace(step, y=user.y, function=user.function)
+            dropped.add(users[0])
+    kept = tuple(step for number, step in enumerate(steps) if number not in dropped)
+    return replace(program, steps=kept)

@@ -1,0 +1,41 @@
+"""Graph to program: lowering, then the passes in order, with the program checked after each."""
+
+from collections.abc import Callable
+
+from engine.passes.alias_copies import alias_copies
+from engine.passes.drop_unused import drop_unused
+from engine.passes.fuse_activations import fuse_activations
+from engine.passes.lower import lower
+from engine.passes.place_concatenations import place_concatenations
+from engine.program import Program
+from engine.program_check import check_program
+from graph.graph import Graph
+
+PASSES: tuple[Callable[[Program], Program], ...] = (
+    # First, so that a Dense layer and its activation are neighbours even with a Reshape between.
+    alias_copies,
+    # Before concatenations, which then move the fused result instead of the bare product.
+    fuse_activations,
+    # After aliases: a value that is only renamed can still be written into its part.
+    place_concatenations,
+    # Joining the parts in order is often a copy of everything in place, once they are there.
+    alias_copies,
+    # Last: the others leave constants and buffers behind.
+    drop_unused,
+)
+
+
+def build_program(graph: Graph) -> Program:
+    """Turn a verified graph into a program ready for memory planning and kernel choice.
+
+    Raises:
+        VariableLengthError: a value has an axis of varying length.
+        UnsupportedModelError: the engine has no kernel for an op.
+        ProgramError: a pass made an invalid program (a bug of ours).
+    """
+    program = lower(graph)
+    check_program(program)
+    for rewrite in PASSES:
+        program = rewrite(program)
+        check_program(program)
+    return program

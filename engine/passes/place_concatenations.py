@@ -1,0 +1,31 @@
+"""Values that are only copied into a part of another buffer are written there in the first place."""
+
+from dataclasses import replace
+
+from engine.kernels.abi import ALIGNMENT_BYTES
+from engine.passes.rewrite import is_whole, with_moved_buffers
+from engine.program import CopyStep, Place, Program, is_identity
+
+# A value starts on a 64-byte boundary in every tile width, one sample included.
+_ALIGNED_ROWS = ALIGNMENT_BYTES // 4
+
+
+def place_concatenations(program: Program) -> Program:
+    """Drop each copy of a whole buffer, in order, to an aligned part; a second copy of it stays."""
+    targets: dict[int, Place] = {}
+    kept = []
+    for step in program.steps:
+        if isinstance(step, CopyStep) and _can_move(program, step, targets):
+            targets[step.x.buffer] = step.y
+        else:
+            kept.append(step)
+    return with_moved_buffers(replace(program, steps=tuple(kept)), targets)
+
+
+def _can_move(program: Program, step: CopyStep, targets: dict[int, Place]) -> bool:
+    return (
+        step.x.buffer not in targets
+        and is_whole(program, step.x)
+        and step.y.first % _ALIGNED_ROWS == 0
+        and is_identity(program.constants[step.index], step.x.rows)
+    )

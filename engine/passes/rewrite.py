@@ -1,0 +1,62 @@
+"""What passes share: who reads and writes each buffer, and steps with other places."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from engine.program import DotStep, MergeStep, Pack, Place, Program, Step, Unpack, reads, writes
+
+PlaceMap = Callable[[Place], Place]
+
+
+def readers(program: Program) -> dict[int, list[int]]:
+    """Numbers of the steps that read each buffer, by buffer."""
+    found: dict[int, list[int]] = {buffer: [] for buffer in range(len(program.buffers))}
+    for number, step in enumerate(program.steps):
+        for buffer in dict.fromkeys(place.buffer for place in reads(step)):
+            found[buffer].append(number)
+    return found
+
+
+def writers(program: Program) -> dict[int, list[int]]:
+    """Numbers of the steps that write each buffer, by buffer."""
+    found: dict[int, list[int]] = {buffer: [] for buffer in range(len(program.buffers))}
+    for number, step in enumerate(program.steps):
+        for place in writes(step):
+            found[place.buffer].append(number)
+    return found
+
+
+def is_whole(program: Program, place: Place) -> bool:
+    """Whether a place is all of its buffer."""
+    return place.first == 0 and place.rows == program.buffers[place.buffer]
+
+
+def moved(step: Step, to: PlaceMap) -> Step:
+    """The step with every place replaced."""
+    match step:
+        case Pack():
+            return replace(step, y=to(step.y))
+        case Unpack():
+            return replace(step, x=to(step.x))
+        case MergeStep():
+            return replace(step, xs=tuple(to(x) for x in step.xs), y=to(step.y))
+        case DotStep():
+            return replace(step, a=to(step.a), b=to(step.b), y=to(step.y))
+        case _:
+            return replace(step, x=to(step.x), y=to(step.y))
+
+
+def with_moved_buffers(program: Program, targets: dict[int, Place]) -> Program:
+    """Let each buffer in `targets` be a part of another one; targets may be moved themselves.
+
+    Args:
+        program: what is changed.
+        targets: where the rows of a buffer are now; the place has as many rows as the buffer.
+    """
+
+    def to(place: Place) -> Place:
+        while place.buffer in targets:
+            place = targets[place.buffer].part(place.first, place.rows)
+        return place
+
+    return replace(program, steps=tuple(moved(step, to) for step in program.steps))
