@@ -1,0 +1,292 @@
+"""What `/metrics` shows: names, labels and buckets, by Prometheus' naming conventions.
+
+Nothing here touches the process-wide default registry: `create_app` makes one and passes it in. The numbers of a
+prediction are plain lists that only the event loop writes, turned into samples when they are scraped: an observation
+costs a bisection and two additions. Series of a model version go when the version goes.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from itertools import accumulate
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
+
+PHASES = ("decode", "queue", "compute", "encode", "total")
+# 10 us to 7.4 s, each 1.8 times the one before: a sparse network can take a few microseconds.
+DURATION_BUCKETS_SECONDS = tuple(float(f"{1e-5 * 1.8**k:.2g}") for k in range(24))
+BATCH_BUCKETS_SAMPLES = tuple(float(2**k) for k in range(14))
+STAGE_BUCKETS_SECONDS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
+MODEL_LABELS = ("model_name", "model_version")
+
+
+class HistogramCell:
+    """Counts per bucket and the sum of what was observed, for one set of label values."""
+
+    __slots__ = ("bounds", "counts", "sum")
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.sum = 0.0
+
+    def observe(self, value: float) -> None:
+        """Count `value` in the first bucket whose upper bound is not below it."""
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.sum += value
+
+    def cumulative(self) -> list[tuple[str, float]]:
+        """Return (upper bound, count of values up to it), the last bound being +Inf."""
+        names = [*map(floatToGoString, self.bounds), "+Inf"]
+        return list(zip(names, map(float, accumulate(self.counts)), strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class LayerNumbers:
+    """What is known of one layer since it was compiled."""
+
+    layer: str
+    sparsity: float
+    nonzeros: int
+    dense_bytes: int
+    sparse_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelNumbers:
+    """What is known of a model version since it was compiled.
+
+    Attributes:
+        speedups: dense time over sparse time by batch size, measured when the model was uploaded.
+        latencies_seconds: measured time of one call by (batch size, "dense" or "sparse").
+    """
+
+    sparsity: float
+    nonzeros: int
+    dense_bytes: int
+    sparse_bytes: int
+    resident_bytes: int
+    layers: tuple[LayerNumbers, ...] = ()
+    speedups: Mapping[int, float] = field(default_factory=dict)
+    latencies_seconds: Mapping[tuple[int, str], float] = field(default_factory=dict)
+
+
+class ModelSeries:
+    """The counters of one model version; only the event loop writes them."""
+
+    __slots__ = ("batches", "failures", "labels", "numbers", "phases", "samples")
+
+    def __init__(self, name: str, version_number: int, numbers: ModelNumbers) -> None:
+        self.labels = (name, str(version_number))
+        self.numbers = numbers
+        self.phases = tuple(HistogramCell(DURATION_BUCKETS_SECONDS) for _ in PHASES)
+        self.batches = HistogramCell(BATCH_BUCKETS_SAMPLES)
+        self.samples = 0
+        self.failures: dict[str, int] = {}
+
+    def observe(
+        self, samples: int, decode: float, queue: float, compute: float, encode: float
+    ) -> None:
+        """Count one answered prediction: its samples, and the seconds of its phases."""
+        phases = self.phases
+        phases[0].observe(decode)
+        phases[1].observe(queue)
+        phases[2].observe(compute)
+        phases[3].observe(encode)
+        phases[4].observe(decode + queue + compute + encode)
+        self.batches.observe(samples)
+        self.samples += samples
+
+    def fail(self, reason: str) -> None:
+        """Count one refused prediction; `reason` is the slug of the problem."""
+        self.failures[reason] = self.failures.get(reason, 0) + 1
+
+
+class ModelCollector(Collector):
+    """Turns the series of all served versions into samples when Prometheus asks."""
+
+    def __init__(self) -> None:
+        self._series: dict[tuple[str, int], ModelSeries] = {}
+
+    def add(self, name: str, version_number: int, numbers: ModelNumbers) -> ModelSeries:
+        """Start the series of a version."""
+        series = ModelSeries(name, version_number, numbers)
+        self._series[name, version_number] = series
+        return series
+
+    def remove(self, name: str, version_number: int) -> None:
+        """Forget the series of a version."""
+        self._series.pop((name, version_number), None)
+
+    def describe(self) -> Iterable[Metric]:
+        """Return nothing: the families are known from `collect`."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield all families of all versions."""
+        series = list(self._series.values())
+        yield from _prediction_families(series)
+        yield from _model_families(series)
+        yield from _layer_families(series)
+        loaded = GaugeMetricFamily("prunus_models_loaded", "Model versions ready to predict.")
+        loaded.add_metric((), len(series))
+        yield loaded
+
+
+def _prediction_families(series: list[ModelSeries]) -> Iterator[Metric]:
+    durations = HistogramMetricFamily(
+        "prunus_predict_duration_seconds",
+        "Time of answered predictions inside the service, by phase.",
+        labels=(*MODEL_LABELS, "phase"),
+    )
+    batches = HistogramMetricFamily(
+        "prunus_predict_batch_samples", "Samples in one prediction request.", labels=MODEL_LABELS
+    )
+    samples = CounterMetricFamily(
+        "prunus_predict_samples", "Samples that were predicted.", labels=MODEL_LABELS
+    )
+    failures = CounterMetricFamily(
+        "prunus_predict_failures",
+        "Predictions that were refused, by the slug of the problem.",
+        labels=(*MODEL_LABELS, "reason"),
+    )
+    for one in series:
+        for phase, cell in zip(PHASES, one.phases, strict=True):
+            durations.add_metric((*one.labels, phase), cell.cumulative(), cell.sum)
+        batches.add_metric(one.labels, one.batches.cumulative(), one.batches.sum)
+        samples.add_metric(one.labels, one.samples)
+        for reason, count in one.failures.items():
+            failures.add_metric((*one.labels, reason), count)
+    yield from (durations, batches, samples, failures)
+
+
+def _gauge(name: str, text: str, *labels: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, text, labels=(*MODEL_LABELS, *labels))
+
+
+def _model_families(series: list[ModelSeries]) -> Iterator[Metric]:
+    sparsity = _gauge("prunus_model_sparsity_ratio", "Share of the model's weights that is zero.")
+    nonzeros = _gauge("prunus_model_nonzero_weights", "Weights of the model that are not zero.")
+    size = _gauge(
+        "prunus_model_weight_bytes", "Bytes of the weights, dense and as they are served.", "form"
+    )
+    resident = _gauge("prunus_model_resident_bytes", "Memory that the loaded model holds.")
+    speedup = _gauge(
+        "prunus_model_speedup_ratio", "Dense time over sparse time, measured at upload.", "batch"
+    )
+    latency = _gauge(
+        "prunus_model_latency_seconds", "Time of one call, measured at upload.", "batch", "form"
+    )
+    for one in series:
+        numbers = one.numbers
+        sparsity.add_metric(one.labels, numbers.sparsity)
+        nonzeros.add_metric(one.labels, numbers.nonzeros)
+        size.add_metric((*one.labels, "dense"), numbers.dense_bytes)
+        size.add_metric((*one.labels, "sparse"), numbers.sparse_bytes)
+        resident.add_metric(one.labels, numbers.resident_bytes)
+        for batch, ratio in numbers.speedups.items():
+            speedup.add_metric((*one.labels, str(batch)), ratio)
+        for (batch, form), seconds in numbers.latencies_seconds.items():
+            latency.add_metric((*one.labels, str(batch), form), seconds)
+    yield from (sparsity, nonzeros, size, resident, speedup, latency)
+
+
+def _layer_families(series: list[ModelSeries]) -> Iterator[Metric]:
+    sparsity = _gauge(
+        "prunus_layer_sparsity_ratio", "Share of the layer's weights that is zero.", "layer"
+    )
+    nonzeros = _gauge(
+        "prunus_layer_nonzero_weights", "Weights of the layer that are not zero.", "layer"
+    )
+    size = _gauge(
+        "prunus_layer_weight_bytes", "Bytes of the layer's weights, by form.", "layer", "form"
+    )
+    for one in series:
+        for layer in one.numbers.layers:
+            labels = (*one.labels, layer.layer)
+            sparsity.add_metric(labels, layer.sparsity)
+            nonzeros.add_metric(labels, layer.nonzeros)
+            size.add_metric((*labels, "dense"), layer.dense_bytes)
+            size.add_metric((*labels, "sparse"), layer.sparse_bytes)
+    yield from (sparsity, nonzeros, size)
+
+
+class JobCollector(Collector):
+    """The number of jobs in each state, read from the database when Prometheus asks."""
+
+    def __init__(self, count_by_state: Callable[[], Mapping[str, int]]) -> None:
+        self._count_by_state = count_by_state
+
+    def describe(self) -> Iterable[Metric]:
+        """Return nothing: the families are known from `collect`."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the one family."""
+        jobs = GaugeMetricFamily("prunus_jobs", "Upload jobs by state.", labels=("state",))
+        for state, count in self._count_by_state().items():
+            jobs.add_metric((state,), count)
+        yield jobs
+
+
+class Metrics:
+    """All metrics of one service."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        """Make the metrics and register them."""
+        self.registry = registry
+        self.models = ModelCollector()
+        registry.register(self.models)
+        ProcessCollector(registry=registry)
+        self.http_requests = Counter(
+            "prunus_http_requests",
+            "HTTP requests that were answered.",
+            ("route", "method", "code"),
+            registry=registry,
+        )
+        self.http_in_flight = Gauge(
+            "prunus_http_requests_in_flight", "HTTP requests under way.", registry=registry
+        )
+        self.predict_pending = Gauge(
+            "prunus_predict_pending_requests",
+            "Predictions that wait for a thread or run in one.",
+            registry=registry,
+        )
+        self.uploaded_bytes = Counter(
+            "prunus_upload_bytes", "Bytes of uploads received.", registry=registry
+        )
+        self.jobs_finished = Counter(
+            "prunus_jobs_finished", "Jobs that ended, by state.", ("state",), registry=registry
+        )
+        self.stage_seconds = Histogram(
+            "prunus_job_stage_duration_seconds",
+            "Time of the stages of upload jobs.",
+            ("stage",),
+            buckets=STAGE_BUCKETS_SECONDS,
+            registry=registry,
+        )
+        Info("prunus_build", "The running version.", registry=registry).info(
+            {"version": prunus_version()}
+        )
+
+    def watch_jobs(self, count_by_state: Callable[[], Mapping[str, int]]) -> None:
+        """Show the numbers of jobs that `count_by_state` returns."""
+        self.registry.register(JobCollector(count_by_state))
+
+
+def prunus_version() -> str:
+    """Return the version of the installed distribution, or of this checkout."""
+    try:
+        return version("prunus")
+    except PackageNotFoundError:
+        return "0.1.0"

@@ -1,0 +1,121 @@
+"""Settings of the service: every limit with its unit in its name, from `PRUNUS_*` variables.
+
+`HOST` and `PORT` are honoured as well as `PRUNUS_HOST` and `PRUNUS_PORT` (which win).
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AliasChoices, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+KIB = 1024
+MIB = 1024 * KIB
+GIB = 1024 * MIB
+
+PositiveInt = Annotated[int, Field(gt=0)]
+PositiveFloat = Annotated[float, Field(gt=0)]
+
+
+class Settings(BaseSettings):
+    """All that can be configured; immutable once read."""
+
+    model_config = SettingsConfigDict(env_prefix="PRUNUS_", frozen=True, populate_by_name=True)
+
+    host: str = Field(
+        default="127.0.0.1",
+        validation_alias=AliasChoices("PRUNUS_HOST", "HOST"),
+        description="Address to listen on.",
+    )
+    port: int = Field(
+        default=8000,
+        ge=0,
+        le=65535,
+        validation_alias=AliasChoices("PRUNUS_PORT", "PORT"),
+        description="TCP port to listen on; 0 takes a free one.",
+    )
+    data_dir: Path = Field(
+        default=Path("data"), description="Folder of models, jobs, object cache and database."
+    )
+    demo: bool = Field(
+        default=False, description="Upload the demo model at the first start with no models."
+    )
+    log_format: Literal["text", "json"] = Field(default="text", description="Form of log lines.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Lowest level that is logged; debug includes each prediction."
+    )
+
+    upload_max_bytes: PositiveInt = Field(default=2 * GIB, description="One uploaded model file.")
+    calibration_max_bytes: PositiveInt = Field(
+        default=512 * MIB, description="One uploaded calibration or labels file."
+    )
+    form_field_max_bytes: PositiveInt = Field(
+        default=64 * KIB, description="One form field that is not a file, such as the recipe."
+    )
+    upload_timeout_seconds: PositiveFloat = Field(
+        default=1800.0, description="Time for a whole upload to arrive."
+    )
+    wait_max_seconds: PositiveFloat = Field(
+        default=600.0, description="Longest `?wait=` of an upload."
+    )
+
+    predict_body_max_bytes: PositiveInt = Field(
+        default=64 * MIB, description="Body of one prediction request."
+    )
+    predict_decoded_max_bytes: PositiveInt = Field(
+        default=256 * MIB, description="Arrays of one .npz prediction request, unpacked."
+    )
+    predict_batch_max_samples: PositiveInt = Field(
+        default=8192, description="Samples in one prediction request."
+    )
+    predict_pending_max_requests: PositiveInt = Field(
+        default=512, description="Predictions waiting or running before 503 is answered."
+    )
+    predict_threads: int = Field(
+        default=0, ge=0, description="Threads that run predictions; 0 takes one per core."
+    )
+    predict_inline_max_seconds: float = Field(
+        default=0.0002,
+        ge=0,
+        description="A prediction measured to be faster than this runs on the event loop itself.",
+    )
+
+    job_queue_max_jobs: PositiveInt = Field(
+        default=16, description="Jobs waiting before an upload is answered with 503."
+    )
+    job_parallel_max_jobs: PositiveInt = Field(default=1, description="Jobs run at a time.")
+    job_timeout_seconds: PositiveFloat = Field(
+        default=1800.0, description="Wall-clock time of one job."
+    )
+    job_cpu_max_seconds: PositiveInt = Field(default=3600, description="CPU time of one job.")
+    job_memory_max_bytes: PositiveInt = Field(
+        default=8 * GIB, description="Address space of one job's process."
+    )
+    job_file_max_bytes: PositiveInt = Field(
+        default=4 * GIB, description="Largest file that a job may write."
+    )
+    job_open_files_max: PositiveInt = Field(
+        default=256, description="Files a job may hold open at a time."
+    )
+    job_history_max_jobs: PositiveInt = Field(
+        default=1000, description="Finished jobs that are remembered."
+    )
+    job_tune_seconds: PositiveFloat = Field(
+        default=5.0, description="Time for measuring kernels in one job."
+    )
+    job_pause_stage: str = Field(
+        default="", description="For debugging: a job stops for a while when it enters this stage."
+    )
+    job_pause_seconds: PositiveFloat = Field(
+        default=60.0, description="For debugging: how long a job stops at `job_pause_stage`."
+    )
+
+    refresh_seconds: PositiveFloat = Field(
+        default=1.0, description="How often changes by other processes on the data are looked for."
+    )
+    shutdown_drain_seconds: float = Field(
+        default=0.0, ge=0, description="After SIGTERM: time that /health/ready says 503 first."
+    )
+    shutdown_grace_seconds: PositiveInt = Field(
+        default=10, description="After SIGTERM: time for requests under way to finish."
+    )
