@@ -7,8 +7,8 @@ Every kernel is one native function `void kernel(ptr ctx, ptr args)`.
 - `ctx` points to the five 8-byte fields of `Context`; `args` to one 8-byte field per `Field` of the
   kernel's family, in order.
 
-The tile may hold fewer valid samples than lanes; the surplus lanes hold finite numbers or copies
-(zero-filled by `pack`) and are computed like the rest, never read by `unpack`.
+The tile may hold fewer valid samples than lanes; `pack` fills the surplus lanes with copies of the
+last valid sample. They are computed like the rest and never read by `unpack`.
 """
 
 import struct

@@ -21,7 +21,7 @@ Floats are never given fast-math flags: NaN and infinities must come out as IEEE
 """
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -144,6 +144,18 @@ class Writer:
         first = self.value(kind, f"insertelement {kind} poison, {scalar}, i64 0", "one")
         return self.shuffle(first, first, [0] * width, "splat")
 
+    def iota(self, width: int, element: str = I32) -> Value:
+        """The vector 0, 1, 2, ..."""
+        if width == 1:
+            return self.zero(element)
+        places = ", ".join(f"{element} {place}" for place in range(width))
+        return Value(vector(element, width), f"<{places}>")
+
+    def first_lanes(self, count: Value, width: int) -> Value:
+        """A mask that is set in the first `count` (i64) lanes."""
+        limit = self.splat(self.cast("trunc", count, I32), width)
+        return self.compare("ult", self.iota(width), limit)
+
     def shuffle(self, a: Value, b: Value, places: Sequence[int], hint: str = "shuf") -> Value:
         """Elements of a and b (numbered on) at constant `places`."""
         mask = ", ".join(f"i32 {place}" for place in places)
@@ -225,6 +237,19 @@ class Writer:
         self.declarations[name] = f"declare void @{name}({value.type}, ptr, {mask.type})"
         self.line(f"call void @{name}({value}, ptr align {align} {address.name}, {mask})")
 
+    def load_part(self, type_name: str, address: Value, mask: Value | None) -> Value:
+        """Load a vector, or with a mask only some of it (the rest is zero)."""
+        if mask is None:
+            return self.load(type_name, address)
+        return self.masked_load(type_name, address, mask)
+
+    def store_part(self, value: Value, address: Value, mask: Value | None) -> None:
+        """Store a vector, or with a mask only some of it."""
+        if mask is None:
+            self.store(value, address)
+        else:
+            self.masked_store(value, address, mask)
+
     # --- control flow ------------------------------------------------------------------------
 
     def start_block(self, label: str) -> None:
@@ -305,6 +330,49 @@ class Writer:
         self.start_block(f"after{number}")
 
 
+def each_vector(
+    w: Writer, count: Value, width: int, body: Callable[[Value, Value | None], None]
+) -> None:
+    """Write `body(index, mask)` for all whole vectors below `count`, then for the masked rest.
+
+    `body` gets the element index (i64), and as mask None for a whole vector. For width 1 there is
+    no rest.
+    """
+    if width == 1:
+        with w.loop(0, count) as one:
+            body(one.index, None)
+        return
+    whole = w.op("and", count, w.i64(-width))
+    with w.loop(0, whole, width) as full:
+        body(full.index, None)
+    rest = w.op("sub", count, whole)
+    with w.when(w.compare("sgt", rest, w.i64(0))):
+        body(whole, w.first_lanes(rest, width))
+
+
+def fold(
+    w: Writer,
+    count: Value,
+    width: int,
+    start: Sequence[Value],
+    body: Callable[[Value, Value | None, tuple[Value, ...]], Sequence[Value]],
+) -> tuple[Value, ...]:
+    """Like `each_vector`, carrying values: `body(index, mask, values)` returns the next ones.
+
+    The masked rest is always written (with an empty mask where nothing is left), so `body` must
+    leave the values of masked-out lanes as they were.
+    """
+    if width == 1:
+        with w.loop(0, count, carried=start) as one:
+            one.carry(body(one.index, None, one.carried))
+        return one.carried
+    whole = w.op("and", count, w.i64(-width))
+    with w.loop(0, whole, width, carried=start) as full:
+        full.carry(body(full.index, None, full.carried))
+    mask = w.first_lanes(w.op("sub", count, whole), width)
+    return tuple(body(whole, mask, full.carried))
+
+
 class KernelWriter(Writer):
     """Writes one kernel `void symbol(ptr ctx, ptr args)` and gives its arguments by name.
 
@@ -321,7 +389,7 @@ class KernelWriter(Writer):
         self.parts = max(1, spec.lanes // self.width)
         self.vector = vector(F32, self.width)
         self._places = {field.name: (place, field) for place, field in enumerate(fields)}
-        self._arena: Value | None = None
+        self._arena = self.context(Context.ARENA, PTR)
 
     def context(self, field: Context, type_name: str) -> Value:
         """Load a field of the context."""
@@ -336,8 +404,6 @@ class KernelWriter(Writer):
         number = self.load(I64, address, 8)
         if field.kind is FieldKind.INT:
             return number
-        if self._arena is None:
-            self._arena = self.context(Context.ARENA, PTR)
         return self.at(self._arena, number)
 
     def float_argument(self, name: str, width: int) -> Value:
@@ -349,6 +415,11 @@ class KernelWriter(Writer):
         """Address of vector `part` of row `index` of a value in feature-major layout."""
         start = self.at(base, self.mul(index, self.spec.lanes), F32)
         return self.at(start, part * self.width, F32) if part else start
+
+    @property
+    def full_width(self) -> int:
+        """Elements of a whole register, for kernels that do not care about lanes."""
+        return self.spec.isa.vector_floats
 
     def finish(self) -> str:
         """Return the LLVM IR text of the module."""

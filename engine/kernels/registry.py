@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from engine.errors import UnknownFamilyError
-from engine.kernels import spmm_rows
+from engine.kernels import dot, elementwise, groups, layout, rows, sparsemax, spmm_rows
 from engine.kernels.abi import Candidate, DenseLayer, Field, KernelSpec
 from engine.target import Isa
 
@@ -28,6 +28,20 @@ def _fixed(fields: tuple[Field, ...]) -> Callable[[KernelSpec], tuple[Field, ...
 
 FAMILIES: Mapping[str, Family] = {
     spmm_rows.FAMILY: Family(_fixed(spmm_rows.FIELDS), spmm_rows.emit),
+    elementwise.ACTIVATION_FAMILY: Family(
+        _fixed(elementwise.ACTIVATION_FIELDS), elementwise.emit_activation
+    ),
+    elementwise.MERGE_FAMILY: Family(elementwise.merge_fields, elementwise.emit_merge),
+    elementwise.GLU_FAMILY: Family(_fixed(elementwise.GLU_FIELDS), elementwise.emit_glu),
+    rows.GATHER_FAMILY: Family(_fixed(rows.GATHER_FIELDS), rows.emit_gather),
+    rows.AFFINE_FAMILY: Family(_fixed(rows.AFFINE_FIELDS), rows.emit_affine),
+    rows.PRELU_FAMILY: Family(_fixed(rows.PRELU_FIELDS), rows.emit_prelu),
+    groups.SOFTMAX_FAMILY: Family(_fixed(groups.SOFTMAX_FIELDS), groups.emit_softmax),
+    groups.LAYER_NORM_FAMILY: Family(_fixed(groups.LAYER_NORM_FIELDS), groups.emit_layer_norm),
+    sparsemax.FAMILY: Family(_fixed(sparsemax.FIELDS), sparsemax.emit),
+    dot.FAMILY: Family(_fixed(dot.FIELDS), dot.emit),
+    layout.PACK_FAMILY: Family(_fixed(layout.PACK_FIELDS), layout.emit_pack),
+    layout.UNPACK_FAMILY: Family(_fixed(layout.UNPACK_FIELDS), layout.emit_unpack),
 }
 
 

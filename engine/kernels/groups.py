@@ -1,0 +1,269 @@
+"""Kernels over groups of rows: softmax, log_softmax, layer normalization.
+
+Element j of group (o, i) is row (o * group + j) * inner + i of x and y, for `outer` blocks o and
+`inner` interleaved groups i; x and y may be the same place. With lanes > 1 each vector holds lanes
+of one row; with lanes = 1 and inner = 1 the vector runs along the group, and sums are folded at
+the end. Sample (softmax)::
+
+    m = max over j of x[j]                       ; NaN does not win here, but reaches the sum
+    s = sum over j of (y[j] = exp(x[j] - m))
+    y[j] = y[j] / s
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+
+from engine.kernels import vector_math as vm
+from engine.kernels.abi import Field, FieldKind, KernelSpec
+from engine.kernels.emit import F32, KernelWriter, Value, each_vector, fold, vector
+from engine.target import Isa
+
+SOFTMAX_FAMILY = "softmax"
+LAYER_NORM_FAMILY = "layer_norm"
+
+_SHAPE_FIELDS = (
+    Field("outer", FieldKind.INT),
+    Field("group", FieldKind.INT),
+    Field("inner", FieldKind.INT),
+)
+SOFTMAX_FIELDS = (Field("x", FieldKind.ARENA), Field("y", FieldKind.ARENA), *_SHAPE_FIELDS)
+LAYER_NORM_FIELDS = (
+    Field("x", FieldKind.ARENA),
+    Field("y", FieldKind.ARENA),
+    Field("gamma", FieldKind.CONST),
+    Field("beta", FieldKind.CONST),
+    *_SHAPE_FIELDS,
+    Field("epsilon", FieldKind.INT),
+)
+
+
+class SoftmaxKind(StrEnum):
+    """What is stored: exp(x) / sum, or its logarithm."""
+
+    SOFTMAX = "softmax"
+    LOG_SOFTMAX = "log_softmax"
+
+
+def softmax_spec(isa: Isa, lanes: int, kind: SoftmaxKind) -> KernelSpec:
+    """y = softmax(x) or log_softmax(x) over each group."""
+    return KernelSpec(SOFTMAX_FAMILY, isa, lanes, None, (("kind", kind.value),))
+
+
+def layer_norm_spec(isa: Isa, lanes: int, *, centred: bool) -> KernelSpec:
+    """y = (x - mean) / sqrt(variance + epsilon) * gamma[j] + beta[j] over each group.
+
+    `gamma` and `beta` are float32[group]; `epsilon` is a float32 bit pattern. Without `centred` the
+    mean is not subtracted (the variance is still about the mean, as in Keras' rms_scaling).
+    """
+    return KernelSpec(LAYER_NORM_FAMILY, isa, lanes, None, (("centred", int(centred)),))
+
+
+@dataclass(frozen=True, slots=True)
+class GroupAccess:
+    """How one group is read and written: vectors of `width`, `stride` elements apart.
+
+    Along a group (`along`) a vector holds consecutive members and the end is masked; otherwise it
+    holds lanes of one member, and the stride is that of the rows.
+    """
+
+    x: Value
+    y: Value
+    length: Value
+    stride: Value | None
+    width: int
+
+    @property
+    def along(self) -> bool:
+        """Whether vectors run along the group."""
+        return self.stride is None
+
+    @property
+    def step_width(self) -> int:
+        """Members that one vector covers."""
+        return self.width if self.along else 1
+
+    def offset(self, w: KernelWriter, member: Value) -> Value:
+        """Element offset of a member."""
+        return member if self.stride is None else w.mul(member, self.stride)
+
+    def load(self, w: KernelWriter, base: Value, member: Value, mask: Value | None) -> Value:
+        """Load the vector of a member."""
+        return w.load_part(vector(F32, self.width), w.at(base, self.offset(w, member), F32), mask)
+
+    def store(self, w: KernelWriter, value: Value, member: Value, mask: Value | None) -> None:
+        """Store the vector of a member to y."""
+        w.store_part(value, w.at(self.y, self.offset(w, member), F32), mask)
+
+    def constant(self, w: KernelWriter, table: Value, member: Value, mask: Value | None) -> Value:
+        """Load one number per member: a vector of them along the group, else the same in all."""
+        place = w.at(table, member, F32)
+        if self.along:
+            return w.load_part(vector(F32, self.width), place, mask)
+        return w.splat(w.load(F32, place), self.width)
+
+    def each(self, w: KernelWriter, body: Callable[[Value, Value | None], None]) -> None:
+        """Write `body(member, mask)` for all members."""
+        each_vector(w, self.length, self.step_width, body)
+
+    def reduce(
+        self,
+        w: KernelWriter,
+        start: float,
+        combine: Callable[[Value, Value], Value],
+        term: Callable[[Value, Value | None], Value],
+    ) -> Value:
+        """Combine `term(member, mask)` over the group."""
+
+        def body(member: Value, mask: Value | None, totals: tuple[Value, ...]) -> tuple[Value, ...]:
+            following = combine(totals[0], term(member, mask))
+            return (following if mask is None else w.select(mask, following, totals[0]),)
+
+        first = w.const(vector(F32, self.width), start)
+        (total,) = fold(w, self.length, self.step_width, (first,), body)
+        return self._spread(w, total, combine) if self.along else total
+
+    def _spread(
+        self, w: KernelWriter, total: Value, combine: Callable[[Value, Value], Value]
+    ) -> Value:
+        """Combine all lanes pairwise; the result is in every lane."""
+        distance = self.width // 2
+        while distance:
+            swapped = [lane ^ distance for lane in range(self.width)]
+            total = combine(total, w.shuffle(total, total, swapped))
+            distance //= 2
+        return total
+
+
+@contextmanager
+def each_group(w: KernelWriter) -> Iterator[list[GroupAccess]]:
+    """Loop over groups of a kernel with outer, group and inner; yields the accesses to write.
+
+    With lanes = 1 there are two ways to go, taken at run time by `inner`; hence `groups_kernel`.
+    """
+    x, y = w.argument("x"), w.argument("y")
+    group, inner = w.argument("group"), w.argument("inner")
+    lanes = w.spec.lanes
+    with w.loop(0, w.argument("outer")) as outer, w.loop(0, inner) as one:
+        first = w.mul(outer.index, w.mul(group, inner))
+        start = w.mul(w.add(first, one.index), lanes)
+        stride = w.mul(inner, lanes)
+        yield [
+            GroupAccess(
+                w.at(x, w.add(start, part * w.width), F32),
+                w.at(y, w.add(start, part * w.width), F32),
+                group,
+                stride,
+                w.width,
+            )
+            for part in range(w.parts)
+        ]
+
+
+def groups_kernel(w: KernelWriter, body: Callable[[KernelWriter, GroupAccess], None]) -> str:
+    """Write `body` for every group, along the group where lanes = 1 and inner = 1."""
+    if w.spec.lanes > 1:
+        with each_group(w) as accesses:
+            for access in accesses:
+                body(w, access)
+        return w.finish()
+    inner = w.argument("inner")
+    with w.when(w.compare("eq", inner, w.i64(1))):
+        x, y, group = w.argument("x"), w.argument("y"), w.argument("group")
+        with w.loop(0, w.argument("outer")) as outer:
+            start = w.mul(outer.index, group)
+            body(
+                w, GroupAccess(w.at(x, start, F32), w.at(y, start, F32), group, None, w.full_width)
+            )
+    with w.when(w.compare("ne", inner, w.i64(1))), each_group(w) as accesses:
+        body(w, accesses[0])
+    return w.finish()
+
+
+def emit_softmax(spec: KernelSpec) -> str:
+    """Return the LLVM IR of softmax or log_softmax."""
+    body = {
+        SoftmaxKind.SOFTMAX: _softmax,
+        SoftmaxKind.LOG_SOFTMAX: _log_softmax,
+    }[SoftmaxKind(str(spec.option("kind")))]
+    return groups_kernel(KernelWriter(spec, SOFTMAX_FIELDS), body)
+
+
+def emit_layer_norm(spec: KernelSpec) -> str:
+    """Return the LLVM IR of layer normalization."""
+    return groups_kernel(KernelWriter(spec, LAYER_NORM_FIELDS), _layer_norm)
+
+
+def _larger(w: KernelWriter, a: Value, b: Value) -> Value:
+    return w.select(w.compare("ogt", b, a), b, a)
+
+
+def _group_maximum(w: KernelWriter, g: GroupAccess) -> Value:
+    return g.reduce(
+        w,
+        float("-inf"),
+        lambda a, b: _larger(w, a, b),
+        lambda member, mask: g.load(w, g.x, member, mask),
+    )
+
+
+def _softmax(w: KernelWriter, g: GroupAccess) -> None:
+    top = _group_maximum(w, g)
+
+    def grown(member: Value, mask: Value | None) -> Value:
+        value = vm.exp(w, w.op("fsub", g.load(w, g.x, member, mask), top))
+        g.store(w, value, member, mask)
+        return value
+
+    total = g.reduce(w, 0.0, lambda a, b: w.op("fadd", a, b), grown)
+
+    def divide(member: Value, mask: Value | None) -> None:
+        g.store(w, w.op("fdiv", g.load(w, g.y, member, mask), total), member, mask)
+
+    g.each(w, divide)
+
+
+def _log_softmax(w: KernelWriter, g: GroupAccess) -> None:
+    top = _group_maximum(w, g)
+
+    def grown(member: Value, mask: Value | None) -> Value:
+        return vm.exp(w, w.op("fsub", g.load(w, g.x, member, mask), top))
+
+    total = vm.log(w, g.reduce(w, 0.0, lambda a, b: w.op("fadd", a, b), grown))
+
+    def shift(member: Value, mask: Value | None) -> None:
+        shifted = w.op("fsub", g.load(w, g.x, member, mask), top)
+        g.store(w, w.op("fsub", shifted, total), member, mask)
+
+    g.each(w, shift)
+
+
+def _layer_norm(w: KernelWriter, g: GroupAccess) -> None:
+    kind = vector(F32, g.width)
+    count = w.splat(w.cast("sitofp", g.length, F32), g.width)
+
+    def plus(a: Value, b: Value) -> Value:
+        return w.op("fadd", a, b)
+
+    total = g.reduce(w, 0.0, plus, lambda j, mask: g.load(w, g.x, j, mask))
+    mean = w.op("fdiv", total, count)
+
+    def squared(member: Value, mask: Value | None) -> Value:
+        distance = w.op("fsub", g.load(w, g.x, member, mask), mean)
+        return w.op("fmul", distance, distance)
+
+    variance = w.op("fdiv", g.reduce(w, 0.0, plus, squared), count)
+    shifted = w.op("fadd", variance, w.float_argument("epsilon", g.width))
+    inverse = w.op("fdiv", w.const(kind, 1.0), w.intrinsic("sqrt", shifted))
+    gamma, beta = w.argument("gamma"), w.argument("beta")
+    centred = w.spec.number("centred") == 1
+
+    def scale(member: Value, mask: Value | None) -> None:
+        value = g.load(w, g.x, member, mask)
+        if centred:
+            value = w.op("fsub", value, mean)
+        factor = w.op("fmul", inverse, g.constant(w, gamma, member, mask))
+        g.store(w, w.fma(value, factor, g.constant(w, beta, member, mask)), member, mask)
+
+    g.each(w, scale)
