@@ -81,7 +81,7 @@ def _activation_error(op: Activation, error: Affine, value: Affine) -> Affine:
     top = error.mapped(lambda a: np.broadcast_to(a.max(axis=axis, keepdims=True), a.shape))
     if f.function is Function.SOFTMAX:
         # dp_i = p_i (dx_i - sum_k p_k dx_k): at most 2 p_i (1 - p_i) max|dx|.
-        return top.times(0.5).capped(1.0)
+        return top.times(0.5)
     if f.function is Function.LOG_SOFTMAX:
         return error.plus(top)
     if f.function is Function.GLU:

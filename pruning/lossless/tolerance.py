@@ -13,14 +13,13 @@ import numpy as np
 from graph.activations import Function
 from graph.graph import Graph, Node
 from graph.ops import Activation, Dense, Merge, MergeKind, PRelu
-from graph.shape_ops import Concatenate, Permute, RepeatVector, Reshape
 from pruning.affine_ops import as_affine
+from pruning.element_moves import MOVING_OPS, sources
 from pruning.lossless.affine import Affine, Reals, zeros
 from pruning.lossless.bounds import Bounds
 from pruning.lossless.envelope import envelope
 
 UNIT_ROUNDOFF = 2.0**-24
-_MOVES = (Reshape, Permute, RepeatVector, Concatenate)
 _SUMS = (MergeKind.ADD, MergeKind.SUBTRACT)
 
 
@@ -80,7 +79,7 @@ def _input_tolerance(
         return _activation(op, allowed, x)
     if isinstance(op, Merge):
         return _merge(op, node, allowed, x)
-    if isinstance(op, _MOVES):
+    if isinstance(op, MOVING_OPS):
         return _moved_back(node, place, allowed, bounds)
     return zeros(x.shape)
 
@@ -148,16 +147,13 @@ def _reducer(shape: tuple[int, ...]) -> Callable[[Reals], Reals]:
 def _moved_back(node: Node, place: int, allowed: Affine, bounds: Bounds) -> Affine:
     """The smallest tolerance over the places an element goes to."""
     shapes = [bounds.values[name].shape for name in node.inputs]
-    indices = [np.full(shape, -1.0) for shape in shapes]
-    size = int(np.prod(shapes[place]))
-    indices[place] = np.arange(size, dtype=np.float64).reshape(shapes[place])
-    target = node.op.evaluate([index[None] for index in indices], [])[0].ravel().astype(np.int64)
-    here = target >= 0
+    origin = sources(node.op, shapes)
+    here = origin.place == place
 
     def gather(limit: Reals) -> Reals:
-        result = np.full(size, np.inf)
-        np.minimum.at(result, target[here], limit.ravel()[here])
-        return result.reshape(shapes[place])
+        result = np.full(shapes[place], np.inf)
+        np.minimum.at(result.reshape(-1), origin.index[here], limit[here])
+        return result
 
     return allowed.mapped(gather)
 

@@ -1,0 +1,171 @@
+"""Which elements must stay: the smallest solution of constraints between values.
+
+Every element starts as removable unless an output needs it and it is not constant. Constraints then only ever add
+elements, until nothing changes, so the solution is the smallest one that holds (and the set of removed elements the
+largest):
+
+- graph inputs and outputs stay whole: the model's signature does not change;
+- softmax, layer normalization, glu and dot products mix elements: their inputs and outputs stay whole;
+- elementwise nodes and merges keep the same elements in all their inputs and outputs (along broadcast axes: any);
+- reshape, permute, repeat and concatenate carry an element's fate along;
+- what stays of a value is a box: all combinations of what stays on each axis, or it would be no tensor;
+- a Dense layer cuts freely along its last axes, and keeps the same positions in front of them;
+- two Dense layers that share a kernel keep the same inputs and units; a layer that shares other weights stays whole;
+- a constant is folded into the bias of the Dense that reads it, which needs one number for all positions and a bias
+  of the layer's own; where that fails the constant stays;
+- no value that something reads may become empty.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from graph.graph import Graph, Node
+from graph.ops import Dense, Merge
+from pruning.element_moves import MOVING_OPS, Sources, sources
+from pruning.simplify.liveness import mixes, reduce_to
+from pruning.simplify.rewrite import Flags, Reals, unshared
+
+Kept = dict[str, Flags]
+
+
+def kept_elements(
+    graph: Graph, constants: Mapping[str, Reals], needed: Mapping[str, Flags]
+) -> Kept:
+    """Solve the constraints.
+
+    Returns:
+        By value name, of the sample shape: True where the element stays.
+    """
+    kept = {name: needed[name] & np.isnan(constants[name]) for name in constants}
+    _keep_whole(graph, kept)
+    _keep_unfoldable(graph, constants, kept)
+    origins = {
+        node.name: sources(node.op, [kept[name].shape for name in node.inputs])
+        for node in graph.nodes
+        if isinstance(node.op, MOVING_OPS)
+    }
+    families = _families(graph)
+    while _sweep(graph, kept, origins, families):
+        pass
+    return kept
+
+
+def axis_mask(kept: Flags, axis: int) -> Flags:
+    """What stays along one axis of a value's sample shape."""
+    others = tuple(other for other in range(kept.ndim) if other != axis % kept.ndim)
+    mask: Flags = np.asarray(kept.any(axis=others))
+    return mask
+
+
+def _keep_whole(graph: Graph, kept: Kept) -> None:
+    for name in [given.name for given in graph.inputs] + sorted(graph.output_values()):
+        kept[name][...] = True
+    free = unshared(graph)
+    for node in graph.nodes:
+        if mixes(node) or (node.name not in free and not _shares_dense(graph, node)):
+            for name in (*node.inputs, node.name):
+                kept[name][...] = True
+
+
+def _shares_dense(graph: Graph, node: Node) -> bool:
+    """Whether every node that shares a weight with this one is a Dense of exactly the same weights."""
+    users = graph.weight_users()
+    return isinstance(node.op, Dense) and all(
+        other.op == node.op and other.weights == node.weights
+        for name in node.weights
+        for other in users[name]
+    )
+
+
+def _keep_unfoldable(graph: Graph, constants: Mapping[str, Reals], kept: Kept) -> None:
+    """Keep constants that no bias can take: other numbers at other positions, or a shared layer."""
+    free = unshared(graph)
+    for node in graph.nodes:
+        if not isinstance(node.op, Dense):
+            continue
+        value = constants[node.inputs[0]]
+        rows = value.reshape(-1, value.shape[-1])
+        linked = (graph.weights[node.weights[0]] != 0).any(axis=1)
+        uniform = (
+            (rows == rows[0]).all(axis=0)
+            if node.name in free
+            else np.zeros(rows.shape[1], np.bool_)
+        )
+        stuck = linked & ~uniform & ~np.isnan(rows).all(axis=0)
+        kept[node.inputs[0]] |= stuck & ~np.isnan(value)
+
+
+def _families(graph: Graph) -> list[list[Node]]:
+    """Dense nodes of one kernel, where there are several."""
+    users = graph.weight_users()
+    kernels = dict.fromkeys(n.weights[0] for n in graph.nodes if isinstance(n.op, Dense))
+    return [list(users[name]) for name in kernels if len(users[name]) > 1]
+
+
+def _sweep(
+    graph: Graph, kept: Kept, origins: Mapping[str, Sources], families: list[list[Node]]
+) -> bool:
+    """Apply every constraint once, forwards and backwards; tell whether anything was added."""
+    before = sum(int(flags.sum()) for flags in kept.values())
+    for node in (*graph.nodes, *reversed(graph.nodes)):
+        if isinstance(node.op, Dense):
+            _tie_positions(node, kept)
+        elif isinstance(node.op, MOVING_OPS):
+            _tie_moves(node, origins[node.name], kept)
+        elif not mixes(node):
+            _tie_elementwise(node, kept)
+        for name in (*node.inputs, node.name):
+            _close_box(kept[name])
+    for family in families:
+        _tie_family(family, kept)
+    return sum(int(flags.sum()) for flags in kept.values()) > before
+
+
+def _tie_positions(node: Node, kept: Kept) -> None:
+    source, target = kept[node.inputs[0]], kept[node.name]
+    if target.any() and not source.any():
+        source.reshape(-1)[0] = True
+    positions: Flags = np.asarray(source.any(axis=-1) | target.any(axis=-1))
+    for flags in (source, target):
+        if flags.any():
+            flags |= positions[..., None] & axis_mask(flags, -1)
+
+
+def _tie_moves(node: Node, origin: Sources, kept: Kept) -> None:
+    target = kept[node.name]
+    for place, name in enumerate(node.inputs):
+        here = origin.place == place
+        flat = kept[name].reshape(-1)
+        flat[origin.index[here & target]] = True
+        target[here] |= flat[origin.index[here]]
+
+
+def _tie_elementwise(node: Node, kept: Kept) -> None:
+    target = kept[node.name]
+    for name in node.inputs:
+        operand = kept[name]
+        target |= operand.reshape((1,) * (target.ndim - operand.ndim) + operand.shape)
+    for name in node.inputs:
+        operand = kept[name]
+        operand |= reduce_to(target, operand.shape) if isinstance(node.op, Merge) else target
+
+
+def _close_box(flags: Flags) -> None:
+    """Add what a box needs: outer product of what stays on each axis."""
+    if flags.ndim < 2 or not flags.any():
+        return
+    box = np.ones(flags.shape, np.bool_)
+    for axis in range(flags.ndim):
+        shape = [1] * flags.ndim
+        shape[axis] = -1
+        box &= axis_mask(flags, axis).reshape(shape)
+    flags |= box
+
+
+def _tie_family(family: list[Node], kept: Kept) -> None:
+    for names in ([node.inputs[0] for node in family], [node.name for node in family]):
+        features = np.any([axis_mask(kept[name], -1) for name in names], axis=0)
+        for name in names:
+            positions: Flags = np.asarray(kept[name].any(axis=-1))
+            kept[name] |= positions[..., None] & features
