@@ -4,7 +4,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from engine.errors import UnknownFamilyError
-from engine.kernels import dot, elementwise, groups, layout, rows, sparsemax, spmm_rows
+from engine.kernels import (
+    dot,
+    elementwise,
+    groups,
+    layout,
+    rows,
+    sparsemax,
+    spmm_rows,
+    spmv_sell,
+    spmv_window,
+)
 from engine.kernels.abi import Candidate, DenseLayer, Field, KernelSpec
 from engine.target import Isa
 
@@ -28,6 +38,8 @@ def _fixed(fields: tuple[Field, ...]) -> Callable[[KernelSpec], tuple[Field, ...
 
 FAMILIES: Mapping[str, Family] = {
     spmm_rows.FAMILY: Family(_fixed(spmm_rows.FIELDS), spmm_rows.emit),
+    spmv_sell.FAMILY: Family(_fixed(spmv_sell.FIELDS), spmv_sell.emit),
+    spmv_window.FAMILY: Family(_fixed(spmv_window.FIELDS), spmv_window.emit),
     elementwise.ACTIVATION_FAMILY: Family(
         _fixed(elementwise.ACTIVATION_FIELDS), elementwise.emit_activation
     ),
@@ -72,7 +84,13 @@ def dense_candidates(layer: DenseLayer, isa: Isa, lanes: int) -> tuple[Candidate
         isa: instruction set level to generate for.
         lanes: samples per tile: 1, or a multiple of the vector width.
     """
-    return spmm_rows.candidates(layer, isa, lanes)
+    if lanes > 1:
+        return spmm_rows.candidates(layer, isa, lanes)
+    return (
+        *spmv_window.candidates(layer, isa),
+        *spmv_sell.candidates(layer, isa),
+        *spmm_rows.candidates(layer, isa, lanes),
+    )
 
 
 def _family(spec: KernelSpec) -> Family:

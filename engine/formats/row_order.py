@@ -1,0 +1,53 @@
+"""Rows (outputs) sorted by their number of non-zeros and cut into chunks, for one-sample formats."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.kernels.abi import FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class SortedRows:
+    """Rows by rising length, in whole chunks: empty fillers first, if any.
+
+    A filler names the last row of its chunk as its own. Kernels store a chunk in order, so what a
+    filler stores is overwritten by the row itself.
+
+    Attributes:
+        rows: u32[chunks * height], the row of each place.
+        lengths: int64[chunks * height], non-zeros of each place.
+        columns: int64[chunks * height][longest + 1], columns in order, then `inputs` as end mark.
+        values: float32[chunks * height][longest + 1], 0 behind the end.
+    """
+
+    rows: npt.NDArray[np.uint32]
+    lengths: npt.NDArray[np.int64]
+    columns: npt.NDArray[np.int64]
+    values: FloatArray
+
+
+def sort_rows(kernel: FloatArray, height: int) -> SortedRows:
+    """Sort the rows of a kernel, float32[inputs][units], for chunks of `height` rows."""
+    inputs, units = kernel.shape
+    row_of, column_of = np.nonzero(np.ascontiguousarray(kernel.T))
+    lengths = np.bincount(row_of, minlength=units)
+    order = np.argsort(lengths, kind="stable")
+    fillers = -units % height
+    place_of = np.empty(units, np.int64)
+    place_of[order] = np.arange(fillers, fillers + units)
+    longest = int(lengths.max(initial=0))
+    columns = np.full((fillers + units, longest + 1), inputs, np.int64)
+    values = np.zeros((fillers + units, longest + 1), np.float32)
+    first = np.concatenate(([0], np.cumsum(lengths)[:-1])).astype(np.int64)
+    member = np.arange(len(row_of)) - first[row_of]
+    columns[place_of[row_of], member] = column_of
+    values[place_of[row_of], member] = kernel[column_of, row_of]
+    last = order[height - 1 - fillers]
+    return SortedRows(
+        rows=np.concatenate((np.full(fillers, last), order)).astype(np.uint32),
+        lengths=np.concatenate((np.zeros(fillers, np.int64), lengths[order])),
+        columns=columns,
+        values=values,
+    )
