@@ -1,0 +1,166 @@
+"""What is proven about a pruned model, layer by layer and as a whole, and what was measured.
+
+- *exact*: nothing that is left was computed anew, and what went was zero or read by nothing. For finite inputs the
+  function is the same in exact arithmetic.
+- *rounding*: weights went whose contribution to every unit is at most 2^-24 of the unit's scale (or of the scale of
+  what reads it), see `pruning.lossless.drop`; or weights were computed anew in float64 by an algebraic identity and
+  rounded to float32 once.
+- *budgeted*: weights were chosen by their size. Nothing is proven; the measured change is all there is.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from graph.graph import Graph
+from pruning.compare import Comparison
+from pruning.lossless.bounds import Bounds
+from pruning.lossless.drop import DropClaim, DropResult
+from pruning.lossless.perturbation import propagate_errors
+from pruning.recipe import LosslessOptions
+
+
+class Guarantee(StrEnum):
+    """How much is proven, from most to least."""
+
+    EXACT = "exact"
+    ROUNDING = "rounding"
+    BUDGETED = "budgeted"
+
+
+@dataclass(frozen=True, slots=True)
+class LayerCertificate:
+    """What holds for one layer.
+
+    Attributes:
+        guarantee: the kind of proof.
+        claim: the same in one sentence.
+        row_ratio: largest removed contribution relative to its own unit's scale; 0 where none was removed by the rule.
+        tolerance_used: largest share of a unit's tolerance that was spent, at most 1.
+        every_input: whether it holds for every finite input, whatever its size.
+    """
+
+    guarantee: Guarantee
+    claim: str
+    row_ratio: float = 0.0
+    tolerance_used: float = 0.0
+    every_input: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkBound:
+    """How far one output can move because of the weights that the rule removed: `constant + slope * rho`.
+
+    `rho` is the largest magnitude among inputs without a declared range. The bound is proven by forward error analysis
+    and loose: it adds up magnitudes along every path.
+
+    Attributes:
+        output: public name.
+        constant: at rho = 0; infinite where an op on the way has no bound.
+        slope: growth with rho.
+        relative: largest ratio to the output's own magnitude bound, over 0 <= rho <= assumed magnitude.
+    """
+
+    output: str
+    constant: float
+    slope: float
+    relative: float
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """What holds for the whole model.
+
+    Attributes:
+        guarantee: the weakest of the layers'.
+        layers: by layer path.
+        bounds: for each output, what the weights removed by the rule can do; before float32 rounding.
+        simplification: measured change through the lossless steps alone; this passed the gate.
+        measured: measured change against the original model.
+        gate: what `simplification` had to stay under.
+        assumptions: what the claims rest on, in sentences.
+        rolled_back: steps that were undone because the gate did not pass, in sentences.
+    """
+
+    guarantee: Guarantee
+    layers: Mapping[str, LayerCertificate]
+    bounds: tuple[NetworkBound, ...]
+    simplification: Comparison
+    measured: Comparison
+    gate: float
+    assumptions: tuple[str, ...]
+    rolled_back: tuple[str, ...]
+
+
+def network_bounds(
+    graph: Graph, bounds: Bounds, drop: DropResult, assumed_magnitude: float
+) -> tuple[NetworkBound, ...]:
+    """Bound every output's change, on the graph that the rule saw."""
+    errors = propagate_errors(graph, bounds, drop.removed)
+    found = []
+    for output in graph.outputs:
+        error, size = errors[output.value], bounds.values[output.value]
+        ratios = []
+        for rho in (0.0, assumed_magnitude):
+            moved, scale = error.at(rho), size.at(rho)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                ratio = np.where(moved == 0.0, 0.0, moved / scale)
+            ratios.append(float(np.where(np.isnan(ratio), np.inf, ratio).max()))
+        constant, slope = float(error.constant.max()), float(error.slope.max())
+        found.append(NetworkBound(output.name, constant, slope, max(ratios)))
+    return tuple(found)
+
+
+def layer_certificate(
+    claim: DropClaim | None, *, budgeted: bool, rewritten: bool, options: LosslessOptions
+) -> LayerCertificate:
+    """Certify one layer.
+
+    Args:
+        claim: what the scale-aware rule removed, if anything.
+        budgeted: whether weights were chosen by their size.
+        rewritten: whether weights that are left were computed anew.
+        options: for the assumed magnitude.
+    """
+    sentences = []
+    if budgeted:
+        sentences.append(
+            "Weights were removed by their size; nothing is proven, see the measured change."
+        )
+    if claim is not None:
+        domain = (
+            "every finite input"
+            if claim.every_input
+            else (f"inputs up to {options.assumed_magnitude:g} in magnitude")
+        )
+        sentences.append(
+            f"{claim.removed} small weights were removed; for {domain} each unit changes by at most "
+            f"{claim.row_ratio:.1e} of its scale, and float32 rounding hides {1 / max(claim.used, 1e-300):.0e} times "
+            "as much."
+        )
+    if rewritten:
+        sentences.append(
+            "Weights were computed anew by an identity in float64 and rounded to float32 once."
+        )
+    if not sentences:
+        sentences.append(
+            "Nothing that is left was changed; what was removed is zero or read by nothing."
+        )
+    guarantee = Guarantee.EXACT if not (claim or rewritten) else Guarantee.ROUNDING
+    return LayerCertificate(
+        Guarantee.BUDGETED if budgeted else guarantee,
+        " ".join(sentences),
+        claim.row_ratio if claim else 0.0,
+        claim.used if claim else 0.0,
+        claim.every_input if claim else True,
+    )
+
+
+def weakest(certificates: Mapping[str, LayerCertificate]) -> Guarantee:
+    """The guarantee of the whole: exact only if every layer is."""
+    order = list(Guarantee)
+    return max(
+        (c.guarantee for c in certificates.values()), key=order.index, default=Guarantee.EXACT
+    )

@@ -1,0 +1,195 @@
+"""prune(graph, recipe): choose, remove, simplify, and check the result against the original before giving it back."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from graph.graph import Graph
+from graph.verify import verify
+from pruning.calibrate import Accuracy, Calibration, measure_accuracy
+from pruning.certificate import Certificate, weakest
+from pruning.compare import Comparison, compare
+from pruning.errors import GateError
+from pruning.layers import LayerResult, Outcome, layer_results
+from pruning.lossless.attempt import Attempt, attempt_lossless
+from pruning.magnitude import apply_masks, choose_masks
+from pruning.probe import ProbeSet, probe_sets
+from pruning.prunable import WeightedLayer, weighted_layers
+from pruning.recipe import LosslessOptions, PruningRecipe
+from pruning.simplify.rewrite import Note
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class PruneResult:
+    """A pruned graph and the account of it.
+
+    Attributes:
+        graph: the pruned graph, with the original's inputs and outputs.
+        original: the graph as given.
+        recipe: what was asked for.
+        layers: what became of every layer with weights.
+        certificate: what is proven, and what was measured.
+        notes: what the rewrites did, in order.
+        accuracy: with labels, before and after.
+    """
+
+    graph: Graph
+    original: Graph
+    recipe: PruningRecipe
+    layers: tuple[LayerResult, ...]
+    certificate: Certificate
+    notes: tuple[Note, ...]
+    accuracy: Accuracy | None
+
+    @property
+    def weights_before(self) -> int:
+        """Kernel weights of all Dense layers of the original, zeros included."""
+        return sum(layer.weights_before for layer in self.layers if layer.kind == "Dense")
+
+    @property
+    def nonzeros_after(self) -> int:
+        """Kernel weights of all Dense layers that are left and not zero."""
+        return sum(layer.nonzeros_after for layer in self.layers if layer.kind == "Dense")
+
+    @property
+    def weights_removed_share(self) -> float:
+        """Fraction of the Dense kernels' weights that is gone or zero."""
+        return 1.0 - self.nonzeros_after / self.weights_before if self.weights_before else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Accepted:
+    """Lossless steps that passed the gate."""
+
+    attempt: Attempt
+    options: LosslessOptions
+    change: Comparison
+    rolled_back: tuple[str, ...]
+
+
+def prune(
+    graph: Graph,
+    recipe: PruningRecipe,
+    calibration: Calibration | None = None,
+    progress: Progress | None = None,
+) -> PruneResult:
+    """Prune a model.
+
+    Args:
+        graph: the model, verified here.
+        recipe: what to remove.
+        calibration: samples that join the probe inputs; labels for accuracy.
+        progress: called with a stage's name and the fraction done, in [0, 1].
+
+    Returns:
+        The pruned graph with its certificate. Names and shapes of inputs and outputs are the original's.
+
+    Raises:
+        VerifyError: the graph is not valid.
+        ShapeError: an axis other than the batch varies in length.
+        RecipeError: the recipe names a layer that is not there, or asks to prune one that cannot be.
+        CalibrationError: the labels do not fit the model's outputs.
+        GateError: even without any rewrite the outputs differ by more than the gate.
+    """
+    report = progress or _silent
+    report("choose", 0.0)
+    verify(graph)
+    layers = weighted_layers(graph, recipe.layers)
+    masks = choose_masks(graph, layers, recipe)
+    stage = apply_masks(graph, masks)
+    masked = {n for n, mask in masks.items() if np.any(graph.weights[n][~mask] != 0)}
+    samples = None if calibration is None else calibration.inputs
+    probes = probe_sets(graph, recipe.lossless.input_ranges, samples)
+    report("simplify", 0.2)
+    accepted = _accept(stage, layers, recipe, probes, report)
+    report("measure", 0.8)
+    measured = compare(graph, accepted.attempt.graph, probes) if masks else accepted.change
+    records = layer_results(
+        layers, Outcome(graph, accepted.attempt, frozenset(masked), accepted.options)
+    )
+    accuracy = (
+        None
+        if calibration is None
+        else measure_accuracy(graph, accepted.attempt.graph, calibration)
+    )
+    report("done", 1.0)
+    return PruneResult(
+        accepted.attempt.graph,
+        graph,
+        recipe,
+        records,
+        _certificate(records, accepted, measured),
+        accepted.attempt.notes,
+        accuracy,
+    )
+
+
+def _silent(_stage: str, _fraction: float) -> None:
+    """Report to nobody."""
+
+
+def _accept(
+    stage: Graph,
+    layers: Sequence[WeightedLayer],
+    recipe: PruningRecipe,
+    probes: Sequence[ProbeSet],
+    report: Progress,
+) -> _Accepted:
+    """Run the lossless steps; while their measured change is above the gate, undo the worst and run again."""
+    options = recipe.lossless
+    excluded = {layer.weight for layer in layers if not layer.is_prunable}
+    undone: list[str] = []
+    while True:
+        attempt = attempt_lossless(stage, options, excluded)
+        report("check", 0.5)
+        change = compare(stage, attempt.graph, probes)
+        if change.worst <= options.gate:
+            return _Accepted(attempt, options, change, tuple(undone))
+        reason = f"(outputs changed by {change.worst:.1e}, allowed {options.gate:.1e})"
+        if attempt.drop.claims:
+            worst = max(attempt.drop.claims, key=lambda claim: claim.row_ratio)
+            excluded.add(worst.kernel)
+            undone.append(f"small weights of {worst.kernel} were put back {reason}")
+        elif options.fold or options.simplify:
+            undone.append(f"step {'fold' if options.fold else 'simplify'} was undone {reason}")
+            options = replace(options, fold=False, simplify=options.fold and options.simplify)
+        else:
+            raise GateError(change.worst, options.gate)
+
+
+def _certificate(
+    records: Sequence[LayerResult], accepted: _Accepted, measured: Comparison
+) -> Certificate:
+    certificates = {record.layer: record.certificate for record in records}
+    return Certificate(
+        guarantee=weakest(certificates),
+        layers=certificates,
+        bounds=accepted.attempt.bounds,
+        simplification=accepted.change,
+        measured=measured,
+        gate=accepted.options.gate,
+        assumptions=_assumptions(accepted),
+        rolled_back=accepted.rolled_back,
+    )
+
+
+def _assumptions(accepted: _Accepted) -> tuple[str, ...]:
+    """What the claims rest on."""
+    options = accepted.options
+    sentences = ["Inputs are finite: a removed weight no longer passes NaN or infinity on."]
+    limited = [claim.kernel for claim in accepted.attempt.drop.claims if not claim.every_input]
+    if limited and accepted.attempt.undeclared:
+        names = ", ".join(accepted.attempt.undeclared)
+        sentences.append(
+            f"Inputs {names} have no declared range; they are at most {options.assumed_magnitude:g} in magnitude "
+            f"(needed for {', '.join(limited)})."
+        )
+    for name, declared in options.input_ranges.items():
+        whose = f"Input {name}" if name else "Every input without a range of its own"
+        sentences.append(
+            f"{whose} stays within [{declared.low:g}, {declared.high:g}], as declared."
+        )
+    return tuple(sentences)
