@@ -8,7 +8,6 @@ costs a bisection and two additions. Series of a model version go when the versi
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
@@ -21,6 +20,8 @@ from prometheus_client.core import (
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
+
+from app.version import VERSION
 
 PHASES = ("decode", "queue", "compute", "encode", "total")
 # 10 us to 7.4 s, each 1.8 times the one before: a sparse network can take a few microseconds.
@@ -275,18 +276,8 @@ class Metrics:
             buckets=STAGE_BUCKETS_SECONDS,
             registry=registry,
         )
-        Info("prunus_build", "The running version.", registry=registry).info(
-            {"version": prunus_version()}
-        )
+        Info("prunus_build", "The running version.", registry=registry).info({"version": VERSION})
 
     def watch_jobs(self, count_by_state: Callable[[], Mapping[str, int]]) -> None:
         """Show the numbers of jobs that `count_by_state` returns."""
         self.registry.register(JobCollector(count_by_state))
-
-
-def prunus_version() -> str:
-    """Return the version of the installed distribution, or of this checkout."""
-    try:
-        return version("prunus")
-    except PackageNotFoundError:
-        return "0.1.0"

@@ -1,0 +1,102 @@
+"""The SQLite database of a data folder: schema, transactions, and noticing what other processes wrote.
+
+One connection per process, behind a lock: every statement takes microseconds to milliseconds, and WAL lets readers of
+other processes go on meanwhile. `synchronous=FULL` makes a committed row survive a power cut.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+BUSY_TIMEOUT_SECONDS = 30.0
+SCHEMA_VERSION = 1
+_SCHEMA = """
+CREATE TABLE models (
+    name TEXT PRIMARY KEY,
+    last_version INTEGER NOT NULL
+) STRICT;
+CREATE TABLE versions (
+    name TEXT NOT NULL REFERENCES models (name),
+    version INTEGER NOT NULL CHECK (version > 0),
+    created_at REAL NOT NULL,
+    job_id TEXT NOT NULL,
+    summary TEXT NOT NULL,
+    PRIMARY KEY (name, version)
+) STRICT;
+CREATE TABLE jobs (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('queued', 'running', 'done', 'failed', 'cancelled')),
+    stage TEXT NOT NULL,
+    progress REAL NOT NULL DEFAULT 0,
+    owner TEXT NOT NULL,
+    file_name TEXT NOT NULL,
+    upload_bytes INTEGER NOT NULL,
+    created_at REAL NOT NULL,
+    started_at REAL,
+    finished_at REAL,
+    timings TEXT NOT NULL DEFAULT '[]',
+    limits TEXT NOT NULL DEFAULT '{}',
+    error TEXT
+) STRICT;
+CREATE UNIQUE INDEX jobs_active ON jobs (name, version) WHERE state IN ('queued', 'running');
+CREATE INDEX jobs_by_state ON jobs (state, created_at);
+"""
+
+
+class Database:
+    """A connection to `prunus.db`, shared by the threads of this process."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the database, and make it where it does not exist."""
+        self._lock = threading.RLock()
+        self._connection = sqlite3.connect(
+            path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        self._connection.row_factory = sqlite3.Row
+        self._connection.execute("PRAGMA journal_mode=WAL")
+        self._connection.execute("PRAGMA synchronous=FULL")
+        self._connection.execute("PRAGMA foreign_keys=ON")
+        self._create()
+
+    def _create(self) -> None:
+        with self.transaction() as connection:
+            found = connection.execute("PRAGMA user_version").fetchone()[0]
+            if found == SCHEMA_VERSION:
+                return
+            if found != 0:
+                raise sqlite3.DatabaseError(
+                    f"the database has schema {found}, this version of Prunus reads {SCHEMA_VERSION}"
+                )
+            for statement in _SCHEMA.split(";"):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Hold the one write lock of the data folder; commit at the end, or undo on an error."""
+        with self._lock:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    def rows(self, sql: str, *parameters: object) -> list[sqlite3.Row]:
+        """Run one reading statement."""
+        with self._lock:
+            return self._connection.execute(sql, parameters).fetchall()
+
+    def change_counter(self) -> int:
+        """Return a number that differs after another connection has committed a change."""
+        return int(self.rows("PRAGMA data_version")[0][0])
+
+    def close(self) -> None:
+        """Close the connection."""
+        with self._lock:
+            self._connection.close()

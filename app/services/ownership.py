@@ -1,0 +1,59 @@
+"""Which server process a job or an unfinished upload belongs to, and whether that process still lives.
+
+Each server holds a file lock on `owners/<id>.lock` as long as it lives. The kernel drops the lock with the process,
+however it ends, so there is no lease to renew and no clock to trust; it also works between containers that share the
+folder, where process identifiers mean nothing.
+"""
+
+import fcntl
+import os
+import secrets
+from pathlib import Path
+
+
+class Ownership:
+    """This process's mark on the data folder."""
+
+    def __init__(self, folder: Path) -> None:
+        """Take a new mark under `folder`."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self.owner_id = secrets.token_hex(8)
+        # Locked before it has its name: nobody can find it unlocked and take this process for dead.
+        unnamed = folder / f"{self.owner_id}.new"
+        self._file = os.open(unnamed, os.O_RDWR | os.O_CREAT, 0o600)
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+        unnamed.rename(self._path(self.owner_id))
+
+    def _path(self, owner_id: str) -> Path:
+        return self._folder / f"{owner_id}.lock"
+
+    def is_alive(self, owner_id: str) -> bool:
+        """Tell whether the process with this mark still runs."""
+        if owner_id == self.owner_id:
+            return True
+        try:
+            file = os.open(self._path(owner_id), os.O_RDWR)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(file)
+        return False
+
+    def others(self) -> tuple[str, ...]:
+        """Return the marks of all other processes, living or not."""
+        names = {path.stem for path in self._folder.glob("*.lock")}
+        return tuple(sorted(names - {self.owner_id}))
+
+    def forget(self, owner_id: str) -> None:
+        """Remove the mark of a process that has ended."""
+        self._path(owner_id).unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Give up this process's mark."""
+        self.forget(self.owner_id)
+        os.close(self._file)

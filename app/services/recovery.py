@@ -1,0 +1,66 @@
+"""What a start makes of what the last run left: broken jobs get their reason, stray files go."""
+
+import logging
+import time
+from pathlib import Path
+
+from app.errors import ServerStoppedError
+from app.problems import Problem
+from app.services.job_log import JobLog, JobState
+from app.services.ownership import Ownership
+from app.services.storage import Storage, remove
+
+# Temporary files of the object cache that other server processes may still be writing.
+OBJECT_TEMPORARY_MAX_AGE_SECONDS = 3600.0
+_LOG = logging.getLogger(__name__)
+
+
+def recover(storage: Storage, jobs: JobLog, ownership: Ownership) -> None:
+    """Bring rows and files into agreement; what living server processes are at is left alone."""
+    dead = [owner for owner in ownership.others() if not ownership.is_alive(owner)]
+    _fail_orphans(jobs, ownership)
+    _sweep_uploads(storage.uploads, ownership)
+    active = {job.id for job in jobs.active()}
+    for folder in storage.jobs.iterdir():
+        if folder.name not in active:
+            remove(folder)
+    storage.sweep_models()
+    _sweep_objects(storage.objects, alone=not active)
+    for stored in storage.incomplete():
+        _LOG.error(
+            "the files of version %d of model %r are gone from %s: it cannot be served",
+            stored.version,
+            stored.name,
+            stored.folder,
+        )
+    for owner in dead:
+        ownership.forget(owner)
+
+
+def _fail_orphans(jobs: JobLog, ownership: Ownership) -> None:
+    for job in jobs.active():
+        if ownership.is_alive(job.owner):
+            continue
+        where = "waited in the queue" if job.state is JobState.QUEUED else f"was in {job.stage!r}"
+        error = ServerStoppedError(
+            f"the server stopped while the job {where}", hint="upload the model again"
+        )
+        jobs.end(job.id, JobState.FAILED, Problem.of(error))
+        _LOG.warning("job %s for model %r failed: %s", job.id, job.name, error.message)
+
+
+def _sweep_uploads(folder: Path, ownership: Ownership) -> None:
+    for upload in folder.iterdir():
+        if not ownership.is_alive(upload.name.split(".")[0]):
+            remove(upload)
+
+
+def _sweep_objects(folder: Path, *, alone: bool) -> None:
+    """Remove temporary files that a killed process left in the object cache."""
+    newest = time.time() - (0 if alone else OBJECT_TEMPORARY_MAX_AGE_SECONDS)
+    for path in folder.glob(".new-*"):
+        try:
+            if path.stat().st_mtime <= newest:
+                path.unlink()
+        except FileNotFoundError:
+            continue  # the process that writes it has just renamed it
