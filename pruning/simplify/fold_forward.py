@@ -3,7 +3,7 @@
 Between the two there may be layers that only move elements (Flatten, Reshape, Permute). In exact arithmetic this is an
 identity. In float32 the shift is a trap: with x near 1e9 and a mean of 1e9, `x - mean` is exact, but
 `x W / deviation - mean W / deviation` cancels and keeps few digits. So a layer is folded only where no offset is above
-`MAX_OFFSET`: then at most two bits of the result's precision go.
+`MAX_OFFSET`: then at most three bits of the result's precision go.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from pruning.affine_ops import ElementwiseAffine, as_affine
 from pruning.simplify.fold_backward import per_feature, with_dense
 from pruning.simplify.rewrite import Change, Note, Rewrite, unshared
 
-MAX_OFFSET = 4.0
+MAX_OFFSET = 8.0
 
 
 @dataclass(frozen=True, slots=True)
