@@ -4,6 +4,8 @@ VENV := .venv
 SERVE_STAMP := $(VENV)/.serve-installed
 DEV_STAMP := $(VENV)/.dev-installed
 BIN := $(VENV)/bin
+PEERS_VENV := .venv-peers
+PEERS_STAMP := $(PEERS_VENV)/.installed
 
 HOST ?= 127.0.0.1
 PORT ?= 8000
@@ -29,6 +31,11 @@ $(DEV_STAMP): requirements/dev.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@touch $@ $(SERVE_STAMP)
 
+$(PEERS_STAMP): requirements/peers.txt | $(BIN)/python
+	$(BIN)/python -m venv $(PEERS_VENV)
+	$(PEERS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/peers.txt
+	@touch $@
+
 serve: $(SERVE_STAMP) ## Set up, start the service on HOST:PORT and load the demo model
 	$(BIN)/python -m app.cli serve --host $(HOST) --port $(PORT) --demo
 
@@ -45,6 +52,13 @@ fmt: $(DEV_STAMP) ## Format and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+bench: $(DEV_STAMP) $(PEERS_STAMP) ## Measure Prunus beside its peers, write docs/benchmarks.md (QUICK=1: a short look)
+	$(BIN)/python -m benchmarks.run $(if $(QUICK),--quick) $(BENCH)
+
+load: $(DEV_STAMP) ## Load test: starts a service, or LOAD="--url http://... --rate 500"
+	$(BIN)/python -m loadtest.run $(LOAD)
+
 lock: ## Renew the hashed locks (needs uv)
 	uv pip compile pyproject.toml --quiet --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements/dev.txt
 	uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c requirements/dev.txt -o requirements/serve.txt
+	uv pip compile requirements/peers.in --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c requirements/dev.txt -o requirements/peers.txt

@@ -1,0 +1,18 @@
+"""What a worker asks of an engine."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from benchmarks.networks import FloatArray, Layer
+
+
+class Engine(Protocol):
+    """One way to run networks, one after the other; modules make theirs in `create(threads)`."""
+
+    version: str
+
+    def load(self, layers: Sequence[Layer]) -> None:
+        """Prepare to run `layers`, and forget those before; not timed."""
+
+    def run(self, inputs: FloatArray) -> FloatArray:
+        """Return [batch, outputs] for row-major [batch, inputs]; this call is what is timed."""

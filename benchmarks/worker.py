@@ -1,0 +1,73 @@
+"""The process that runs one engine: `python -m benchmarks.worker MODULE CORES`, see benchmarks.protocol.
+
+It imports the standard library, NumPy and the engine's module, nothing else, so that it runs in the
+peers' environment too.
+"""
+
+import importlib
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.engine import Engine
+from benchmarks.networks import load_layers
+from benchmarks.protocol import main_output, parse_cores
+
+MAX_CALLS = 20_000
+
+
+def time_calls(engine: Engine, command: dict[str, Any]) -> list[int]:
+    """Call the engine for `seconds`, but at least `calls` times; return each call's nanoseconds."""
+    inputs = np.load(command["inputs"], allow_pickle=False)
+    engine.run(inputs)  # caches are cold after the other engines' turns
+    durations: list[int] = []
+    deadline = time.perf_counter_ns() + int(command["seconds"] * 1e9)
+    while len(durations) < MAX_CALLS:
+        started = time.perf_counter_ns()
+        engine.run(inputs)
+        ended = time.perf_counter_ns()
+        durations.append(ended - started)
+        if ended > deadline and len(durations) >= command["calls"]:
+            break
+    return durations
+
+
+def answer(engine: Engine, command: dict[str, Any]) -> dict[str, Any]:
+    """Do one command."""
+    if command["command"] == "load":
+        started = time.perf_counter()
+        engine.load(load_layers(Path(command["layers"])))
+        return {"version": engine.version, "seconds": time.perf_counter() - started}
+    if command["command"] == "outputs":
+        outputs = engine.run(np.load(command["inputs"], allow_pickle=False))
+        np.save(command["outputs"], outputs, allow_pickle=False)
+        return {}
+    if command["command"] == "time":
+        return {"nanoseconds": time_calls(engine, command)}
+    raise ValueError(f"unknown command {command['command']!r}")
+
+
+def main() -> None:
+    """Serve commands from standard input until it ends."""
+    module, cores = sys.argv[1:]
+    # Before the engine is imported: thread pools count the CPUs that they see.
+    os.sched_setaffinity(0, parse_cores(cores))
+    threads = len(parse_cores(cores))
+    with os.fdopen(main_output(), "w") as answers:
+        engine: Engine = importlib.import_module(module).create(threads)
+        for line in sys.stdin:
+            try:
+                reply = answer(engine, json.loads(line))
+            except Exception as error:  # noqa: BLE001  # whatever an engine raises, the runner shall read it
+                reply = {"error": f"{type(error).__name__}: {error}"}
+            answers.write(json.dumps(reply) + "\n")
+            answers.flush()
+
+
+if __name__ == "__main__":
+    main()
