@@ -26,7 +26,46 @@ import numpy.typing as npt
 from engine.kernels.abi import ElementFunction
 from engine.kernels.elementwise import MergeOp
 
-Constant = npt.NDArray[Any]
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SparseMatrix:
+    """A float32 matrix by its non-zeros, column after column: the neutral form in artifacts.
+
+    Attributes:
+        shape: (inputs, units).
+        starts: uint32[units + 1], where the entries of each column start.
+        rows: uint16 or uint32[nonzeros], row of each entry.
+        values: float32[nonzeros].
+    """
+
+    shape: tuple[int, int]
+    starts: Array
+    rows: Array
+    values: Array
+
+    @property
+    def dtype(self) -> np.dtype[np.float32]:
+        """The dtype of the matrix."""
+        return np.dtype(np.float32)
+
+    def dense(self) -> Array:
+        """float32[inputs][units]."""
+        matrix = np.zeros(self.shape, np.float32)
+        starts = self.starts.astype(np.int64)
+        counts = starts[1:] - starts[:-1]
+        columns = np.repeat(np.arange(self.shape[1]), counts)
+        matrix[self.rows, columns] = self.values
+        return matrix
+
+
+Constant = Array | SparseMatrix
+
+
+def dense_array(constant: Constant) -> Array:
+    """A constant as an array."""
+    return constant.dense() if isinstance(constant, SparseMatrix) else constant
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,6 +358,6 @@ def constants_of(step: Step) -> tuple[str, ...]:
             return ()
 
 
-def is_identity(index: Constant, rows: int) -> bool:
+def is_identity(index: Array, rows: int) -> bool:
     """Whether an index copies `rows` rows in order."""
     return len(index) == rows and bool((index == np.arange(rows, dtype=np.uint32)).all())

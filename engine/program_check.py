@@ -34,6 +34,7 @@ from engine.program import (
     Step,
     Unpack,
     constants_of,
+    dense_array,
     reads,
     writes,
 )
@@ -240,7 +241,7 @@ def _number_problems(program: Program, name: str, count: int, limit: int) -> Ite
     """Row numbers: `count` of them, each below `limit`."""
     problems = list(_array_problems(program, name, np.uint32, (count,)))
     yield from problems
-    if not problems and (limit < 1 or int(program.constants[name].max()) >= limit):
+    if not problems and (limit < 1 or int(dense_array(program.constants[name]).max()) >= limit):
         yield f"a row number of {name!r} is not below {limit}"
 
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from engine.passes.rewrite import is_whole, with_moved_buffers
-from engine.program import CopyStep, Place, Program, is_identity
+from engine.program import CopyStep, Place, Program, dense_array, is_identity
 
 
 def alias_copies(program: Program) -> Program:
@@ -22,5 +22,5 @@ def _is_alias(program: Program, step: CopyStep) -> bool:
     return (
         is_whole(program, step.y)
         and is_whole(program, step.x)
-        and is_identity(program.constants[step.index], step.x.rows)
+        and is_identity(dense_array(program.constants[step.index]), step.x.rows)
     )

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from engine.program import Constant, CopyStep, Place, Step
+from engine.program import Array, CopyStep, Place, Step
 from graph.graph import Node, WeightArray
 from graph.tensor_type import TensorType
 
@@ -28,7 +28,7 @@ class Lowering:
         self.places: dict[str, Place] = {}
         self.steps: list[Step] = []
         self.buffers: list[int] = []
-        self.constants: dict[str, Constant] = {}
+        self.constants: dict[str, Array] = {}
 
     def new_buffer(self, rows: int) -> Place:
         """A new buffer, as a whole."""

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from engine.kernels.abi import ALIGNMENT_BYTES
 from engine.passes.rewrite import is_whole, with_moved_buffers
-from engine.program import CopyStep, Place, Program, is_identity
+from engine.program import CopyStep, Place, Program, dense_array, is_identity
 
 # A value starts on a 64-byte boundary in every tile width, one sample included.
 _ALIGNED_ROWS = ALIGNMENT_BYTES // 4
@@ -27,5 +27,5 @@ def _can_move(program: Program, step: CopyStep, targets: dict[int, Place]) -> bo
         step.x.buffer not in targets
         and is_whole(program, step.x)
         and step.y.first % _ALIGNED_ROWS == 0
-        and is_identity(program.constants[step.index], step.x.rows)
+        and is_identity(dense_array(program.constants[step.index]), step.x.rows)
     )

@@ -1,0 +1,245 @@
+"""Reading and writing artifacts: one content-addressed file; docs/artifact-format.md is its definition.
+
+    header    64 bytes: magic, version, length of the manifest, sha256 of everything behind the header
+    manifest  JSON, padded with zero bytes to a multiple of 64
+    data      arrays, each on a multiple of 64 bytes from the start of the file
+
+A file is mapped read-only, so that processes share one copy of the weights, and everything in it is
+checked before anything is used. Native code is never in it.
+"""
+
+import hashlib
+import json
+import mmap
+import os
+import struct
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from engine import limits
+from engine.errors import (
+    ArtifactChecksumError,
+    ArtifactFileError,
+    ArtifactProgramError,
+    ArtifactTooLargeError,
+    ArtifactTruncatedError,
+    ArtifactVersionError,
+    ManifestError,
+    NotAnArtifactError,
+    ProgramError,
+)
+from engine.manifest_plan import (
+    decode_layer,
+    decode_plan,
+    decode_time,
+    encode_layer,
+    encode_plan,
+    encode_time,
+)
+from engine.manifest_program import decode_program, encode_program
+from engine.plan import CompiledModel
+from engine.program_check import check_program
+from engine.record import Record, parse_json
+from engine.sections import (
+    SectionReader,
+    SectionWriter,
+    decode_section,
+    encode_section,
+    padded,
+)
+
+MAGIC = b"PRUNUSA\0"
+VERSION = 1
+# magic, version, 4 zero bytes, manifest bytes, sha256, 8 zero bytes
+_HEADER = struct.Struct("<8sIIQ32s8s")
+_MAX_TIMES = 64
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactLimits:
+    """What a file may ask for.
+
+    Attributes:
+        max_bytes: of the whole file.
+        max_manifest_bytes: of the manifest.
+    """
+
+    max_bytes: int = limits.MAX_ARTIFACT_BYTES
+    max_manifest_bytes: int = limits.MAX_MANIFEST_BYTES
+
+
+DEFAULT_LIMITS = ArtifactLimits()
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactInfo:
+    """What was written.
+
+    Attributes:
+        sha256: of the whole file, hexadecimal: its content address.
+        size_bytes: of the whole file.
+    """
+
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Artifact:
+    """An opened and checked artifact.
+
+    Attributes:
+        model: the compiled network; its arrays are read-only views of the file.
+        size_bytes: of the whole file.
+    """
+
+    model: CompiledModel
+    size_bytes: int
+
+
+def artifact_bytes(model: CompiledModel) -> bytes:
+    """The file of a model."""
+    sections = SectionWriter()
+    manifest = {
+        "program": encode_program(model.program, sections),
+        "plan": encode_plan(model.plan, sections),
+        "layers": [encode_layer(layer) for layer in model.layers],
+        "times": [encode_time(time) for time in model.times],
+        "sections": [encode_section(section) for section in sections.sections],
+    }
+    text = json.dumps(manifest, separators=(",", ":"), ensure_ascii=False).encode()
+    body = bytearray(padded(len(text)) + sections.size_bytes)
+    body[: len(text)] = text
+    first = padded(len(text))
+    for section, array in zip(sections.sections, sections.arrays, strict=True):
+        start = first + section.offset
+        body[start : start + array.nbytes] = np.ascontiguousarray(array).tobytes()
+    digest = hashlib.sha256(body).digest()
+    return _HEADER.pack(MAGIC, VERSION, 0, len(text), digest, bytes(8)) + bytes(body)
+
+
+def write_artifact(model: CompiledModel, path: Path) -> ArtifactInfo:
+    """Write a model's file; it appears whole or not at all.
+
+    Raises:
+        ArtifactFileError: the file cannot be written.
+    """
+    content = artifact_bytes(model)
+    try:
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(name, path)
+        except OSError:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise ArtifactFileError(f"cannot write the artifact: {error.strerror}") from error
+    return ArtifactInfo(hashlib.sha256(content).hexdigest(), len(content))
+
+
+def open_artifact(path: Path, allowed: ArtifactLimits = DEFAULT_LIMITS) -> Artifact:
+    """Map a file and check everything in it.
+
+    The file must not be changed while it is mapped; artifacts are never written in place.
+
+    Raises:
+        ArtifactError: it cannot be opened, or breaks a rule of the format.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise ArtifactFileError(f"cannot open the artifact: {error.strerror}") from error
+    with os.fdopen(descriptor, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        _check_size(size, allowed)
+        try:
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except OSError as error:
+            raise ArtifactFileError(f"cannot map the artifact: {error.strerror}") from error
+    return parse_artifact(memoryview(mapped), allowed)
+
+
+def parse_artifact(
+    content: memoryview | bytes, allowed: ArtifactLimits = DEFAULT_LIMITS
+) -> Artifact:
+    """Check the bytes of an artifact; its arrays are views of `content`.
+
+    Raises:
+        ArtifactError: a rule of the format is broken.
+    """
+    data = memoryview(content).toreadonly()
+    _check_size(len(data), allowed)
+    manifest_bytes = _check_header(data, allowed)
+    first = _HEADER.size + padded(manifest_bytes)
+    if first > len(data):
+        raise ArtifactTruncatedError(
+            "the manifest ends outside the file", expected=f"{first} bytes", got=str(len(data))
+        )
+    manifest = bytes(data[_HEADER.size : _HEADER.size + manifest_bytes])
+    if any(data[_HEADER.size + manifest_bytes : first]):
+        raise ManifestError("the padding of the manifest is not zero")
+    record = parse_json(manifest)
+    sections = SectionReader(
+        data[first:], record.items("sections", limits.MAX_SECTIONS, decode_section)
+    )
+    return Artifact(_decode_model(record, sections), len(data))
+
+
+def _check_size(size: int, allowed: ArtifactLimits) -> None:
+    if size > allowed.max_bytes:
+        raise ArtifactTooLargeError(
+            "the artifact is too large", expected=f"at most {allowed.max_bytes}", got=str(size)
+        )
+    if size < _HEADER.size:
+        raise ArtifactTruncatedError(
+            "the file is shorter than a header", expected=str(_HEADER.size), got=str(size)
+        )
+
+
+def _check_header(data: memoryview, allowed: ArtifactLimits) -> int:
+    """Check header and checksum; the length of the manifest."""
+    magic, version, zero, manifest_bytes, digest, zeros = _HEADER.unpack(data[: _HEADER.size])
+    if magic != MAGIC:
+        raise NotAnArtifactError("the file is no Prunus artifact", expected=repr(MAGIC))
+    if version != VERSION:
+        raise ArtifactVersionError(
+            "artifact version",
+            expected=str(VERSION),
+            got=str(version),
+            hint="compile the model again",
+        )
+    if zero or any(zeros):
+        raise NotAnArtifactError("reserved bytes of the header are not zero")
+    if manifest_bytes > allowed.max_manifest_bytes:
+        raise ArtifactTooLargeError(
+            "the manifest is too large",
+            expected=f"at most {allowed.max_manifest_bytes}",
+            got=str(manifest_bytes),
+        )
+    if hashlib.sha256(data[_HEADER.size :]).digest() != digest:
+        raise ArtifactChecksumError("the file is damaged: its checksum differs")
+    return int(manifest_bytes)
+
+
+def _decode_model(record: Record, sections: SectionReader) -> CompiledModel:
+    program = decode_program(record.record("program"), sections)
+    try:
+        check_program(program)
+    except ProgramError as error:
+        raise ArtifactProgramError(error.message, expected=error.expected, got=error.got) from error
+    plan = decode_plan(record.record("plan"), program, sections)
+    model = CompiledModel(
+        program,
+        plan,
+        record.items("layers", limits.MAX_STEPS, decode_layer),
+        record.items("times", _MAX_TIMES, decode_time),
+    )
+    record.done()
+    return model

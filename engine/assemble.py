@@ -1,0 +1,71 @@
+"""A plan becomes bound tiles: arenas laid out, layers packed where they are not, steps bound."""
+
+from dataclasses import dataclass
+
+from engine.bind import Binder, BoundStep
+from engine.errors import PackedLayerError
+from engine.kernels.abi import KernelSpec, PackedLayer
+from engine.kernels.registry import dense_candidates
+from engine.memory import plan_arena
+from engine.native import BoundTile
+from engine.plan import ExecutionPlan, KernelChoice, TilePlan, dense_layer
+from engine.program import DenseStep, Program
+
+
+@dataclass(frozen=True, slots=True)
+class _LayerKey:
+    """What the packed form of a step depends on: shared layers are packed once."""
+
+    kernel: str
+    bias: str | None
+    function: str
+    positions: int
+    spec: KernelSpec
+
+
+class Packer:
+    """Packs layers when they are first needed; equal layers share their packed form."""
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self._packed: dict[_LayerKey, PackedLayer] = {}
+
+    def packed(self, step: DenseStep, choice: KernelChoice) -> PackedLayer:
+        """The layer of a step in the format of the chosen kernel.
+
+        Raises:
+            PackedLayerError: the kernel does not suit the layer.
+        """
+        if choice.packed is not None:
+            return choice.packed
+        key = _LayerKey(step.kernel, step.bias, str(step.function), step.positions, choice.spec)
+        if key not in self._packed:
+            self._packed[key] = self._pack(step, choice.spec)
+        return self._packed[key]
+
+    def _pack(self, step: DenseStep, spec: KernelSpec) -> PackedLayer:
+        layer = dense_layer(self._program, step)
+        for candidate in dense_candidates(layer, spec.isa, spec.lanes):
+            if candidate.spec == spec:
+                return candidate.pack(layer)
+        raise PackedLayerError(f"layer {step.name!r} has no kernel {spec.symbol}")
+
+
+def bind_plan(program: Program, plan: ExecutionPlan) -> tuple[BoundTile, ...]:
+    """Bind every tile width of a plan, with kernels packed where they are not yet."""
+    packer = Packer(program)
+    return tuple(bind_tile(program, plan, tile, packer) for tile in plan.tiles)
+
+
+def bind_tile(program: Program, plan: ExecutionPlan, tile: TilePlan, packer: Packer) -> BoundTile:
+    """Bind one tile width."""
+    arena = plan_arena(program, tile.lanes)
+    binder = Binder(program, plan.isa, tile.lanes, arena)
+    steps: list[BoundStep] = []
+    for number, step in enumerate(program.steps):
+        if isinstance(step, DenseStep):
+            choice = tile.choices[number]
+            steps.append(binder.dense(step, choice.spec, packer.packed(step, choice)))
+        else:
+            steps.append(binder.step(step))
+    return BoundTile(tile.lanes, arena.size_bytes, tuple(steps))

@@ -1,0 +1,171 @@
+"""A step of a program, for one tile width, as a kernel with its arguments.
+
+This is where counts of rows become counts of elements (rows x lanes) and places become byte offsets
+into the arena. Nothing here comes from a file: offsets and counts are computed from a checked program.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.errors import ProgramError
+from engine.kernels import dot, elementwise, groups, layout, rows, sparsemax
+from engine.kernels.abi import ElementFunction, KernelSpec, PackedLayer, float_bits
+from engine.memory import ArenaPlan
+from engine.program import (
+    AffineStep,
+    CopyStep,
+    DenseStep,
+    DotStep,
+    ElementStep,
+    GluStep,
+    GroupFunction,
+    LayerNormStep,
+    MergeStep,
+    Pack,
+    Place,
+    PReluStep,
+    Program,
+    SoftmaxStep,
+    Step,
+    Unpack,
+    dense_array,
+)
+from engine.target import Isa
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BoundStep:
+    """A kernel and its arguments.
+
+    Attributes:
+        spec: the machine code.
+        numbers: values of the ARENA and INT fields, by field name.
+        constants: arrays for the CONST fields, by field name.
+    """
+
+    spec: KernelSpec
+    numbers: Mapping[str, int]
+    constants: Mapping[str, npt.NDArray[Any]]
+
+
+class Binder:
+    """Binds the steps of one program for one tile width."""
+
+    def __init__(self, program: Program, isa: Isa, lanes: int, arena: ArenaPlan) -> None:
+        self._program = program
+        self._isa = isa
+        self._lanes = lanes
+        self._arena = arena
+
+    def dense(self, step: DenseStep, spec: KernelSpec, packed: PackedLayer) -> BoundStep:
+        """Bind a dense step to the kernel that was chosen for it."""
+        numbers = {"x": self._offset(step.x), "y": self._offset(step.y), **packed.ints}
+        return BoundStep(spec, numbers, packed.constants)
+
+    def step(self, step: Step) -> BoundStep:
+        """Bind any other step.
+
+        Raises:
+            ProgramError: a dense step, which needs a choice of kernel.
+        """
+        match step:
+            case Pack():
+                dtype = self._program.inputs[step.slot].dtype
+                numbers = {"y": self._offset(step.y), "slot": step.slot, "elements": step.y.rows}
+                return BoundStep(layout.pack_spec(self._isa, self._lanes, dtype), numbers, {})
+            case Unpack():
+                numbers = {"x": self._offset(step.x), "slot": step.slot, "elements": step.x.rows}
+                return BoundStep(layout.unpack_spec(self._isa, self._lanes), numbers, {})
+            case ElementStep():
+                return self._element(step.x, step.y, step.function)
+            case MergeStep():
+                return self._merge(step)
+            case GluStep():
+                elements = step.y.rows // step.outer * self._lanes
+                numbers = {**self._xy(step.x, step.y), "outer": step.outer, "elements": elements}
+                return BoundStep(elementwise.glu_spec(self._isa), numbers, {})
+            case DotStep():
+                return self._dot(step)
+            case SoftmaxStep() | LayerNormStep():
+                return self._group(step)
+            case CopyStep() | AffineStep() | PReluStep():
+                return self._row_step(step)
+            case _:
+                raise ProgramError("a dense step was bound without a kernel")
+
+    def _offset(self, place: Place) -> int:
+        return self._arena.offsets[place.buffer] + place.first * self._lanes * 4
+
+    def _xy(self, x: Place, y: Place) -> dict[str, int]:
+        return {"x": self._offset(x), "y": self._offset(y)}
+
+    def _constant(self, name: str) -> npt.NDArray[Any]:
+        return dense_array(self._program.constants[name])
+
+    def _element(self, x: Place, y: Place, function: ElementFunction) -> BoundStep:
+        spec = elementwise.activation_spec(self._isa, function.function)
+        elements = x.rows * self._lanes
+        return BoundStep(spec, {**self._xy(x, y), "elements": elements, **function.as_ints()}, {})
+
+    def _merge(self, step: MergeStep) -> BoundStep:
+        numbers = {f"x{number}": self._offset(x) for number, x in enumerate(step.xs)}
+        numbers |= {"y": self._offset(step.y), "elements": step.y.rows * self._lanes}
+        return BoundStep(elementwise.merge_spec(self._isa, step.op, len(step.xs)), numbers, {})
+
+    def _row_step(self, step: CopyStep | AffineStep | PReluStep) -> BoundStep:
+        numbers = {**self._xy(step.x, step.y), "rows": step.y.rows}
+        match step:
+            case CopyStep():
+                spec = rows.gather_spec(self._isa, self._lanes)
+                return BoundStep(spec, numbers, {"index": self._constant(step.index)})
+            case AffineStep():
+                spec = rows.affine_spec(self._isa, self._lanes)
+                constants = {
+                    "scale": self._constant(step.scale),
+                    "shift": self._constant(step.shift),
+                }
+                return BoundStep(spec, numbers, constants)
+            case PReluStep():
+                spec = rows.prelu_spec(self._isa, self._lanes)
+                return BoundStep(spec, numbers, {"alpha": self._constant(step.alpha)})
+
+    def _group(self, step: SoftmaxStep | LayerNormStep) -> BoundStep:
+        numbers = {
+            **self._xy(step.x, step.y),
+            "outer": step.outer,
+            "group": step.length,
+            "inner": step.inner,
+        }
+        if isinstance(step, LayerNormStep):
+            spec = groups.layer_norm_spec(self._isa, self._lanes, centred=step.centred)
+            numbers["epsilon"] = float_bits(step.epsilon)
+            constants = {"gamma": self._constant(step.gamma), "beta": self._constant(step.beta)}
+            return BoundStep(spec, numbers, constants)
+        if step.function is GroupFunction.SPARSEMAX:
+            return BoundStep(sparsemax.sparsemax_spec(self._isa, self._lanes), numbers, {})
+        kind = groups.SoftmaxKind(step.function.value)
+        return BoundStep(groups.softmax_spec(self._isa, self._lanes, kind), numbers, {})
+
+    def _dot(self, step: DotStep) -> BoundStep:
+        numbers = {
+            "a": self._offset(step.a),
+            "b": self._offset(step.b),
+            "y": self._offset(step.y),
+            "rows": step.y.rows,
+            "terms": step.terms,
+            "a_stride": step.a_stride,
+            "b_stride": step.b_stride,
+        }
+        constants = {name: self._constant(getattr(step, name)) for name in ("a_base", "b_base")}
+        spec = dot.dot_spec(self._isa, self._lanes, normalize=step.normalize)
+        return BoundStep(spec, numbers, constants)
+
+
+def constant_bytes(steps: list[BoundStep]) -> int:
+    """Bytes of the distinct arrays that the steps use."""
+    distinct = {id(array): array.nbytes for step in steps for array in step.constants.values()}
+    return int(np.sum(list(distinct.values()), dtype=np.int64))

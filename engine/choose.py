@@ -1,0 +1,92 @@
+"""Kernels by the model's best guess, where nothing was timed: the start of tuning, and other CPUs."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from engine import limits
+from engine.errors import UnsupportedModelError
+from engine.kernels.abi import Candidate, DenseLayer
+from engine.kernels.registry import dense_candidates
+from engine.memory import plan_arena
+from engine.plan import ExecutionPlan, KernelChoice, TilePlan, dense_layer
+from engine.program import DenseStep, Program, SparseMatrix
+from engine.target import Isa, Target
+
+# Rough cost of one layer, for choosing tile widths only: 0.25 ns per weight for one sample, and
+# 0.03 ns more for every further one (../shared notes: SELL-16 0.23 ns, 64 samples 1.8 ns).
+_SECONDS_PER_WEIGHT = 0.25e-9
+_SECONDS_PER_WEIGHT_AND_SAMPLE = 0.03e-9
+_SECONDS_PER_STEP = 0.1e-6
+
+
+def tile_widths(buckets: Sequence[int], isa: Isa) -> tuple[int, ...]:
+    """Lanes for batch buckets: 1 stays, others grow to a multiple of the vector width; rising, distinct."""
+    width = isa.vector_floats
+    lanes = {1 if bucket <= 1 else -(-bucket // width) * width for bucket in buckets}
+    return tuple(sorted(min(count, limits.MAX_LANES) for count in lanes))
+
+
+def fitting_widths(program: Program, widths: Sequence[int]) -> tuple[int, ...]:
+    """The widths whose arena keeps the limit.
+
+    Raises:
+        UnsupportedModelError: not even the smallest does.
+    """
+    fitting = tuple(
+        lanes for lanes in widths if plan_arena(program, lanes).size_bytes <= limits.MAX_ARENA_BYTES
+    )
+    if not fitting:
+        raise UnsupportedModelError(
+            "the model's values do not fit into memory",
+            expected=f"at most {limits.MAX_ARENA_BYTES} bytes at once",
+            got=f"{plan_arena(program, min(widths)).size_bytes} bytes",
+        )
+    return fitting
+
+
+def layer_candidates(
+    layer: DenseLayer, isa: Isa, lanes: int, *, allow_sparse: bool = True
+) -> tuple[Candidate, ...]:
+    """Admissible kernels, best guess first; without sparse ones if asked and if there is another."""
+    found = dense_candidates(layer, isa, lanes)
+    dense = tuple(candidate for candidate in found if not candidate.sparse)
+    return found if allow_sparse or not dense else dense
+
+
+def default_plan(
+    program: Program, target: Target, widths: Sequence[int], *, allow_sparse: bool = True
+) -> ExecutionPlan:
+    """A plan without measurements; its layers are packed when bound.
+
+    Raises:
+        UnsupportedModelError: no width fits into memory.
+    """
+    steps = program.dense_steps()
+    layers = {number: dense_layer(program, step) for number, step in steps.items()}
+    tiles = []
+    for lanes in fitting_widths(program, widths):
+        choices = {}
+        for number, layer in layers.items():
+            best = layer_candidates(layer, target.isa, lanes, allow_sparse=allow_sparse)[0]
+            choices[number] = KernelChoice(best.spec, best.sparse, None)
+        tiles.append(TilePlan(lanes, choices, estimated_seconds(program, lanes)))
+    return ExecutionPlan(target.isa, target.cpu_name, tuned=False, tiles=tuple(tiles))
+
+
+def estimated_seconds(program: Program, lanes: int) -> float:
+    """Rough time of one tile through the network: good enough to order tile widths."""
+    per_weight = _SECONDS_PER_WEIGHT + _SECONDS_PER_WEIGHT_AND_SAMPLE * (lanes - 1)
+    weights = sum(
+        step.positions * nonzeros_of(program, step) for step in program.dense_steps().values()
+    )
+    moved = sum(program.buffers) * lanes * _SECONDS_PER_WEIGHT / 2
+    return weights * per_weight + moved + len(program.steps) * _SECONDS_PER_STEP
+
+
+def nonzeros_of(program: Program, step: DenseStep) -> int:
+    """Weights of a dense step that are not zero."""
+    kernel = program.constants[step.kernel]
+    if isinstance(kernel, SparseMatrix):
+        return int(kernel.values.size)
+    return int(np.count_nonzero(kernel))

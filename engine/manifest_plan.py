@@ -1,0 +1,276 @@
+"""Plans, layer reports and times as JSON, and back."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from engine import limits
+from engine.errors import ManifestError
+from engine.kernels.abi import FusedActivation, KernelSpec, PackedLayer, packed_layer
+from engine.packed_checks import check_packed, is_storable
+from engine.plan import (
+    BucketPlan,
+    ExecutionPlan,
+    KernelChoice,
+    LayerPlan,
+    NetworkTime,
+    TilePlan,
+)
+from engine.program import DenseStep, Program
+from engine.record import Record, as_integer
+from engine.sections import SectionReader, SectionWriter
+from engine.target import Isa
+
+MAX_VARIANTS = 16
+MAX_FIELDS = 64
+# Variant choices become part of native symbols and of LLVM text.
+_VARIANT_WORD = re.compile(r"[a-z][a-z0-9_]{0,31}")
+MAX_VARIANT_NUMBER = 4096
+
+
+def encode_plan(plan: ExecutionPlan, sections: SectionWriter) -> dict[str, Any]:
+    """As JSON; adds packed layers to `sections`."""
+    return {
+        "isa": plan.isa.value,
+        "cpu": plan.cpu_name,
+        "tuned": plan.tuned,
+        "tiles": [
+            {
+                "lanes": tile.lanes,
+                "seconds": tile.seconds.hex(),
+                "layers": [
+                    _encode_choice(step, choice, sections)
+                    for step, choice in sorted(tile.choices.items())
+                ],
+            }
+            for tile in plan.tiles
+        ],
+    }
+
+
+def decode_plan(record: Record, program: Program, sections: SectionReader) -> ExecutionPlan:
+    """From JSON; every packed layer is checked against its layer.
+
+    Raises:
+        ManifestError: not of the documented form.
+        SectionError: a section that is not there.
+        PackedLayerError: a packed layer that does not fit its kernel or its layer.
+    """
+    try:
+        isa = Isa(record.text("isa"))
+    except ValueError as error:
+        raise ManifestError("unknown instruction set level", got=str(error)[:80]) from error
+
+    def decode_tile(value: Any, path: str) -> TilePlan:
+        return _decode_tile(Record(value, path), isa, program, sections)
+
+    plan = ExecutionPlan(
+        isa=isa,
+        cpu_name=record.text("cpu"),
+        tuned=record.flag("tuned"),
+        tiles=record.items("tiles", limits.MAX_TILES, decode_tile, 1),
+    )
+    record.done()
+    lanes = [tile.lanes for tile in plan.tiles]
+    if lanes != sorted(set(lanes)):
+        raise ManifestError("tile widths do not rise", got=str(lanes))
+    return plan
+
+
+def _decode_tile(record: Record, isa: Isa, program: Program, sections: SectionReader) -> TilePlan:
+    lanes = record.integer("lanes", 1, limits.MAX_LANES)
+    if lanes != 1 and lanes % isa.vector_floats:
+        raise ManifestError(
+            f"{record.path}.lanes",
+            expected=f"1 or a multiple of {isa.vector_floats}",
+            got=str(lanes),
+        )
+    seconds = record.number("seconds")
+    if not 0 < seconds < 1e9:
+        raise ManifestError(f"{record.path}.seconds", expected="a time", got=str(seconds))
+    steps = program.dense_steps()
+
+    def decode_choice(value: Any, path: str) -> tuple[int, KernelChoice]:
+        choice = Record(value, path)
+        number = choice.integer("step")
+        if number not in steps:
+            raise ManifestError(f"{path} names a step that is no dense layer", got=str(number))
+        return number, _decode_choice(choice, steps[number], isa, lanes, sections)
+
+    choices = dict(record.items("layers", limits.MAX_STEPS, decode_choice))
+    record.done()
+    if choices.keys() != steps.keys():
+        raise ManifestError(f"{record.path} does not choose a kernel for every dense layer")
+    return TilePlan(lanes, choices, seconds)
+
+
+def _encode_choice(step: int, choice: KernelChoice, sections: SectionWriter) -> dict[str, Any]:
+    packed = choice.packed if is_storable(choice.spec) else None
+    activation = choice.spec.activation
+    return {
+        "step": step,
+        "family": choice.spec.family,
+        "activation": None if activation is None else activation.value,
+        "variant": dict(choice.spec.variant),
+        "sparse": choice.sparse,
+        "packed": None if packed is None else _encode_packed(packed, sections),
+    }
+
+
+def _encode_packed(packed: PackedLayer, sections: SectionWriter) -> dict[str, Any]:
+    return {
+        "nonzeros": packed.nonzeros,
+        "ints": dict(packed.ints),
+        "constants": {name: sections.add(array) for name, array in packed.constants.items()},
+    }
+
+
+def _decode_choice(
+    record: Record, step: DenseStep, isa: Isa, lanes: int, sections: SectionReader
+) -> KernelChoice:
+    activation = record.take("activation")
+    variant = record.record("variant")
+    spec = KernelSpec(
+        family=_word(record.text("family"), record.path),
+        isa=isa,
+        lanes=lanes,
+        activation=None if activation is None else _activation(activation, record.path),
+        variant=tuple(
+            (_word(name, variant.path), _variant_value(value, variant.path))
+            for name, value in variant.entries(MAX_VARIANTS)
+        ),
+    )
+    packed = record.take("packed")
+    path = f"{record.path}.packed"
+    layer = None if packed is None else _decode_packed(Record(packed, path), sections)
+    choice = KernelChoice(spec, record.flag("sparse"), layer)
+    record.done()
+    if layer is not None:
+        check_packed(spec, step, layer, path)
+    return choice
+
+
+def _decode_packed(record: Record, sections: SectionReader) -> PackedLayer:
+    nonzeros = record.integer("nonzeros")
+    ints = _integers(record.record("ints"))
+    constants = _integers(record.record("constants"))
+    record.done()
+    arrays = {name: sections.array(number) for name, number in constants.items()}
+    return packed_layer(arrays, ints, nonzeros)
+
+
+def _integers(record: Record) -> Mapping[str, int]:
+    return {
+        _word(name, record.path): as_integer(value, f"{record.path}.{name}")
+        for name, value in record.entries(MAX_FIELDS)
+    }
+
+
+def _word(text: str, path: str) -> str:
+    if not _VARIANT_WORD.fullmatch(text):
+        raise ManifestError(f"{path} has an unusable name", got=repr(text)[:80])
+    return text
+
+
+def _variant_value(value: Any, path: str) -> int | str:
+    if isinstance(value, str):
+        return _word(value, path)
+    return as_integer(value, path, 0, MAX_VARIANT_NUMBER)
+
+
+def _activation(value: Any, path: str) -> FusedActivation:
+    try:
+        return FusedActivation(value)
+    except ValueError:
+        raise ManifestError(f"{path}.activation is unknown", got=repr(value)[:80]) from None
+
+
+def encode_layer(layer: LayerPlan) -> dict[str, Any]:
+    """As JSON."""
+    return {
+        "name": layer.name,
+        "op": layer.op,
+        "inputs": layer.inputs,
+        "units": layer.units,
+        "positions": layer.positions,
+        "nonzeros": layer.nonzeros,
+        "buckets": [
+            {
+                "lanes": bucket.lanes,
+                "kernel": bucket.kernel,
+                "sparse": bucket.sparse,
+                "bytes": bucket.bytes,
+                "seconds": _hex(bucket.seconds),
+                "dense_seconds": _hex(bucket.dense_seconds),
+                "sparse_seconds": _hex(bucket.sparse_seconds),
+            }
+            for bucket in layer.buckets
+        ],
+    }
+
+
+def decode_layer(value: Any, path: str) -> LayerPlan:
+    """From JSON.
+
+    Raises:
+        ManifestError: not of the documented form.
+    """
+    record = Record(value, path)
+    inputs, units = record.integer("inputs", 1), record.integer("units", 1)
+    nonzeros = record.integer("nonzeros", 0, inputs * units)
+    layer = LayerPlan(
+        name=record.text("name"),
+        op=record.text("op"),
+        inputs=inputs,
+        units=units,
+        positions=record.integer("positions", 1),
+        nonzeros=nonzeros,
+        sparsity=1 - nonzeros / (inputs * units),
+        buckets=record.items("buckets", limits.MAX_TILES, _decode_bucket),
+    )
+    record.done()
+    return layer
+
+
+def _decode_bucket(value: Any, path: str) -> BucketPlan:
+    record = Record(value, path)
+    bucket = BucketPlan(
+        lanes=record.integer("lanes", 1, limits.MAX_LANES),
+        kernel=record.text("kernel"),
+        sparse=record.flag("sparse"),
+        bytes=record.integer("bytes"),
+        seconds=record.optional_number("seconds"),
+        dense_seconds=record.optional_number("dense_seconds"),
+        sparse_seconds=record.optional_number("sparse_seconds"),
+    )
+    record.done()
+    return bucket
+
+
+def encode_time(time: NetworkTime) -> dict[str, Any]:
+    """As JSON."""
+    return {
+        "batch": time.batch,
+        "seconds": time.seconds.hex(),
+        "dense_seconds": _hex(time.dense_seconds),
+    }
+
+
+def decode_time(value: Any, path: str) -> NetworkTime:
+    """From JSON.
+
+    Raises:
+        ManifestError: not of the documented form.
+    """
+    record = Record(value, path)
+    time = NetworkTime(
+        record.integer("batch", 1),
+        record.number("seconds"),
+        record.optional_number("dense_seconds"),
+    )
+    record.done()
+    return time
+
+
+def _hex(seconds: float | None) -> str | None:
+    return None if seconds is None else float(seconds).hex()

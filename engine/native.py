@@ -1,0 +1,143 @@
+"""A plan as the native driver reads it: tables of tiles, steps and arguments, with loaded code.
+
+The layout of the tables is that of `engine.kernels.driver`.
+"""
+
+import ctypes
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.bind import BoundStep
+from engine.codegen import NativeLibrary, ObjectCache, load_kernels
+from engine.kernels import driver
+from engine.kernels.abi import ALIGNMENT_BYTES, FieldKind, KernelSpec
+from engine.kernels.invoke import aligned
+from engine.kernels.registry import emit, fields_of
+from engine.target import Target
+
+Run = Any  # ctypes' function pointer type has no public name that mypy can check calls of
+_RUN_SIGNATURE = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BoundTile:
+    """All steps of a program, bound for one tile width.
+
+    Attributes:
+        lanes: samples per tile.
+        arena_bytes: memory that the steps need.
+        steps: in order.
+    """
+
+    lanes: int
+    arena_bytes: int
+    steps: tuple[BoundStep, ...]
+
+
+class NativePlan:
+    """Loaded code and filled tables; owns both, and keeps every constant alive.
+
+    Attributes:
+        run: the native function `prunus_run(request)`; releases the GIL.
+        address: of the plan table, for the request.
+        arena_bytes: what an arena needs for any tile.
+        constant_bytes: size of all constants.
+    """
+
+    def __init__(
+        self,
+        tiles: Sequence[BoundTile],
+        choice: Sequence[int],
+        target: Target,
+        cache: ObjectCache,
+    ) -> None:
+        """Load the code and fill the tables.
+
+        Args:
+            tiles: at least one.
+            choice: tile to use for each number of remaining samples; entry 0 is not used.
+            target: CPU to run on.
+            cache: where object code comes from and goes to.
+
+        Raises:
+            CodegenError: kernels could not be compiled or loaded.
+        """
+        modules = {driver.SYMBOL: driver.emit_driver(target.isa)}
+        for spec in distinct_specs(tiles):
+            modules[spec.symbol] = emit(spec)
+        self._library = load_kernels(modules, target, cache)
+        self._tables = _Tables(self._library)
+        self.address = self._tables.plan(tiles, choice)
+        self.constant_bytes = self._tables.constant_bytes
+        self.arena_bytes = max(tile.arena_bytes for tile in tiles)
+        self.run: Run = _RUN_SIGNATURE(self._library.address(driver.SYMBOL))
+
+    def __del__(self) -> None:
+        # The last call may end after `Executable.close`: code goes when nobody can be in it.
+        library = getattr(self, "_library", None)
+        if library is not None:
+            library.close()
+
+
+def distinct_specs(tiles: Sequence[BoundTile]) -> list[KernelSpec]:
+    """Every kernel that the tiles use, once."""
+    return list(dict.fromkeys(step.spec for tile in tiles for step in tile.steps))
+
+
+class _Tables:
+    """Allocates the tables; every array is kept as long as this object."""
+
+    def __init__(self, library: NativeLibrary) -> None:
+        self._library = library
+        self._keep: list[npt.NDArray[Any]] = []
+        self._constants: dict[int, int] = {}
+        self.constant_bytes = 0
+
+    def plan(self, tiles: Sequence[BoundTile], choice: Sequence[int]) -> int:
+        fields = np.zeros(len(driver.Plan), np.int64)
+        fields[driver.Plan.LONGEST] = len(choice) - 1
+        fields[driver.Plan.CHOICE] = self._kept(np.array(choice, np.int64))
+        fields[driver.Plan.TILES] = self._kept(np.array([self._tile(t) for t in tiles], np.int64))
+        return self._kept(fields)
+
+    def _tile(self, tile: BoundTile) -> list[int]:
+        table = np.zeros((len(tile.steps), len(driver.Step)), np.int64)
+        for row, step in zip(table, tile.steps, strict=True):
+            row[driver.Step.KERNEL] = self._library.address(step.spec.symbol)
+            row[driver.Step.ARGS] = self._arguments(step)
+        fields = {
+            driver.Tile.LANES: tile.lanes,
+            driver.Tile.STEPS: len(tile.steps),
+            driver.Tile.TABLE: self._kept(table),
+        }
+        return [fields[field] for field in driver.Tile]
+
+    def _arguments(self, step: BoundStep) -> int:
+        values = np.zeros(len(fields_of(step.spec)), np.int64)
+        for place, field in enumerate(fields_of(step.spec)):
+            if field.kind is FieldKind.CONST:
+                values[place] = self._constant(step.constants[field.name])
+            else:
+                values[place] = step.numbers[field.name]
+        return self._kept(values)
+
+    def _constant(self, array: npt.NDArray[Any]) -> int:
+        """Address of a constant, on a 64-byte boundary; equal objects are kept once."""
+        known = self._constants.get(id(array))
+        if known is not None:
+            return known
+        self._keep.append(array)  # keeps `id` from being used again
+        placed = array
+        if array.ctypes.data % ALIGNMENT_BYTES or not array.flags.c_contiguous:
+            placed = aligned(array)
+        self.constant_bytes += placed.nbytes
+        self._constants[id(array)] = self._kept(placed)
+        return self._constants[id(array)]
+
+    def _kept(self, array: npt.NDArray[Any]) -> int:
+        self._keep.append(array)
+        return int(array.ctypes.data)

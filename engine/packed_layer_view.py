@@ -1,0 +1,76 @@
+"""A packed layer from a file, with the questions that the checks of the formats ask."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.errors import PackedLayerError
+from engine.kernels.abi import KernelSpec, PackedLayer
+from engine.program import DenseStep
+
+
+class PackedView:
+    """A packed layer beside the kernel and the layer that it is for.
+
+    Attributes:
+        lanes: samples per tile.
+        inputs: length of the contracted axis.
+        units: outputs of the layer.
+        positions: how often it is applied to one sample.
+        ints: values of the INT fields.
+    """
+
+    def __init__(self, spec: KernelSpec, step: DenseStep, packed: PackedLayer, path: str) -> None:
+        self.lanes = spec.lanes
+        self.positions = step.positions
+        self.inputs = step.x.rows // step.positions
+        self.units = step.y.rows // step.positions
+        self.ints: Mapping[str, int] = packed.ints
+        self._spec = spec
+        self._packed = packed
+        self._path = path
+
+    def expect(self, holds: bool, requirement: str) -> None:
+        """Refuse the layer where a requirement does not hold.
+
+        Raises:
+            PackedLayerError: it does not.
+        """
+        if not holds:
+            raise PackedLayerError(f"{self._path}: packed for another layer", expected=requirement)
+
+    def expect_ints(self, wanted: Mapping[str, int]) -> None:
+        """Each INT field has the given value."""
+        for name, value in wanted.items():
+            self.expect(self.ints.get(name) == value, f"{name} = {value}")
+
+    def expect_below(self, numbers: npt.NDArray[Any], limit: int, what: str) -> None:
+        """Every (unsigned) number is below a limit."""
+        self.expect(numbers.size == 0 or int(numbers.max()) < limit, f"{what} below {limit}")
+
+    def variant_number(self, name: str, low: int, high: int) -> int:
+        """A number of the kernel's variant, within a range."""
+        value = dict(self._spec.variant).get(name)
+        if not isinstance(value, int) or not low <= value <= high:
+            raise PackedLayerError(
+                f"{self._path}: kernel variant {name}", expected=f"{low} to {high}", got=str(value)
+            )
+        return value
+
+    def array(
+        self, name: str, dtype: type[np.generic], shape: tuple[int | None, ...]
+    ) -> npt.NDArray[Any]:
+        """A constant of the given dtype and shape; None is any length."""
+        array = self._packed.constants[name]
+        fits = array.dtype == dtype and array.ndim == len(shape)
+        if not fits or any(
+            wanted not in (None, own) for own, wanted in zip(array.shape, shape, strict=True)
+        ):
+            raise PackedLayerError(
+                f"{self._path}.{name} has another form",
+                expected=f"{np.dtype(dtype)}{list(shape)}",
+                got=f"{array.dtype}{list(array.shape)}",
+            )
+        return array

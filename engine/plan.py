@@ -1,0 +1,163 @@
+"""What was chosen for a program: kernels per layer and tile width, and what was measured."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from engine.kernels.abi import DenseLayer, KernelSpec, PackedLayer
+from engine.program import DenseStep, Program, dense_array
+from engine.target import Isa
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KernelChoice:
+    """The kernel of one dense step in one tile width, and the layer packed for it.
+
+    Attributes:
+        spec: the machine code.
+        sparse: whether it skips zeros.
+        packed: the layer in the kernel's format; None where it is packed when loaded.
+    """
+
+    spec: KernelSpec
+    sparse: bool
+    packed: PackedLayer | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TilePlan:
+    """One tile width.
+
+    Attributes:
+        lanes: samples per tile.
+        choices: by number of the dense step.
+        seconds: measured or estimated time of one tile through the whole network.
+    """
+
+    lanes: int
+    choices: Mapping[int, KernelChoice]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ExecutionPlan:
+    """How a program is run on one kind of CPU.
+
+    Attributes:
+        isa: instruction set level of all kernels.
+        cpu_name: LLVM's name of the CPU that it was chosen on.
+        tuned: whether kernels were timed there; otherwise they are the model's best guess.
+        tiles: by rising lanes.
+    """
+
+    isa: Isa
+    cpu_name: str
+    tuned: bool
+    tiles: tuple[TilePlan, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BucketPlan:
+    """What one layer does in one batch bucket.
+
+    Attributes:
+        lanes: samples per tile.
+        kernel: native symbol.
+        sparse: whether it skips zeros.
+        bytes: size of the layer in the kernel's format.
+        seconds: of the chosen kernel for one tile; None where not measured.
+        dense_seconds: of the best dense kernel; None where not measured.
+        sparse_seconds: of the best sparse kernel; None where not measured or not admissible.
+    """
+
+    lanes: int
+    kernel: str
+    sparse: bool
+    bytes: int
+    seconds: float | None
+    dense_seconds: float | None
+    sparse_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class LayerPlan:
+    """One dense layer of the compiled network, for reports.
+
+    Attributes:
+        name: path of the layer in the model.
+        op: kind of layer, with its fused activation, e.g. `dense+relu`.
+        inputs: length of the contracted axis.
+        units: number of outputs.
+        positions: how often it is applied to one sample.
+        nonzeros: weights of the kernel that are not zero.
+        sparsity: share of the kernel's weights that are zero, in [0, 1].
+        buckets: by rising lanes.
+    """
+
+    name: str
+    op: str
+    inputs: int
+    units: int
+    positions: int
+    nonzeros: int
+    sparsity: float
+    buckets: tuple[BucketPlan, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkTime:
+    """Measured time of a whole call at one batch size, the Python side included.
+
+    Attributes:
+        batch: samples of the call.
+        seconds: median of the compiled network.
+        dense_seconds: median of the same network with dense kernels only; None where not measured.
+    """
+
+    batch: int
+    seconds: float
+    dense_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CompiledModel:
+    """What an artifact holds.
+
+    Attributes:
+        program: the network, with its weights in neutral form.
+        plan: kernels for the CPU it was compiled on.
+        layers: for reports, in program order.
+        times: whole-network times, empty where nothing was measured.
+    """
+
+    program: Program
+    plan: ExecutionPlan
+    layers: tuple[LayerPlan, ...]
+    times: tuple[NetworkTime, ...]
+
+
+def dense_layer(program: Program, step: DenseStep) -> DenseLayer:
+    """A dense step with its weights, as kernels take it."""
+    return DenseLayer(
+        kernel=dense_array(program.constants[step.kernel]),
+        bias=None if step.bias is None else dense_array(program.constants[step.bias]),
+        activation=step.function,
+        positions=step.positions,
+    )
+
+
+def tile_choice(tiles: tuple[TilePlan, ...], longest: int) -> list[int]:
+    """Which tile to use first, for each number of remaining samples from 0 to `longest`.
+
+    The total time is least when the rest is cut the same way: time(r) = min over tiles t of
+    seconds[t] + time(r - lanes[t]). Entry 0 is not used.
+    """
+    best, choice = [0.0], [0]
+    for remaining in range(1, longest + 1):
+        options = [
+            (tile.seconds + best[max(0, remaining - tile.lanes)], number)
+            for number, tile in enumerate(tiles)
+        ]
+        seconds, number = min(options)
+        best.append(seconds)
+        choice.append(number)
+    return choice
