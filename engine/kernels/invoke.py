@@ -62,6 +62,7 @@ class KernelCall:
         self._args = np.array([_signed(values[field.name]) for field in fields_of(spec)], np.int64)
         self._context = np.zeros(len(Context), np.int64)
         self._context[Context.ARENA] = arena.ctypes.data
+        self._addresses = (self._context.ctypes.data, self._args.ctypes.data)
         self._keep: list[npt.NDArray[Any]] = []
         self.set_tile((), (), 0, spec.lanes)
 
@@ -85,7 +86,7 @@ class KernelCall:
 
     def __call__(self) -> None:
         """Run the kernel once."""
-        self._function(self._context.ctypes.data, self._args.ctypes.data)
+        self._function(*self._addresses)
 
 
 def _signed(number: int) -> int:

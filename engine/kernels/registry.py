@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from engine.errors import UnknownFamilyError
 from engine.kernels import (
+    dense_gemm,
     dot,
     elementwise,
     groups,
@@ -40,6 +41,8 @@ FAMILIES: Mapping[str, Family] = {
     spmm_rows.FAMILY: Family(_fixed(spmm_rows.FIELDS), spmm_rows.emit),
     spmv_sell.FAMILY: Family(_fixed(spmv_sell.FIELDS), spmv_sell.emit),
     spmv_window.FAMILY: Family(_fixed(spmv_window.FIELDS), spmv_window.emit),
+    dense_gemm.GEMM_FAMILY: Family(_fixed(dense_gemm.FIELDS), dense_gemm.emit_gemm),
+    dense_gemm.GEMV_FAMILY: Family(_fixed(dense_gemm.FIELDS), dense_gemm.emit_gemv),
     elementwise.ACTIVATION_FAMILY: Family(
         _fixed(elementwise.ACTIVATION_FIELDS), elementwise.emit_activation
     ),
@@ -84,13 +87,10 @@ def dense_candidates(layer: DenseLayer, isa: Isa, lanes: int) -> tuple[Candidate
         isa: instruction set level to generate for.
         lanes: samples per tile: 1, or a multiple of the vector width.
     """
+    dense = dense_gemm.candidates(layer, isa, lanes)
     if lanes > 1:
-        return spmm_rows.candidates(layer, isa, lanes)
-    return (
-        *spmv_window.candidates(layer, isa),
-        *spmv_sell.candidates(layer, isa),
-        *spmm_rows.candidates(layer, isa, lanes),
-    )
+        return (*spmm_rows.candidates(layer, isa, lanes), *dense)
+    return (*spmv_window.candidates(layer, isa), *spmv_sell.candidates(layer, isa), *dense)
 
 
 def _family(spec: KernelSpec) -> Family:

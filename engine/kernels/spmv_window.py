@@ -73,7 +73,7 @@ def candidates(layer: DenseLayer, isa: Isa) -> tuple[Candidate, ...]:
             layer.activation.function,
             (("columns", columns), ("vectors", vectors)),
         )
-        for columns, vectors in ((32, 1), (64, 1), (64, 2), (128, 1), (128, 2))
+        for columns, vectors in ((64, 2), (32, 2))
         if columns <= room
     ]
     return tuple(Candidate(spec, sparse=True, pack=partial(_pack, spec=spec)) for spec in specs)

@@ -1,0 +1,191 @@
+"""Dense layer on packed weights, for one sample (GEMV) and for tiles of lanes (GEMM).
+
+GEMM keeps `rows` x (lanes / W) sums in registers and streams the weights once; per input column::
+
+    %x0 = load x[k][0:16]      %x1 = load x[k][16:32]            ; lanes = 32
+    %w = broadcast weights[k][r]                                 ; for each row r of the block
+    %sum[r][0] = fmuladd %w, %x0, %sum[r][0]                     ; vfmadd231ps zmm, zmm, m32{1to16}
+    %sum[r][1] = fmuladd %w, %x1, %sum[r][1]
+
+GEMV turns the roles round: the vector holds W rows, x[k] is broadcast, `vectors` of them and
+`unroll` columns are in flight. Any level; lanes is 1 or a multiple of the vector width.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+
+from engine.formats.dense_blocks import pack_dense_blocks
+from engine.kernels.abi import (
+    ARGUMENT_FIELDS,
+    Candidate,
+    DenseLayer,
+    Field,
+    FieldKind,
+    KernelSpec,
+    PackedLayer,
+    packed_layer,
+)
+from engine.kernels.activations import Parameters, apply, load_parameters
+from engine.kernels.emit import F32, KernelWriter, Value, vector
+from engine.target import Isa
+
+GEMM_FAMILY = "dense_gemm"
+GEMV_FAMILY = "dense_gemv"
+FIELDS = (
+    Field("x", FieldKind.ARENA),
+    Field("y", FieldKind.ARENA),
+    Field("weights", FieldKind.CONST),
+    Field("bias", FieldKind.CONST),
+    Field("inputs", FieldKind.INT),
+    Field("units", FieldKind.INT),
+    Field("blocks", FieldKind.INT),
+    Field("positions", FieldKind.INT),
+    *ARGUMENT_FIELDS,
+)
+# Sums that fit the registers beside the operands: 32 registers on AVX-512, 16 elsewhere.
+_SUMS = {Isa.AVX512: 24, Isa.AVX2: 12, Isa.GENERIC: 12}
+_MAX_PARTS = 4
+
+
+def candidates(layer: DenseLayer, isa: Isa, lanes: int) -> tuple[Candidate, ...]:
+    """Return the dense candidate for a layer."""
+    activation = layer.activation.function
+    if lanes == 1:
+        vectors = min(4, -(-layer.units // isa.vector_floats))
+        spec = KernelSpec(
+            GEMV_FAMILY, isa, 1, activation, (("unroll", 8 // vectors), ("vectors", vectors))
+        )
+        height = vectors * isa.vector_floats
+    else:
+        parts = min(_MAX_PARTS, lanes // isa.vector_floats)
+        height = _SUMS[isa] // parts
+        spec = KernelSpec(GEMM_FAMILY, isa, lanes, activation, (("rows", height),))
+    return (Candidate(spec, sparse=False, pack=partial(_pack, height=height)),)
+
+
+def _pack(layer: DenseLayer, height: int) -> PackedLayer:
+    packed = pack_dense_blocks(layer.kernel, height)
+    ints = {
+        "inputs": layer.inputs,
+        "units": layer.units,
+        "blocks": packed.blocks,
+        "positions": layer.positions,
+        **layer.activation.as_ints(),
+    }
+    constants = {"weights": packed.weights, "bias": layer.bias_or_zeros()}
+    return packed_layer(constants, ints, layer.inputs * layer.units)
+
+
+def emit_gemm(spec: KernelSpec) -> str:
+    """Return the LLVM IR of a dense kernel for tiles."""
+    w = KernelWriter(spec, FIELDS)
+    inputs, units = w.argument("inputs"), w.argument("units")
+    parameters = load_parameters(w, w.width)
+    x, y = w.argument("x"), w.argument("y")
+    with w.loop(0, w.argument("positions")) as position:
+        x_tile = w.row(x, w.mul(position.index, inputs))
+        y_tile = w.row(y, w.mul(position.index, units))
+        for first in range(0, w.parts, _MAX_PARTS):
+            parts = range(first, min(first + _MAX_PARTS, w.parts))
+            with w.loop(0, w.argument("blocks")) as block:
+                _gemm_block(w, x_tile, y_tile, block.index, parts, parameters)
+    return w.finish()
+
+
+def _gemm_block(
+    w: KernelWriter, x: Value, y: Value, block: Value, parts: range, parameters: Parameters
+) -> None:
+    """One block of rows for some vectors of lanes: all columns, then bias, activation, store."""
+    height = w.spec.number("rows")
+    inputs = w.argument("inputs")
+    base = w.at(w.argument("weights"), w.mul(w.mul(block, inputs), height), F32)
+    with w.loop(0, inputs, carried=[w.zero(w.vector)] * (height * len(parts))) as column:
+        operands = [w.load(w.vector, w.row(x, column.index, part)) for part in parts]
+        weights = w.at(base, w.mul(column.index, height), F32)
+        following = []
+        for row in range(height):
+            weight = w.splat(w.load(F32, w.at(weights, row, F32)), w.width)
+            for place, operand in enumerate(operands):
+                total = column.carried[row * len(parts) + place]
+                following.append(w.fma(weight, operand, total))
+        column.carry(following)
+    first = w.mul(block, height)
+    for row in range(height):
+        unit = w.add(first, row)
+        with w.when(w.compare("slt", unit, w.argument("units"))):
+            bias = w.splat(w.load(F32, w.at(w.argument("bias"), unit, F32)), w.width)
+            for place, part in enumerate(parts):
+                total = w.op("fadd", column.carried[row * len(parts) + place], bias)
+                w.store(apply(w, total, parameters), w.row(y, unit, part))
+
+
+def emit_gemv(spec: KernelSpec) -> str:
+    """Return the LLVM IR of a dense kernel for one sample."""
+    w = KernelWriter(spec, FIELDS)
+    inputs, units = w.argument("inputs"), w.argument("units")
+    parameters = load_parameters(w, w.full_width)
+    height = spec.number("vectors") * w.full_width
+    with w.loop(0, w.argument("positions")) as position:
+        x = w.at(w.argument("x"), w.mul(position.index, inputs), F32)
+        y = w.at(w.argument("y"), w.mul(position.index, units), F32)
+        with w.loop(0, w.argument("blocks")) as block:
+            base = w.at(w.argument("weights"), w.mul(w.mul(block.index, inputs), height), F32)
+            sums = _gemv_sums(w, x, base)
+            first = w.mul(block.index, height)
+            for number, total in enumerate(sums):
+                _gemv_store(w, total, w.add(first, number * w.full_width), y, parameters)
+    return w.finish()
+
+
+def _gemv_sums(w: KernelWriter, x: Value, base: Value) -> list[Value]:
+    """The sums of one block: `unroll` columns at a time, then the rest one by one."""
+    vectors, unroll = w.spec.number("vectors"), w.spec.number("unroll")
+    inputs = w.argument("inputs")
+    kind = vector(F32, w.full_width)
+    whole = w.op("and", inputs, w.i64(-unroll))
+    with w.loop(0, whole, unroll, carried=[w.zero(kind)] * (vectors * unroll)) as many:
+        following: list[Value] = []
+        for step in range(unroll):
+            sums = many.carried[step * vectors : (step + 1) * vectors]
+            following += _gemv_column(w, x, base, w.add(many.index, step), sums)
+        many.carry(following)
+    totals = [
+        _total(w, [many.carried[step * vectors + number] for step in range(unroll)])
+        for number in range(vectors)
+    ]
+    with w.loop(whole, inputs, carried=totals) as one:
+        one.carry(_gemv_column(w, x, base, one.index, one.carried))
+    return list(one.carried)
+
+
+def _gemv_column(
+    w: KernelWriter, x: Value, base: Value, column: Value, sums: Sequence[Value]
+) -> list[Value]:
+    operand = w.splat(w.load(F32, w.at(x, column, F32)), w.full_width)
+    weights = w.at(base, w.mul(column, len(sums) * w.full_width), F32)
+    return [
+        w.fma(w.load(total.type, w.at(weights, number * w.full_width, F32)), operand, total)
+        for number, total in enumerate(sums)
+    ]
+
+
+def _total(w: KernelWriter, parts: list[Value]) -> Value:
+    """Add a power of two of values, pairwise."""
+    while len(parts) > 1:
+        parts = [
+            w.op("fadd", parts[place], parts[place + 1])
+            for place in range(0, len(parts), 2)
+        ]
+    return parts[0]
+
+
+def _gemv_store(
+    w: KernelWriter, total: Value, first: Value, y: Value, parameters: Parameters
+) -> None:
+    """Add the bias, apply the activation and store the rows that exist."""
+    rows = w.op("sub", w.argument("units"), first)
+    rest = w.intrinsic("smax", w.intrinsic("smin", rows, w.i64(w.full_width)), w.i64(0))
+    mask = w.first_lanes(rest, w.full_width)
+    bias = w.masked_load(total.type, w.at(w.argument("bias"), first, F32), mask)
+    result = apply(w, w.op("fadd", total, bias), parameters)
+    w.masked_store(result, w.at(y, first, F32), mask)
