@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from engine.bind import Binder, BoundStep
 from engine.errors import PackedLayerError
-from engine.kernels.abi import KernelSpec, PackedLayer
+from engine.kernels.abi import ElementFunction, KernelSpec, PackedLayer
 from engine.kernels.registry import dense_candidates
 from engine.memory import plan_arena
 from engine.native import BoundTile
@@ -13,14 +13,18 @@ from engine.program import DenseStep, Program
 
 
 @dataclass(frozen=True, slots=True)
-class _LayerKey:
-    """What the packed form of a step depends on: shared layers are packed once."""
+class LayerKey:
+    """What the packed form of a step depends on: layers that agree in it are packed and tuned once."""
 
     kernel: str
     bias: str | None
-    function: str
+    function: ElementFunction
     positions: int
-    spec: KernelSpec
+
+
+def layer_key(step: DenseStep) -> LayerKey:
+    """The key of a dense step."""
+    return LayerKey(step.kernel, step.bias, step.function, step.positions)
 
 
 class Packer:
@@ -28,7 +32,7 @@ class Packer:
 
     def __init__(self, program: Program) -> None:
         self._program = program
-        self._packed: dict[_LayerKey, PackedLayer] = {}
+        self._packed: dict[tuple[LayerKey, KernelSpec], PackedLayer] = {}
 
     def packed(self, step: DenseStep, choice: KernelChoice) -> PackedLayer:
         """The layer of a step in the format of the chosen kernel.
@@ -38,7 +42,7 @@ class Packer:
         """
         if choice.packed is not None:
             return choice.packed
-        key = _LayerKey(step.kernel, step.bias, str(step.function), step.positions, choice.spec)
+        key = (layer_key(step), choice.spec)
         if key not in self._packed:
             self._packed[key] = self._pack(step, choice.spec)
         return self._packed[key]

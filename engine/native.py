@@ -66,15 +66,12 @@ class NativePlan:
         Raises:
             CodegenError: kernels could not be compiled or loaded.
         """
-        modules = {driver.SYMBOL: driver.emit_driver(target.isa)}
-        for spec in distinct_specs(tiles):
-            modules[spec.symbol] = emit(spec)
-        self._library = load_kernels(modules, target, cache)
-        self._tables = _Tables(self._library)
+        self._library = load_specs(distinct_specs(tiles), target, cache)
+        self._tables = NativeTables(self._library)
         self.address = self._tables.plan(tiles, choice)
         self.constant_bytes = self._tables.constant_bytes
         self.arena_bytes = max(tile.arena_bytes for tile in tiles)
-        self.run: Run = _RUN_SIGNATURE(self._library.address(driver.SYMBOL))
+        self.run: Run = run_function(self._library)
 
     def __del__(self) -> None:
         # The last call may end after `Executable.close`: code goes when nobody can be in it.
@@ -83,13 +80,33 @@ class NativePlan:
             library.close()
 
 
+def load_specs(specs: Sequence[KernelSpec], target: Target, cache: ObjectCache) -> NativeLibrary:
+    """Load the driver and kernels.
+
+    Raises:
+        CodegenError: they could not be compiled or loaded.
+    """
+    modules = {driver.SYMBOL: driver.emit_driver(target.isa)}
+    modules.update({spec.symbol: emit(spec) for spec in specs})
+    return load_kernels(modules, target, cache)
+
+
+def run_function(library: NativeLibrary) -> Run:
+    """The native function `prunus_run(request)`; calling it releases the GIL."""
+    return _RUN_SIGNATURE(library.address(driver.SYMBOL))
+
+
 def distinct_specs(tiles: Sequence[BoundTile]) -> list[KernelSpec]:
     """Every kernel that the tiles use, once."""
     return list(dict.fromkeys(step.spec for tile in tiles for step in tile.steps))
 
 
-class _Tables:
-    """Allocates the tables; every array is kept as long as this object."""
+class NativeTables:
+    """Allocates tables over loaded kernels; every array is kept as long as this object.
+
+    Attributes:
+        constant_bytes: size of all constants so far.
+    """
 
     def __init__(self, library: NativeLibrary) -> None:
         self._library = library
@@ -98,6 +115,7 @@ class _Tables:
         self.constant_bytes = 0
 
     def plan(self, tiles: Sequence[BoundTile], choice: Sequence[int]) -> int:
+        """Address of a new plan table; see `NativePlan`."""
         fields = np.zeros(len(driver.Plan), np.int64)
         fields[driver.Plan.LONGEST] = len(choice) - 1
         fields[driver.Plan.CHOICE] = self._kept(np.array(choice, np.int64))

@@ -1,0 +1,141 @@
+"""Times whole networks on this host: per tile, to choose tile widths, and per batch, for the report."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.assemble import bind_plan
+from engine.codegen import ObjectCache
+from engine.native import NativePlan
+from engine.plan import CompiledModel, ExecutionPlan, NetworkTime, TilePlan
+from engine.program import Program
+from engine.runtime import Executable
+from engine.stopwatch import Contender, race
+from engine.target import Target
+from engine.workspace import Workspace
+
+REPORTED_BATCHES = (1, 16, 64, 256)
+MAX_ROUNDS = 15
+# A batch is left out where its arrays alone would take more than this.
+MAX_BATCH_BYTES = 1024**3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MeasuredPlans:
+    """Plans with measured times per tile.
+
+    Attributes:
+        chosen: the plan to keep; a tile whose sparse kernels lose as a whole has the dense ones.
+        dense: the baseline.
+    """
+
+    chosen: ExecutionPlan
+    dense: ExecutionPlan
+
+
+def random_batch(program: Program, batch: int) -> dict[str, npt.NDArray[Any]]:
+    """Inputs of the declared dtypes: standard normal numbers, rounded where they are integers."""
+    rng = np.random.default_rng(0)
+    return {
+        slot.name: np.abs(rng.standard_normal((batch, *slot.sample_shape))).astype(slot.dtype)
+        for slot in program.inputs
+    }
+
+
+def measure_tiles(
+    program: Program,
+    sparse: ExecutionPlan,
+    dense: ExecutionPlan,
+    target: Target,
+    cache: ObjectCache,
+    deadline: float,
+) -> MeasuredPlans:
+    """Time one tile of each width, with the chosen kernels and with dense ones only.
+
+    Args:
+        program: a checked program.
+        sparse: the tuned plan.
+        dense: the same with dense kernels.
+        target: the host.
+        cache: object code.
+        deadline: `time.perf_counter` value; each tile is timed at least once.
+    """
+    plans = [_TileBench(program, plan, target, cache) for plan in (sparse, dense)]
+    chosen: list[TilePlan] = []
+    baseline: list[TilePlan] = []
+    for number, (tile, rival) in enumerate(zip(sparse.tiles, dense.tiles, strict=True)):
+        now = time.perf_counter()
+        contenders = [Contender(plan.repeater(number, tile.lanes)) for plan in plans]
+        share = (deadline - now) / (len(sparse.tiles) - number)
+        race(contenders, now + share, MAX_ROUNDS)
+        seconds = [contender.seconds for contender in contenders]
+        best = tile if seconds[0] <= seconds[1] else rival
+        chosen.append(replace(best, seconds=min(seconds)))
+        baseline.append(replace(rival, seconds=seconds[1]))
+    return MeasuredPlans(
+        replace(sparse, tiles=tuple(chosen)), replace(dense, tiles=tuple(baseline))
+    )
+
+
+class _TileBench:
+    """Runs single tiles of one plan."""
+
+    def __init__(
+        self, program: Program, plan: ExecutionPlan, target: Target, cache: ObjectCache
+    ) -> None:
+        tiles = bind_plan(program, plan)
+        self._natives = [NativePlan([tile], [0, 0], target, cache) for tile in tiles]
+        self._program = program
+
+    def repeater(self, number: int, lanes: int) -> Callable[[int], None]:
+        """A function that runs tile `number` so often, on the same samples."""
+        native, program = self._natives[number], self._program
+        workspace = Workspace(native.arena_bytes, len(program.inputs), len(program.outputs))
+        inputs = list(random_batch(program, lanes).values())
+        outputs = [np.empty((lanes, *slot.sample_shape), np.float32) for slot in program.outputs]
+
+        def run(repeats: int) -> None:
+            address = workspace.request(native.address, inputs, outputs, lanes)
+            for _ in range(repeats):
+                native.run(address)
+
+        return run
+
+
+def measure_network(
+    model: CompiledModel,
+    dense: CompiledModel,
+    target: Target,
+    cache: ObjectCache,
+    deadline: float,
+    batches: Sequence[int] = REPORTED_BATCHES,
+) -> tuple[NetworkTime, ...]:
+    """Time whole calls at each batch size, for a model and its dense baseline in turn."""
+    executables = [Executable(each, cache, target) for each in (model, dense)]
+    times = []
+    for number, batch in enumerate(batches):
+        if _batch_bytes(model.program, batch) > MAX_BATCH_BYTES:
+            break
+        inputs = random_batch(model.program, batch)
+        contenders = [Contender(partial(_call, each, inputs)) for each in executables]
+        now = time.perf_counter()
+        race(contenders, now + (deadline - now) / (len(batches) - number), MAX_ROUNDS)
+        times.append(NetworkTime(batch, contenders[0].seconds, contenders[1].seconds))
+    for each in executables:
+        each.close()
+    return tuple(times)
+
+
+def _call(executable: Executable, inputs: dict[str, npt.NDArray[Any]], repeats: int) -> None:
+    for _ in range(repeats):
+        executable.run(inputs)
+
+
+def _batch_bytes(program: Program, batch: int) -> int:
+    slots = (*program.inputs, *program.outputs)
+    return sum(4 * batch * int(np.prod(slot.sample_shape, dtype=np.int64)) for slot in slots)

@@ -1,0 +1,87 @@
+"""Times native plans against each other on this host, so that noise hits all of them alike."""
+
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+# One reading lasts at least this long, by repeating short calls natively or in Python.
+SHORTEST_READING_SECONDS = 30e-6
+MAX_REPEATS = 64
+
+
+@dataclass(slots=True)
+class Contender:
+    """Something to time.
+
+    Attributes:
+        run: does the work `repeats` times.
+        repeats: how often, per reading.
+        readings: seconds for one repeat, so far.
+    """
+
+    run: Callable[[int], None]
+    repeats: int = 1
+    readings: list[float] = field(default_factory=list)
+
+    @property
+    def seconds(self) -> float:
+        """Median of the readings; infinite before the first."""
+        return statistics.median(self.readings) if self.readings else float("inf")
+
+
+class CacheSweep:
+    """Reads a block of memory, so that what was in the caches before is gone."""
+
+    def __init__(self, size_bytes: int) -> None:
+        self._block = np.ones(max(1, size_bytes // 4), np.float32)
+
+    def __call__(self) -> None:
+        """Read the block once."""
+        self._block.sum()
+
+
+def race(
+    contenders: Sequence[Contender],
+    deadline: float,
+    most_rounds: int,
+    sweep: CacheSweep | None = None,
+) -> None:
+    """Take readings in turn until the deadline; at least one round.
+
+    Contenders that are far behind the best (twice its time) after three rounds are not run again.
+
+    Args:
+        contenders: what to time.
+        deadline: `time.perf_counter` value.
+        most_rounds: readings of each contender.
+        sweep: run before each reading, for the time of code whose data is not in the caches; then
+            every reading is a single repeat.
+    """
+    for contender in contenders:
+        contender.run(1)
+        if sweep is None:
+            contender.repeats = _repeats(_reading(contender, 1))
+    running = list(contenders)
+    for number in range(most_rounds):
+        for contender in running:
+            if sweep is not None:
+                sweep()
+            contender.readings.append(_reading(contender, contender.repeats))
+        if time.perf_counter() > deadline:
+            return
+        if number == 2:
+            best = min(contender.seconds for contender in running)
+            running = [contender for contender in running if contender.seconds <= 2 * best]
+
+
+def _reading(contender: Contender, repeats: int) -> float:
+    start = time.perf_counter()
+    contender.run(repeats)
+    return (time.perf_counter() - start) / repeats
+
+
+def _repeats(seconds: float) -> int:
+    return int(min(MAX_REPEATS, max(1, SHORTEST_READING_SECONDS / max(seconds, 1e-9))))
