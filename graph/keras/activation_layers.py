@@ -1,0 +1,109 @@
+"""Activation functions as Keras writes them: by name, by layer, or as a layer in place of a name."""
+
+from collections.abc import Mapping
+
+from graph.activations import LINEAR, ActivationFunction, Function
+from graph.errors import CustomCodeError, UnsupportedArgumentError
+from graph.keras.arguments import Arguments, check_arguments, plain
+from graph.keras.dialects import LAYER_CLASSES, Dialect, activation_named
+from graph.keras.json_text import Json, JsonObject, as_object, show
+
+_LAYERS = frozenset({"ReLU", "LeakyReLU", "ELU", "Softmax", "ThresholdedReLU", "Activation"})
+
+
+def activation_of_layer(
+    class_name: str, arguments: Arguments, dialect: Dialect
+) -> ActivationFunction:
+    """The function of an activation layer without weights.
+
+    Raises:
+        UnsupportedArgumentError: a value that is not supported.
+        CustomCodeError: the function is not one of Keras.
+    """
+    match class_name:
+        case "ReLU":
+            top = None if arguments["max_value"] is None else arguments.number("max_value")
+            return ActivationFunction(
+                Function.RELU,
+                negative_slope=arguments.number("negative_slope"),
+                max_value=top,
+                threshold=arguments.number("threshold"),
+            )
+        case "LeakyReLU":
+            slope = arguments.number("negative_slope")
+            return ActivationFunction(Function.RELU, negative_slope=slope)
+        case "ELU":
+            return ActivationFunction(Function.ELU, alpha=arguments.number("alpha"))
+        case "ThresholdedReLU":
+            return ActivationFunction(Function.RELU, threshold=arguments.number("theta"))
+        case "Softmax":
+            axes = arguments.wholes("axis")
+            if len(axes) != 1:
+                raise arguments.refuse("axis", "one axis")
+            return ActivationFunction(Function.SOFTMAX, axis=axes[0])
+        case _:
+            return activation_of(arguments["activation"], arguments, dialect)
+
+
+def activation_of(value: Json, arguments: Arguments, dialect: Dialect) -> ActivationFunction:
+    """The function of an argument `activation`.
+
+    Raises:
+        UnsupportedArgumentError: a function that is not supported.
+        CustomCodeError: a function that is not one of Keras.
+    """
+    if value is None:
+        return LINEAR
+    if isinstance(value, str):
+        return _named(value, arguments.where, dialect)
+    if not isinstance(value, dict):
+        raise arguments.refuse("activation", "the name of a function")
+    class_name, config = value.get("class_name"), value.get("config")
+    if class_name == "function" and _is_from_keras(value) and isinstance(config, str):
+        return _named(config, arguments.where, dialect)
+    if not isinstance(class_name, str) or not _is_from_keras(value) or class_name not in _LAYERS:
+        raise _not_built_in(show(class_name), arguments.where)
+    where = f"{class_name} as the activation of {arguments.where}"
+    inner = check_arguments(as_object(config, where), LAYER_CLASSES[class_name], where)
+    return activation_of_layer(class_name, Arguments(inner, where), dialect)
+
+
+def _is_from_keras(value: JsonObject) -> bool:
+    module = value.get("module")
+    return module is None or (
+        isinstance(module, str) and module.split(".")[0] in ("keras", "tf_keras")
+    )
+
+
+def _named(name: str, where: str, dialect: Dialect) -> ActivationFunction:
+    found = activation_named(name, dialect)
+    if found is not None:
+        return found
+    if activation_named(name, Dialect.KERAS3) is not None or name == "threshold":
+        raise UnsupportedArgumentError(
+            f"{where} has activation {name!r}, which this version of Keras did not have by name",
+            got=f"Keras {dialect.value}",
+        )
+    raise _not_built_in(repr(name[:100]), where)
+
+
+def _not_built_in(got: str, where: str) -> CustomCodeError:
+    return CustomCodeError(
+        f"the activation of {where} is not part of Keras",
+        expected="a built-in activation function without weights",
+        got=got,
+        hint="rebuild the model with a built-in function and save it again",
+    )
+
+
+def check_operation(arguments: Mapping[str, Json], where: str) -> None:
+    """Accept an operation only when it has no arguments of its own.
+
+    Raises:
+        UnsupportedArgumentError: it has one.
+    """
+    for name, value in arguments.items():
+        if name not in ("name", "dtype", "trainable") and plain(value) is not None:
+            raise UnsupportedArgumentError(
+                f"{where} has an argument {name!r} that is not supported", got=show(value)
+            )

@@ -1,0 +1,320 @@
+"""Opens an uploaded `.keras` archive or legacy HDF5 file under limits, by its content and not by its name.
+
+A `.keras` file is a zip archive of config.json, metadata.json and model.weights.h5. Keras also knows
+model.weights.npz but no public function of it writes that, so it is refused. Sizes are checked in the archive's
+directory first and then again on the bytes that really come out.
+"""
+
+import io
+import stat
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import h5py
+
+from graph import limits as bounds
+from graph.errors import (
+    ArchiveError,
+    ConfigError,
+    DamagedFileError,
+    EntryNameError,
+    FileLimitError,
+    NotAModelFileError,
+    WeightsOnlyError,
+    ZipBombError,
+)
+from graph.keras.hdf5 import SIGNATURE, child, open_hdf5, string_attribute
+from graph.keras.json_text import JsonObject, parse_object
+from graph.limits import FileLimits
+
+_ZIP_SIGNATURE = b"PK\x03\x04"
+_CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
+_ALLOWED_COMPRESSION = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+_READ_BYTES = 1024 * 1024
+_FORMATS_HINT = "upload a .keras file, or an .h5/.hdf5 file written by model.save()"
+# What people upload by mistake, by its first bytes.
+_OTHER_FORMATS = {
+    b"\x80\x02": "a Python pickle, which could run code and is never opened",
+    b"\x80\x03": "a Python pickle, which could run code and is never opened",
+    b"\x80\x04": "a Python pickle, which could run code and is never opened",
+    b"\x80\x05": "a Python pickle, which could run code and is never opened",
+    b"\x93NUMPY": "a NumPy array",
+    b"\x1f\x8b": "a gzip archive",
+    b"{": "JSON text: an architecture without weights",
+}
+
+
+class FileFormat(StrEnum):
+    """The two containers that Keras writes models into."""
+
+    KERAS = "keras"
+    HDF5 = "h5"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelArchive:
+    """An opened model file.
+
+    Attributes:
+        format: which container.
+        keras_version: as the file says; "1" where an HDF5 file says nothing, as Keras takes it.
+        config: the architecture: class_name and config, at least.
+        weights: the group that holds the weights; valid while the archive is open.
+    """
+
+    format: FileFormat
+    keras_version: str
+    config: JsonObject
+    weights: h5py.Group
+
+
+@contextmanager
+def open_archive(path: Path, limits: FileLimits) -> Iterator[ModelArchive]:
+    """Open a model file.
+
+    Raises:
+        ModelFileError: it is refused; the class says why.
+    """
+    size = path.stat().st_size
+    if size > limits.file_max_bytes:
+        raise FileLimitError(
+            "the file is too large",
+            expected=f"at most {limits.file_max_bytes} bytes",
+            got=f"{size}",
+        )
+    with path.open("rb") as file:
+        start = file.read(len(SIGNATURE))
+    if start == SIGNATURE:
+        with open_hdf5(path, limits) as hdf5:
+            yield _from_hdf5(hdf5, limits)
+    elif start.startswith(_ZIP_SIGNATURE):
+        config, version, weights = _read_zip(path, limits)
+        with open_hdf5(io.BytesIO(weights), limits) as hdf5:
+            yield ModelArchive(FileFormat.KERAS, version, config, hdf5)
+    else:
+        raise _not_a_model(start)
+
+
+def _not_a_model(start: bytes) -> NotAModelFileError:
+    kinds = [kind for magic, kind in _OTHER_FORMATS.items() if start.startswith(magic)]
+    got = (
+        kinds[0] if kinds else (f"a file that starts with {start!r}" if start else "an empty file")
+    )
+    return NotAModelFileError(
+        "the file is not a Keras model",
+        expected="a .keras archive or HDF5",
+        got=got,
+        hint=_FORMATS_HINT,
+    )
+
+
+def _from_hdf5(file: h5py.File, limits: FileLimits) -> ModelArchive:
+    text = string_attribute(file, "model_config")
+    weights = child(file, "model_weights")
+    if text is None:
+        has_weights = "layer_names" in file.attrs or "layers" in file or weights is not None
+        if not has_weights:
+            raise NotAModelFileError(
+                "the HDF5 file holds no Keras model",
+                expected="an attribute model_config",
+                hint=_FORMATS_HINT,
+            )
+        raise WeightsOnlyError(
+            "the file holds weights without the architecture",
+            expected="architecture and weights in one file",
+            hint="save the whole model with model.save('model.keras') and upload that",
+        )
+    if not isinstance(weights, h5py.Group):
+        raise ConfigError("the HDF5 file has no group model_weights", hint=_FORMATS_HINT)
+    version = string_attribute(file, "keras_version") or string_attribute(weights, "keras_version")
+    return ModelArchive(
+        FileFormat.HDF5, version or "1", _parse(text, "model_config", limits), weights
+    )
+
+
+def _parse(text: str, what: str, limits: FileLimits) -> JsonObject:
+    if len(text) > limits.config_max_bytes:
+        raise FileLimitError(
+            f"{what} is too large",
+            expected=f"at most {limits.config_max_bytes} bytes",
+            got=f"{len(text)}",
+        )
+    return parse_object(text, what)
+
+
+def _read_zip(path: Path, limits: FileLimits) -> tuple[JsonObject, str, bytes]:
+    """The architecture, the Keras version and the bytes of the weights file."""
+    _check_directory(path)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = _check_entries(archive, path.stat().st_size, limits)
+            config = _parse(_read_text(archive, entries[_CONFIG], limits), _CONFIG, limits)
+            metadata = _parse(_read_text(archive, entries[_METADATA], limits), _METADATA, limits)
+            weights = _read_entry(archive, entries[_WEIGHTS], limits.file_max_bytes)
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        OSError,
+        NotImplementedError,
+        struct.error,
+    ) as error:
+        raise DamagedFileError("the zip archive is damaged", got=str(error)[:200]) from error
+    version = metadata.get("keras_version")
+    if not isinstance(version, str):
+        raise ConfigError(
+            "metadata.json does not say which Keras wrote the file", expected="keras_version"
+        )
+    return config, version, weights
+
+
+def _check_directory(path: Path) -> None:
+    """Bound the directory before the zip library reads it into memory.
+
+    The end record is looked up exactly as `zipfile` does (APPNOTE.TXT 4.3.16): at the very end, else the last one.
+    """
+    end = zipfile.sizeEndCentDir  # type: ignore[attr-defined]
+    with path.open("rb") as file:
+        size = file.seek(0, io.SEEK_END)
+        file.seek(max(0, size - end - 65536 - 20))
+        tail = file.read()
+    place = len(tail) - end
+    if place < 0 or tail[place : place + 4] != b"PK\x05\x06" or tail[-2:] != b"\0\0":
+        place = tail.rfind(b"PK\x05\x06")
+    if place < 0 or len(tail) - place < end:
+        raise DamagedFileError(
+            "the zip archive has no directory", hint="the upload may be truncated"
+        )
+    if tail[max(0, place - 20) : place].startswith(b"PK\x06\x07"):
+        raise ArchiveError(
+            "the archive is in the zip64 form", expected="a plain zip, as Keras writes"
+        )
+    entries, directory_bytes = struct.unpack_from("<HI", tail, place + 10)
+    if entries > bounds.MAX_ARCHIVE_ENTRIES or directory_bytes > bounds.MAX_ARCHIVE_DIRECTORY_BYTES:
+        raise FileLimitError(
+            "the archive has too many entries",
+            expected=f"at most {bounds.MAX_ARCHIVE_ENTRIES}",
+            got=f"{entries} in {directory_bytes} bytes",
+        )
+
+
+def _check_entries(
+    archive: zipfile.ZipFile, size: int, limits: FileLimits
+) -> dict[str, zipfile.ZipInfo]:
+    entries: dict[str, zipfile.ZipInfo] = {}
+    stored = 0
+    for entry in archive.infolist():
+        _check_name(entry)
+        _check_kind(entry)
+        _check_ratio(entry, limits)
+        if entry.filename in entries:
+            raise ArchiveError(f"the archive has two entries named {entry.filename!r}")
+        entries[entry.filename] = entry
+        stored += entry.compress_size
+    if stored > size:
+        raise ZipBombError(
+            "entries of the archive overlap", expected=f"at most {size} bytes", got=f"{stored}"
+        )
+    _check_contents(entries)
+    return entries
+
+
+def _check_contents(entries: dict[str, zipfile.ZipInfo]) -> None:
+    if any(name.split("/")[-1] == "saved_model.pb" for name in entries):
+        raise NotAModelFileError(
+            "the archive holds a SavedModel, which is not read yet",
+            hint="save the model with model.save('model.keras') and upload that",
+        )
+    if _CONFIG in entries and _WEIGHTS in entries and _METADATA in entries:
+        return
+    if _CONFIG in entries and "model.weights.npz" in entries:
+        raise ArchiveError("the weights are stored as .npz", expected=_WEIGHTS)
+    if _WEIGHTS in entries and _CONFIG not in entries:
+        raise WeightsOnlyError(
+            "the archive holds weights without config.json",
+            hint="save the whole model with model.save('model.keras') and upload that",
+        )
+    missing = [name for name in (_CONFIG, _METADATA, _WEIGHTS) if name not in entries]
+    raise NotAModelFileError(
+        "the zip archive is not a Keras model", expected=", ".join(missing), hint=_FORMATS_HINT
+    )
+
+
+def _check_name(entry: zipfile.ZipInfo) -> None:
+    # `filename` is cut at the first NUL by the library; the original is what another reader may act on.
+    name = entry.orig_filename
+    parts = name.removesuffix("/").split("/")
+    plain = name.isprintable() and "\\" not in name and ":" not in name
+    if not plain or not name or len(name) > bounds.MAX_NAME_LENGTH or {"", ".", ".."} & set(parts):
+        raise EntryNameError(
+            "an archive entry's name is not a plain relative path",
+            expected="names such as config.json",
+            got=repr(name[:100]),
+        )
+
+
+def _check_kind(entry: zipfile.ZipInfo) -> None:
+    if entry.flag_bits & 0x2041:  # encrypted, strongly encrypted, or with a hidden directory
+        raise ArchiveError(f"archive entry {entry.filename!r} is encrypted")
+    mode = stat.S_IFMT(entry.external_attr >> 16)
+    if mode not in (0, stat.S_IFREG, stat.S_IFDIR):
+        raise ArchiveError(
+            f"archive entry {entry.filename!r} is not a regular file",
+            expected="files and folders",
+            got="a symbolic link" if mode == stat.S_IFLNK else f"file type {mode:o}",
+        )
+    if entry.compress_type not in _ALLOWED_COMPRESSION:
+        raise ArchiveError(
+            f"archive entry {entry.filename!r} is compressed in an unusual way",
+            expected="stored or deflate",
+            got=f"method {entry.compress_type}",
+        )
+
+
+def _check_ratio(entry: zipfile.ZipInfo, limits: FileLimits) -> None:
+    if entry.file_size > limits.file_max_bytes:
+        raise FileLimitError(
+            f"archive entry {entry.filename!r} is too large",
+            expected=f"at most {limits.file_max_bytes} bytes",
+            got=f"{entry.file_size}",
+        )
+    # Small files may compress well; below 64 KiB no ratio does harm.
+    if entry.file_size > max(65536, bounds.MAX_ARCHIVE_RATIO * entry.compress_size):
+        raise ZipBombError(
+            f"archive entry {entry.filename!r} expands too far",
+            expected=f"at most {bounds.MAX_ARCHIVE_RATIO} times its stored size",
+            got=f"{entry.file_size} bytes from {entry.compress_size}",
+        )
+
+
+def _read_text(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limits: FileLimits) -> str:
+    data = _read_entry(archive, entry, limits.config_max_bytes)
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{entry.filename} is not UTF-8 text", got=str(error)[:200]) from error
+
+
+def _read_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, max_bytes: int) -> bytes:
+    """Read an entry, counting the bytes that really come out."""
+    if entry.file_size > max_bytes:
+        raise FileLimitError(
+            f"{entry.filename} is too large",
+            expected=f"at most {max_bytes} bytes",
+            got=f"{entry.file_size}",
+        )
+    data = bytearray()
+    with archive.open(entry) as stream:
+        while chunk := stream.read(_READ_BYTES):
+            data += chunk
+            if len(data) > entry.file_size:
+                raise ZipBombError(f"{entry.filename} is longer than the archive's directory says")
+    if len(data) != entry.file_size:
+        raise DamagedFileError(f"{entry.filename} is shorter than the archive's directory says")
+    return bytes(data)

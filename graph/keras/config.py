@@ -1,0 +1,321 @@
+"""Configuration JSON -> typed descriptions, by allow-list only; see `graph.keras.description`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+from graph import limits as bounds
+from graph.errors import (
+    ConfigError,
+    CustomCodeError,
+    FileLimitError,
+    ModelFileError,
+    TopologyError,
+    UnsupportedLayerError,
+)
+from graph.keras.arguments import check_arguments, check_dtype, plain
+from graph.keras.description import Call, Layer, Model, Port, TensorRef
+from graph.keras.dialects import (
+    CLASS_ALIASES,
+    CODE_LAYERS,
+    LAYER_CLASSES,
+    MODEL_CLASSES,
+    OPERATIONS,
+    OTHER_KERAS_LAYERS,
+    PRUNING_IGNORED,
+    PRUNING_WRAPPER,
+    Dialect,
+)
+from graph.keras.json_text import Json, JsonObject, as_list, as_name, as_object, show
+from graph.keras.topology import computation_order, parse_call, parse_ports
+from graph.keras.uploaded_code import refuse_code
+from graph.limits import FileLimits
+
+_OPERATION_MODULES = ("keras.src.ops.", "keras.ops")
+_KERAS_MODULES = ("keras", "tf_keras", "tensorflow.keras", "tensorflow.python.keras")
+_CUSTOM_HINT = "rebuild the model from layers of Keras and save it again"
+
+
+def parse_model(config: JsonObject, dialect: Dialect, limits: FileLimits) -> Model:
+    """Describe the model that a file's configuration defines.
+
+    Raises:
+        ModelFileError: something in it is not supported; the class says what kind of thing.
+    """
+    refuse_code(config)
+    layer = _Parser(dialect, limits).layer(config, "", is_root=True)
+    if layer.model is None:
+        raise UnsupportedLayerError(
+            f"the file holds a single layer {layer.class_name}", expected="a model"
+        )
+    return layer.model
+
+
+class _Parser:
+    """Walks one configuration; counts its layers."""
+
+    def __init__(self, dialect: Dialect, limits: FileLimits) -> None:
+        self._dialect = dialect
+        self._limits = limits
+        self._layers = 0
+
+    def layer(self, data: Json, parent: str, *, is_root: bool = False) -> Layer:
+        """Describe one layer or model, its calls not yet."""
+        self._count()
+        item = as_object(data, "a layer")
+        written = as_name(item.get("class_name"), "a layer's class_name")
+        config = item.get("config")
+        name = _name(item, config, is_root)
+        path = f"{parent}/{name}" if parent else name
+        where = f"layer {path!r} ({written})"
+        class_name = _resolve_class(item, written, where)
+        if class_name == PRUNING_WRAPPER:
+            return self._pruned(as_object(config, where), name, path, parent)
+        shared_id = item.get("shared_object_id")
+        layer = Layer(
+            name,
+            path,
+            class_name,
+            written,
+            {},
+            is_trainable=_flag(config, where),
+            shared_id=shared_id if isinstance(shared_id, int) else None,
+        )
+        if class_name in MODEL_CLASSES:
+            inside = "" if is_root else path
+            model = self._model(class_name, config, item, name, inside)
+            return replace(layer, model=model)
+        if class_name.startswith("ops/"):
+            return replace(layer, arguments=dict(as_object(config, where)))
+        accepted = LAYER_CLASSES[class_name]
+        return replace(layer, arguments=check_arguments(as_object(config, where), accepted, where))
+
+    def _count(self) -> None:
+        self._layers += 1
+        if self._layers > self._limits.max_layers:
+            raise FileLimitError(
+                "the model has too many layers", expected=f"at most {self._limits.max_layers}"
+            )
+
+    def _pruned(self, config: JsonObject, name: str, path: str, parent: str) -> Layer:
+        """A layer inside tfmot's pruning wrapper: the inner one, under the wrapper's name."""
+        where = f"layer {path!r} ({PRUNING_WRAPPER})"
+        check_dtype(config.get("dtype"), where)
+        unknown = sorted(set(config) - PRUNING_IGNORED - {"layer"})
+        if unknown:
+            raise ConfigError(f"{where} has an unknown argument {unknown[0]!r}")
+        inner = self.layer(config.get("layer"), parent)
+        if inner.model is not None or inner.is_pruned:
+            raise UnsupportedLayerError(f"{where} wraps {inner.class_name}", expected="a layer")
+        return replace(inner, name=name, path=path, written=PRUNING_WRAPPER, is_pruned=True)
+
+    def _model(
+        self, class_name: str, config: Json, item: JsonObject, name: str, path: str
+    ) -> Model:
+        if path.count("/") >= bounds.MAX_MODEL_DEPTH:
+            raise FileLimitError(
+                "models are nested too deeply", expected=f"at most {bounds.MAX_MODEL_DEPTH} levels"
+            )
+        if class_name == "Sequential":
+            return self._sequential(config, item, name, path)
+        return self._functional(as_object(config, f"model {name!r}"), name, path)
+
+    def _sequential(self, config: Json, item: JsonObject, name: str, path: str) -> Model:
+        where = f"model {name!r}"
+        # Keras 1, and Keras 2 before 2.2.3, wrote the bare list of layers.
+        outer = config if isinstance(config, dict) else {}
+        raw = as_list(outer.get("layers") if isinstance(config, dict) else config, where)
+        check_dtype(outer.get("dtype"), where)
+        if not raw:
+            raise TopologyError(f"{where} has no layers")
+        layers = [self.layer(entry, path) for entry in raw]
+        if layers[0].class_name != "InputLayer":
+            shape = _first_shape(raw[0]) or plain(_build_shape(outer, item))
+            layers.insert(0, _implied_input(layers[0], raw[0], shape, path, self._dialect))
+        _check_names(layers, where)
+        return _chain(layers, name, is_trainable=_flag(outer, where))
+
+    def _functional(self, config: JsonObject, name: str, path: str) -> Model:
+        where = f"model {name!r}"
+        check_dtype(config.get("dtype"), where)
+        raw = as_list(config.get("layers"), f"layers of {where}")
+        layers = [self.layer(entry, path) for entry in raw]
+        _check_names(layers, where)
+        offsets = {layer.name: 1 for layer in layers if layer.model and self._has_first_node(layer)}
+        in_calls = {} if self._is_keras3_notation(raw) else offsets
+        called = []
+        for entry, layer in zip(raw, layers, strict=True):
+            nodes = as_list(as_object(entry, where).get("inbound_nodes", []), "inbound_nodes")
+            calls = tuple(parse_call(node, f"layer {layer.path!r}", in_calls) for node in nodes)
+            if layer.class_name == "InputLayer" and not calls:
+                calls = (Call(()),)
+            called.append(replace(layer, calls=calls))
+        inputs = parse_ports(config.get("input_layers"), "input_layers", offsets)
+        outputs = parse_ports(config.get("output_layers"), "output_layers", offsets)
+        order = computation_order(called, (*inputs, *outputs), name)
+        return Model(
+            name, "Functional", _flag(config, where), tuple(called), inputs, outputs, order
+        )
+
+    def _is_keras3_notation(self, raw: Sequence[Json]) -> bool:
+        nodes = [
+            node
+            for entry in raw
+            if isinstance(entry, dict) and isinstance(entry.get("inbound_nodes"), list)
+            for node in as_list(entry["inbound_nodes"], "inbound_nodes")
+        ]
+        return any(isinstance(node, dict) and "args" in node for node in nodes)
+
+    def _has_first_node(self, layer: Layer) -> bool:
+        """Whether node indices of a nested model start at 1: it came with a first call, on its own inputs.
+
+        In Keras 3 only Functional models do, and only `output_layers` counts that call. Before, Sequential models
+        were Functional too, unless they were built without knowing their input's shape.
+        """
+        if layer.class_name == "Functional":
+            return True
+        if self._dialect is Dialect.KERAS3 or layer.model is None:
+            return False
+        first = layer.model.layers[0]
+        return not first.is_implied or first.arguments["batch_shape"] is not None
+
+
+def _name(item: JsonObject, config: Json, is_root: bool) -> str:
+    inner = config.get("name") if isinstance(config, dict) else None
+    outer = item.get("name")
+    if is_root and inner is None and outer is None:
+        return "model"  # Keras 1 gave Sequential models no name in the file.
+    if inner is not None and outer is not None and inner != outer:
+        raise ConfigError("a layer has two names", got=f"{show(outer)} and {show(inner)}")
+    if inner is None and outer is None and isinstance(config, list):
+        return "sequential"
+    return as_name(outer if inner is None else inner, "a layer's name")
+
+
+def _flag(config: Json, where: str) -> bool:
+    value = config.get("trainable", True) if isinstance(config, dict) else True
+    if value not in (True, False, None):
+        raise ConfigError(f"{where} has a wrong value for 'trainable'", got=show(value))
+    return value is not False
+
+
+def _resolve_class(item: JsonObject, written: str, where: str) -> str:
+    """The class that is meant.
+
+    Raises:
+        CustomCodeError: not a class of Keras, or one that holds code.
+        UnsupportedLayerError: a class of Keras that is not read.
+    """
+    module = item.get("module")
+    plain_name = written.removeprefix("Custom>").removeprefix("tfmot>")
+    if plain_name == PRUNING_WRAPPER and (module is None or "model_optimization" in str(module)):
+        return PRUNING_WRAPPER
+    if isinstance(module, str) and module.startswith(_OPERATION_MODULES):
+        return _resolve_operation(written, where)
+    _refuse_code(item, written, where)
+    class_name = CLASS_ALIASES.get(written, written)
+    if class_name in LAYER_CLASSES or class_name in MODEL_CLASSES:
+        return class_name
+    if class_name in OTHER_KERAS_LAYERS:
+        raise UnsupportedLayerError(
+            f"{where} is a kind of layer that Prunus does not support yet",
+            expected="one of " + ", ".join(sorted(set(LAYER_CLASSES) - {"Merge"})),
+            got=written,
+        )
+    raise _custom(where, written, "is not a class of Keras")
+
+
+def _resolve_operation(written: str, where: str) -> str:
+    if written not in OPERATIONS:
+        raise UnsupportedLayerError(
+            f"{where} is an operation (keras.ops) that Prunus does not support",
+            expected="layers, or one of the operations " + ", ".join(sorted(OPERATIONS)),
+            got=written,
+        )
+    return f"ops/{written}"
+
+
+def _refuse_code(item: JsonObject, written: str, where: str) -> None:
+    if written in CODE_LAYERS:
+        raise _custom(where, written, "holds code, which Prunus never runs")
+    module, registered = item.get("module"), item.get("registered_name")
+    from_keras = module is None or (
+        isinstance(module, str)
+        and any(module == known or module.startswith(f"{known}.") for known in _KERAS_MODULES)
+    )
+    if not from_keras or registered not in (None, written):
+        raise _custom(where, str(registered or written), f"comes from module {show(module)}")
+
+
+def _custom(where: str, got: str, why: str) -> ModelFileError:
+    return CustomCodeError(
+        f"{where} {why}", expected="layers that are part of Keras", got=got, hint=_CUSTOM_HINT
+    )
+
+
+def _check_names(layers: Sequence[Layer], where: str) -> None:
+    seen: set[str] = set()
+    for layer in layers:
+        if layer.name in seen:
+            raise ConfigError(f"{where} has two layers named {layer.name!r}")
+        seen.add(layer.name)
+
+
+def _first_shape(data: Json) -> Json:
+    """The input shape that the first layer of a Sequential states, looking into nested models as Keras 2 does."""
+    item = as_object(data, "a layer")
+    config = item.get("config")
+    inner: Json = None
+    if isinstance(config, list):
+        inner = config[0] if config else None
+    elif isinstance(config, dict):
+        shape = plain(config.get("batch_input_shape", config.get("batch_shape")))
+        if shape is not None:
+            return shape
+        if config.get("input_dim") is not None and item.get("class_name") == "Dense":
+            return [None, config["input_dim"]]
+        layers = config.get("layers")
+        inner = layers[0] if isinstance(layers, list) and layers else config.get("layer")
+    return _first_shape(inner) if isinstance(inner, dict) else None
+
+
+def _build_shape(config: Mapping[str, Json], item: JsonObject) -> Json:
+    build = item.get("build_config")
+    stated = config.get("build_input_shape")
+    return stated if stated is not None or not isinstance(build, dict) else build.get("input_shape")
+
+
+def _implied_input(first: Layer, raw: Json, shape: Json, path: str, dialect: Dialect) -> Layer:
+    name = "input_layer" if dialect is Dialect.KERAS3 else f"{first.name}_input"
+    config = as_object(raw, "a layer").get("config")
+    dtype = config.get("input_dtype") if isinstance(config, dict) else None
+    return Layer(
+        name,
+        f"{path}/{name}" if path else name,
+        "InputLayer",
+        "InputLayer",
+        {"batch_shape": shape, "dtype": dtype or "float32"},
+        is_implied=True,
+    )
+
+
+def _chain(layers: Sequence[Layer], name: str, *, is_trainable: bool) -> Model:
+    called = [replace(layers[0], calls=(Call(()),))]
+    for before, layer in pairwise(layers):
+        if layer.class_name == "InputLayer":
+            raise TopologyError(f"model {name!r} has an InputLayer that is not its first layer")
+        source = TensorRef(before.name, 0, 0)
+        called.append(replace(layer, calls=(Call((source,), is_single=True),)))
+        if before.model is not None and len(before.model.outputs) != 1:
+            raise TopologyError(f"layer {before.path!r} has several outputs within a Sequential")
+    first, last = called[0].name, called[-1]
+    outputs = len(last.model.outputs) if last.model else 1
+    return Model(
+        name,
+        "Sequential",
+        is_trainable,
+        tuple(called),
+        (Port("", TensorRef(first, 0, 0)),),
+        tuple(Port("", TensorRef(last.name, 0, index)) for index in range(outputs)),
+        tuple((place, 0) for place in range(len(called))),
+    )

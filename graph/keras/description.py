@@ -1,0 +1,105 @@
+"""What a configuration says, typed: models made of layers, layers called on tensors. Pure data, no weights."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from graph.keras.json_text import Json
+
+
+@dataclass(frozen=True, slots=True)
+class TensorRef:
+    """An output of one call of a layer.
+
+    Attributes:
+        layer: name of the layer within its model.
+        call: which of the layer's calls, from 0.
+        tensor: which of the call's outputs; 0 unless the layer is a model.
+    """
+
+    layer: str
+    call: int
+    tensor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One use of a layer.
+
+    Attributes:
+        inputs: the tensors, nested structures flattened as Keras does: lists in order, objects by sorted key.
+        keys: the sorted keys where the tensors were given as an object, else empty.
+        is_single: one tensor was given and not a list of one.
+        operands: for operations, the positional arguments in order, None where it is a tensor of `inputs`.
+    """
+
+    inputs: tuple[TensorRef, ...]
+    keys: tuple[str, ...] = ()
+    is_single: bool = False
+    operands: tuple[float | None, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """An input or output of a model.
+
+    Attributes:
+        name: the public name; empty where the layer's own name is meant.
+        ref: the tensor.
+    """
+
+    name: str
+    ref: TensorRef
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One layer of a model.
+
+    Attributes:
+        name: unique within its model.
+        path: names of the models around it and its own, joined by "/".
+        class_name: Keras 3 name of the class, or "ops/" and the name of an operation.
+        written: the class as the file names it; folders of weights are called after it.
+        arguments: checked against the class, by Keras 3 names, defaults filled in.
+        is_trainable: the layer's own flag; it decides the order of weights in HDF5 files.
+        shared_id: layers of equal id, in whichever model, are one layer.
+        is_pruned: wrapped by tfmot's PruneLowMagnitude.
+        is_implied: an input layer that the file leaves out.
+        calls: its uses, in order.
+        model: the nested model that this layer is, or None.
+    """
+
+    name: str
+    path: str
+    class_name: str
+    written: str
+    arguments: Mapping[str, Json]
+    is_trainable: bool = True
+    shared_id: int | None = None
+    is_pruned: bool = False
+    is_implied: bool = False
+    calls: tuple[Call, ...] = ()
+    model: "Model | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A Sequential or Functional model; a Sequential is described as the chain it is.
+
+    Attributes:
+        name: the model's name.
+        class_name: "Sequential" or "Functional".
+        is_trainable: the model's own flag.
+        layers: in the file's order.
+        inputs: flattened as `Call.inputs`.
+        outputs: flattened as `Call.inputs`.
+        order: (index into layers, call) of every call, each after what it needs.
+    """
+
+    name: str
+    class_name: str
+    is_trainable: bool
+    layers: tuple[Layer, ...]
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    order: tuple[tuple[int, int], ...]

@@ -1,0 +1,270 @@
+"""What each Keras version meant: class names, argument names, defaults, activation functions.
+
+Keras 1 (2015-2017), Keras 2 (multi-backend 2.0-2.3, and tf.keras, which calls itself 2.1-2.15) and Keras 3. Arguments are given their Keras 3 names here. Same name does not mean
+same function: `hard_sigmoid` of Keras 1 and 2 is clip(0.2 x + 0.5, 0, 1), that of Keras 3 is relu6(x + 3) / 6.
+Sources: keras/activations.py and keras/legacy of 1.2.2, 2.2.4, 2.15 and 3.x; the tests compare with Keras itself.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from types import MappingProxyType
+
+from graph.activations import ActivationFunction, Function
+from graph.errors import ConfigError
+from graph.keras.json_text import Json, show
+
+
+class Dialect(IntEnum):
+    """The major version of Keras that wrote a file."""
+
+    KERAS1 = 1
+    KERAS2 = 2
+    KERAS3 = 3
+
+
+def dialect_of(version: str) -> Dialect:
+    """The dialect of a version such as "2.2.4-tf".
+
+    Raises:
+        ConfigError: a version that does not exist, or that came after Keras 3.
+    """
+    major = version.split(".")[0]
+    if major not in ("1", "2", "3"):
+        raise ConfigError(
+            "the file was written by an unknown version of Keras",
+            expected="version 1, 2 or 3",
+            got=show(version),
+        )
+    return Dialect(int(major))
+
+
+class _Required:
+    """Marks an argument without a default."""
+
+
+REQUIRED = _Required()
+
+
+@dataclass(frozen=True, slots=True)
+class LayerClass:
+    """Which arguments a layer class may have.
+
+    Attributes:
+        used: arguments that change the meaning, with the value they have when absent, or REQUIRED.
+        stated: arguments that are accepted only with one of these values.
+        ignored: arguments that matter only to training.
+        renamed: other names of used and ignored arguments, all versions together.
+    """
+
+    used: Mapping[str, "Json | _Required"] = field(default_factory=dict)
+    stated: Mapping[str, tuple[Json, ...]] = field(default_factory=dict)
+    ignored: frozenset[str] = frozenset()
+    renamed: Mapping[str, str] = field(default_factory=dict)
+
+
+# Arguments of every layer that only say what the layer is called or how it was made.
+COMMON_IGNORED = frozenset(
+    {"name", "trainable", "activity_regularizer", "batch_input_shape", "batch_shape", "batch_size",
+     "input_shape", "input_dtype", "input_dim", "input_length", "build_config"}
+)  # fmt: skip
+COMMON_STATED: Mapping[str, tuple[Json, ...]] = MappingProxyType(
+    {"dynamic": (False,), "sparse": (False, None), "ragged": (False, None), "autocast": (True,),
+     "quantization_config": (None,), "lora_rank": (None,), "lora_alpha": (None,), "weights": (None,)}
+)  # fmt: skip
+
+_WEIGHT_TRAINING = frozenset(
+    f"{weight}_{what}"
+    for weight in ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance", "alpha", "W", "b")
+    for what in ("initializer", "regularizer", "constraint", "init")
+)  # fmt: skip
+_RANDOM = frozenset({"seed", "noise_shape", "data_format", "dim_ordering"})
+
+
+def _no_arguments() -> LayerClass:
+    return LayerClass()
+
+
+def _dropout(*aliases: str, rate: str = "rate") -> LayerClass:
+    return LayerClass(ignored=_RANDOM | {rate}, renamed=dict.fromkeys(aliases, rate))
+
+
+_BATCH_NORMALIZATION = LayerClass(
+    used={"axis": -1, "epsilon": 1e-3, "center": True, "scale": True, "mode": 0},
+    stated={"renorm": (False, None), "virtual_batch_size": (None,), "adjustment": (None,)},
+    ignored=_WEIGHT_TRAINING
+    | {"momentum", "synchronized", "fused", "renorm_clipping", "renorm_momentum", "init"},
+)
+
+LAYER_CLASSES: Mapping[str, LayerClass] = MappingProxyType(
+    {
+        "InputLayer": LayerClass(
+            used={"batch_shape": REQUIRED, "dtype": "float32"},
+            stated={"optional": (False,), "input_tensor": (None,), "type_spec": (None,)},
+            renamed={"batch_input_shape": "batch_shape", "input_dtype": "dtype"},
+        ),
+        "Dense": LayerClass(
+            used={"units": REQUIRED, "activation": None, "use_bias": True},
+            ignored=_WEIGHT_TRAINING | {"init"},
+            renamed={"output_dim": "units", "bias": "use_bias"},
+        ),
+        "Activation": LayerClass(used={"activation": REQUIRED}),
+        "ReLU": LayerClass(used={"max_value": None, "negative_slope": 0.0, "threshold": 0.0}),
+        "LeakyReLU": LayerClass(
+            used={"negative_slope": 0.3}, renamed={"alpha": "negative_slope"}
+        ),
+        "PReLU": LayerClass(used={"shared_axes": None}, ignored=_WEIGHT_TRAINING | {"init"}),
+        "ELU": LayerClass(used={"alpha": 1.0}),
+        "ThresholdedReLU": LayerClass(used={"theta": 1.0}),
+        "Softmax": LayerClass(used={"axis": -1}),
+        "BatchNormalization": _BATCH_NORMALIZATION,
+        "LayerNormalization": LayerClass(
+            used={"axis": -1, "epsilon": 1e-3, "center": True, "scale": True, "rms_scaling": False},
+            ignored=_WEIGHT_TRAINING,
+        ),
+        "Rescaling": LayerClass(used={"scale": REQUIRED, "offset": 0.0}),
+        "Normalization": LayerClass(
+            used={"axis": -1, "mean": None, "variance": None, "invert": False}
+        ),
+        "Dropout": _dropout("p"),
+        "SpatialDropout1D": _dropout("p"),
+        "SpatialDropout2D": _dropout("p"),
+        "SpatialDropout3D": _dropout("p"),
+        "AlphaDropout": _dropout(),
+        "GaussianDropout": _dropout("p"),
+        "GaussianNoise": _dropout("sigma", rate="stddev"),
+        "ActivityRegularization": LayerClass(ignored=frozenset({"l1", "l2"})),
+        "Identity": _no_arguments(),
+        "Flatten": LayerClass(used={"data_format": "channels_last"}),
+        "Reshape": LayerClass(used={"target_shape": REQUIRED}),
+        "Permute": LayerClass(used={"dims": REQUIRED}),
+        "RepeatVector": LayerClass(used={"n": REQUIRED}),
+        "Concatenate": LayerClass(used={"axis": -1}),
+        "Dot": LayerClass(used={"axes": REQUIRED, "normalize": False}),
+        "Merge": LayerClass(
+            used={"mode": REQUIRED, "concat_axis": -1, "dot_axes": -1},
+            stated={"mode_type": ("raw",), "output_shape": (None,), "output_mask": (None,),
+                    "arguments": ({}, None), "output_shape_type": ("raw",),
+                    "output_mask_type": ("raw",), "node_indices": (None,),
+                    "tensor_indices": (None,)},
+        ),
+        **dict.fromkeys(
+            ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum"), _no_arguments()
+        ),
+    }
+)  # fmt: skip
+
+# Other names of the same class.
+CLASS_ALIASES: Mapping[str, str] = MappingProxyType(
+    {
+        "Model": "Functional",
+        "BatchNormalizationV1": "BatchNormalization",
+        "BatchNormalizationV2": "BatchNormalization",
+        "SyncBatchNormalization": "BatchNormalization",
+    }
+)
+MODEL_CLASSES = frozenset({"Sequential", "Functional"})
+# tfmot's wrapper is the one class from outside Keras that is read: its meaning at inference is kernel * mask.
+PRUNING_WRAPPER = "PruneLowMagnitude"
+PRUNING_IGNORED = frozenset(
+    {"pruning_schedule", "block_size", "block_pooling_type", "sparsity_m_by_n", "name", "trainable",
+     "dtype", "batch_input_shape"}
+)  # fmt: skip
+
+# Layers of Keras itself that are known and not read; anything else that is unknown is custom code.
+OTHER_KERAS_LAYERS = frozenset(
+    """AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D AdaptiveMaxPooling1D
+    AdaptiveMaxPooling2D AdaptiveMaxPooling3D AdditiveAttention Attention AtrousConvolution1D AtrousConvolution2D
+    AugMix AutoContrast AveragePooling1D AveragePooling2D AveragePooling3D Bidirectional CategoryEncoding CenterCrop
+    Conv1D Conv1DTranspose Conv2D Conv2DTranspose Conv3D Conv3DTranspose ConvLSTM1D ConvLSTM2D ConvLSTM3D Convolution1D
+    Convolution2D Convolution3D Cropping1D Cropping2D Cropping3D CuDNNGRU CuDNNLSTM CutMix Deconvolution2D
+    DenseFeatures DepthwiseConv1D DepthwiseConv2D Discretization EinsumDense Embedding Equalization FlaxLayer GRU
+    GRUCell GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D GlobalMaxPooling1D GlobalMaxPooling2D
+    GlobalMaxPooling3D GroupNormalization GroupQueryAttention HashedCrossing Hashing Highway IntegerLookup JaxLayer
+    LSTM LSTMCell LocallyConnected1D LocallyConnected2D Masking MaxNumBoundingBoxes MaxPooling1D MaxPooling2D
+    MaxPooling3D MaxoutDense MelSpectrogram MixUp MultiHeadAttention ParametricSoftplus Pipeline RMSNormalization RNN
+    RandAugment RandomBrightness RandomColorDegeneration RandomColorJitter RandomContrast RandomCrop
+    RandomElasticTransform RandomErasing RandomFlip RandomFourierFeatures RandomGaussianBlur RandomGrayscale RandomHeight
+    RandomHue RandomInvert RandomPerspective RandomPosterization RandomRotation RandomSaturation RandomSharpness
+    RandomShear RandomTranslation RandomWidth RandomZoom Resizing ReversibleEmbedding SReLU STFTSpectrogram
+    SeparableConv1D SeparableConv2D SeparableConvolution2D SimpleRNN SimpleRNNCell Solarization SpectralNormalization
+    StackedRNNCells StringLookup TFOpLambda SlicingOpLambda TFSMLayer TensorFlowOpLayer TextVectorization
+    TimeDistributed TimeDistributedDense TorchModuleWrapper UnitNormalization UpSampling1D UpSampling2D UpSampling3D
+    ZeroPadding1D ZeroPadding2D ZeroPadding3D""".split()  # noqa: SIM905
+)
+CODE_LAYERS = frozenset({"Lambda", "TorchModuleWrapper", "FlaxLayer", "JaxLayer", "TFSMLayer"})
+
+_ALL_VERSIONS = {
+    "linear": ActivationFunction(Function.LINEAR),
+    "relu": ActivationFunction(Function.RELU),
+    "tanh": ActivationFunction(Function.TANH),
+    "sigmoid": ActivationFunction(Function.SIGMOID),
+    "softmax": ActivationFunction(Function.SOFTMAX),
+    "softplus": ActivationFunction(Function.SOFTPLUS),
+    "softsign": ActivationFunction(Function.SOFTSIGN),
+    "elu": ActivationFunction(Function.ELU),
+}
+_FROM_KERAS2 = _ALL_VERSIONS | {
+    "selu": ActivationFunction(Function.SELU),
+    "exponential": ActivationFunction(Function.EXPONENTIAL),
+    "swish": ActivationFunction(Function.SILU),
+    "silu": ActivationFunction(Function.SILU),
+    "gelu": ActivationFunction(Function.GELU),
+    "mish": ActivationFunction(Function.MISH),
+    # tf.nn functions, which tf.keras finds by name; leaky_relu has 0.2 there and in Keras 3.
+    "relu6": ActivationFunction(Function.RELU, max_value=6.0),
+    "leaky_relu": ActivationFunction(Function.RELU, negative_slope=0.2),
+    "log_softmax": ActivationFunction(Function.LOG_SOFTMAX),
+}
+_KERAS2_HARD_SIGMOID = {"hard_sigmoid": ActivationFunction(Function.HARD_SIGMOID_KERAS2)}
+_ACTIVATIONS: Mapping[Dialect, Mapping[str, ActivationFunction]] = MappingProxyType(
+    {
+        Dialect.KERAS1: _ALL_VERSIONS | _KERAS2_HARD_SIGMOID,
+        Dialect.KERAS2: _FROM_KERAS2 | _KERAS2_HARD_SIGMOID,
+        Dialect.KERAS3: _FROM_KERAS2
+        | {
+            "hard_sigmoid": ActivationFunction(Function.HARD_SIGMOID),
+            "celu": ActivationFunction(Function.CELU),
+            "glu": ActivationFunction(Function.GLU),
+            "hard_silu": ActivationFunction(Function.HARD_SILU),
+            "hard_swish": ActivationFunction(Function.HARD_SILU),
+            "hard_tanh": ActivationFunction(Function.HARD_TANH),
+            "tanh_shrink": ActivationFunction(Function.TANH_SHRINK),
+            "soft_shrink": ActivationFunction(Function.SOFT_SHRINK, threshold=0.5),
+            "hard_shrink": ActivationFunction(Function.HARD_SHRINK, threshold=0.5),
+            "log_sigmoid": ActivationFunction(Function.LOG_SIGMOID),
+            "squareplus": ActivationFunction(Function.SQUAREPLUS),
+            "sparse_plus": ActivationFunction(Function.SPARSE_PLUS),
+            "sparse_sigmoid": ActivationFunction(Function.SPARSE_SIGMOID),
+            "sparsemax": ActivationFunction(Function.SPARSEMAX),
+        },
+    }
+)
+
+
+def activation_named(name: str, dialect: Dialect) -> ActivationFunction | None:
+    """The built-in function of that name in that version of Keras, or None."""
+    return _ACTIVATIONS[dialect].get(name)
+
+
+# Operations (keras.ops) that Keras 3 writes as layers of a functional model, and that mean just what a layer means.
+OPERATION_MERGES: Mapping[str, str] = MappingProxyType(
+    {name: name for name in ("Add", "Subtract", "Multiply", "Maximum", "Minimum")}
+)
+OPERATION_ACTIVATIONS: Mapping[str, ActivationFunction] = MappingProxyType(
+    {
+        "Relu": ActivationFunction(Function.RELU),
+        "Relu6": ActivationFunction(Function.RELU, max_value=6.0),
+        "Sigmoid": ActivationFunction(Function.SIGMOID),
+        "Tanh": ActivationFunction(Function.TANH),
+        "Softplus": ActivationFunction(Function.SOFTPLUS),
+        "Softsign": ActivationFunction(Function.SOFTSIGN),
+        "Silu": ActivationFunction(Function.SILU),
+        "Selu": ActivationFunction(Function.SELU),
+        "Exp": ActivationFunction(Function.EXPONENTIAL),
+        "HardSigmoid": ActivationFunction(Function.HARD_SIGMOID),
+        "HardSilu": ActivationFunction(Function.HARD_SILU),
+        "LogSigmoid": ActivationFunction(Function.LOG_SIGMOID),
+    }
+)
+OPERATIONS = frozenset(OPERATION_MERGES) | frozenset(OPERATION_ACTIVATIONS)

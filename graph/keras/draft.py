@@ -1,0 +1,206 @@
+"""A graph under construction: what lowering adds nodes to, one layer at a time."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from graph import limits as bounds
+from graph.errors import FileLimitError, ShapeError, UnsupportedDtypeError, WeightsMismatchError
+from graph.graph import Graph, Input, Node, Output, WeightArray
+from graph.keras.arguments import Arguments
+from graph.keras.description import Call, Layer
+from graph.keras.dialects import Dialect
+from graph.keras.weights import LayerWeights
+from graph.op import Op
+from graph.tensor_type import DType, TensorType
+
+_FLOATS = frozenset({DType.FLOAT32, DType.FLOAT64, DType.FLOAT16})
+
+
+class Draft:
+    """Collects inputs, nodes and weights, and knows every value's type.
+
+    Besides the graph's own types it knows the element type that a value has in Keras: integers stay integers there
+    until a layer with weights, and arithmetic on integers means something else than on float32.
+    """
+
+    def __init__(self, dialect: Dialect) -> None:
+        self.dialect = dialect
+        self._inputs: list[Input] = []
+        self._nodes: list[Node] = []
+        self._weights: dict[str, WeightArray] = {}
+        self._types: dict[str, TensorType] = {}
+        self._keras_types: dict[str, DType] = {}
+
+    def add_input(self, name: str, value: TensorType) -> str:
+        """Add a graph input."""
+        fresh = self._fresh(name)
+        _check_size(name, value)
+        self._inputs.append(Input(fresh, value))
+        self._types[fresh] = value
+        self._keras_types[fresh] = value.dtype
+        return fresh
+
+    def add_node(
+        self, name: str, op: Op, inputs: Sequence[str], weights: Sequence[str], layer: Layer
+    ) -> str:
+        """Add a node and give the name of its value.
+
+        Raises:
+            ShapeError: the op refuses its inputs; the message names the layer.
+            FileLimitError: too many nodes, or a value too large.
+        """
+        if len(self._nodes) >= bounds.MAX_NODES:
+            raise FileLimitError(
+                "the model has too many layers when all its calls are counted",
+                expected=f"at most {bounds.MAX_NODES}",
+            )
+        fresh = self._fresh(name)
+        shapes = tuple(self._weights[weight].shape for weight in weights)
+        try:
+            result = op.infer(tuple(self._types[value] for value in inputs), shapes)
+        except ShapeError as error:
+            raise ShapeError(
+                f"layer {layer.path!r} ({layer.written}): {error.message}",
+                expected=error.expected,
+                got=error.got,
+            ) from error
+        _check_size(fresh, result)
+        self._nodes.append(Node(fresh, op, tuple(inputs), tuple(weights), layer=layer.path))
+        self._types[fresh] = result
+        self._keras_types[fresh] = DType.FLOAT32
+        return fresh
+
+    def add_weight(self, name: str, array: WeightArray) -> str:
+        """Add a weight; the same name again is the same weight."""
+        self._weights.setdefault(name, array)
+        return name
+
+    def type(self, value: str) -> TensorType:
+        """The type of a value."""
+        return self._types[value]
+
+    def keras_type(self, value: str) -> DType:
+        """The element type that the value has in Keras."""
+        return self._keras_types[value]
+
+    def keep_keras_type(self, value: str, source: str) -> None:
+        """Say that `value` holds elements of `source`, unchanged."""
+        kept = self._keras_types[source]
+        self._keras_types[value] = kept if kept not in _FLOATS else DType.FLOAT32
+
+    def finished(self, name: str, outputs: Sequence[Output]) -> Graph:
+        """The graph, without what no output needs.
+
+        Raises:
+            UnsupportedDtypeError: an output is not of a floating type in Keras.
+        """
+        for output in outputs:
+            if not self.is_float(output.value):
+                raise UnsupportedDtypeError(
+                    f"output {output.name!r} is not of a floating type",
+                    expected="float32",
+                    got=self._keras_types[output.value].value,
+                )
+        graph = Graph(name, tuple(self._inputs), tuple(self._nodes), tuple(outputs), self._weights)
+        return graph.without_dead()
+
+    def is_float(self, value: str) -> bool:
+        """Whether the value is of a floating type in Keras."""
+        return self._keras_types[value] in _FLOATS
+
+    def _fresh(self, wanted: str) -> str:
+        name, count = wanted, 0
+        while name in self._types:
+            count += 1
+            name = f"{wanted}_{count}"
+        return name
+
+
+def _check_size(name: str, value: TensorType) -> None:
+    elements = math.prod(1 if length is None else length for length in value.sample_shape)
+    if elements > bounds.MAX_SAMPLE_ELEMENTS or value.rank > bounds.MAX_RANK:
+        raise FileLimitError(
+            f"value {name!r} is too large",
+            expected=f"at most {bounds.MAX_SAMPLE_ELEMENTS} elements and {bounds.MAX_RANK} axes",
+            got=str(value),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One call of one layer, about to be lowered.
+
+    Attributes:
+        draft: the graph under construction.
+        layer: the layer.
+        call: the call.
+        inputs: the values it is called on.
+        weights: the layer's weights, or None.
+        arguments: the layer's arguments.
+    """
+
+    draft: Draft
+    layer: Layer
+    call: Call
+    inputs: tuple[str, ...]
+    weights: LayerWeights | None
+    arguments: Arguments
+
+    @property
+    def input(self) -> str:
+        """The one value the layer is called on.
+
+        Raises:
+            ShapeError: there is not exactly one.
+        """
+        if len(self.inputs) != 1:
+            raise ShapeError(
+                f"{self.arguments.where} is called on the wrong number of tensors",
+                expected="1",
+                got=str(len(self.inputs)),
+            )
+        return self.inputs[0]
+
+    @property
+    def type(self) -> TensorType:
+        """The type of `input`."""
+        return self.draft.type(self.input)
+
+    def add(
+        self, op: Op, *, on: Sequence[str] = (), weights: Sequence[str] = (), name: str = ""
+    ) -> str:
+        """Add a node for this layer, called after it; on the layer's inputs unless `on` says otherwise."""
+        wanted = f"{self.layer.path}/{name}" if name else self.layer.path
+        return self.draft.add_node(wanted, op, on or self.inputs, weights, self.layer)
+
+    def weight(
+        self, role: str, shape: tuple[int | None, ...], reshaped: Sequence[int] | None = None
+    ) -> str:
+        """Add one of the layer's weights, of the shape that the architecture needs.
+
+        Args:
+            role: which weight.
+            shape: the shape it is stored in.
+            reshaped: the shape that the op wants, where it differs by axes of length 1.
+
+        Raises:
+            WeightsMismatchError: it is not there, or has another shape.
+        """
+        array = self.weights.arrays.get(role) if self.weights else None
+        if self.weights is None or array is None or array.shape != shape:
+            raise WeightsMismatchError(
+                f"{role} of {self.arguments.where} does not fit the architecture",
+                expected=str(shape),
+                got="nothing" if array is None else str(array.shape),
+            )
+        wanted = array if reshaped is None else array.reshape(reshaped)
+        return self.draft.add_weight(f"{self.weights.key}/{role}", wanted)
+
+    def constant(
+        self, role: str, array: "np.ndarray[tuple[int, ...], np.dtype[np.float32]]"
+    ) -> str:
+        """Add a weight that is made from the layer's arguments."""
+        return self.draft.add_weight(f"{self.layer.path}/{role}", array)

@@ -1,0 +1,185 @@
+"""Descriptions and weights -> the graph: nested models are opened, calls follow each other in computation order."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from graph.errors import (
+    ConfigError,
+    FileLimitError,
+    ShapeError,
+    TopologyError,
+    UnsupportedDtypeError,
+)
+from graph.graph import Graph, Output
+from graph.keras.arguments import Arguments, plain
+from graph.keras.description import Call, Layer, Model, Port, TensorRef
+from graph.keras.dialects import Dialect
+from graph.keras.draft import Draft, Site
+from graph.keras.json_text import Json, show
+from graph.keras.layer_ops import lower_layer
+from graph.keras.weights import LayerWeights, numbered
+from graph.tensor_type import DType, TensorType, format_shape
+from graph.verify import verify
+
+
+def lower_model(model: Model, weights: Mapping[str, LayerWeights], dialect: Dialect) -> Graph:
+    """Build the verified graph of a model.
+
+    Raises:
+        ModelFileError: something in the model is not supported or does not fit.
+        GraphError: shapes do not fit together, or the graph breaks an invariant.
+    """
+    draft = Draft(dialect)
+    layers = {layer.name: layer for layer in model.layers}
+    given = [_add_input(draft, port, layers) for port in model.inputs]
+    values = _Lowering(draft, weights).model(model, given)
+    graph = draft.finished(model.name, _outputs(model, values))
+    verify(graph)
+    return graph
+
+
+def _outputs(model: Model, values: Sequence[str]) -> list[Output]:
+    """Public names as Keras gives them: the key in an object of outputs, else the layer's name."""
+    counts: dict[str, int] = {}
+    return [
+        Output(numbered(port.name or port.ref.layer, counts), value)
+        for port, value in zip(model.outputs, values, strict=True)
+    ]
+
+
+def _add_input(draft: Draft, port: Port, layers: Mapping[str, Layer]) -> str:
+    layer = layers[port.ref.layer]
+    if layer.class_name != "InputLayer":
+        raise TopologyError(
+            "a model's input is not an InputLayer", got=f"{layer.path!r} ({layer.written})"
+        )
+    shape = _batch_shape(layer)
+    if shape is None:
+        raise ConfigError(
+            "the model does not say the shape of its input",
+            hint="call the model once on data, or add keras.Input, and save it again",
+        )
+    return draft.add_input(port.name or layer.name, TensorType(_input_dtype(layer), shape))
+
+
+def _input_dtype(layer: Layer) -> DType:
+    dtype = layer.arguments["dtype"]
+    if isinstance(dtype, str) and dtype in set(DType):
+        return DType(dtype)
+    raise UnsupportedDtypeError(
+        f"input {layer.path!r} has a dtype that is not supported",
+        expected=", ".join(DType),
+        got=show(dtype),
+    )
+
+
+def _batch_shape(layer: Layer) -> tuple[int | None, ...] | None:
+    """The shape that an InputLayer states; the batch is always left open."""
+    shape: Json = plain(layer.arguments["batch_shape"])
+    if shape is None:
+        return None
+    if not isinstance(shape, list) or not shape:
+        raise ConfigError(f"the shape of input {layer.path!r} is not a list", got=show(shape))
+    lengths = [_length(item, layer) for item in shape]
+    if math.prod(length or 1 for length in lengths[1:]) >= 2**62:
+        raise FileLimitError(f"input {layer.path!r} is too large", got=show(shape))
+    return (None, *lengths[1:])
+
+
+def _length(item: Json, layer: Layer) -> int | None:
+    if item is None:
+        return None
+    if isinstance(item, bool) or not isinstance(item, int) or item < 1:
+        raise ConfigError(
+            f"the shape of input {layer.path!r} has a wrong length",
+            expected="positive whole numbers or null",
+            got=show(item),
+        )
+    return item
+
+
+class _Lowering:
+    """Walks models; every call of a nested model adds its nodes anew, with the same weights."""
+
+    def __init__(self, draft: Draft, weights: Mapping[str, LayerWeights]) -> None:
+        self._draft = draft
+        self._weights = weights
+
+    def model(self, model: Model, given: Sequence[str]) -> list[str]:
+        """Add one use of a model on given values; gives the values of its outputs."""
+        values = {port.ref: value for port, value in zip(model.inputs, given, strict=True)}
+        for place, number in model.order:
+            layer = model.layers[place]
+            call = layer.calls[number]
+            if layer.class_name == "InputLayer":
+                self._check_input(layer, values, TensorRef(layer.name, number, 0))
+                continue
+            results = self._call(layer, call, [values[ref] for ref in call.inputs])
+            for index, value in enumerate(results):
+                values[TensorRef(layer.name, number, index)] = value
+        return [values[port.ref] for port in model.outputs]
+
+    def _check_input(self, layer: Layer, values: Mapping[TensorRef, str], ref: TensorRef) -> None:
+        """Check that what an InputLayer is given is what it states; Keras would reshape or convert it."""
+        if ref not in values:
+            raise TopologyError(f"input layer {layer.path!r} is not among its model's inputs")
+        value = values[ref]
+        stated, found = _batch_shape(layer), self._draft.type(value).shape
+        if stated is not None and not _fits(found, stated):
+            raise ShapeError(
+                f"the nested model of input {layer.path!r} is called on another shape",
+                expected=format_shape(stated),
+                got=format_shape(found),
+            )
+        dtype = _input_dtype(layer)
+        if dtype is not self._draft.keras_type(value) and not (
+            dtype is DType.FLOAT32 and self._draft.is_float(value)
+        ):
+            raise UnsupportedDtypeError(
+                f"the nested model of input {layer.path!r} converts its input",
+                expected=self._draft.keras_type(value).value,
+                got=dtype.value,
+            )
+
+    def _call(self, layer: Layer, call: Call, inputs: list[str]) -> list[str]:
+        if layer.model is not None:
+            return self.model(layer.model, _by_input(layer, layer.model, call, inputs))
+        where = f"layer {layer.path!r} ({layer.written})"
+        site = Site(
+            self._draft,
+            layer,
+            call,
+            tuple(inputs),
+            self._weights.get(layer.path),
+            Arguments(layer.arguments, where),
+        )
+        if call.operands and not layer.class_name.startswith("ops/"):
+            raise ConfigError(f"{where} is called with several arguments")
+        return [lower_layer(site)]
+
+
+def _by_input(layer: Layer, model: Model, call: Call, inputs: list[str]) -> list[str]:
+    """Bring the values that a nested model is called on into the order of its inputs."""
+    if len(inputs) != len(model.inputs):
+        raise ShapeError(
+            f"model {layer.path!r} is called on the wrong number of tensors",
+            expected=str(len(model.inputs)),
+            got=str(len(inputs)),
+        )
+    if not call.keys:
+        return inputs
+    by_key = dict(zip(call.keys, inputs, strict=True))
+    names = [port.name or port.ref.layer for port in model.inputs]
+    if set(names) != set(by_key):
+        raise TopologyError(
+            f"model {layer.path!r} is called with other names than its inputs have",
+            expected=", ".join(names[:8]),
+            got=", ".join(call.keys[:8]),
+        )
+    return [by_key[name] for name in names]
+
+
+def _fits(shape: tuple[int | None, ...], stated: tuple[int | None, ...]) -> bool:
+    return len(shape) == len(stated) and all(
+        wanted is None or length == wanted for length, wanted in zip(shape, stated, strict=True)
+    )

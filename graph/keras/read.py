@@ -1,0 +1,60 @@
+"""read_model: an uploaded Keras file -> the graph, without Keras and without running anything in the file.
+
+The stages in order: `archive` opens the file under limits, `config` describes the architecture by allow-list, `weights`
+reads the arrays, `lowering` builds and verifies the graph. h5py's C library parses hostile bytes on the way, so this
+runs in the sandboxed worker process.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from graph.graph import Graph
+from graph.keras.archive import FileFormat, open_archive
+from graph.keras.config import parse_model
+from graph.keras.dialects import dialect_of
+from graph.keras.lowering import lower_model
+from graph.keras.notes import notes_on
+from graph.keras.weights import read_weights
+from graph.limits import FileLimits
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """A model file that was read.
+
+    Attributes:
+        graph: the model, verified.
+        format: the container it came in.
+        keras_version: the version that wrote it, as it says itself.
+        notes: what a reader of the report should know, in sentences; may be empty.
+    """
+
+    graph: Graph
+    format: FileFormat
+    keras_version: str
+    notes: tuple[str, ...] = ()
+
+
+def read_model(
+    path: Path, limits: FileLimits | None = None, *, allow_nonfinite: bool = False
+) -> ModelFile:
+    """Read a `.keras` archive or a legacy `.h5`/`.hdf5` file.
+
+    Args:
+        path: the file; its name does not matter.
+        limits: the limits to hold, by default those of `graph.limits`.
+        allow_nonfinite: accept NaN and infinity among the weights.
+
+    Raises:
+        ModelFileError: the file is refused; the class says for what kind of reason, the message where.
+        GraphError: the layers' shapes do not fit together.
+        FileNotFoundError: there is no such file.
+    """
+    bounds = limits or FileLimits()
+    with open_archive(Path(path), bounds) as archive:
+        dialect = dialect_of(archive.keras_version)
+        model = parse_model(archive.config, dialect, bounds)
+        weights = read_weights(archive, model, dialect, allow_nonfinite=allow_nonfinite)
+        graph = lower_model(model, weights, dialect)
+        notes = notes_on(model, dialect)
+        return ModelFile(graph, archive.format, archive.keras_version, notes)
