@@ -19,11 +19,9 @@ import shutil
 import sqlite3
 import stat
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import orjson
 
 from app.errors import (
     DuplicateVersionError,
@@ -35,6 +33,7 @@ from app.errors import (
 )
 from app.services.database import Database
 from app.services.job_log import StageTiming, finish
+from app.services.summary import ModelSummary
 
 ARTIFACT_FILE = "model.prunus"
 KERAS_FILE = "pruned.keras"
@@ -60,7 +59,7 @@ class StoredVersion:
     version: int
     created_at: float
     job_id: str
-    summary: Mapping[str, object]
+    summary: ModelSummary
     folder: Path
 
 
@@ -124,7 +123,7 @@ class Storage:
         job_id: str,
         name: str,
         version: int,
-        summary: Mapping[str, object],
+        summary: ModelSummary,
         timings: Sequence[StageTiming],
     ) -> StoredVersion:
         """Make the output of a job a version, and the job done: all of it or nothing.
@@ -145,7 +144,7 @@ class Storage:
             try:
                 connection.execute(
                     "INSERT INTO versions VALUES (?, ?, ?, ?, ?)",
-                    (name, version, time.time(), job_id, orjson.dumps(summary).decode()),
+                    (name, version, time.time(), job_id, summary.model_dump_json()),
                 )
             except sqlite3.IntegrityError:
                 raise DuplicateVersionError(name, version) from None
@@ -209,7 +208,7 @@ class Storage:
             version=row["version"],
             created_at=row["created_at"],
             job_id=row["job_id"],
-            summary=orjson.loads(row["summary"]),
+            summary=ModelSummary.model_validate_json(row["summary"]),
             folder=self._folder(row["name"], row["version"]),
         )
 

@@ -1,0 +1,240 @@
+"""From an uploaded file to a checked, compiled model: the steps that a worker process and the command line share."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+from graph.keras.export import write_keras
+
+from app.check import check_outputs
+from app.services.storage import (
+    ARTIFACT_FILE,
+    KERAS_FILE,
+    REPORT_FILE,
+    REPORT_TEXT_FILE,
+    RESULT_FILE,
+)
+from app.services.summary import Latency as LatencySummary
+from app.services.summary import ModelSummary, Tensor
+from engine.artifact import Artifact, ArtifactInfo, write_artifact
+from engine.codegen import ObjectCache
+from engine.compiler import CompileOptions, compile_graph
+from engine.plan import CompiledModel
+from engine.runtime import load
+from engine.target import Target, host_target
+from graph.errors import NotExportableError
+from graph.graph import Graph
+from graph.keras.read import ModelFile, read_model
+from graph.verify import verify
+from pruning.calibrate import Calibration, read_calibration
+from pruning.measurements import EngineMeasurements, FileSizes, Latency, LayerTiming
+from pruning.prune import PruneResult, prune
+from pruning.recipe import parse_recipe
+from pruning.report import Report, build_report, render_text
+
+# In order; with the share of a typical job that is done when the stage begins.
+STAGES: Mapping[str, float] = {
+    "read": 0.0,
+    "verify": 0.1,
+    "prune": 0.15,
+    "compile": 0.45,
+    "check": 0.9,
+    "write": 0.95,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineRequest:
+    """What to make a model of.
+
+    Attributes:
+        recipe: the recipe's JSON object.
+        output: an existing folder for the files.
+        objects: folder of the object cache.
+        tune_seconds: time for measuring kernels; half of it goes to the dense baseline.
+    """
+
+    model: Path
+    recipe: Mapping[str, object]
+    calibration: Path | None
+    labels: Path | None
+    allow_nonfinite: bool
+    output: Path
+    objects: Path
+    tune_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineResult:
+    """What came of it, besides the files."""
+
+    summary: ModelSummary
+    report: Report
+
+
+class Progress:
+    """Hears of the stages as they begin, and of how far each is."""
+
+    def __init__(self, enter: Callable[[str], None], advance: Callable[[float], None]) -> None:
+        """Call `enter` with each stage's name, and `advance` with the share of the whole job."""
+        self._enter = enter
+        self._advance = advance
+        self._start = 0.0
+        self._end = 0.0
+
+    def enter(self, stage: str) -> None:
+        """Begin a stage."""
+        later = [start for start in STAGES.values() if start > STAGES[stage]]
+        self._start, self._end = STAGES[stage], min(later, default=1.0)
+        self._enter(stage)
+        self._advance(self._start)
+
+    def within(self, _step: str, fraction: float) -> None:
+        """Note that `fraction` of the stage is done."""
+        self._advance(self._start + (self._end - self._start) * min(max(fraction, 0.0), 1.0))
+
+
+def run_pipeline(request: PipelineRequest, progress: Progress) -> PipelineResult:
+    """Read, prune, compile, check and write a model.
+
+    Raises:
+        PrunusError: the file, the recipe or the calibration data cannot be used, or the result is
+            not what it should be.
+    """
+    progress.enter("read")
+    file = read_model(request.model, allow_nonfinite=request.allow_nonfinite)
+    progress.enter("verify")
+    verify(file.graph)
+    recipe = parse_recipe(request.recipe)
+    calibration = _calibration(request, file.graph)
+    progress.enter("prune")
+    pruned = prune(file.graph, recipe, calibration, progress.within)
+    progress.enter("compile")
+    compiled = _compile(request, pruned, progress)
+    info = write_artifact(compiled.model, request.output / ARTIFACT_FILE)
+    progress.enter("check")
+    executable = load(request.output / ARTIFACT_FILE, compiled.cache, compiled.target)
+    error = check_outputs(executable, pruned, calibration)
+    progress.enter("write")
+    keras_bytes = _write_keras(pruned.graph, request.output / KERAS_FILE)
+    report = build_report(
+        pruned,
+        _measurements(compiled, executable.resident_bytes, info),
+        FileSizes(request.model.stat().st_size, keras_bytes),
+    )
+    summary = _summary(file, report, compiled, info, error)
+    _write(request.output / REPORT_FILE, orjson.dumps(report.to_dict()))
+    _write(request.output / REPORT_TEXT_FILE, render_text(report).encode())
+    _write(request.output / RESULT_FILE, summary.model_dump_json().encode())
+    return PipelineResult(summary, report)
+
+
+def _calibration(request: PipelineRequest, graph: Graph) -> Calibration | None:
+    if request.calibration is None:
+        return None
+    return read_calibration(request.calibration, graph, request.labels)
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    """The pruned model, and the original with dense kernels only, on the same engine."""
+
+    model: CompiledModel
+    dense: CompiledModel
+    dense_resident_bytes: int
+    cache: ObjectCache
+    target: Target
+
+
+def _compile(request: PipelineRequest, pruned: PruneResult, progress: Progress) -> _Compiled:
+    cache, target = ObjectCache(request.objects), host_target()
+    half = request.tune_seconds / 2
+    dense_options = CompileOptions(tune_seconds=half, allow_sparse=False)
+    dense = compile_graph(
+        pruned.original, target, dense_options, cache, lambda s, f: progress.within(s, f / 2)
+    )
+    baseline = load(Artifact(dense, 0), cache, target)
+    dense_bytes = baseline.resident_bytes
+    baseline.close()
+    options = CompileOptions(tune_seconds=half)
+    model = compile_graph(
+        pruned.graph, target, options, cache, lambda s, f: progress.within(s, 0.5 + f / 2)
+    )
+    return _Compiled(model, dense, dense_bytes, cache, target)
+
+
+def _measurements(
+    compiled: _Compiled, resident_bytes: int, info: ArtifactInfo
+) -> EngineMeasurements:
+    dense = {time.batch: time.seconds for time in compiled.dense.times}
+    return EngineMeasurements(
+        cpu=compiled.target.cpu_name,
+        isa=compiled.model.plan.isa.value,
+        threads=1,
+        layers=tuple(
+            LayerTiming(layer.name, b.lanes, b.kernel, b.seconds, b.dense_seconds)
+            for layer in compiled.model.layers
+            for b in layer.buckets
+            if b.seconds is not None
+        ),
+        latency=tuple(
+            Latency(time.batch, dense[time.batch], time.seconds)
+            for time in compiled.model.times
+            if time.batch in dense
+        ),
+        resident_bytes=resident_bytes,
+        dense_resident_bytes=compiled.dense_resident_bytes,
+        artifact_bytes=info.size_bytes,
+    )
+
+
+def _write_keras(graph: Graph, path: Path) -> int | None:
+    """Write the pruned model; a few graphs have no form as a Keras file, and are served all the same."""
+    try:
+        write_keras(graph, path)
+    except NotExportableError:
+        path.unlink(missing_ok=True)
+        return None
+    return path.stat().st_size
+
+
+def _summary(
+    file: ModelFile, report: Report, compiled: _Compiled, info: ArtifactInfo, error: float
+) -> ModelSummary:
+    latency = report.engine.latency if report.engine else ()
+    types = file.graph.value_types()
+    return ModelSummary(
+        format=str(file.format),
+        keras_version=file.keras_version,
+        notes=tuple(file.notes),
+        inputs=tuple(
+            Tensor(name=i.name, dtype=i.type.dtype.value, shape=i.type.shape)
+            for i in file.graph.inputs
+        ),
+        outputs=tuple(
+            Tensor(name=o.name, dtype="float32", shape=types[o.value].shape)
+            for o in file.graph.outputs
+        ),
+        recipe=report.recipe.mode.value,
+        guarantee=report.certificate.guarantee.value,
+        weights_before=report.totals.weights_before,
+        nonzeros_after=report.totals.nonzeros_after,
+        removed_share=report.totals.removed_share,
+        largest_change=report.certificate.measured.worst,
+        check_error=error,
+        uploaded_bytes=report.files.uploaded_bytes if report.files else 0,
+        keras_bytes=report.files.keras_bytes if report.files else None,
+        artifact_bytes=info.size_bytes,
+        artifact_sha256=info.sha256,
+        cpu=compiled.target.cpu_name,
+        isa=compiled.model.plan.isa.value,
+        latency=tuple(
+            LatencySummary(batch=t.batch, dense_seconds=t.dense_seconds, seconds=t.seconds)
+            for t in latency
+        ),
+    )
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.write_bytes(content)

@@ -1,0 +1,307 @@
+"""The queue of upload jobs: accepting, running a few at a time, cancelling, watching."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from app.errors import (
+    InternalError,
+    JobCancelledError,
+    JobFinishedError,
+    JobTimeoutError,
+    QueueFullError,
+    ServerStoppedError,
+    ShuttingDownError,
+)
+from app.metrics import Metrics
+from app.problems import Problem
+from app.services.job_log import Job, JobLog, JobState, NewJob, StageTiming
+from app.services.onboarding import JobRequest, Onboarding
+from app.services.uploads import Upload
+from app.services.worker_process import WorkerFailedError
+from app.settings import Settings
+from graph.errors import PrunusError
+
+_LOG = logging.getLogger(__name__)
+_PROGRESS_INTERVAL_SECONDS = 0.25
+# Jobs of other server processes change without a notice: watchers look at them this often.
+_WATCH_INTERVAL_SECONDS = 0.5
+
+
+class JobTracker:
+    """Notes how far one running job is: in the database, for its watchers, in the metrics."""
+
+    def __init__(self, jobs: "Jobs", job: Job) -> None:
+        self._jobs = jobs
+        self._job_id = job.id
+        self._stage = job.stage
+        self._progress = 0.0
+        self._stage_began = time.monotonic()
+        self._noted = 0.0
+        self.timings: list[StageTiming] = []
+
+    @property
+    def stage(self) -> str:
+        """The stage the job is in."""
+        return self._stage
+
+    async def enter(self, stage: str) -> None:
+        """Note that a stage begins, and that the one before has ended."""
+        self.leave()
+        self._stage = stage
+        await self._note()
+
+    def leave(self) -> None:
+        """Note that the stage has ended."""
+        now = time.monotonic()
+        timing = StageTiming(self._stage, round(now - self._stage_began, 6))
+        self._stage_began = now
+        if self._stage != "queued":
+            self.timings.append(timing)
+            self._jobs.metrics.stage_seconds.labels(timing.stage).observe(timing.seconds)
+
+    async def advance(self, fraction: float) -> None:
+        """Note the share of the whole job that is done; it never goes back."""
+        self._progress = max(self._progress, fraction)
+        if time.monotonic() - self._noted >= _PROGRESS_INTERVAL_SECONDS:
+            await self._note()
+
+    async def limits(self, limits: dict[str, object]) -> None:
+        """Note which limits hold for the worker process."""
+        await asyncio.to_thread(self._jobs.log.note_limits, self._job_id, limits)
+
+    async def _note(self) -> None:
+        self._noted = time.monotonic()
+        await asyncio.to_thread(
+            self._jobs.log.move, self._job_id, self._stage, self._progress, tuple(self.timings)
+        )
+        self._jobs.notify()
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    job_id: str
+    request: JobRequest
+
+
+class Jobs:
+    """Accepts uploads and runs them as jobs."""
+
+    def __init__(
+        self, settings: Settings, log: JobLog, onboarding: Onboarding, metrics: Metrics
+    ) -> None:
+        self.log = log
+        self.metrics = metrics
+        self._settings = settings
+        self._onboarding = onboarding
+        self._queue: asyncio.Queue[_Waiting] = asyncio.Queue()
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._cancelled: set[str] = set()
+        self._runners: list[asyncio.Task[None]] = []
+        self._changed = asyncio.Event()
+        self._closing = False
+
+    def start(self) -> None:
+        """Start taking jobs from the queue."""
+        for _ in range(self._settings.job_parallel_max_jobs):
+            self._runners.append(asyncio.create_task(self._run_queue()))
+
+    async def submit(self, upload: Upload, request: JobRequest) -> Job:
+        """Queue an upload that has arrived; its files go with it, or are removed.
+
+        Raises:
+            DuplicateVersionError: the version exists or is being made.
+            QueueFullError: too many jobs wait.
+            ShuttingDownError: the service is being stopped.
+        """
+        try:
+            if self._closing:
+                raise ShuttingDownError("the service is shutting down")
+            job = await asyncio.to_thread(self._accept, upload, request)
+        except BaseException:
+            upload.discard()
+            raise
+        self._queue.put_nowait(_Waiting(job.id, request))
+        _LOG.info("job %s: queued %r as version %d of %r", *_shown(job))
+        self.notify()
+        return job
+
+    def _accept(self, upload: Upload, request: JobRequest) -> Job:
+        new = NewJob(
+            id=upload.job_id,
+            name=request.name,
+            version=request.version,
+            owner=self._onboarding.owner_id,
+            file_name=upload.file_names.get("file", ""),
+            upload_bytes=upload.sizes.get("file", 0),
+        )
+        # The row first: a folder without a row would be removed by another process that starts.
+        job = self.log.add(new, self._settings.job_queue_max_jobs)
+        self._onboarding.take_upload(upload)
+        return job
+
+    def check_room(self) -> None:
+        """Refuse an upload before it is received when the queue is full.
+
+        Raises:
+            QueueFullError: too many jobs wait.
+            ShuttingDownError: the service is being stopped.
+        """
+        if self._closing:
+            raise ShuttingDownError("the service is shutting down")
+        if self._queue.qsize() >= self._settings.job_queue_max_jobs:
+            raise QueueFullError(
+                "too many jobs wait", expected=f"at most {self._settings.job_queue_max_jobs}"
+            )
+
+    async def cancel(self, job_id: str) -> Job:
+        """End a job that waits or runs.
+
+        Raises:
+            JobNotFoundError: there is no such job.
+            JobFinishedError: it has ended, or another server process runs it.
+        """
+        job = await asyncio.to_thread(self.log.get, job_id)
+        if job.ended:
+            raise JobFinishedError(f"job {job_id} has ended already", got=job.state.value)
+        if job.owner != self._onboarding.owner_id:
+            raise JobFinishedError(
+                f"job {job_id} belongs to another server process", hint="cancel it there"
+            )
+        self._cancelled.add(job_id)
+        task = self._running.get(job_id)
+        if task is None:
+            await self._end(job, JobState.CANCELLED, JobCancelledError("cancelled while it waited"))
+        else:
+            task.cancel()
+            await asyncio.wait([task])
+        return await asyncio.to_thread(self.log.get, job_id)
+
+    def notify(self) -> None:
+        """Wake whoever watches a job."""
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def watch(self, job_id: str) -> AsyncIterator[Job]:
+        """Yield a job now and whenever it has changed, until it has ended or the service stops.
+
+        Raises:
+            JobNotFoundError: there is no such job.
+        """
+        last: Job | None = None
+        while True:
+            changed = self._changed
+            job = await asyncio.to_thread(self.log.get, job_id)
+            if job != last:
+                yield job
+            if job.ended or self._closing:
+                return
+            last = job
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(changed.wait(), _WATCH_INTERVAL_SECONDS)
+
+    async def wait(self, job_id: str, seconds: float) -> Job:
+        """Return a job when it has ended, or after `seconds` as it is then."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                async for job in self.watch(job_id):
+                    if job.ended:
+                        return job
+        return await asyncio.to_thread(self.log.get, job_id)
+
+    async def _run_queue(self) -> None:
+        while True:
+            waiting = await self._queue.get()
+            if waiting.job_id in self._cancelled:
+                self._cancelled.discard(waiting.job_id)
+                continue
+            task = asyncio.create_task(self._run(waiting))
+            self._running[waiting.job_id] = task
+            try:
+                await asyncio.wait([task])
+            except asyncio.CancelledError:
+                task.cancel()
+                await asyncio.wait([task])
+                raise
+            finally:
+                del self._running[waiting.job_id]
+
+    async def _run(self, waiting: _Waiting) -> None:
+        """Run one job to its end, whatever that is."""
+        await asyncio.to_thread(self.log.start, waiting.job_id)
+        job = await asyncio.to_thread(self.log.get, waiting.job_id)
+        tracker = JobTracker(self, job)
+        try:
+            async with asyncio.timeout(self._settings.job_timeout_seconds):
+                await self._onboarding.run(job, waiting.request, tracker)
+        except WorkerFailedError as error:
+            await self._end(job, JobState.FAILED, error.problem)
+        except PrunusError as error:
+            await self._end(job, JobState.FAILED, error)
+        except TimeoutError:
+            await self._end(job, JobState.FAILED, self._timeout_error(tracker.stage))
+        except asyncio.CancelledError:
+            await self._end_cancelled(job, tracker.stage)
+            raise
+        except Exception:
+            _LOG.exception("job %s failed by a bug", job.id)
+            await self._end(
+                job, JobState.FAILED, InternalError("the job failed by a bug; see the log")
+            )
+        else:
+            self.metrics.jobs_finished.labels(JobState.DONE.value).inc()
+            _LOG.info("job %s: published %r as version %d of %r", *_shown(job))
+            self.notify()
+        await asyncio.to_thread(self.log.forget_old, self._settings.job_history_max_jobs)
+
+    async def _end_cancelled(self, job: Job, stage: str) -> None:
+        if job.id in self._cancelled:
+            self._cancelled.discard(job.id)
+            await self._end(
+                job, JobState.CANCELLED, JobCancelledError(f"cancelled while it was in {stage!r}")
+            )
+        else:
+            await self._end(
+                job,
+                JobState.FAILED,
+                ServerStoppedError(
+                    f"the server stopped while the job was in {stage!r}",
+                    hint="upload the model again",
+                ),
+            )
+
+    async def _end(self, job: Job, state: JobState, error: PrunusError | Problem) -> None:
+        problem = error if isinstance(error, Problem) else Problem.of(error)
+        await asyncio.to_thread(self.log.end, job.id, state, problem)
+        await asyncio.to_thread(self._onboarding.discard, job.id)
+        self.metrics.jobs_finished.labels(state.value).inc()
+        _LOG.warning("job %s for model %r %s: %s", job.id, job.name, state.value, problem.detail)
+        self.notify()
+
+    def _timeout_error(self, stage: str) -> JobTimeoutError:
+        return JobTimeoutError(
+            f"the job took too long; it was in {stage!r}",
+            expected=f"at most {self._settings.job_timeout_seconds:g} seconds",
+            hint="the limit is the setting PRUNUS_JOB_TIMEOUT_SECONDS",
+        )
+
+    async def close(self) -> None:
+        """End what runs and what waits; each job is left with the reason."""
+        self._closing = True
+        self.notify()
+        for task in self._runners:
+            task.cancel()
+        await asyncio.gather(*self._runners, return_exceptions=True)
+        while not self._queue.empty():
+            waiting = self._queue.get_nowait()
+            job = await asyncio.to_thread(self.log.get, waiting.job_id)
+            if not job.ended:
+                stopped = ServerStoppedError("the server stopped while the job waited in the queue")
+                await self._end(job, JobState.FAILED, stopped)
+
+
+def _shown(job: Job) -> tuple[str, str, int, str]:
+    return job.id, job.file_name, job.version, job.name

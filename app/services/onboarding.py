@@ -1,0 +1,172 @@
+"""From an upload on disk to a version that answers predictions: the whole flow, top to bottom."""
+
+import asyncio
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Protocol
+
+import orjson
+from pydantic import ValidationError
+
+from app.errors import JobCrashedError
+from app.services.job_log import Job, StageTiming
+from app.services.registry import Registry
+from app.services.storage import (
+    ARTIFACT_FILE,
+    OUTPUT_FOLDER,
+    RESULT_FILE,
+    RESULT_MAX_BYTES,
+    Storage,
+)
+from app.services.summary import ModelSummary
+from app.services.uploads import Upload
+from app.services.worker_process import LimitsEvent, ProgressEvent, StageEvent, run_worker
+from app.settings import Settings
+from app.worker import REQUEST_FILE, WorkerRequest
+
+
+@dataclass(frozen=True, slots=True)
+class JobRequest:
+    """What the client asked for, checked.
+
+    Attributes:
+        version: None takes the next one.
+        recipe: the recipe's JSON object; empty is the default recipe.
+        allow_nonfinite: accept weights that are NaN or infinite.
+    """
+
+    name: str
+    version: int | None
+    recipe: Mapping[str, object]
+    has_calibration: bool
+    has_labels: bool
+    allow_nonfinite: bool
+
+
+class Tracker(Protocol):
+    """Hears how far the job is."""
+
+    @property
+    def timings(self) -> list[StageTiming]:
+        """The stages that have ended."""
+
+    def leave(self) -> None:
+        """The stage has ended."""
+
+    async def enter(self, stage: str) -> None:
+        """A stage begins."""
+
+    async def advance(self, fraction: float) -> None:
+        """So much of the whole job is done."""
+
+    async def limits(self, limits: dict[str, object]) -> None:
+        """These limits hold for the worker."""
+
+
+class Onboarding:
+    """Makes versions of uploads."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        storage: Storage,
+        registry: Registry,
+        owner_id: str,
+        worker_module: str,
+    ) -> None:
+        """Run `worker_module` for each job.
+
+        Args:
+            settings: the worker's limits.
+            storage: where versions are published.
+            registry: where they are put in service.
+            owner_id: mark of this server process.
+            worker_module: Python module that is run as a process; `app.worker`.
+        """
+        self.owner_id = owner_id
+        self._settings = settings
+        self._storage = storage
+        self._registry = registry
+        self._worker_module = worker_module
+
+    def take_upload(self, upload: Upload) -> None:
+        """Make the folder of an upload the folder of its job."""
+        upload.folder.rename(self._storage.jobs / upload.job_id)
+
+    def discard(self, job_id: str) -> None:
+        """Remove the files of a job."""
+        self._storage.discard_job(job_id)
+
+    async def run(self, job: Job, request: JobRequest, tracker: Tracker) -> None:
+        """Make a version of the upload of `job` and put it in service.
+
+        Raises:
+            WorkerFailedError: the worker process could not make a model of it.
+            PrunusError: what it made cannot be loaded or published.
+        """
+        folder = self._storage.jobs / job.id
+        await asyncio.to_thread(self._write_request, folder, request)
+        async for event in run_worker(self._worker_module, folder):
+            match event:
+                case StageEvent(stage):
+                    await tracker.enter(stage)
+                case ProgressEvent(fraction):
+                    await tracker.advance(fraction)
+                case LimitsEvent(limits):
+                    await tracker.limits(dict(limits))
+        await self._enter(tracker, "load")
+        summary = await asyncio.to_thread(read_summary, folder / OUTPUT_FOLDER / RESULT_FILE)
+        warm = await self._registry.load(folder / OUTPUT_FOLDER / ARTIFACT_FILE)
+        await self._enter(tracker, "publish")
+        tracker.leave()
+        await asyncio.to_thread(
+            self._storage.publish, job.id, job.name, job.version, summary, tracker.timings
+        )
+        self._registry.put(job.name, job.version, warm, summary)
+
+    async def _enter(self, tracker: Tracker, stage: str) -> None:
+        await tracker.enter(stage)
+        if stage == self._settings.job_pause_stage:
+            await asyncio.sleep(self._settings.job_pause_seconds)
+
+    def _write_request(self, folder: Path, request: JobRequest) -> None:
+        self._storage.objects.mkdir(mode=0o700, exist_ok=True)
+        settings = self._settings
+        worker_request = WorkerRequest(
+            parent=os.getpid(),
+            objects=str(self._storage.objects.resolve()),
+            recipe=dict(request.recipe),
+            has_calibration=request.has_calibration,
+            has_labels=request.has_labels,
+            allow_nonfinite=request.allow_nonfinite,
+            tune_seconds=settings.job_tune_seconds,
+            memory_max_bytes=settings.job_memory_max_bytes,
+            cpu_max_seconds=settings.job_cpu_max_seconds,
+            file_max_bytes=settings.job_file_max_bytes,
+            open_files_max=settings.job_open_files_max,
+            pause_stage=settings.job_pause_stage,
+            pause_seconds=settings.job_pause_seconds,
+        )
+        (folder / REQUEST_FILE).write_bytes(orjson.dumps(asdict(worker_request)))
+
+
+def read_summary(path: Path) -> ModelSummary:
+    """Read what a worker found out, without trusting it.
+
+    Raises:
+        JobCrashedError: the file is missing, too large, or not of the documented form.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    except OSError:
+        raise JobCrashedError("the worker process left no result") from None
+    with os.fdopen(descriptor, "rb") as file:
+        content = file.read(RESULT_MAX_BYTES + 1)
+    try:
+        if len(content) > RESULT_MAX_BYTES:
+            raise JobCrashedError("the worker process left a result that is too large")
+        return ModelSummary.model_validate_json(content)
+    except ValidationError as error:
+        raise JobCrashedError("the worker process left a damaged result") from error

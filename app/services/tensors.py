@@ -1,0 +1,199 @@
+"""Arrays of a prediction request: made from what was decoded, and checked against the model's signature.
+
+Element types: an input takes what NumPy casts to its declared type without change of kind (float64 to float32,
+integers to floats); a float for an integer input, text and Python objects are refused. In JSON null, NaN, Infinity and
+-Infinity are numbers of float inputs.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from app.errors import (
+    BatchMismatchError,
+    BatchTooLargeError,
+    EmptyBatchError,
+    MissingInputError,
+    RaggedInputError,
+    UnknownInputError,
+    WrongDtypeError,
+    WrongShapeError,
+)
+from engine.runtime import TensorSpec
+
+Array = npt.NDArray[Any]
+_SHOWN_NAMES = 20
+
+
+class InputCheck:
+    """What one input must look like; made once per model."""
+
+    __slots__ = ("dtype", "name", "rank", "sample_shape")
+
+    def __init__(self, spec: TensorSpec) -> None:
+        self.name = spec.name
+        self.dtype = np.dtype(spec.dtype)
+        self.sample_shape = tuple(spec.sample_shape)
+        self.rank = len(self.sample_shape) + 1
+
+    def array(self, value: object) -> Array:
+        """Return `value`, an array or nested lists, as an array (batch, *sample shape).
+
+        Raises:
+            InputError: it does not fit.
+        """
+        array = value if isinstance(value, np.ndarray) else self._from_lists(value)
+        if array.dtype != self.dtype:
+            array = self._cast(array)
+        if array.ndim != self.rank or array.shape[1:] != self.sample_shape:
+            raise self._wrong_shape(array.shape)
+        return array
+
+    def _from_lists(self, value: object) -> Array:
+        try:
+            array = np.asarray(value)
+        except ValueError as error:
+            if "inhomogeneous" in str(error):
+                raise RaggedInputError(
+                    f"input {self.name!r} has rows of different lengths",
+                    expected=self._wanted(),
+                    hint="every list of one level must have the same length",
+                ) from None
+            raise self._wrong_dtype("values that are no numbers") from None
+        except OverflowError:
+            raise self._wrong_dtype("a number out of range") from None
+        if array.dtype.kind == "O":
+            return self._from_objects(array)
+        return array
+
+    def _from_objects(self, array: Array) -> Array:
+        """Read null as NaN; whatever else made this an array of objects is refused."""
+        if self.dtype.kind == "f":
+            allowed = (int, float, type(None))
+            flat = array.ravel()
+            if all(type(item) in allowed for item in flat):
+                try:
+                    return array.astype(np.float64)
+                except OverflowError:
+                    raise self._wrong_dtype("a number out of range") from None
+        raise self._wrong_dtype("values that are no numbers")
+
+    def _cast(self, array: Array) -> Array:
+        kinds = array.dtype.kind + self.dtype.kind
+        if array.size == 0 and kinds[0] == "f":
+            # An empty list has no type of its own; it fails for its emptiness or its shape.
+            return array.astype(self.dtype)
+        if kinds in _INTEGERS:
+            return self._cast_integers(array)
+        if kinds not in _CASTS:
+            raise self._wrong_dtype(array.dtype.name)
+        with np.errstate(over="ignore"):
+            return array.astype(self.dtype)
+
+    def _cast_integers(self, array: Array) -> Array:
+        info = np.iinfo(self.dtype)
+        if array.size and (int(array.min()) < info.min or int(array.max()) > info.max):
+            raise self._wrong_dtype(f"a number outside of {info.min} to {info.max}")
+        return array.astype(self.dtype)
+
+    def _wanted(self) -> str:
+        return "[" + ", ".join(["batch", *map(str, self.sample_shape)]) + "]"
+
+    def _wrong_shape(self, shape: tuple[int, ...]) -> WrongShapeError:
+        hint = ""
+        if shape == self.sample_shape:
+            hint = "a single sample needs a batch axis too: put it into a list"
+        got = str(list(shape))
+        return WrongShapeError(
+            f"input {self.name!r} has the wrong shape", expected=self._wanted(), got=got, hint=hint
+        )
+
+    def _wrong_dtype(self, got: str) -> WrongDtypeError:
+        return WrongDtypeError(
+            f"input {self.name!r} has the wrong element type", expected=self.dtype.name, got=got
+        )
+
+
+# From kind to kind, by NumPy's letters: b bool, i/u integers, f floats.
+_CASTS = frozenset({"ff", "if", "uf"})
+_INTEGERS = frozenset({"ii", "iu", "ui", "uu"})
+
+
+class Signature:
+    """The inputs and outputs of a model, ready to check requests."""
+
+    __slots__ = ("by_name", "checks", "inputs", "outputs", "single")
+
+    def __init__(self, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...]) -> None:
+        self.inputs = inputs
+        self.outputs = outputs
+        self.checks = tuple(InputCheck(spec) for spec in inputs)
+        self.by_name = {check.name: check for check in self.checks}
+        self.single = self.checks[0] if len(self.checks) == 1 else None
+
+    def arrays(self, given: object, batch_max_samples: int) -> tuple[dict[str, Array], int]:
+        """Return the arrays by input name, and the number of samples.
+
+        Args:
+            given: a mapping by input name, or what the only input gets.
+            batch_max_samples: most samples of one request.
+
+        Raises:
+            InputError: they do not fit the model.
+        """
+        if isinstance(given, Mapping):
+            arrays = self._by_name(given)
+        elif self.single is not None:
+            arrays = {self.single.name: self.single.array(given)}
+        else:
+            raise MissingInputError(
+                f"the model has {len(self.checks)} inputs",
+                expected=f"an object with {_names(self.by_name)}",
+                got="one value without a name",
+            )
+        return arrays, self._samples(arrays, batch_max_samples)
+
+    def _by_name(self, given: Mapping[str, object]) -> dict[str, Array]:
+        for name in given:
+            if name not in self.by_name:
+                raise UnknownInputError(
+                    "the model has no such input",
+                    expected=_names(self.by_name),
+                    got=repr(str(name)[:80]),
+                )
+        missing = [name for name in self.by_name if name not in given]
+        if missing:
+            raise MissingInputError(
+                f"input {missing[0]!r} is missing",
+                expected=_names(self.by_name),
+                got=_names(given) or "no inputs",
+            )
+        return {name: check.array(given[name]) for name, check in self.by_name.items()}
+
+    def _samples(self, arrays: Mapping[str, Array], batch_max_samples: int) -> int:
+        samples = -1
+        for name, array in arrays.items():
+            if samples >= 0 and len(array) != samples:
+                raise BatchMismatchError(
+                    "inputs differ in their number of samples",
+                    expected=f"{samples} samples, as the first input has",
+                    got=f"{len(array)} in {name!r}",
+                )
+            samples = len(array)
+        if samples == 0:
+            raise EmptyBatchError("the batch has no samples", expected="at least one sample")
+        if samples > batch_max_samples:
+            raise BatchTooLargeError(
+                "the batch has too many samples",
+                expected=f"at most {batch_max_samples:,}",
+                got=f"{samples:,}",
+                hint="the limit is the setting PRUNUS_PREDICT_BATCH_MAX_SAMPLES",
+            )
+        return samples
+
+
+def _names(names: Mapping[str, object]) -> str:
+    shown = [repr(str(name)[:80]) for name in list(names)[:_SHOWN_NAMES]]
+    return ", ".join(shown) + (", ..." if len(names) > _SHOWN_NAMES else "")
