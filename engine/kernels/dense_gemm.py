@@ -42,9 +42,10 @@ FIELDS = (
     Field("positions", FieldKind.INT),
     *ARGUMENT_FIELDS,
 )
-# Sums that fit the registers beside the operands: 32 registers on AVX-512, 16 elsewhere.
-_SUMS = {Isa.AVX512: 24, Isa.AVX2: 12, Isa.GENERIC: 12}
-_MAX_PARTS = 4
+# Vectors of lanes done at once, and sums that then fit the registers beside the operands: there are
+# 32 registers on AVX-512 and 16 elsewhere, and without FMA products need registers too.
+_PARTS = {Isa.AVX512: 4, Isa.AVX2: 2, Isa.GENERIC: 2}
+_SUMS = {Isa.AVX512: 24, Isa.AVX2: 12, Isa.GENERIC: 8}
 
 
 def candidates(layer: DenseLayer, isa: Isa, lanes: int) -> tuple[Candidate, ...]:
@@ -57,7 +58,7 @@ def candidates(layer: DenseLayer, isa: Isa, lanes: int) -> tuple[Candidate, ...]
         )
         height = vectors * isa.vector_floats
     else:
-        parts = min(_MAX_PARTS, lanes // isa.vector_floats)
+        parts = min(_PARTS[isa], lanes // isa.vector_floats)
         height = _SUMS[isa] // parts
         spec = KernelSpec(GEMM_FAMILY, isa, lanes, activation, (("rows", height),))
     return (Candidate(spec, sparse=False, pack=partial(_pack, height=height)),)
@@ -85,8 +86,9 @@ def emit_gemm(spec: KernelSpec) -> str:
     with w.loop(0, w.argument("positions")) as position:
         x_tile = w.row(x, w.mul(position.index, inputs))
         y_tile = w.row(y, w.mul(position.index, units))
-        for first in range(0, w.parts, _MAX_PARTS):
-            parts = range(first, min(first + _MAX_PARTS, w.parts))
+        together = _PARTS[spec.isa]
+        for first in range(0, w.parts, together):
+            parts = range(first, min(first + together, w.parts))
             with w.loop(0, w.argument("blocks")) as block:
                 _gemm_block(w, x_tile, y_tile, block.index, parts, parameters)
     return w.finish()
@@ -172,10 +174,7 @@ def _gemv_column(
 def _total(w: KernelWriter, parts: list[Value]) -> Value:
     """Add a power of two of values, pairwise."""
     while len(parts) > 1:
-        parts = [
-            w.op("fadd", parts[place], parts[place + 1])
-            for place in range(0, len(parts), 2)
-        ]
+        parts = [w.op("fadd", parts[place], parts[place + 1]) for place in range(0, len(parts), 2)]
     return parts[0]
 
 
