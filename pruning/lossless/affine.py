@@ -38,18 +38,20 @@ class Affine:
         return np.isinf(self.constant)
 
     def at(self, rho: float) -> Reals:
-        """The values for one `rho`."""
-        return self.constant + self.slope * rho
+        """The values for one `rho`, at least 0."""
+        # An infinite slope, which a tolerance may have, times 0 would be NaN.
+        return self.constant + self.slope * rho if rho else self.constant
 
     def plus(self, other: "Affine") -> "Affine":
         """Sum, broadcasting."""
         return known(self.constant + other.constant, self.slope + other.slope)
 
     def times(self, factor: Reals | float) -> "Affine":
-        """Product with a number or array >= 0, broadcasting; 0 times unknown is 0."""
+        """Product with a number or array >= 0, broadcasting; 0 times unknown, or times infinity, is 0."""
+        zero = np.equal(factor, 0.0) | ((self.constant == 0.0) & (self.slope == 0.0))
         with np.errstate(invalid="ignore"):
-            constant = np.where(np.equal(factor, 0.0), 0.0, self.constant * factor)
-        return known(constant, np.where(np.equal(factor, 0.0), 0.0, self.slope * factor))
+            constant, slope = self.constant * factor, self.slope * factor
+        return known(np.where(zero, 0.0, constant), np.where(zero, 0.0, slope))
 
     def shifted(self, addend: Reals | float) -> "Affine":
         """Add a number or array >= 0 to the constant."""

@@ -18,9 +18,10 @@ def fold_backward(graph: Graph) -> Rewrite:
     """
     notes: list[Note] = []
     for name in [node.name for node in graph.nodes]:
-        folded = _fold_one(graph, graph.node(name))
-        if folded is not None:
-            notes.append(Note(Change.FOLDED, name, into=graph.node(name).inputs[0], exact=False))
+        node = graph.producers().get(name)
+        folded = None if node is None else _fold_one(graph, node)
+        if node is not None and folded is not None:
+            notes.append(Note(Change.FOLDED, name, into=node.inputs[0], exact=False))
             graph = folded
     return Rewrite(graph, tuple(notes))
 

@@ -37,6 +37,7 @@ def run_to_fixpoint(graph: Graph, passes: Sequence[Pass]) -> Rewrite:
     Raises:
         VerifyError: a pass made an invalid graph; a bug of ours.
     """
+    graph = graph.without_dead()
     notes: list[Note] = []
     while True:
         made = 0

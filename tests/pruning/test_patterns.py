@@ -63,11 +63,11 @@ def test_a_block_mask_spreads_to_its_weights(
 ) -> None:
     pattern = Block(rows, cols)
     pooled = pool(scores, pattern)
-    blocks: Mask = np.random.default_rng(seed).random(pooled.shape) < 0.5
+    blocks: Mask = np.random.default_rng(seed).integers(2, size=pooled.shape) == 1
     mask = expand(blocks, pattern, Shape(*scores.shape))
     assert mask.shape == scores.shape
-    for (i, j), stays in np.ndenumerate(mask):
-        assert stays == blocks[i // cols, j // rows]
+    for i, j in np.ndindex(mask.shape):
+        assert mask[i, j] == blocks[i // cols, j // rows]
 
 
 @given(_kernels, st.integers(0, 81), st.integers(0, 3))
