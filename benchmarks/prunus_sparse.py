@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import llvmlite
-from engine.artifact import write_artifact
-from engine.compiler import CompileOptions, compile_graph
 
+from app.version import VERSION
 from benchmarks.networks import FloatArray, Layer
+from engine.artifact import write_artifact
 from engine.codegen import ObjectCache
+from engine.compiler import CompileOptions, compile_graph
 from engine.runtime import load
 from engine.target import host_target
 from graph.activations import ActivationFunction, Function
@@ -41,7 +42,7 @@ def build_graph(layers: Sequence[Layer]) -> Graph:
 class Prunus:
     """The compiled network, tuned for the batch sizes of the benchmark's buckets."""
 
-    version = f"llvmlite {llvmlite.__version__}"
+    version = f"Prunus {VERSION} on llvmlite {llvmlite.__version__}"
 
     def __init__(self, *, allow_sparse: bool) -> None:
         """Choose the kernels: all, or only the dense ones."""

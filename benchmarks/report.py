@@ -54,7 +54,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _machine(machine: Machine, results: Results) -> str:
-    versions = "; ".join(f"{name}: {version}" for name, version in machine.versions.items())
+    versions = ", ".join(dict.fromkeys(machine.versions.values()))
     error = max(results.largest_errors.values())
     return (
         f"`{machine.command}` on {machine.date}: {machine.cpu}, {machine.cores} cores, "

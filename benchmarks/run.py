@@ -110,7 +110,7 @@ def main() -> None:
         command="make bench" + (" QUICK=1" if options.quick else ""),
         seconds=time.monotonic() - started,
     )
-    picture = Path("images") / "benchmarks.svg"
+    picture = Path("images") / "benchmarks.png"
     draw(results, options.page.parent / picture)
     replace_section(options.page, render(machine, results, footprint, picture.as_posix()))
     say(f"wrote {options.page}")

@@ -38,7 +38,7 @@ class Effort:
     calls: int
 
 
-FULL = Effort(rounds=5, seconds=0.12, calls=3)
+FULL = Effort(rounds=7, seconds=0.15, calls=3)
 QUICK = Effort(rounds=2, seconds=0.03, calls=2)
 
 
