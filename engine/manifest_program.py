@@ -67,7 +67,7 @@ def encode_program(program: Program, sections: SectionWriter) -> dict[str, Any]:
         "inputs": [_encode_fields(slot) for slot in program.inputs],
         "outputs": [_encode_fields(slot) for slot in program.outputs],
         "buffers": list(program.buffers),
-        "steps": [{"op": _STEP_NAMES[type(s)], **_encode_fields(s)} for s in program.steps],
+        "steps": [{"kind": _STEP_NAMES[type(s)], **_encode_fields(s)} for s in program.steps],
         "constants": {
             name: _encode_constant(constant, sections)
             for name, constant in program.constants.items()
@@ -121,9 +121,9 @@ def _encode(value: Any) -> Any:
 
 def _decode_step(value: Any, path: str) -> Step:
     record = Record(value, path)
-    name = record.text("op")
+    name = record.text("kind")
     if name not in _STEP_CLASSES:
-        raise ManifestError(f"{path} has an unknown op", got=name[:80])
+        raise ManifestError(f"{path} is of an unknown kind", got=name[:80])
     return _decode_fields(_STEP_CLASSES[name], record)
 
 

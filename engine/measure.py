@@ -1,5 +1,6 @@
 """Times whole networks on this host: per tile, to choose tile widths, and per batch, for the report."""
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -137,5 +138,6 @@ def _call(executable: Executable, inputs: dict[str, npt.NDArray[Any]], repeats: 
 
 
 def _batch_bytes(program: Program, batch: int) -> int:
-    slots = (*program.inputs, *program.outputs)
-    return sum(4 * batch * int(np.prod(slot.sample_shape, dtype=np.int64)) for slot in slots)
+    shapes = [slot.sample_shape for slot in program.inputs]
+    shapes += [slot.sample_shape for slot in program.outputs]
+    return 4 * batch * sum(math.prod(shape) for shape in shapes)

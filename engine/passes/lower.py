@@ -93,7 +93,12 @@ def lower(graph: Graph) -> Program:
         OutputSlot(output.name, types[output.value].static_sample_shape) for output in graph.outputs
     )
     return Program(
-        graph.name or "model", inputs, outputs, tuple(to.buffers), tuple(to.steps), _frozen(to.constants)
+        graph.name or "model",
+        inputs,
+        outputs,
+        tuple(to.buffers),
+        tuple(to.steps),
+        _frozen(to.constants),
     )
 
 

@@ -1,0 +1,68 @@
+"""The stable printed form of a program, for people and golden tests: one line per step."""
+
+from engine.program import (
+    DenseStep,
+    DotStep,
+    ElementStep,
+    LayerNormStep,
+    MergeStep,
+    Pack,
+    Place,
+    Program,
+    SoftmaxStep,
+    Step,
+    Unpack,
+    constants_of,
+    reads,
+    writes,
+)
+
+
+def to_text(program: Program) -> str:
+    """Write a program down, e.g. `%1 = dense+relu(%0) [hidden/kernel, hidden/bias]`."""
+    lines = [f"program {program.name}"]
+    lines += [
+        f"  %{number}: {rows} row{'s' if rows > 1 else ''}"
+        for number, rows in enumerate(program.buffers)
+    ]
+    lines += ["  " + _line(program, step) for step in program.steps]
+    return "\n".join(lines) + "\n"
+
+
+def _line(program: Program, step: Step) -> str:
+    match step:
+        case Pack():
+            return f"{_place(program, step.y)} = input {program.inputs[step.slot].name}"
+        case Unpack():
+            return f"output {program.outputs[step.slot].name} = {_place(program, step.x)}"
+        case _:
+            arguments = ", ".join(_place(program, place) for place in reads(step))
+            (y,) = writes(step)
+            names = constants_of(step)
+            constants = f" [{', '.join(names)}]" if names else ""
+            return f"{_place(program, y)} = {_name(step)}({arguments}){constants}"
+
+
+def _name(step: Step) -> str:
+    match step:
+        case DenseStep():
+            positions = f" x{step.positions}" if step.positions > 1 else ""
+            return f"dense+{step.function.function.value}{positions}"
+        case ElementStep():
+            return step.function.function.value
+        case MergeStep():
+            return step.op.value
+        case SoftmaxStep():
+            return f"{step.function.value}<{step.outer}, {step.length}, {step.inner}>"
+        case LayerNormStep():
+            return f"layer_norm<{step.outer}, {step.length}, {step.inner}>"
+        case DotStep():
+            return f"dot<{step.terms}>"
+        case _:
+            return type(step).__name__.removesuffix("Step").lower()
+
+
+def _place(program: Program, place: Place) -> str:
+    if place.first == 0 and place.rows == program.buffers[place.buffer]:
+        return f"%{place.buffer}"
+    return f"%{place.buffer}[{place.first}:{place.first + place.rows}]"

@@ -1,0 +1,66 @@
+"""Arena plans: nothing that lives at the same time shares memory, and what is dead is used again."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.memory import plan_arena
+from engine.passes.pipeline import build_program
+from engine.program import AffineStep, ElementStep, PReluStep, Program, SoftmaxStep, reads, writes
+from graph.activations import Function
+from graph.graph import Graph
+from tests.builders import GraphBuilder
+from tests.strategies import graphs
+
+
+def lifetimes(program: Program) -> dict[int, tuple[int, int]]:
+    """First and last step of each buffer."""
+    found: dict[int, tuple[int, int]] = {}
+    for number, step in enumerate(program.steps):
+        for place in (*reads(step), *writes(step)):
+            first, _ = found.get(place.buffer, (number, number))
+            found[place.buffer] = (first, number)
+    return found
+
+
+@settings(max_examples=150, deadline=None)
+@given(graph=graphs(max_steps=10), lanes=st.sampled_from([1, 8, 16, 64]))
+def test_live_buffers_never_overlap(graph: Graph, lanes: int) -> None:
+    program = build_program(graph)
+    plan = plan_arena(program, lanes)
+    lives = lifetimes(program)
+    for a, (a_first, a_last) in lives.items():
+        start, end = plan.offsets[a], plan.offsets[a] + program.buffers[a] * lanes * 4
+        assert start % 64 == 0
+        assert end <= plan.size_bytes
+        for b, (b_first, b_last) in lives.items():
+            if a >= b or a_last < b_first or b_last < a_first:
+                continue
+            if max(a_first, b_first) == min(a_last, b_last) and is_in_place(program, a, b):
+                continue
+            b_start, b_end = plan.offsets[b], plan.offsets[b] + program.buffers[b] * lanes * 4
+            assert end <= b_start or b_end <= start, (a, b)
+
+
+def is_in_place(program: Program, a: int, b: int) -> bool:
+    """Whether one buffer is made from the other, in the step that last reads it, row by row."""
+    return any(
+        isinstance(step, ElementStep | AffineStep | PReluStep | SoftmaxStep)
+        and {step.x.buffer, step.y.buffer} == {a, b}
+        for step in program.steps
+    )
+
+
+def test_a_chain_needs_two_buffers_only() -> None:
+    b = GraphBuilder()
+    x = b.input(64)
+    for _ in range(10):
+        x = b.dense(x, 64)
+    assert plan_arena(build_program(b.build(x)), 16).size_bytes == 2 * 64 * 16 * 4
+
+
+def test_elementwise_steps_work_in_place() -> None:
+    b = GraphBuilder()
+    x = b.input(64)
+    for _ in range(10):
+        x = b.activation(x, Function.TANH)
+    assert plan_arena(build_program(b.build(x)), 16).size_bytes == 64 * 16 * 4

@@ -1,0 +1,146 @@
+"""What each compiler pass does, seen in the printed program."""
+
+import pytest
+
+from engine.errors import VariableLengthError
+from engine.passes.pipeline import build_program
+from engine.program_text import to_text
+from graph.activations import Function
+from graph.graph import Graph
+from graph.ops import BatchNormalization, Dense, Merge, MergeKind, Normalization
+from graph.shape_ops import Concatenate, Permute, RepeatVector, Reshape
+from graph.tensor_type import float32
+from tests.builders import GraphBuilder
+
+
+def steps(graph: Graph) -> list[str]:
+    return [line.strip() for line in to_text(build_program(graph)).splitlines() if "=" in line]
+
+
+def test_the_printed_form_is_stable() -> None:
+    b = GraphBuilder()
+    x = b.input(8)
+    y = b.activation(b.dense(x, 3, activation=Function.RELU, name="a"), Function.SOFTMAX)
+    assert to_text(build_program(b.build(y, name="tiny"))) == (
+        "program tiny\n"
+        "  %0: 8 rows\n"
+        "  %1: 3 rows\n"
+        "  %2: 3 rows\n"
+        "  %0 = input x0\n"
+        "  %1 = dense+relu(%0) [a/kernel, a/bias]\n"
+        "  %2 = softmax<1, 3, 1>(%1)\n"
+        "  output y0 = %2\n"
+    )
+
+
+def test_an_activation_is_fused_through_a_reshape() -> None:
+    b = GraphBuilder()
+    x = b.dense(b.input(8), 6, name="a")
+    y = b.activation(b.add(Reshape((2, 3)), [x]), Function.TANH)
+    assert "%1 = dense+tanh(%0) [a/kernel, a/bias]" in steps(b.build(y))
+
+
+def test_an_activation_is_not_fused_where_the_product_is_used_too() -> None:
+    b = GraphBuilder()
+    x = b.dense(b.input(8), 6, name="a")
+    found = steps(b.build(b.activation(x, Function.TANH), x))
+    assert "%1 = dense+linear(%0) [a/kernel, a/bias]" in found
+    assert "%2 = tanh(%1)" in found
+
+
+def test_a_second_activation_stays() -> None:
+    b = GraphBuilder()
+    x = b.dense(b.input(8), 6, activation=Function.RELU, name="a")
+    found = steps(b.build(b.activation(x, Function.TANH)))
+    assert found[1:3] == ["%1 = dense+relu(%0) [a/kernel, a/bias]", "%2 = tanh(%1)"]
+
+
+def test_copies_that_keep_the_order_vanish() -> None:
+    b = GraphBuilder()
+    x = b.add(RepeatVector(1), [b.input(8)])
+    x = b.add(Permute((2, 1)), [x])
+    x = b.add(Concatenate(), [x])
+    assert steps(b.build(x)) == ["%0 = input x0", "output y0 = %0"]
+
+
+def test_aligned_parts_of_a_concatenation_are_written_in_place() -> None:
+    b = GraphBuilder()
+    x = b.input(8)
+    left = b.dense(x, 32, name="l", activation=Function.RELU)
+    right = b.dense(x, 5, name="r")
+    assert steps(b.build(b.add(Concatenate(), [left, right]))) == [
+        "%0 = input x0",
+        "%1[0:32] = dense+relu(%0) [l/kernel, l/bias]",
+        "%1[32:37] = dense+linear(%0) [r/kernel, r/bias]",
+        "output y0 = %1",
+    ]
+
+
+def test_unaligned_parts_of_a_concatenation_are_copied() -> None:
+    b = GraphBuilder()
+    x = b.input(8)
+    parts = [b.dense(x, 5, name="l"), b.dense(x, 16, name="r")]
+    found = steps(b.build(b.add(Concatenate(), parts)))
+    assert "%2[0:5] = dense+linear(%0) [l/kernel, l/bias]" in found
+    assert any(line.startswith("%2[5:21] = copy(%1)") for line in found)
+
+
+def test_a_value_in_two_concatenations_is_copied_once() -> None:
+    b = GraphBuilder()
+    x, y = b.input(16), b.input(16)
+    found = steps(b.build(b.add(Concatenate(), [x, y]), b.add(Concatenate(), [y, x])))
+    assert sum("copy(" in line for line in found) == 2
+
+
+def test_a_concatenation_of_one_value_with_itself_is_right() -> None:
+    b = GraphBuilder()
+    x = b.input(16)
+    found = steps(b.build(b.add(Concatenate(), [x, x])))
+    assert found[0] == "%0[0:16] = input x0"
+    assert found[1].startswith("%0[16:32] = copy(%0[0:16])")
+
+
+def test_batch_normalization_is_one_affine_step() -> None:
+    b = GraphBuilder()
+    found = steps(b.build(b.batch_normalization(b.input(6))))
+    assert [line.split("(")[0] for line in found[1:-1]] == ["%1 = affine"]
+
+
+@pytest.mark.parametrize("op", [Normalization(), BatchNormalization(scale=False, center=False)])
+def test_a_mean_far_from_zero_is_taken_off_first(op: Normalization | BatchNormalization) -> None:
+    b = GraphBuilder()
+    shape = (1, 4) if isinstance(op, Normalization) else (4,)
+    mean = b.weight("mean", b.rng.uniform(1e5, 2e5, shape))
+    variance = b.weight("variance", b.rng.uniform(0.5, 1, shape))
+    found = steps(b.build(b.add(op, [b.input(4)], [mean, variance])))
+    assert [line.split("(")[0] for line in found[1:-1]] == ["%1 = affine", "%2 = affine"]
+
+
+def test_only_values_that_broadcast_are_copied() -> None:
+    b = GraphBuilder()
+    x, y, z = b.input(3, 4), b.input(4), b.input(1, 3, 4)
+    found = steps(b.build(b.add(Merge(MergeKind.ADD), [x, y, z])))
+    assert sum("copy(" in line for line in found) == 1
+
+
+def test_shared_layers_share_constants() -> None:
+    b = GraphBuilder()
+    kernel = b.weight("k", b.rng.standard_normal((4, 4)))
+    x = b.add(Dense(4, use_bias=False), [b.input(4)], [kernel])
+    y = b.add(Dense(4, use_bias=False), [x], [kernel])
+    assert list(build_program(b.build(y)).constants) == ["k"]
+
+
+def test_varying_lengths_are_refused_with_the_value() -> None:
+    b = GraphBuilder()
+    x = b.input(type_=float32(None, 4), name="sequence")
+    with pytest.raises(VariableLengthError, match=r"'sequence'.*\[batch, \?, 4\]"):
+        build_program(
+            b.build(
+                b.add(
+                    Dense(2),
+                    [x],
+                    [b.weight("k", b.rng.random((4, 2))), b.weight("c", b.rng.random(2))],
+                )
+            )
+        )
