@@ -1,0 +1,152 @@
+"""Packed formats hold exactly the weights they were given."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.errors import PackError
+from engine.formats.dense_blocks import pack_dense_blocks
+from engine.formats.row_groups import RowGroups, pack_row_groups
+from engine.formats.sell import Sell, pack_sell
+from engine.formats.window import VALID, WINDOW_STEP, Windows, pack_windows
+
+SHAPES = {
+    "inputs": st.integers(1, 300),
+    "units": st.integers(1, 60),
+    "sparsity": st.sampled_from([0.0, 0.5, 0.9, 0.99, 1.0]),
+    "seed": st.integers(0, 100),
+}
+
+
+def drawn(inputs: int, units: int, sparsity: float, seed: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    kernel = rng.normal(size=(inputs, units)).astype(np.float32)
+    kernel[rng.random((inputs, units)) < sparsity] = 0
+    return kernel
+
+
+def unpack_row_groups(
+    packed: RowGroups, shape: tuple[int, int], members: int, panel: int, unit: int
+) -> np.ndarray:
+    kernel = np.zeros(shape, np.float32)
+    group, entry = 0, 0
+    for number, ((first, *_), (end, *_)) in enumerate(
+        zip(packed.panels[:-1], packed.panels[1:], strict=True)
+    ):
+        for length, groups in packed.buckets[first:end]:
+            for _ in range(groups):
+                size = int(length) * members
+                rows = packed.rows[group * members : (group + 1) * members]
+                block = packed.columns[entry : entry + size].reshape(length, members)
+                values = packed.values[entry : entry + size].reshape(length, members)
+                kernel[number * panel + block.astype(np.int64) // unit, rows] = values
+                group, entry = group + 1, entry + size
+    assert entry == len(packed.values) == len(packed.columns)
+    return kernel
+
+
+@settings(max_examples=40, deadline=None)
+@given(**SHAPES, members=st.sampled_from([1, 2, 4, 8]), panel=st.sampled_from([16, 100, 1000]))
+def test_row_groups_hold_the_weights(
+    inputs: int, units: int, sparsity: float, seed: int, members: int, panel: int
+) -> None:
+    kernel = drawn(inputs, units, sparsity, seed)
+    packed = pack_row_groups(kernel, members, panel, column_unit=8)
+    np.testing.assert_array_equal(
+        unpack_row_groups(packed, kernel.shape, members, panel, 8), kernel
+    )
+    assert packed.nonzeros == np.count_nonzero(kernel)
+
+
+@pytest.mark.parametrize("panel", [4, 10, 64])
+def test_row_groups_start_and_finish_every_row(panel: int) -> None:
+    kernel = drawn(40, 9, 0.95, 1)
+    packed = pack_row_groups(kernel, 4, panel)
+    for number in {0, len(packed.panels) - 2}:
+        first, end = packed.panels[number, 1], packed.panels[number + 1, 1]
+        assert set(packed.rows[first * 4 : end * 4]) == set(range(9))
+
+
+def test_row_groups_refuse_columns_beyond_16_bits() -> None:
+    with pytest.raises(PackError, match="65535"):
+        pack_row_groups(np.zeros((70_000, 1), np.float32), 1, 70_000)
+
+
+def unpack_sell(packed: Sell, shape: tuple[int, int], height: int) -> np.ndarray:
+    kernel = np.zeros(shape, np.float32)
+    start = 0
+    for chunk, steps in enumerate(packed.steps.astype(int)):
+        size = steps * height
+        columns = packed.columns[start : start + size].reshape(steps, height)
+        values = packed.values[start : start + size].reshape(steps, height)
+        rows = packed.rows[chunk * height : (chunk + 1) * height]
+        for step in range(steps):
+            used = values[step] != 0
+            kernel[columns[step][used].astype(int), rows[used]] = values[step][used]
+        start += size
+    assert start == len(packed.values)
+    return kernel
+
+
+@settings(max_examples=40, deadline=None)
+@given(**SHAPES, height=st.sampled_from([4, 8, 16]), bits=st.sampled_from([16, 32]))
+def test_sell_holds_the_weights(
+    inputs: int, units: int, sparsity: float, seed: int, height: int, bits: int
+) -> None:
+    kernel = drawn(inputs, units, sparsity, seed)
+    packed = pack_sell(kernel, height, bits)
+    np.testing.assert_array_equal(unpack_sell(packed, kernel.shape, height), kernel)
+    assert packed.columns.dtype.itemsize * 8 == bits
+
+
+def test_sell_pads_little_on_random_layers() -> None:
+    kernel = drawn(1024, 1024, 0.95, 0)
+    packed = pack_sell(kernel, 16, 16)
+    assert len(packed.values) <= 1.05 * packed.nonzeros
+
+
+def unpack_windows(packed: Windows, shape: tuple[int, int], height: int, width: int) -> np.ndarray:
+    kernel = np.zeros(shape, np.float32)
+    steps = np.repeat(np.arange(len(packed.steps)), packed.steps)
+    assert len(steps) == len(packed.windows)
+    columns = packed.columns.reshape(-1, height)
+    values = packed.values.reshape(-1, height)
+    for number, chunk in enumerate(steps):
+        used = columns[number] >= VALID
+        places = columns[number][used].astype(int) - VALID
+        assert (places < width).all()
+        rows = packed.rows[chunk * height : (chunk + 1) * height][used]
+        kernel[int(packed.windows[number]) * WINDOW_STEP + places, rows] = values[number][used]
+        assert not values[number][~used].any()
+    return kernel
+
+
+@settings(max_examples=40, deadline=None)
+@given(**SHAPES, height=st.sampled_from([16, 32]), width=st.sampled_from([32, 64, 128]))
+def test_windows_hold_the_weights_and_stay_in_bounds(
+    inputs: int, units: int, sparsity: float, seed: int, height: int, width: int
+) -> None:
+    kernel = drawn(max(inputs, width - WINDOW_STEP + 1), units, sparsity, seed)
+    packed = pack_windows(kernel, height, width)
+    np.testing.assert_array_equal(unpack_windows(packed, kernel.shape, height, width), kernel)
+    room = -(-kernel.shape[0] // WINDOW_STEP) * WINDOW_STEP
+    assert (packed.windows.astype(int) * WINDOW_STEP + width <= room).all()
+
+
+def test_a_window_wider_than_the_inputs_is_refused() -> None:
+    with pytest.raises(PackError, match="window"):
+        pack_windows(np.ones((20, 3), np.float32), 16, 64)
+
+
+@settings(max_examples=20, deadline=None)
+@given(**SHAPES, height=st.sampled_from([1, 6, 24]))
+def test_dense_blocks_hold_the_weights(
+    inputs: int, units: int, sparsity: float, seed: int, height: int
+) -> None:
+    kernel = drawn(inputs, units, sparsity, seed)
+    packed = pack_dense_blocks(kernel, height)
+    blocks = packed.weights.reshape(packed.blocks, inputs, height)
+    joined = np.concatenate(list(blocks), axis=1)
+    np.testing.assert_array_equal(joined[:, :units], kernel)
+    assert not joined[:, units:].any()

@@ -1,0 +1,139 @@
+"""Object code, its cache and its loading: what is damaged or foreign is never executed."""
+
+import ctypes
+import os
+from pathlib import Path
+
+import pytest
+
+from engine import codegen
+from engine.codegen import ObjectCache, cache_key, compile_to_object, load_kernels
+from engine.errors import CacheFolderError, CompileError, LinkError
+from engine.target import Isa, available_isas, host_target
+
+SYMBOL = "answer"
+IR = "define i64 @answer() {\n  ret i64 42\n}\n"
+
+
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "objects"
+
+
+def answer(cache: ObjectCache) -> int:
+    library = load_kernels({SYMBOL: IR}, host_target(), cache)
+    result = ctypes.CFUNCTYPE(ctypes.c_int64)(library.address(SYMBOL))()
+    library.close()
+    return int(result)
+
+
+def only_file(path: Path) -> Path:
+    (file,) = path.iterdir()
+    return file
+
+
+def test_code_runs_and_is_cached_with_closed_permissions(tmp_path: Path) -> None:
+    path = folder(tmp_path)
+    assert answer(ObjectCache(path)) == 42
+    assert path.stat().st_mode & 0o777 == 0o700
+    assert only_file(path).stat().st_mode & 0o777 == 0o600
+
+
+def test_a_cached_object_is_not_compiled_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer(ObjectCache(folder(tmp_path)))
+    monkeypatch.setattr(codegen, "compile_to_object", None)
+    assert answer(ObjectCache(folder(tmp_path))) == 42
+
+
+@pytest.mark.parametrize("damage", ["flip", "truncate", "empty", "foreign", "huge"])
+def test_a_damaged_file_is_compiled_again_and_replaced(tmp_path: Path, damage: str) -> None:
+    path = folder(tmp_path)
+    answer(ObjectCache(path))
+    file = only_file(path)
+    good = file.read_bytes()
+    broken = {
+        "flip": good[:-1] + bytes([good[-1] ^ 1]),
+        "truncate": good[:50],
+        "empty": b"",
+        "foreign": b"\x7fELF" + good,
+        "huge": good + bytes(codegen.OBJECT_MAX_BYTES),
+    }[damage]
+    file.write_bytes(broken)
+    assert answer(ObjectCache(path)) == 42
+    assert only_file(path).read_bytes() == good
+
+
+def test_an_object_under_another_key_is_not_used(tmp_path: Path) -> None:
+    path = folder(tmp_path)
+    cache = ObjectCache(path)
+    other = IR.replace("42", "41")
+    cache.get(other, SYMBOL, host_target())
+    key = cache_key(IR, host_target())
+    only_file(path).rename(path / f"{key}.o")
+    assert answer(ObjectCache(path)) == 42
+
+
+def test_a_link_or_a_file_that_others_may_write_is_not_read(tmp_path: Path) -> None:
+    path = folder(tmp_path)
+    answer(ObjectCache(path))
+    file = only_file(path)
+    file.chmod(0o666)
+    assert answer(ObjectCache(path)) == 42
+    assert file.stat().st_mode & 0o777 == 0o600
+    target = tmp_path / "elsewhere"
+    file.rename(target)
+    file.symlink_to(target)
+    assert answer(ObjectCache(path)) == 42
+    assert not file.is_symlink()
+
+
+def test_a_folder_that_others_may_write_is_refused(tmp_path: Path) -> None:
+    path = folder(tmp_path)
+    path.mkdir()
+    path.chmod(0o777)
+    with pytest.raises(CacheFolderError, match="others can write"):
+        ObjectCache(path)
+
+
+def test_a_file_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
+    path = folder(tmp_path)
+    path.write_text("")
+    with pytest.raises(CacheFolderError):
+        ObjectCache(path)
+
+
+def test_no_files_are_left_behind_when_writing_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    cache = ObjectCache(folder(tmp_path))
+    monkeypatch.setattr(os, "replace", refuse)
+    assert answer(cache) == 42
+    assert list(folder(tmp_path).iterdir()) == []
+
+
+def test_the_key_changes_with_text_and_target() -> None:
+    target = host_target()
+    keys = {cache_key(IR, host_target(isa)) for isa in available_isas()}
+    keys.add(cache_key(IR + "\n", target))
+    assert len(keys) == len(available_isas()) + 1
+
+
+def test_wrong_text_is_a_compile_error() -> None:
+    with pytest.raises(CompileError, match="broken"):
+        compile_to_object("define i64 @broken() { ret i32 }", "broken", host_target())
+
+
+def test_an_object_that_is_no_code_is_a_link_error() -> None:
+    with pytest.raises(LinkError):
+        codegen.NativeLibrary({SYMBOL: b"no object"}, host_target())
+
+
+def test_a_closed_library_gives_no_addresses() -> None:
+    library = load_kernels({SYMBOL: IR}, host_target(Isa.GENERIC), ObjectCache())
+    library.close()
+    with pytest.raises(LinkError, match="closed"):
+        library.address(SYMBOL)
