@@ -132,7 +132,8 @@ def _choose(kernel: Reals, budget: _Row, options: LosslessOptions) -> Flags:
     limit_high = budget.allowed.at(rho) * _KEPT_SHARE
     ceiling = np.where(budget.inputs.slope > 0, options.absolute_threshold, np.inf)
     ceiling = np.where(budget.inputs.unknown, 0.0, ceiling)
-    candidates = (size > 0) & (size <= ceiling[:, None])
+    # A unit that nothing reads has no limit; it is for the exact rewrites to remove, not a matter of rounding.
+    candidates = (size > 0) & (size <= ceiling[:, None]) & np.isfinite(limit_low)
     gone = np.zeros(kernel.shape, np.bool_)
     for unit in np.flatnonzero(candidates.any(axis=0)):
         places = np.flatnonzero(candidates[:, unit])
