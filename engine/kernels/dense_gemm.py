@@ -58,7 +58,7 @@ def candidates(layer: DenseLayer, isa: Isa, lanes: int) -> tuple[Candidate, ...]
         )
         height = vectors * isa.vector_floats
     else:
-        parts = min(_PARTS[isa], lanes // isa.vector_floats)
+        parts = min(_PARTS[isa], max(1, lanes // isa.vector_floats))
         height = _SUMS[isa] // parts
         spec = KernelSpec(GEMM_FAMILY, isa, lanes, activation, (("rows", height),))
     return (Candidate(spec, sparse=False, pack=partial(_pack, height=height)),)

@@ -62,5 +62,6 @@ def expected(layer: DenseLayer, x: FloatArray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def lanes_of(isa: Isa) -> tuple[int, ...]:
+    """One sample, tiles narrower than a register, and tiles of one to many registers."""
     width = isa.vector_floats
-    return (1, *(lanes for lanes in (width, 2 * width, 16, 32, 64) if lanes % width == 0))
+    return tuple(sorted({1, 4, 8, width, 2 * width, 16, 32, 64}))

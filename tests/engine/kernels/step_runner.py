@@ -65,4 +65,4 @@ def run_step(spec: KernelSpec, step: StepInput) -> dict[str, FloatArray]:
 
 
 def lanes_for(width: int) -> tuple[int, ...]:
-    return tuple(sorted({1, width, 2 * width, 64}))
+    return tuple(sorted({1, 4, width, 2 * width, 64}))
