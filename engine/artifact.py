@@ -105,7 +105,7 @@ def artifact_bytes(model: CompiledModel) -> bytes:
     sections = SectionWriter()
     manifest = {
         "program": encode_program(model.program, sections),
-        "plan": encode_plan(model.plan, sections),
+        "plan": encode_plan(model.plan, model.program, sections),
         "layers": [encode_layer(layer) for layer in model.layers],
         "times": [encode_time(time) for time in model.times],
         "sections": [encode_section(section) for section in sections.sections],

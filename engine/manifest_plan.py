@@ -28,8 +28,9 @@ _VARIANT_WORD = re.compile(r"[a-z][a-z0-9_]{0,31}")
 MAX_VARIANT_NUMBER = 4096
 
 
-def encode_plan(plan: ExecutionPlan, sections: SectionWriter) -> dict[str, Any]:
-    """As JSON; adds packed layers to `sections`."""
+def encode_plan(plan: ExecutionPlan, program: Program, sections: SectionWriter) -> dict[str, Any]:
+    """As JSON; adds to `sections` the packed layers that can be checked when they are read."""
+    steps = program.dense_steps()
     return {
         "isa": plan.isa.value,
         "cpu": plan.cpu_name,
@@ -39,8 +40,8 @@ def encode_plan(plan: ExecutionPlan, sections: SectionWriter) -> dict[str, Any]:
                 "lanes": tile.lanes,
                 "seconds": tile.seconds.hex(),
                 "layers": [
-                    _encode_choice(step, choice, sections)
-                    for step, choice in sorted(tile.choices.items())
+                    {"step": number, **_encode_choice(steps[number], choice, sections)}
+                    for number, choice in sorted(tile.choices.items())
                 ],
             }
             for tile in plan.tiles
@@ -104,11 +105,14 @@ def _decode_tile(record: Record, isa: Isa, program: Program, sections: SectionRe
     return TilePlan(lanes, choices, seconds)
 
 
-def _encode_choice(step: int, choice: KernelChoice, sections: SectionWriter) -> dict[str, Any]:
-    packed = choice.packed if is_storable(choice.spec) else None
+def _encode_choice(
+    step: DenseStep, choice: KernelChoice, sections: SectionWriter
+) -> dict[str, Any]:
+    packed = choice.packed
+    if packed is not None and not is_storable(choice.spec, step, packed):
+        packed = None
     activation = choice.spec.activation
     return {
-        "step": step,
         "family": choice.spec.family,
         "activation": None if activation is None else activation.value,
         "variant": dict(choice.spec.variant),

@@ -4,6 +4,7 @@ The layout of the tables is that of `engine.kernels.driver`.
 """
 
 import ctypes
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -86,9 +87,14 @@ def load_specs(specs: Sequence[KernelSpec], target: Target, cache: ObjectCache) 
     Raises:
         CodegenError: they could not be compiled or loaded.
     """
-    modules = {driver.SYMBOL: driver.emit_driver(target.isa)}
-    modules.update({spec.symbol: emit(spec) for spec in specs})
+    modules = {driver.SYMBOL: _driver_text(target.isa)}
+    modules.update({spec.symbol: _kernel_text(spec) for spec in specs})
     return load_kernels(modules, target, cache)
+
+
+# Writing the text takes longest of what loading a model takes; models mostly share their kernels.
+_kernel_text = functools.cache(emit)
+_driver_text = functools.cache(driver.emit_driver)
 
 
 def run_function(library: NativeLibrary) -> Run:

@@ -1,7 +1,9 @@
 """Checks that a packed layer from a file cannot lead its kernel outside of any buffer.
 
-One function per family of kernels for dense layers. A family that has none is never stored packed:
-its layers are packed from the neutral weights when the artifact is loaded.
+One function per family of kernels for dense layers, beside the description of its format in
+`engine.formats`. A family that has none is never stored packed: its layers are packed from the neutral
+weights when the artifact is loaded. What is checked is memory safety and completeness (every output is
+written), not that the numbers are those of the neutral weights: the checksum answers for that.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,18 +11,24 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from engine.errors import PackedLayerError
-from engine.kernels import spmm_rows
+from engine.formats.window import WINDOW_STEP
+from engine.kernels import dense_gemm, spmm_rows, spmv_sell, spmv_window
 from engine.kernels.abi import FieldKind, KernelSpec, PackedLayer
 from engine.kernels.registry import fields_of
-from engine.packed_layer_view import PackedView
+from engine.packed_view import PackedView
 from engine.program import DenseStep
+from engine.target import Isa
 
 _Check = Callable[[PackedView], None]
 
 
-def is_storable(spec: KernelSpec) -> bool:
-    """Whether layers packed for this kernel can be checked, and so stored."""
-    return spec.family in _CHECKS
+def is_storable(spec: KernelSpec, step: DenseStep, packed: PackedLayer) -> bool:
+    """Whether a packed layer would pass the checks when it is read, and so may be stored."""
+    try:
+        check_packed(spec, step, packed, "layer")
+    except PackedLayerError:
+        return False
+    return True
 
 
 def check_packed(spec: KernelSpec, step: DenseStep, packed: PackedLayer, path: str) -> None:
@@ -41,14 +49,76 @@ def check_packed(spec: KernelSpec, step: DenseStep, packed: PackedLayer, path: s
     if wanted[FieldKind.INT] != packed.ints.keys():
         raise PackedLayerError(f"{path}: other numbers than the kernel takes")
     view = PackedView(spec, step, packed, path)
-    view.expect_ints(step.function.as_ints())
+    view.expect_ints({**step.function.as_ints(), "positions": step.positions})
     _CHECKS[spec.family](view)
+
+
+def _check_dense(view: PackedView, height: int) -> None:
+    """See `engine.formats.dense_blocks`."""
+    blocks = -(-view.units // height)
+    view.expect_ints({"inputs": view.inputs, "units": view.units, "blocks": blocks})
+    view.array("weights", np.float32, (blocks * view.inputs * height,))
+    view.array("bias", np.float32, (view.units,))
+
+
+def _check_gemm(view: PackedView) -> None:
+    view.expect_variants("rows")
+    _check_dense(view, view.variant_number("rows", range(1, 25)))
+
+
+def _check_gemv(view: PackedView) -> None:
+    view.expect_variants("unroll", "vectors")
+    view.expect(view.lanes == 1, "one sample per tile")
+    view.variant_number("unroll", (1, 2, 4, 8))
+    _check_dense(view, view.variant_number("vectors", range(1, 9)) * view.isa.vector_floats)
+
+
+def _check_chunks(view: PackedView, height: int) -> int:
+    """What one-sample sparse formats share: see `engine.kernels.one_sample`; the number of steps."""
+    view.expect(view.lanes == 1, "one sample per tile")
+    steps = view.array("steps", np.uint32, (None,)).astype(np.int64)
+    rows = view.array("rows", np.uint32, (steps.size * height,))
+    view.array("bias", np.float32, (rows.size,))
+    view.expect_ints({"chunks": steps.size, "x_bytes": view.inputs * 4, "y_bytes": view.units * 4})
+    view.expect_all_rows(rows)
+    return int(steps.sum())
+
+
+def _check_sell(view: PackedView) -> None:
+    """See `engine.formats.sell`."""
+    view.expect_variants("access", "index")
+    view.variant_word("access", [access.value for access in spmv_sell.Access])
+    width = view.isa.vector_floats
+    entries = _check_chunks(view, width) * width
+    kind = np.uint16 if view.variant_number("index", (16, 32)) == 16 else np.uint32
+    view.array("values", np.float32, (entries,))
+    view.expect_below(view.array("columns", kind, (entries,)), view.inputs, "columns")
+
+
+def _check_window(view: PackedView) -> None:
+    """See `engine.formats.window`."""
+    view.expect_variants("columns", "vectors")
+    view.expect(view.isa is Isa.AVX512, "AVX-512")
+    width = view.variant_number("columns", (32, 64, 128))
+    height = view.variant_number("vectors", range(1, 9)) * view.isa.vector_floats
+    steps = _check_chunks(view, height)
+    view.array("values", np.float32, (steps * height,))
+    view.array("columns", np.uint8, (steps * height,))
+    # A window may end behind the last column, but not behind the 64 bytes that it lies in.
+    last = (-(-view.inputs // WINDOW_STEP) * WINDOW_STEP - width) // WINDOW_STEP
+    view.expect(last >= 0, "windows inside the input")
+    view.expect_below(view.array("windows", np.uint16, (steps,)), last + 1, "windows")
 
 
 def _check_row_groups(view: PackedView) -> None:
     """See `engine.formats.row_groups`."""
-    lanes = view.lanes
-    rows_per_group = view.variant_number("rows", 1, 64)
+    view.expect_variants("rows", "spread")
+    spread = view.variant_word("spread", [spread.value for spread in spmm_rows.Spread])
+    if spread == spmm_rows.Spread.PERMUTE:
+        view.expect(view.isa is Isa.AVX512, "AVX-512")
+        height = view.variant_number("rows", (2, 4))
+    else:
+        height = view.variant_number("rows", range(1, 33))
     panels = view.array("panels", np.uint32, (None, 3)).astype(np.int64)
     buckets = view.array("buckets", np.uint32, (None, 2)).astype(np.int64)
     rows = view.array("rows", np.uint32, (None,))
@@ -58,46 +128,54 @@ def _check_row_groups(view: PackedView) -> None:
     view.expect_ints(
         {
             "panel_count": len(panels) - 1,
-            "positions": view.positions,
-            "x_bytes": view.inputs * lanes * 4,
-            "y_bytes": view.units * lanes * 4,
+            "x_bytes": view.inputs * view.lanes * 4,
+            "y_bytes": view.units * view.lanes * 4,
         }
     )
-    view.expect(len(panels) >= 2, "at least one panel")
-    view.expect(panels[0].tolist() == [0, 0, 0], "panels start at zero")
-    ends = [len(buckets), rows.size // rows_per_group, values.size]
-    view.expect(panels[-1].tolist() == ends, f"panels end at {ends}")
-    view.expect(bool((panels[1:] >= panels[:-1]).all()), "panels rise")
-    view.expect(rows.size % rows_per_group == 0, "whole groups")
     view.expect_below(rows, view.units, "row numbers")
+    view.expect(rows.size % height == 0 and len(panels) >= 2, "whole groups in panels")
     # Each product is bounded before the next, so that none can wrap around.
     view.expect(max(values.size, rows.size) < 2**31, "fewer than 2^31 entries")
     view.expect(bool((buckets <= [values.size, rows.size]).all()), "buckets inside the arrays")
     steps = buckets[:, 0] * buckets[:, 1]
     view.expect(bool((steps <= values.size).all()), "buckets inside the arrays")
-    entries = steps * rows_per_group
-    for (bucket, group, entry), (bucket_end, group_end, entry_end) in zip(
-        panels[:-1].tolist(), panels[1:].tolist(), strict=True
-    ):
-        view.expect(
-            int(buckets[bucket:bucket_end, 1].sum()) == group_end - group
-            and int(entries[bucket:bucket_end].sum()) == entry_end - entry,
-            "buckets fill their panel",
-        )
-    unit = spmm_rows.unit_bytes(lanes)
-    view.expect(unit * spmm_rows.column_unit(lanes) == lanes * 4, "column units")
-    panel_bytes = view.ints["panel_bytes"]
+    totals = np.zeros((len(buckets) + 1, 3), np.int64)
+    totals[1:, 0] = np.arange(1, len(buckets) + 1)
+    totals[1:, 1] = np.cumsum(buckets[:, 1])
+    totals[1:, 2] = np.cumsum(steps * height)
+    view.expect(
+        panels[0, 0] == 0
+        and bool((panels[1:, 0] >= panels[:-1, 0]).all())
+        and panels[-1].tolist() == [len(buckets), rows.size // height, values.size],
+        "panels follow each other and end with the arrays",
+    )
+    view.expect(bool((totals[panels[:, 0]] == panels).all()), "buckets fill their panels")
     for number in range(len(panels) - 1):
-        part = columns[panels[number, 2] : panels[number + 1, 2]]
-        last = view.inputs * lanes * 4 - number * panel_bytes - lanes * 4
-        view.expect(part.size == 0 or int(part.max()) * unit <= last, "columns inside the input")
-        view.expect(bool((part % max(1, lanes * 4 // unit) == 0).all()), "whole columns")
-    view.expect(panel_bytes % (lanes * 4) == 0, "whole columns in a panel")
+        entries = slice(panels[number, 2], panels[number + 1, 2])
+        _check_panel(view, number, columns[entries])
     for number in {0, len(panels) - 2}:
-        groups = slice(panels[number, 1] * rows_per_group, panels[number + 1, 1] * rows_per_group)
-        view.expect(len(np.unique(rows[groups])) == view.units, "every row starts and ends")
+        groups = slice(panels[number, 1] * height, panels[number + 1, 1] * height)
+        view.expect_all_rows(rows[groups])
+
+
+def _check_panel(
+    view: PackedView, number: int, columns: np.ndarray[tuple[int], np.dtype[np.uint16]]
+) -> None:
+    """The columns of a panel are whole columns of x."""
+    unit, stride = spmm_rows.unit_bytes(view.lanes), spmm_rows.column_unit(view.lanes)
+    column_bytes, panel_bytes = view.lanes * 4, view.ints["panel_bytes"]
+    view.expect(unit * stride == column_bytes, "column units")
+    view.expect(panel_bytes % column_bytes == 0, "whole columns in a panel")
+    if columns.size:
+        last = view.inputs * column_bytes - number * panel_bytes - column_bytes
+        view.expect(int(columns.max()) * unit <= last, "columns inside the input")
+        view.expect(not (columns % stride).any(), "whole columns")
 
 
 _CHECKS: Mapping[str, _Check] = {
+    dense_gemm.GEMM_FAMILY: _check_gemm,
+    dense_gemm.GEMV_FAMILY: _check_gemv,
+    spmv_sell.FAMILY: _check_sell,
+    spmv_window.FAMILY: _check_window,
     spmm_rows.FAMILY: _check_row_groups,
 }

@@ -1,6 +1,6 @@
 """A packed layer from a file, with the questions that the checks of the formats ask."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ class PackedView:
 
     Attributes:
         lanes: samples per tile.
+        isa: instruction set level of the kernel.
         inputs: length of the contracted axis.
         units: outputs of the layer.
         positions: how often it is applied to one sample.
@@ -24,6 +25,7 @@ class PackedView:
 
     def __init__(self, spec: KernelSpec, step: DenseStep, packed: PackedLayer, path: str) -> None:
         self.lanes = spec.lanes
+        self.isa = spec.isa
         self.positions = step.positions
         self.inputs = step.x.rows // step.positions
         self.units = step.y.rows // step.positions
@@ -50,12 +52,43 @@ class PackedView:
         """Every (unsigned) number is below a limit."""
         self.expect(numbers.size == 0 or int(numbers.max()) < limit, f"{what} below {limit}")
 
-    def variant_number(self, name: str, low: int, high: int) -> int:
-        """A number of the kernel's variant, within a range."""
-        value = dict(self._spec.variant).get(name)
-        if not isinstance(value, int) or not low <= value <= high:
+    def expect_all_rows(self, rows: npt.NDArray[Any]) -> None:
+        """The (unsigned) row numbers are those of the layer, each at least once."""
+        self.expect_below(rows, self.units, "row numbers")
+        present = np.zeros(self.units, np.bool_)
+        present[rows] = True
+        self.expect(bool(present.all()), "every row is written")
+
+    def expect_variants(self, *names: str) -> None:
+        """The kernel's variant is made of exactly these choices."""
+        self.expect(
+            [name for name, _ in self._spec.variant] == list(names),
+            f"kernel variant {', '.join(names)}",
+        )
+
+    def variant_number(self, name: str, allowed: Container[int]) -> int:
+        """A number of the kernel's variant that is allowed.
+
+        Raises:
+            PackedLayerError: it is another.
+        """
+        value = self._spec.option(name)
+        if not isinstance(value, int) or value not in allowed:
             raise PackedLayerError(
-                f"{self._path}: kernel variant {name}", expected=f"{low} to {high}", got=str(value)
+                f"{self._path}: kernel variant {name}", expected=str(allowed), got=str(value)
+            )
+        return value
+
+    def variant_word(self, name: str, allowed: Container[str]) -> str:
+        """A word of the kernel's variant that is allowed.
+
+        Raises:
+            PackedLayerError: it is another.
+        """
+        value = self._spec.option(name)
+        if not isinstance(value, str) or value not in allowed:
+            raise PackedLayerError(
+                f"{self._path}: kernel variant {name}", expected=str(allowed), got=str(value)
             )
         return value
 
