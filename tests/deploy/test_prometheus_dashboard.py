@@ -4,15 +4,13 @@ import json
 import math
 import subprocess
 import time
-import urllib.error
-import urllib.parse
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 
@@ -71,10 +69,7 @@ def write_config(folder: Path, service: Service) -> Path:
 
 
 def ask(url: str, path: str, **parameters: str) -> Any:
-    with urllib.request.urlopen(
-        f"{url}{path}?{urllib.parse.urlencode(parameters)}", timeout=10
-    ) as answer:
-        return json.load(answer)["data"]
+    return httpx.get(url + path, params=parameters).raise_for_status().json()["data"]
 
 
 @contextmanager
@@ -103,9 +98,8 @@ def running_prometheus(program: str, folder: Path, service: Service) -> Iterator
 
 def is_ready(url: str) -> bool:
     try:
-        with urllib.request.urlopen(f"{url}/-/ready", timeout=5) as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, ConnectionError):
+        return httpx.get(f"{url}/-/ready").status_code == 200
+    except httpx.TransportError:
         return False
 
 
