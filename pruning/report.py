@@ -142,7 +142,7 @@ def _object(value: object) -> dict[str, object]:
 def render_text(report: Report) -> str:
     """Write the report for a person."""
     parts = [
-        f"# Pruning report: {report.model}",
+        f"# Pruning report: {_cell(report.model)}",
         _summary(report),
         "## Layers",
         _layer_table(report),
@@ -215,7 +215,10 @@ def _layer_row(layer: LayerResult) -> list[str]:
 
 def _certainty(report: Report) -> str:
     certificate = report.certificate
-    lines = [f"- `{name}`: {c.claim}" for name, c in certificate.layers.items()]
+    layers_by_claim: dict[str, list[str]] = {}
+    for name, layer in certificate.layers.items():
+        layers_by_claim.setdefault(layer.claim, []).append(f"`{_cell(name)}`")
+    lines = [f"- {', '.join(names)}: {claim}" for claim, names in layers_by_claim.items()]
     lines += [_bound_line(bound) for bound in certificate.bounds if bound.constant or bound.slope]
     lines += [f"- {sentence}" for sentence in certificate.assumptions]
     lines += [f"- Undone: {sentence}." for sentence in certificate.rolled_back]

@@ -1,0 +1,177 @@
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from graph.activations import Function
+from graph.graph import Graph
+from graph.reference import run
+from graph.tensor_type import DType, TensorType
+from pruning import calibrate
+from pruning.calibrate import Calibration, measure_accuracy, read_calibration
+from pruning.errors import CalibrationError
+from tests.builders import GraphBuilder
+
+
+def classifier(classes: int = 3, activation: Function = Function.SOFTMAX) -> Graph:
+    b = GraphBuilder(1)
+    return b.build(b.dense(b.input(4, name="features"), classes, activation=activation))
+
+
+def saved(folder: Path, **arrays: Any) -> Path:
+    path = folder / "calibration.npz"
+    np.savez(path, **arrays)
+    return path
+
+
+def test_samples_and_labels_are_read(tmp_path: Path) -> None:
+    x, y = np.ones((5, 4), np.float64), np.array([0, 1, 2, 0, 1])
+    read = read_calibration(saved(tmp_path, features=x, labels=y), classifier())
+    assert read.samples == 5
+    assert read.inputs["features"].dtype == np.float32
+    assert read.labels is not None
+    assert read.labels.tolist() == [0, 1, 2, 0, 1]
+
+
+@pytest.mark.parametrize("alias", ["x", "inputs"])
+def test_the_only_input_may_be_called_x(tmp_path: Path, alias: str) -> None:
+    read = read_calibration(saved(tmp_path, **{alias: np.ones((5, 4))}), classifier())
+    assert list(read.inputs) == ["features"]
+
+
+def test_labels_may_come_from_a_file_of_their_own_and_one_hot(tmp_path: Path) -> None:
+    path = saved(tmp_path, x=np.ones((2, 4)))
+    np.save(tmp_path / "labels.npy", np.array([[0, 0, 1], [1, 0, 0]]))
+    read = read_calibration(path, classifier(), tmp_path / "labels.npy")
+    assert read.labels is not None
+    assert read.labels.tolist() == [2, 0]
+    np.savez(tmp_path / "labels.npz", anything=np.array([1.0, 2.0]))
+    read = read_calibration(path, classifier(), tmp_path / "labels.npz")
+    assert read.labels is not None
+    assert read.labels.tolist() == [1, 2]
+
+
+def test_several_inputs_are_matched_by_name(tmp_path: Path) -> None:
+    b = GraphBuilder(1)
+    a = b.dense(b.input(2, name="a"), 2)
+    pixels = b.input(3, name="p", type_=TensorType(DType.UINT8, (None, 3)))
+    graph = b.build(a, b.dense(pixels, 2))
+    read = read_calibration(saved(tmp_path, p=np.ones((3, 3)), a=np.ones((3, 2))), graph)
+    assert read.inputs["p"].dtype == np.uint8
+
+
+_GOOD = np.ones((5, 4))
+_NAN = np.full((5, 4), np.nan)
+_WRONG: list[tuple[dict[str, np.ndarray], str]] = [
+    ({"other": _GOOD}, "file"),
+    ({"features": _GOOD, "extra": _GOOD}, "file"),
+    ({"features": np.ones((5, 3))}, "features"),
+    ({"features": np.array(3.0)}, "features"),
+    ({"features": np.ones((0, 4))}, "file"),
+    ({"features": _NAN}, "features"),
+    ({"features": np.full((5, 4), "a")}, "features"),
+    ({"features": _GOOD, "labels": np.ones(4)}, "labels"),
+    ({"features": _GOOD, "labels": np.full(5, 0.5)}, "labels"),
+    ({"features": _GOOD, "labels": np.full(5, -1)}, "labels"),
+    ({"features": _GOOD, "labels": np.full(5, np.nan)}, "labels"),
+    ({"features": _GOOD, "labels": np.ones((5, 2, 2))}, "labels"),
+]
+
+
+@pytest.mark.parametrize(("arrays", "field"), _WRONG)
+def test_what_does_not_fit_is_refused_at_its_array(
+    tmp_path: Path, arrays: dict[str, np.ndarray], field: str
+) -> None:
+    with pytest.raises(CalibrationError) as caught:
+        read_calibration(saved(tmp_path, **arrays), classifier())
+    assert caught.value.field == field
+
+
+def test_pickled_objects_are_never_loaded(tmp_path: Path) -> None:
+    path = tmp_path / "evil.npz"
+    np.savez(path, features=np.array([{"a": 1}], dtype=object))
+    with pytest.raises(CalibrationError, match="plain arrays"):
+        read_calibration(path, classifier())
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 nonsense", b"\x93NUMPY"])
+def test_what_is_no_npz_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "x.npz"
+    path.write_bytes(content)
+    with pytest.raises(CalibrationError):
+        read_calibration(path, classifier())
+
+
+def test_a_damaged_npz_is_refused(tmp_path: Path) -> None:
+    path = saved(tmp_path, features=np.arange(4000.0).reshape(1000, 4))
+    data = bytearray(path.read_bytes())
+    data[200:260] = b"\xff" * 60
+    path.write_bytes(bytes(data))
+    with pytest.raises(CalibrationError):
+        read_calibration(path, classifier())
+
+
+def test_an_array_that_claims_to_be_huge_is_refused(tmp_path: Path) -> None:
+    """A few bytes whose header promises 10^15 numbers: nothing of that size may be allocated."""
+    header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000000,), }"
+    header += b" " * (118 - len(header) - 1) + b"\n"
+    path = tmp_path / "x.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("features.npy", b"\x93NUMPY\x01\x00\x76\x00" + header)
+    with pytest.raises(CalibrationError):
+        read_calibration(path, classifier())
+
+
+def test_a_file_over_the_limit_is_refused_before_unpacking(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calibrate, "MAX_FILE_BYTES", 1000)
+    path = tmp_path / "bomb.npz"
+    np.savez_compressed(path, features=np.zeros((1000, 4)))
+    with pytest.raises(CalibrationError, match="1000 bytes"):
+        read_calibration(path, classifier())
+
+
+def test_accuracy_counts_right_classes() -> None:
+    graph = classifier()
+    x = np.random.default_rng(2).standard_normal((40, 4)).astype(np.float32)
+    right = next(iter(run(graph, {"features": x}).values())).argmax(axis=1)
+    labels = right.copy()
+    labels[:10] = (labels[:10] + 1) % 3
+    found = measure_accuracy(graph, graph, Calibration({"features": x}, labels))
+    assert found is not None
+    assert (found.before, found.after, found.agreement, found.samples) == (0.75, 0.75, 1.0, 40)
+
+
+@pytest.mark.parametrize("activation", [Function.SIGMOID, Function.LINEAR])
+def test_a_single_score_is_cut_at_one_half_or_at_zero(activation: Function) -> None:
+    b = GraphBuilder(1)
+    kernel = np.array([[1.0]])
+    y = b.dense(b.input(1), 1, kernel=kernel, bias=False, activation=activation)
+    graph = b.build(y)
+    x = np.array([[-1.0], [-0.1], [0.1], [0.2]], np.float32)
+    found = measure_accuracy(graph, graph, Calibration({"x0": x}, np.array([0, 0, 1, 1])))
+    assert found is not None
+    assert found.before == 1.0
+
+
+def test_labels_beyond_the_classes_are_refused() -> None:
+    calibration = Calibration({"features": np.ones((1, 4), np.float32)}, np.array([3]))
+    with pytest.raises(CalibrationError, match="below 3"):
+        measure_accuracy(classifier(), classifier(), calibration)
+
+
+def test_labels_need_a_single_output() -> None:
+    b = GraphBuilder(1)
+    x = b.input(2)
+    graph = b.build(b.dense(x, 2), b.dense(x, 2))
+    calibration = Calibration({"x0": np.ones((1, 2), np.float32)}, np.array([0]))
+    with pytest.raises(CalibrationError, match="2 outputs"):
+        measure_accuracy(graph, graph, calibration)
+
+
+def test_without_labels_there_is_no_accuracy() -> None:
+    calibration = Calibration({"features": np.ones((1, 4), np.float32)})
+    assert measure_accuracy(classifier(), classifier(), calibration) is None
