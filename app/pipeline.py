@@ -23,7 +23,7 @@ from engine.compiler import CompileOptions, compile_graph
 from engine.plan import CompiledModel
 from engine.runtime import load
 from engine.target import Target, host_target
-from graph.errors import NotExportableError
+from graph.errors import ExportError
 from graph.graph import Graph
 from graph.keras.read import ModelFile, read_model
 from graph.verify import verify
@@ -193,7 +193,7 @@ def _write_keras(graph: Graph, path: Path) -> int | None:
     """Write the pruned model; a few graphs have no form as a Keras file, and are served all the same."""
     try:
         write_keras(graph, path)
-    except NotExportableError:
+    except ExportError:
         path.unlink(missing_ok=True)
         return None
     return path.stat().st_size

@@ -118,8 +118,7 @@ class Jobs:
             ShuttingDownError: the service is being stopped.
         """
         try:
-            if self._closing:
-                raise ShuttingDownError("the service is shutting down")
+            self.check_room()
             job = await asyncio.to_thread(self._accept, upload, request)
         except BaseException:
             upload.discard()
@@ -246,7 +245,7 @@ class Jobs:
         except asyncio.CancelledError:
             await self._end_cancelled(job, tracker.stage)
             raise
-        except Exception:
+        except Exception:  # noqa: BLE001 - a bug in one job must not end the queue
             _LOG.exception("job %s failed by a bug", job.id)
             await self._end(
                 job, JobState.FAILED, InternalError("the job failed by a bug; see the log")

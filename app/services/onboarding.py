@@ -1,8 +1,9 @@
 """From an upload on disk to a version that answers predictions: the whole flow, top to bottom."""
 
 import asyncio
+import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
@@ -12,7 +13,7 @@ from pydantic import ValidationError
 
 from app.errors import JobCrashedError
 from app.services.job_log import Job, StageTiming
-from app.services.registry import Registry
+from app.services.registry import Registry, Warm
 from app.services.storage import (
     ARTIFACT_FILE,
     OUTPUT_FOLDER,
@@ -108,21 +109,27 @@ class Onboarding:
         """
         folder = self._storage.jobs / job.id
         await asyncio.to_thread(self._write_request, folder, request)
-        async for event in run_worker(self._worker_module, folder):
-            match event:
-                case StageEvent(stage):
-                    await tracker.enter(stage)
-                case ProgressEvent(fraction):
-                    await tracker.advance(fraction)
-                case LimitsEvent(limits):
-                    await tracker.limits(dict(limits))
+        async with contextlib.aclosing(run_worker(self._worker_module, folder)) as events:
+            async for event in events:
+                match event:
+                    case StageEvent(stage):
+                        await tracker.enter(stage)
+                    case ProgressEvent(fraction):
+                        await tracker.advance(fraction)
+                    case LimitsEvent(limits):
+                        await tracker.limits(dict(limits))
         await self._enter(tracker, "load")
         summary = await asyncio.to_thread(read_summary, folder / OUTPUT_FOLDER / RESULT_FILE)
         warm = await self._registry.load(folder / OUTPUT_FOLDER / ARTIFACT_FILE)
         await self._enter(tracker, "publish")
         tracker.leave()
+        await _to_the_end(self._publish(job, summary, warm, tracker.timings))
+
+    async def _publish(
+        self, job: Job, summary: ModelSummary, warm: Warm, timings: Sequence[StageTiming]
+    ) -> None:
         await asyncio.to_thread(
-            self._storage.publish, job.id, job.name, job.version, summary, tracker.timings
+            self._storage.publish, job.id, job.name, job.version, summary, timings
         )
         self._registry.put(job.name, job.version, warm, summary)
 
@@ -150,6 +157,16 @@ class Onboarding:
             pause_seconds=settings.job_pause_seconds,
         )
         (folder / REQUEST_FILE).write_bytes(orjson.dumps(asdict(worker_request)))
+
+
+async def _to_the_end(work: Coroutine[None, None, None]) -> None:
+    """Await `work` even if this task is cancelled meanwhile: its thread could not be stopped half-way."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise
 
 
 def read_summary(path: Path) -> ModelSummary:

@@ -77,6 +77,10 @@ class Storage:
         for folder in (self.models, self.uploads, self.jobs):
             folder.mkdir(parents=True, exist_ok=True)
 
+    def change_counter(self) -> int:
+        """Return a number that differs after another process has changed models or jobs."""
+        return self._database.change_counter()
+
     def versions(self) -> list[StoredVersion]:
         """Return all versions of all models, by name and version."""
         rows = self._database.rows("SELECT * FROM versions ORDER BY name, version")

@@ -11,9 +11,10 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from io import BufferedWriter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import MultipartCallbacks, MultipartParser, parse_options_header
+from python_multipart.multipart import MultipartParser, parse_options_header
 
 from app.errors import (
     BodyTooLargeError,
@@ -23,6 +24,9 @@ from app.errors import (
 )
 from app.services.storage import remove
 from app.settings import Settings
+
+if TYPE_CHECKING:
+    from python_multipart.multipart import MultipartCallbacks
 
 # The name on disk of each file part; other parts are fields, whose values are kept in memory.
 FILE_PARTS = {
@@ -149,7 +153,7 @@ class _Form:
         self._received = 0
         self.finished = False
 
-    def callbacks(self) -> MultipartCallbacks:
+    def callbacks(self) -> "MultipartCallbacks":
         """Return the functions that the parser calls."""
         return {
             "on_part_begin": self._part_begin,

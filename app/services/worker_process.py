@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,7 +80,7 @@ def worker_environment(folder: Path, inherited: Mapping[str, str]) -> dict[str, 
     }
 
 
-async def run_worker(module: str, folder: Path) -> AsyncIterator[WorkerEvent]:
+async def run_worker(module: str, folder: Path) -> AsyncGenerator[WorkerEvent, None]:
     """Run `python -m <module> <folder>` and yield its events until it has done its work.
 
     However the iteration ends, the process and its session have ended then.

@@ -1,0 +1,46 @@
+"""What routes need: the services of the application that a request came to."""
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from app.metrics import Metrics
+from app.services.inference import Inference
+from app.services.job_log import JobLog
+from app.services.jobs import Jobs
+from app.services.ownership import Ownership
+from app.services.registry import Registry
+from app.services.storage import Storage
+from app.settings import Settings
+
+
+@dataclass(slots=True)
+class Lifecycle:
+    """Whether the service is on its way down; set once, by the signal handler or the end of the lifespan."""
+
+    stopping: bool = field(default=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """All services of one application; made when it starts."""
+
+    settings: Settings
+    metrics: Metrics
+    storage: Storage
+    job_log: JobLog
+    ownership: Ownership
+    registry: Registry
+    inference: Inference
+    jobs: Jobs
+    lifecycle: Lifecycle
+
+
+def services_of(request: Request) -> Services:
+    """Return the services of the application that `request` came to."""
+    services: Services = request.app.state.services
+    return services
+
+
+ServicesDep = Annotated[Services, Depends(services_of)]

@@ -1,0 +1,134 @@
+"""The upload form: what its fields mean, and how OpenAPI describes it."""
+
+from typing import Any
+
+import orjson
+
+from app.errors import InvalidRequestError
+from app.services.onboarding import JobRequest
+from app.services.storage import checked_name
+from app.services.uploads import Upload
+
+_BOOLEANS = {"true": True, "1": True, "false": False, "0": False, "": False}
+_MAX_VERSION = 2**31
+
+
+def job_request(upload: Upload) -> JobRequest:
+    """Return what an upload that has arrived asks for; its files are removed if it cannot be used.
+
+    Raises:
+        InvalidRequestError: a part is missing or wrong.
+        InvalidNameError: the model name is outside the grammar.
+        RecipeError: the recipe cannot be used.
+    """
+    try:
+        return _job_request(upload)
+    except BaseException:
+        upload.discard()
+        raise
+
+
+def _job_request(upload: Upload) -> JobRequest:
+    if "file" not in upload.sizes:
+        raise InvalidRequestError("the form has no part 'file'", expected="a Keras model file")
+    if "name" not in upload.fields:
+        raise InvalidRequestError("the form has no field 'name'", expected="the model's name")
+    if "labels" in upload.sizes and "calibration" not in upload.sizes:
+        raise InvalidRequestError("the form has 'labels' without 'calibration'")
+    return JobRequest(
+        name=checked_name(upload.fields["name"]),
+        version=_version(upload.fields.get("version", "")),
+        recipe=_recipe(upload.fields.get("recipe", "")),
+        has_calibration="calibration" in upload.sizes,
+        has_labels="labels" in upload.sizes,
+        allow_nonfinite=_boolean(upload.fields.get("allow_nonfinite", "")),
+    )
+
+
+def _version(text: str) -> int | None:
+    if not text:
+        return None
+    if text.isascii() and text.isdigit() and 0 < int(text[:11]) <= _MAX_VERSION:
+        return int(text)
+    raise InvalidRequestError(
+        "the field 'version' cannot be used",
+        expected=f"a whole number from 1 to {_MAX_VERSION}",
+        got=repr(text[:40]),
+    )
+
+
+def _recipe(text: str) -> dict[str, object]:
+    if not text.strip():
+        return {}
+    # Imported here: most uploads have no recipe, and the service starts without the pruning room.
+    from pruning.recipe import parse_recipe
+
+    try:
+        recipe = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise InvalidRequestError("the recipe is not JSON", got=str(error)[:200]) from None
+    parse_recipe(recipe)  # also refuses what is no object
+    return dict(recipe)
+
+
+def _boolean(text: str) -> bool:
+    value = _BOOLEANS.get(text.strip().lower())
+    if value is None:
+        raise InvalidRequestError(
+            "the field 'allow_nonfinite' cannot be used",
+            expected="true or false",
+            got=repr(text[:40]),
+        )
+    return value
+
+
+def _part(text: str, **schema: object) -> dict[str, Any]:
+    return {"description": text, **schema}
+
+
+UPLOAD_FORM_OPENAPI: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file", "name"],
+                    "properties": {
+                        "file": _part(
+                            "A .keras file, or a .h5/.hdf5 file with the model in it.",
+                            type="string",
+                            format="binary",
+                        ),
+                        "name": _part(
+                            "The model's name.",
+                            type="string",
+                            pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+                        ),
+                        "version": _part(
+                            "The version to make; default the next free one.",
+                            type="integer",
+                            minimum=1,
+                        ),
+                        "recipe": _part(
+                            "The pruning recipe, a JSON object; default lossless.", type="string"
+                        ),
+                        "calibration": _part(
+                            "A .npz file with one array per input.", type="string", format="binary"
+                        ),
+                        "labels": _part(
+                            "A .npy or .npz file with class numbers for the calibration samples.",
+                            type="string",
+                            format="binary",
+                        ),
+                        "allow_nonfinite": _part(
+                            "Accept weights that are NaN or infinite.",
+                            type="boolean",
+                            default=False,
+                        ),
+                    },
+                }
+            }
+        },
+    }
+}

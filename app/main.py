@@ -1,0 +1,230 @@
+"""The application factory: everything is made from settings when the application starts, nothing at import."""
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import shutil
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from prometheus_client import CollectorRegistry
+from starlette.exceptions import HTTPException
+from starlette.routing import Route
+
+from app.dependencies import Lifecycle, Services
+from app.errors import InvalidRequestError
+from app.metrics import Metrics
+from app.middleware import RequestLayer, as_service_error
+from app.routes import jobs, models, operations
+from app.routes.predictions import PREDICT_OPENAPI, PredictEndpoint
+from app.schemas import ProblemDocument
+from app.services.database import Database
+from app.services.inference import Inference
+from app.services.job_log import JobLog
+from app.services.jobs import Jobs
+from app.services.onboarding import JobRequest, Onboarding
+from app.services.ownership import Ownership
+from app.services.recovery import recover
+from app.services.registry import Registry
+from app.services.storage import Storage
+from app.services.uploads import FILE_PARTS, Upload
+from app.settings import Settings
+from app.version import VERSION
+from engine.codegen import ObjectCache
+from engine.runtime import load
+from engine.target import usable_cores
+
+DEMO_NAME = "digits"
+DEMO_FILE = Path(__file__).parent / "demo" / "digits.keras"
+_LOG = logging.getLogger(__name__)
+_DESCRIPTION = (
+    "Upload a trained Keras model; it is pruned, compiled to native sparse code and served."
+    " Errors are problem documents (RFC 9457)."
+)
+
+
+def create_app(
+    settings: Settings,
+    metrics_registry: CollectorRegistry | None = None,
+    worker_module: str = "app.worker",
+) -> FastAPI:
+    """Make the application.
+
+    Args:
+        settings: all that can be configured.
+        metrics_registry: where metrics are registered; default a new one.
+        worker_module: module that each upload job runs as a process.
+    """
+    metrics = Metrics(metrics_registry or CollectorRegistry())
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with _running(app, settings, metrics, worker_module):
+            yield
+
+    app = FastAPI(
+        title="Prunus",
+        version=VERSION,
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        exception_handlers={
+            HTTPException: _raise_http_error,
+            RequestValidationError: _raise_validation_error,
+        },
+    )
+    app.router.routes.append(
+        Route(PredictEndpoint.path, PredictEndpoint(), methods=["POST"], include_in_schema=False)
+    )
+    for router in (models.router, jobs.router, operations.router):
+        app.include_router(router)
+    app.add_middleware(RequestLayer, metrics=metrics)
+    app.openapi = _openapi_of(app)  # type: ignore[method-assign]
+    return app
+
+
+@contextlib.asynccontextmanager
+async def _running(
+    app: FastAPI, settings: Settings, metrics: Metrics, worker_module: str
+) -> AsyncIterator[None]:
+    """Open all services, and close them in the opposite order."""
+    async with contextlib.AsyncExitStack() as stack:
+        services = _open(settings, metrics, worker_module, stack)
+        app.state.services = services
+        services.jobs.start()
+        stack.push_async_callback(services.jobs.close)
+        follower = asyncio.create_task(_follow(services))
+        stack.push_async_callback(_stopped, follower)
+        try:
+            yield
+        finally:
+            services.lifecycle.stopping = True
+
+
+def _open(
+    settings: Settings, metrics: Metrics, worker_module: str, stack: contextlib.AsyncExitStack
+) -> Services:
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    root = settings.data_dir.resolve()
+    database = Database(root / "prunus.db")
+    stack.callback(database.close)
+    ownership = Ownership(root / "owners")
+    stack.callback(ownership.close)
+    storage = Storage(root, database)
+    job_log = JobLog(database)
+    recover(storage, job_log, ownership)
+    metrics.watch_jobs(job_log.count_by_state)
+    cores = usable_cores()
+    loaders = ThreadPoolExecutor(cores, thread_name_prefix="load")
+    stack.callback(loaders.shutdown, wait=True)
+    cache = ObjectCache(storage.objects)
+    registry = Registry(metrics.models, lambda path: load(path, cache), loaders)
+    stack.callback(registry.close)
+    inference = Inference(settings, metrics, cores)
+    stack.callback(inference.close)
+    onboarding = Onboarding(settings, storage, registry, ownership.owner_id, worker_module)
+    return Services(
+        settings=settings,
+        metrics=metrics,
+        storage=storage,
+        job_log=job_log,
+        ownership=ownership,
+        registry=registry,
+        inference=inference,
+        jobs=Jobs(settings, job_log, onboarding, metrics),
+        lifecycle=Lifecycle(),
+    )
+
+
+async def _follow(services: Services) -> None:
+    """Load what is stored, then what other processes store later; upload the demo model once."""
+    counter = services.storage.change_counter()
+    await services.registry.follow(await asyncio.to_thread(services.storage.versions))
+    _LOG.info("ready: %d model versions loaded", len(services.registry.versions()))
+    if services.settings.demo:
+        await _upload_demo(services)
+    while True:
+        await asyncio.sleep(services.settings.refresh_seconds)
+        latest = services.storage.change_counter()
+        if latest != counter:
+            counter = latest
+            await services.registry.follow(await asyncio.to_thread(services.storage.versions))
+
+
+async def _upload_demo(services: Services) -> None:
+    """Queue the demo model as if it had been uploaded, where there is no model at all yet."""
+    if services.storage.versions() or services.job_log.active():
+        return
+    job_id = secrets.token_hex(8)
+    folder = services.storage.uploads / f"{services.ownership.owner_id}.{job_id}"
+    folder.mkdir()
+    await asyncio.to_thread(shutil.copyfile, DEMO_FILE, folder / FILE_PARTS["file"])
+    upload = Upload(
+        job_id,
+        folder,
+        file_names={"file": DEMO_FILE.name},
+        sizes={"file": DEMO_FILE.stat().st_size},
+    )
+    await services.jobs.submit(upload, JobRequest(DEMO_NAME, None, {}, False, False, False))
+
+
+async def _stopped(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def _raise_http_error(_request: Request, error: Exception) -> Any:
+    """Turn what the router raises into our own error; the request layer answers it."""
+    if not isinstance(error, HTTPException):
+        raise error
+    raise as_service_error(error)
+
+
+async def _raise_validation_error(_request: Request, error: Exception) -> Any:
+    """Turn a path or query parameter that does not fit its type into our own error."""
+    if not isinstance(error, RequestValidationError):
+        raise error
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    raise InvalidRequestError(
+        f"the parameter {where!r} cannot be used",
+        expected=str(first["msg"]),
+        got=repr(first.get("input"))[:80],
+    )
+
+
+def _openapi_of(app: FastAPI) -> Callable[[], dict[str, Any]]:
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            schema = get_openapi(
+                title=app.title,
+                version=app.version,
+                description=app.description,
+                routes=app.routes,
+            )
+            schema["paths"][PredictEndpoint.path] = PREDICT_OPENAPI
+            parts = schema["components"]["schemas"]
+            parts.setdefault("ProblemDocument", ProblemDocument.model_json_schema())
+            for unused in ("HTTPValidationError", "ValidationError"):
+                parts.pop(unused, None)
+            _drop_validation_responses(schema)
+            app.openapi_schema = schema
+        return app.openapi_schema
+
+    return openapi
+
+
+def _drop_validation_responses(schema: dict[str, Any]) -> None:
+    """Replace FastAPI's own 422 documents by problems, which is what the service answers."""
+    problem = {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}
+    for path in schema["paths"].values():
+        for operation in path.values():
+            response = operation.get("responses", {}).get("422")
+            if response and "application/json" in response.get("content", {}):
+                response["content"] = {"application/problem+json": problem}
+                response["description"] = "A parameter is not valid."

@@ -1,0 +1,159 @@
+"""What happens around every request, as one plain ASGI layer: its id, its metrics, its log line, its problems."""
+
+import logging
+import os
+import re
+import time
+from collections.abc import MutableMapping
+from typing import Any
+
+import orjson
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.errors import (
+    InternalError,
+    MethodNotAllowedError,
+    RouteNotFoundError,
+    ServiceError,
+)
+from app.logs import REQUEST_ID
+from app.metrics import Metrics
+from app.problems import MEDIA_TYPE, Problem
+from graph.errors import PrunusError
+
+_LOG = logging.getLogger("app.requests")
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+_UNKNOWN_ROUTE = "(unknown)"
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class RequestLayer:
+    """Wraps the application.
+
+    Errors of any room become problem documents here, also those raised before a route was found; what is no
+    `PrunusError` is our own bug: it is logged with its traceback, and the client learns only the request's id.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+        self._in_flight = 0
+        self._counters: dict[tuple[str, str, int], Any] = {}
+        metrics.http_in_flight.set_function(lambda: self._in_flight)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection event of the server."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = _request_id(scope)
+        token = REQUEST_ID.set(request_id)
+        exchange = _Exchange(send, request_id.encode())
+        start = time.perf_counter()
+        self._in_flight += 1
+        try:
+            await self._answer(scope, receive, exchange)
+        finally:
+            self._in_flight -= 1
+            self._count(scope, exchange.status, time.perf_counter() - start)
+            REQUEST_ID.reset(token)
+
+    async def _answer(self, scope: Scope, receive: Receive, exchange: "_Exchange") -> None:
+        try:
+            await self._app(scope, receive, exchange.send)
+        except PrunusError as error:
+            await _send_problem(exchange, error)
+        except Exception:
+            _LOG.exception("%s %s failed by a bug", scope["method"], scope["path"])
+            if exchange.status:
+                raise
+            await _send_problem(exchange, InternalError("the service failed; see its log"))
+
+    def _count(self, scope: Scope, status: int, seconds: float) -> None:
+        route = scope.get("route")
+        path = getattr(route, "path", _UNKNOWN_ROUTE)
+        method = scope["method"] if scope["method"] in _METHODS else "(other)"
+        key = (path, method, status)
+        counter = self._counters.get(key)
+        if counter is None:
+            counter = self._metrics.http_requests.labels(path, method, str(status))
+            self._counters[key] = counter
+        counter.inc()
+        level = logging.DEBUG if path in _QUIET_ROUTES and status < 500 else logging.INFO
+        if _LOG.isEnabledFor(level):
+            _LOG.log(
+                level, "%s %s %d %.6f s", scope["method"], _shown(scope["path"]), status, seconds
+            )
+
+
+# Called many times a second in normal operation: logged at level debug.
+_QUIET_ROUTES = frozenset({"/predict", "/metrics", "/health/live", "/health/ready"})
+
+
+class _Exchange:
+    """The answer under way: adds the request's id, and remembers the status."""
+
+    __slots__ = ("_request_id", "_send", "status")
+
+    def __init__(self, send: Send, request_id: bytes) -> None:
+        self._send = send
+        self._request_id = request_id
+        self.status = 0
+
+    @property
+    def request_id(self) -> str:
+        """The request's id."""
+        return self._request_id.decode()
+
+    async def send(self, message: Message) -> None:
+        """Pass on a message of the application."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = list(message.get("headers", ()))
+            headers.append((b"x-request-id", self._request_id))
+            message["headers"] = headers
+        await self._send(message)
+
+
+async def _send_problem(exchange: _Exchange, error: PrunusError) -> None:
+    problem = Problem.of(error)
+    document = problem.document(request_id=exchange.request_id)
+    body = orjson.dumps(document)
+    headers = [
+        (b"content-type", MEDIA_TYPE.encode()),
+        (b"content-length", str(len(body)).encode()),
+    ]
+    retry_after = error.retry_after_seconds if isinstance(error, ServiceError) else None
+    if retry_after is not None:
+        headers.append((b"retry-after", str(retry_after).encode()))
+    if isinstance(error, MethodNotAllowedError) and error.expected:
+        headers.append((b"allow", error.expected.encode("latin-1", "replace")))
+    if problem.status in {408, 413}:
+        # The rest of the body is not read: the connection cannot be used again.
+        headers.append((b"connection", b"close"))
+    await exchange.send(
+        {"type": "http.response.start", "status": problem.status, "headers": headers}
+    )
+    await exchange.send({"type": "http.response.body", "body": body})
+
+
+def as_service_error(error: HTTPException) -> PrunusError:
+    """Return the error for what the router raises: no such path, no such method."""
+    if error.status_code == 405:
+        allowed: MutableMapping[str, str] = dict(error.headers or {})
+        return MethodNotAllowedError(
+            "the path has other methods", expected=allowed.get("Allow", allowed.get("allow", ""))
+        )
+    return RouteNotFoundError("there is nothing at this path", hint="GET / lists the routes")
+
+
+def _request_id(scope: Scope) -> str:
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
+            return str(value, "ascii")
+    return os.urandom(8).hex()
+
+
+def _shown(path: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in path[:200])

@@ -1,0 +1,57 @@
+"""The two HTML pages: the index, and the report of a version. Everything from a file is escaped."""
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import orjson
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from app.services.storage import StoredVersion
+from app.version import VERSION
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+def index_page(versions: Sequence[StoredVersion], links: Mapping[str, str]) -> str:
+    """Return the index as HTML: the models, newest version first, and the routes."""
+    newest_first = sorted(versions, key=lambda stored: (stored.name, -stored.version))
+    return (
+        _environment()
+        .get_template("index.html")
+        .render(versions=newest_first, links=links, service_version=VERSION)
+    )
+
+
+def report_page(report: bytes, stored: StoredVersion) -> str:
+    """Return a report as HTML.
+
+    Args:
+        report: its JSON form.
+        stored: the version it is about.
+    """
+    return (
+        _environment()
+        .get_template("report.html")
+        .render(report=orjson.loads(report), stored=stored, summary=stored.summary)
+    )
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["percent"] = lambda share: f"{100 * share:.2f} %"
+    environment.filters["microseconds"] = _microseconds
+    environment.filters["count"] = lambda number: "" if number is None else f"{number:,}"
+    environment.filters["shape"] = lambda sides: "" if not sides else " x ".join(map(str, sides))
+    return environment
+
+
+def _microseconds(seconds: float | None) -> str:
+    return "" if seconds is None else f"{seconds * 1e6:,.1f} µs"

@@ -1,0 +1,61 @@
+"""Upload jobs: how far they are, as JSON and as server-sent events; cancelling."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+
+from app.dependencies import ServicesDep
+from app.routes.responses import problems
+from app.schemas import JobDocument, JobListDocument
+from app.services.jobs import Jobs
+
+router = APIRouter(prefix="/jobs", tags=["jobs"])
+
+
+@router.get("", summary="List the latest jobs")
+def list_jobs(
+    services: ServicesDep, limit: Annotated[int, Query(ge=1, le=1000)] = 100
+) -> JobListDocument:
+    """Return the latest jobs, newest first."""
+    return JobListDocument(jobs=[JobDocument.of(job) for job in services.job_log.recent(limit)])
+
+
+@router.get("/{job_id}", summary="Show a job", responses=problems(404))
+def show_job(services: ServicesDep, job_id: str) -> JobDocument:
+    """Return stage, progress, timings, applied limits and, where it failed, the problem."""
+    return JobDocument.of(services.job_log.get(job_id))
+
+
+@router.get(
+    "/{job_id}/events",
+    summary="Watch a job",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "Server-sent events: `job` with the job's JSON at every change; the last"
+            " one has a state that is an end, then the stream ends.",
+            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        },
+        **problems(404),
+    },
+)
+async def watch_job(services: ServicesDep, job_id: str) -> Response:
+    """Stream the job at every change until it has ended."""
+    # Imported here: it is needed rarely, and costs a tenth of the service's start.
+    from sse_starlette.sse import EventSourceResponse
+
+    services.job_log.get(job_id)
+    return EventSourceResponse(_events(services.jobs, job_id))
+
+
+async def _events(jobs: Jobs, job_id: str) -> AsyncIterator[dict[str, Any]]:
+    async for job in jobs.watch(job_id):
+        yield {"event": "job", "data": JobDocument.of(job).model_dump_json()}
+
+
+@router.delete("/{job_id}", summary="Cancel a job", responses=problems(404, 409))
+async def cancel_job(services: ServicesDep, job_id: str) -> JobDocument:
+    """End a job that waits or runs; its worker process is killed and its files are removed."""
+    return JobDocument.of(await services.jobs.cancel(job_id))

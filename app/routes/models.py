@@ -1,0 +1,215 @@
+"""Models: upload, list, show, delete; a version's report, artifact and pruned Keras file."""
+
+import asyncio
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Path, Query, Request
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, Response
+
+from app.dependencies import Services, ServicesDep
+from app.forms import UPLOAD_FORM_OPENAPI, job_request
+from app.problems import MEDIA_TYPE
+from app.routes.responses import problems
+from app.schemas import JobDocument, ModelDocument, ModelListDocument, VersionDocument
+from app.services.job_log import Job, JobState
+from app.services.storage import (
+    ARTIFACT_FILE,
+    KERAS_FILE,
+    REPORT_FILE,
+    REPORT_TEXT_FILE,
+    StoredVersion,
+)
+from app.services.uploads import receive_upload
+
+router = APIRouter(prefix="/models", tags=["models"])
+Version = Annotated[int, Path(ge=1, le=2**31)]
+ReportForm = Literal["json", "markdown", "html"]
+_MARKDOWN = "text/markdown"
+
+
+@router.post(
+    "",
+    summary="Upload a model",
+    status_code=202,
+    response_model=JobDocument,
+    responses={
+        201: {"model": VersionDocument, "description": "With `wait`: the finished version."},
+        **problems(408, 409, 413, 415, 422, 503),
+    },
+    openapi_extra=UPLOAD_FORM_OPENAPI,
+)
+async def upload_model(
+    request: Request,
+    services: ServicesDep,
+    wait: Annotated[
+        float | None, Query(ge=0, description="Seconds to wait for the finished version.")
+    ] = None,
+) -> Response:
+    """Stream a Keras file to disk and queue the job that prunes, compiles and publishes it.
+
+    Answers 202 with the job, or, with `wait`, 201 with the finished version; a job that failed by
+    then is answered with its problem.
+    """
+    services.jobs.check_room()
+    upload = await receive_upload(
+        request.headers.get("content-type", ""),
+        request.stream(),
+        services.storage.uploads,
+        services.ownership.owner_id,
+        services.settings,
+    )
+    services.metrics.uploaded_bytes.inc(sum(upload.sizes.values()))
+    job = await services.jobs.submit(upload, job_request(upload))
+    if wait:
+        job = await services.jobs.wait(job.id, min(wait, services.settings.wait_max_seconds))
+    return _job_answer(services, job)
+
+
+def _job_answer(services: Services, job: Job) -> Response:
+    if job.state is JobState.DONE:
+        document = _version(services, services.storage.version(job.name, job.version))
+        return JSONResponse(
+            document.model_dump(mode="json"), 201, {"Location": document.links["self"]}
+        )
+    links = {"Location": f"/jobs/{job.id}"}
+    if job.error is not None:
+        problem = job.error.document(job=f"/jobs/{job.id}", stage=job.stage)
+        return JSONResponse(problem, job.error.status, links, media_type=MEDIA_TYPE)
+    return JSONResponse(JobDocument.of(job).model_dump(mode="json"), 202, links)
+
+
+@router.get("", summary="List the models")
+def list_models(services: ServicesDep) -> ModelListDocument:
+    """Return all models with all their versions."""
+    by_name: dict[str, list[StoredVersion]] = {}
+    for stored in services.storage.versions():
+        by_name.setdefault(stored.name, []).append(stored)
+    return ModelListDocument(models=[_model(services, versions) for versions in by_name.values()])
+
+
+@router.get("/{name}", summary="Show a model", responses=problems(404, 422))
+def show_model(services: ServicesDep, name: str) -> ModelDocument:
+    """Return a model's versions, each with inputs, outputs, sparsity and measured times."""
+    return _model(services, services.storage.versions_of(name))
+
+
+@router.delete("/{name}", summary="Delete a model", status_code=204, responses=problems(404, 422))
+async def delete_model(services: ServicesDep, name: str) -> Response:
+    """Delete all versions of a model; jobs that are preparing a new one go on."""
+    stored = await asyncio.to_thread(services.storage.versions_of, name)
+    return await _delete(services, name, [one.version for one in stored])
+
+
+@router.get("/{name}/versions/{version}", summary="Show a version", responses=problems(404, 422))
+def show_version(services: ServicesDep, name: str, version: Version) -> VersionDocument:
+    """Return one version."""
+    return _version(services, services.storage.version(name, version))
+
+
+@router.delete(
+    "/{name}/versions/{version}",
+    summary="Delete a version",
+    status_code=204,
+    responses=problems(404, 422),
+)
+async def delete_version(services: ServicesDep, name: str, version: Version) -> Response:
+    """Delete one version; if it was the latest, the one before answers again."""
+    await asyncio.to_thread(services.storage.version, name, version)
+    return await _delete(services, name, [version])
+
+
+@router.get(
+    "/{name}/versions/{version}/report",
+    summary="Read a version's report",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "What was removed, what it changed, what it saves.",
+            "content": {
+                "application/json": {"schema": {"type": "object"}},
+                _MARKDOWN: {"schema": {"type": "string"}},
+                "text/html": {"schema": {"type": "string"}},
+            },
+        },
+        **problems(404, 422),
+    },
+)
+def show_report(
+    request: Request,
+    services: ServicesDep,
+    name: str,
+    version: Version,
+    form: Annotated[
+        ReportForm | None,
+        Query(alias="format", description="Instead of the Accept header."),
+    ] = None,
+) -> Response:
+    """Return the report as JSON (default), Markdown or an HTML page, by `format` or Accept."""
+    form = form or _report_form(request.headers.get("accept", ""))
+    if form == "markdown":
+        text = services.storage.file(name, version, REPORT_TEXT_FILE).read_text()
+        return PlainTextResponse(text, media_type=_MARKDOWN)
+    content = services.storage.file(name, version, REPORT_FILE).read_bytes()
+    if form == "html":
+        from app.pages import report_page
+
+        return HTMLResponse(report_page(content, services.storage.version(name, version)))
+    return Response(content, media_type="application/json")
+
+
+@router.get(
+    "/{name}/versions/{version}/artifact",
+    summary="Download the compiled model",
+    response_class=FileResponse,
+    responses=problems(404, 422),
+)
+def download_artifact(services: ServicesDep, name: str, version: Version) -> FileResponse:
+    """Return the artifact file, which `prunus predict` and `prunus bench` read."""
+    path = services.storage.file(name, version, ARTIFACT_FILE)
+    return FileResponse(path, filename=f"{name}-{version}.prunus")
+
+
+@router.get(
+    "/{name}/versions/{version}/keras",
+    summary="Download the pruned Keras model",
+    response_class=FileResponse,
+    responses=problems(404, 422),
+)
+def download_keras(services: ServicesDep, name: str, version: Version) -> FileResponse:
+    """Return the pruned model as a `.keras` file for Keras 3."""
+    path = services.storage.file(name, version, KERAS_FILE)
+    return FileResponse(path, filename=f"{name}-{version}.keras")
+
+
+async def _delete(services: Services, name: str, versions: list[int]) -> Response:
+    await asyncio.to_thread(services.storage.delete, name, versions)
+    for version in versions:
+        services.registry.drop(name, version)
+    return Response(status_code=204)
+
+
+def _model(services: Services, versions: list[StoredVersion]) -> ModelDocument:
+    documents = [_version(services, stored) for stored in versions]
+    latest = documents[-1]
+    return ModelDocument(name=latest.name, latest_version=latest.version, versions=documents)
+
+
+def _version(services: Services, stored: StoredVersion) -> VersionDocument:
+    if services.registry.is_loaded(stored.name, stored.version):
+        state = "loaded"
+    else:
+        state = "loading" if services.registry.is_starting else "unavailable"
+    return VersionDocument.of(stored, state)
+
+
+def _report_form(accept: str) -> ReportForm:
+    """Return the form of the report that comes first in an Accept header."""
+    for item in accept.split(","):
+        kind = item.split(";")[0].strip().lower()
+        if kind in {"text/html", "application/xhtml+xml"}:
+            return "html"
+        if kind in {_MARKDOWN, "text/plain"}:
+            return "markdown"
+        if kind == "application/json":
+            return "json"
+    return "json"

@@ -1,0 +1,86 @@
+"""What runs and watches the service: health, metrics, the meaning of problems, the index."""
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from app.dependencies import ServicesDep
+from app.errors import RouteNotFoundError
+from app.problems import PROBLEMS
+from app.routes.responses import problems
+from app.schemas import HealthDocument, ProblemKindDocument
+from app.version import VERSION
+
+router = APIRouter(tags=["operations"])
+_LINKS = {
+    "models": "/models",
+    "jobs": "/jobs",
+    "predict": "/predict",
+    "metrics": "/metrics",
+    "live": "/health/live",
+    "ready": "/health/ready",
+    "documentation": "/docs",
+    "openapi": "/openapi.json",
+}
+
+
+@router.get(
+    "/",
+    summary="Index",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "Links, as JSON or as a page.",
+            "content": {"application/json": {}, "text/html": {}},
+        }
+    },
+)
+def index(request: Request, services: ServicesDep) -> Response:
+    """Return the service's routes, and for browsers a page with its models."""
+    if "text/html" in request.headers.get("accept", ""):
+        from app.pages import index_page
+
+        return HTMLResponse(index_page(services.storage.versions(), _LINKS))
+    return JSONResponse({"service": "prunus", "version": VERSION, "links": _LINKS})
+
+
+@router.get("/health/live", summary="Is the process alive?")
+async def live() -> HealthDocument:
+    """Answer as long as the event loop runs."""
+    return HealthDocument(status="live")
+
+
+@router.get(
+    "/health/ready",
+    summary="Can predictions be sent?",
+    responses={503: {"model": HealthDocument, "description": "Starting or stopping."}},
+)
+async def ready(services: ServicesDep) -> Response:
+    """Answer 200 when all stored models were loaded, 503 before that and while shutting down."""
+    status = "starting" if services.registry.is_starting else "ready"
+    if services.lifecycle.stopping:
+        status = "stopping"
+    document = HealthDocument(status=status, models_loaded=len(services.registry.versions()))
+    return JSONResponse(document.model_dump(), 200 if status == "ready" else 503)
+
+
+@router.get(
+    "/metrics",
+    summary="Metrics for Prometheus",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
+def metrics(services: ServicesDep) -> Response:
+    """Return all metrics in Prometheus' text format."""
+    return Response(
+        generate_latest(services.metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
+    )
+
+
+@router.get("/problems/{slug}", summary="What a problem means", responses=problems(404))
+def problem_kind(slug: str) -> ProblemKindDocument:
+    """Explain the kind of problem whose `type` is this path."""
+    kind = PROBLEMS.get(slug)
+    if kind is None:
+        raise RouteNotFoundError(f"there is no kind of problem {slug[:80]!r}")
+    return ProblemKindDocument(type=f"/problems/{slug}", status=kind.status, text=kind.text)

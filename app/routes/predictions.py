@@ -1,0 +1,323 @@
+"""`POST /predict`: the one hot path. A bare ASGI endpoint: bytes in, arrays, one native call, bytes out."""
+
+import time
+from collections.abc import Mapping
+from functools import lru_cache
+from urllib.parse import parse_qs
+
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
+
+from app.dependencies import Services
+from app.errors import (
+    BodyTooLargeError,
+    InvalidRequestError,
+    MediaTypeError,
+    ModelNotFoundError,
+    ModelNotReadyError,
+    NotAcceptableError,
+    VersionNotFoundError,
+)
+from app.services.codecs import (
+    JSON,
+    NPY,
+    NPZ,
+    OCTETS,
+    PredictCall,
+    decode_json,
+    decode_npy,
+    decode_npz,
+    encode_json,
+    encode_npy,
+    encode_npz,
+    sniff,
+)
+from app.services.registry import LoadedModel
+from app.services.tensors import Array
+from graph.errors import PrunusError
+
+_FORMS = (JSON, NPY, NPZ)
+_MEDIA_TYPES = {
+    **{form: form for form in (*_FORMS, OCTETS)},
+    "application/npy": NPY,
+    "application/npz": NPZ,
+    "application/vnd.numpy": NPY,
+}
+
+
+class PredictEndpoint:
+    """Answers predictions."""
+
+    __slots__ = ()
+    path = "/predict"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Decode, find the model, check, run, encode."""
+        scope["route"] = self
+        services: Services = scope["app"].state.services
+        content_type, accept = b"", b""
+        for name, value in scope["headers"]:
+            if name == b"content-type":
+                content_type = value
+            elif name == b"accept":
+                accept = value
+        body = await _read(receive, services.settings.predict_body_max_bytes)
+        start = time.perf_counter()
+        form = media_type(content_type)
+        if form == OCTETS:
+            form = sniff(body)
+        answer_form = answer_media_type(accept, form)
+        call = _decode(form, body, scope["query_string"], services)
+        model = _find(services, call)
+        try:
+            arrays, samples = model.signature.arrays(
+                call.inputs, services.inference.batch_max_samples
+            )
+            decoded = time.perf_counter()
+            answer = await services.inference.run(model, arrays, samples)
+        except PrunusError as error:
+            model.series.fail(error.slug)
+            raise
+        computed = time.perf_counter()
+        bare = type(call.inputs) is not dict
+        answer_form, content = encode_answer(answer_form, model, answer.outputs, bare=bare)
+        await send(
+            {
+                "type": "http.response.start",
+                "status": 200,
+                "headers": [
+                    (b"content-type", answer_form.encode()),
+                    (b"content-length", b"%d" % len(content)),
+                ],
+            }
+        )
+        await send({"type": "http.response.body", "body": content})
+        model.series.observe(
+            samples,
+            decoded - start,
+            answer.queue_seconds,
+            answer.compute_seconds,
+            time.perf_counter() - computed,
+        )
+
+
+async def _read(receive: Receive, limit_bytes: int) -> bytes:
+    """Return the body; refuse it as soon as more than `limit_bytes` have come."""
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > limit_bytes:
+            raise BodyTooLargeError("the body", limit_bytes, "PRUNUS_PREDICT_BODY_MAX_BYTES")
+        if not message.get("more_body", False):
+            return b"".join((*chunks, chunk)) if chunks else bytes(chunk)
+        chunks.append(chunk)
+
+
+@lru_cache(maxsize=256)
+def media_type(content_type: bytes) -> str:
+    """Return which form of body a Content-Type header names.
+
+    Raises:
+        MediaTypeError: none that is read here.
+    """
+    text = content_type.decode("latin-1").split(";")[0].strip().lower()
+    form = _MEDIA_TYPES.get(text)
+    if form is None:
+        raise MediaTypeError(
+            "predictions are not read from this content type",
+            expected=f"one of {JSON}, {NPY}, {NPZ}, {OCTETS}",
+            got=repr(text[:100]) if text else "no Content-Type",
+            hint=f"curl needs -H 'Content-Type: {JSON}'",
+        )
+    return form
+
+
+@lru_cache(maxsize=256)
+def answer_media_type(accept: bytes, form: str) -> str:
+    """Return the form of the answer: that of the request, unless the Accept header asks for others.
+
+    Raises:
+        NotAcceptableError: the header allows none.
+    """
+    if not accept or accept == b"*/*":
+        return form
+    wanted: list[tuple[float, str]] = []
+    for item in accept.decode("latin-1").split(","):
+        name, *parameters = (part.strip().lower() for part in item.split(";"))
+        quality = _quality(parameters)
+        if quality > 0:
+            wanted.append((quality, name))
+    wanted.sort(key=lambda pair: -pair[0])
+    for _, name in wanted:
+        if name in {"*/*", "application/*"}:
+            return form
+        found = _MEDIA_TYPES.get(name)
+        if found is not None:
+            return form if found == OCTETS else found
+    raise NotAcceptableError(
+        "the answer has none of the forms in Accept",
+        expected=f"one of {', '.join(_FORMS)}",
+        got=repr(accept.decode("latin-1")[:100]),
+    )
+
+
+def _quality(parameters: list[str]) -> float:
+    for parameter in parameters:
+        if parameter.startswith("q="):
+            try:
+                return float(parameter[2:])
+            except ValueError:
+                return 0.0
+    return 1.0
+
+
+def _decode(form: str, body: bytes, query: bytes, services: Services) -> PredictCall:
+    model, version = _query(query)
+    if form == JSON:
+        call = decode_json(body)
+        return PredictCall(
+            call.model or model, version if call.version is None else call.version, call.inputs
+        )
+    if form == NPY:
+        return PredictCall(model, version, decode_npy(body))
+    arrays = decode_npz(body, services.settings.predict_decoded_max_bytes)
+    return PredictCall(model, version, arrays)
+
+
+@lru_cache(maxsize=1024)
+def _query(query: bytes) -> tuple[str, int | None]:
+    """Return `model` and `version` of a query string."""
+    if not query:
+        return "", None
+    fields = parse_qs(query.decode("latin-1"), keep_blank_values=True, max_num_fields=10)
+    version = fields.get("version", [None])[-1]
+    if version is not None and not (version.isascii() and version.isdigit() and int(version) > 0):
+        raise InvalidRequestError(
+            "'version' cannot be used", expected="a positive whole number", got=repr(version[:40])
+        )
+    return fields.get("model", [""])[-1], None if version is None else int(version)
+
+
+def _find(services: Services, call: PredictCall) -> LoadedModel:
+    if not call.model:
+        raise InvalidRequestError(
+            "the model is not named",
+            expected='"model" in a JSON body, or ?model= for .npy and .npz',
+            hint="GET /models lists the models",
+        )
+    try:
+        return services.registry.get(call.model, call.version)
+    except (ModelNotFoundError, VersionNotFoundError):
+        for job in services.job_log.preparing(call.model):
+            if call.version in {None, job.version}:
+                raise ModelNotReadyError(
+                    f"version {job.version} of model {call.model!r} is still being prepared",
+                    hint=f"GET /jobs/{job.id} shows how far it is",
+                ) from None
+        raise
+
+
+def encode_answer(
+    form: str, model: LoadedModel, outputs: Mapping[str, Array], *, bare: bool
+) -> tuple[str, bytes]:
+    """Return media type and body of an answer; several outputs do not fit a .npy and become a .npz."""
+    if form == JSON:
+        return JSON, encode_json(model.name, model.version, outputs, bare=bare)
+    if form == NPY and len(outputs) == 1:
+        (array,) = outputs.values()
+        return NPY, encode_npy(array)
+    return NPZ, encode_npz(outputs)
+
+
+_INPUTS_SCHEMA = {
+    "description": "A nested list [batch, ...sample shape] for a model with one input,"
+    " or an object with one such list per input name.",
+    "oneOf": [
+        {"type": "array", "items": {}},
+        {"type": "object", "additionalProperties": {"type": "array", "items": {}}},
+    ],
+}
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+_PROBLEM = {
+    "content": {
+        "application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}
+    }
+}
+_STATUSES = {
+    "400": "The body cannot be read.",
+    "404": "There is no such model or version.",
+    "406": "Accept allows no form of the answer.",
+    "413": "The body or the batch is over its limit.",
+    "415": "The content type is not supported.",
+    "422": "The inputs do not fit the model.",
+    "503": "The model is still being prepared, or too many requests wait; see Retry-After.",
+}
+# What FastAPI would generate from types, written down: tensors do not go through pydantic.
+PREDICT_OPENAPI = {
+    "post": {
+        "tags": ["predictions"],
+        "summary": "Predict",
+        "description": "JSON, a .npy file (models with one input) or a .npz file (one array per input name);"
+        " the answer comes in the same form unless Accept asks for another. NaN, Infinity, -Infinity and null"
+        " are accepted as numbers in JSON; outputs that are not finite are null in JSON and untouched in .npy.",
+        "operationId": "predict",
+        "parameters": [
+            {
+                "name": name,
+                "in": "query",
+                "required": False,
+                "description": text,
+                "schema": schema,
+            }
+            for name, text, schema in (
+                ("model", "Model, where the body does not name it.", {"type": "string"}),
+                ("version", "Version; default the latest.", {"type": "integer", "minimum": 1}),
+            )
+        ],
+        "requestBody": {
+            "required": True,
+            "content": {
+                JSON: {
+                    "schema": {
+                        "type": "object",
+                        "required": ["model", "inputs"],
+                        "properties": {
+                            "model": {"type": "string"},
+                            "version": {"type": "integer", "minimum": 1},
+                            "inputs": _INPUTS_SCHEMA,
+                        },
+                    },
+                    "example": {"model": "digits", "inputs": [[0.0, 0.5, 1.0]]},
+                },
+                NPY: _BINARY,
+                NPZ: _BINARY,
+            },
+        },
+        "responses": {
+            "200": {
+                "description": "The outputs, in the form of the inputs.",
+                "content": {
+                    JSON: {
+                        "schema": {
+                            "type": "object",
+                            "properties": {
+                                "model": {"type": "string"},
+                                "version": {"type": "integer"},
+                                "outputs": _INPUTS_SCHEMA,
+                            },
+                        },
+                        "example": {"model": "digits", "version": 1, "outputs": [[0.25, 0.75]]},
+                    },
+                    NPY: _BINARY,
+                    NPZ: _BINARY,
+                },
+            },
+            **{status: {"description": text, **_PROBLEM} for status, text in _STATUSES.items()},
+        },
+    }
+}
