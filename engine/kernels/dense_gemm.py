@@ -27,6 +27,7 @@ from engine.kernels.abi import (
 )
 from engine.kernels.activations import Parameters, apply, load_parameters
 from engine.kernels.emit import F32, KernelWriter, Value, vector
+from engine.kernels.estimate import GEMM_SHARE, GEMV_NS, layer_size, tile_ns
 from engine.target import Isa
 
 GEMM_FAMILY = "dense_gemm"
@@ -51,7 +52,9 @@ _SUMS = {Isa.AVX512: 24, Isa.AVX2: 12, Isa.GENERIC: 8}
 def candidates(layer: DenseLayer, isa: Isa, lanes: int) -> tuple[Candidate, ...]:
     """Return the dense candidate for a layer."""
     activation = layer.activation.function
+    size = layer_size(layer)
     if lanes == 1:
+        estimate = size.weights * GEMV_NS
         vectors = min(4, -(-layer.units // isa.vector_floats))
         spec = KernelSpec(
             GEMV_FAMILY, isa, 1, activation, (("unroll", 8 // vectors), ("vectors", vectors))
@@ -59,9 +62,10 @@ def candidates(layer: DenseLayer, isa: Isa, lanes: int) -> tuple[Candidate, ...]
         height = vectors * isa.vector_floats
     else:
         parts = min(_PARTS[isa], max(1, lanes // isa.vector_floats))
+        estimate = tile_ns(size.weights, lanes, isa, GEMM_SHARE)
         height = _SUMS[isa] // parts
         spec = KernelSpec(GEMM_FAMILY, isa, lanes, activation, (("rows", height),))
-    return (Candidate(spec, sparse=False, pack=partial(_pack, height=height)),)
+    return (Candidate(spec, False, partial(_pack, height=height), estimate),)
 
 
 def _pack(layer: DenseLayer, height: int) -> PackedLayer:

@@ -87,10 +87,12 @@ def dense_candidates(layer: DenseLayer, isa: Isa, lanes: int) -> tuple[Candidate
         isa: instruction set level to generate for.
         lanes: samples per tile: 1, or a multiple of the vector width.
     """
-    dense = dense_gemm.candidates(layer, isa, lanes)
+    found = [*dense_gemm.candidates(layer, isa, lanes)]
     if lanes > 1:
-        return (*spmm_rows.candidates(layer, isa, lanes), *dense)
-    return (*spmv_window.candidates(layer, isa), *spmv_sell.candidates(layer, isa), *dense)
+        found += spmm_rows.candidates(layer, isa, lanes)
+    else:
+        found += [*spmv_window.candidates(layer, isa), *spmv_sell.candidates(layer, isa)]
+    return tuple(sorted(found, key=lambda candidate: candidate.estimated_ns))
 
 
 def _family(spec: KernelSpec) -> Family:

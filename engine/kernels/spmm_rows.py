@@ -34,6 +34,7 @@ from engine.kernels.abi import (
 )
 from engine.kernels.activations import Parameters, apply, load_parameters
 from engine.kernels.emit import F32, I16, I32, I64, KernelWriter, Value, vector
+from engine.kernels.estimate import SPMM_SHARE, layer_size, tile_ns
 from engine.target import Isa
 
 FAMILY = "spmm_rows"
@@ -100,8 +101,9 @@ def candidates(layer: DenseLayer, isa: Isa, lanes: int) -> tuple[Candidate, ...]
         )
         for spread in spreads
     ]
+    estimate = tile_ns(layer_size(layer).nonzeros, lanes, isa, SPMM_SHARE)
     return tuple(
-        Candidate(spec, sparse=True, pack=partial(_pack, spec=spec, panel=panel)) for spec in specs
+        Candidate(spec, True, partial(_pack, spec=spec, panel=panel), estimate) for spec in specs
     )
 
 

@@ -32,6 +32,7 @@ from engine.kernels.abi import (
 )
 from engine.kernels.activations import load_parameters
 from engine.kernels.emit import F32, I1, I16, I32, I64, PTR, KernelWriter, Value, mangled, vector
+from engine.kernels.estimate import SELL_GATHER_NS, SELL_LOAD_NS, layer_size
 from engine.kernels.one_sample import (
     TAIL_FIELDS,
     accumulate,
@@ -76,7 +77,12 @@ def candidates(layer: DenseLayer, isa: Isa) -> tuple[Candidate, ...]:
         )
         for access in accesses
     ]
-    return tuple(Candidate(spec, sparse=True, pack=partial(_pack, spec=spec)) for spec in specs)
+    nonzeros = layer_size(layer).nonzeros
+    times = {Access.LOAD: nonzeros * SELL_LOAD_NS, Access.GATHER: nonzeros * SELL_GATHER_NS}
+    return tuple(
+        Candidate(spec, True, partial(_pack, spec=spec), times[access])
+        for spec, access in zip(specs, accesses, strict=True)
+    )
 
 
 def emit(spec: KernelSpec) -> str:

@@ -35,6 +35,7 @@ from engine.kernels.abi import (
 )
 from engine.kernels.activations import load_parameters
 from engine.kernels.emit import F32, I8, I16, I32, I64, KernelWriter, Value, vector
+from engine.kernels.estimate import layer_size, window_ns
 from engine.kernels.one_sample import (
     TAIL_FIELDS,
     chunk_loop,
@@ -76,7 +77,11 @@ def candidates(layer: DenseLayer, isa: Isa) -> tuple[Candidate, ...]:
         for columns, vectors in ((64, 2), (32, 2))
         if columns <= room
     ]
-    return tuple(Candidate(spec, sparse=True, pack=partial(_pack, spec=spec)) for spec in specs)
+    size = layer_size(layer)
+    return tuple(
+        Candidate(spec, True, partial(_pack, spec=spec), window_ns(size, spec.number("columns")))
+        for spec in specs
+    )
 
 
 def emit(spec: KernelSpec) -> str:

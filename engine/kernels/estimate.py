@@ -1,0 +1,64 @@
+"""Rough times of kernels for Dense layers: for the order of candidates, where nothing was timed.
+
+The constants were measured on one Zen 4 core at 3.7 GHz (docs/kernels.md); what matters is how they
+compare. Real choices are timed on the host.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.kernels.abi import DenseLayer
+from engine.target import Isa
+
+# Nanoseconds per weight: dense weights from the cache, non-zeros by scalar loads and by a gather.
+GEMV_NS = 0.043
+SELL_LOAD_NS = 0.20
+SELL_GATHER_NS = 0.37
+# Nanoseconds per lane and step of a window kernel, by columns in the window.
+WINDOW_LANE_NS = {32: 0.058, 64: 0.076, 128: 0.15}
+# Share of the FMA peak; and the peak in float32 products per nanosecond.
+GEMM_SHARE = 0.95
+SPMM_SHARE = 0.6
+FMA_PER_NS = {Isa.AVX512: 58.0, Isa.AVX2: 58.0, Isa.GENERIC: 18.0}
+
+
+@dataclass(frozen=True, slots=True)
+class LayerSize:
+    """Counts that the estimates need.
+
+    Attributes:
+        weights: all weights, once per position.
+        nonzeros: those that are not zero.
+        density: nonzeros / weights.
+    """
+
+    weights: int
+    nonzeros: int
+    density: float
+
+
+def layer_size(layer: DenseLayer) -> LayerSize:
+    """Count the weights of a layer."""
+    nonzeros = int(np.count_nonzero(layer.kernel))
+    density = nonzeros / layer.kernel.size
+    return LayerSize(layer.kernel.size * layer.positions, nonzeros * layer.positions, density)
+
+
+def tile_ns(products: int, lanes: int, isa: Isa, share: float) -> float:
+    """Time of `products` weights times `lanes` samples at a share of the FMA peak.
+
+    Tiles narrower than half a 512-bit register cost as much as eight samples.
+    """
+    return products * max(lanes, 8) / (FMA_PER_NS[isa] * share)
+
+
+def window_ns(size: LayerSize, columns: int) -> float:
+    """Time of a window kernel on uniformly random zeros.
+
+    The share of lanes that do not wait follows from the mean number of non-zeros of a row in a
+    window; the formula is a fit to packed random layers between 20 % and 99 % zeros.
+    """
+    mean = columns * size.density
+    share = mean**0.75 / (mean**0.75 + 1.75) if mean else 1.0
+    return size.nonzeros / share * WINDOW_LANE_NS[columns]
