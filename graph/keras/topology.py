@@ -71,13 +71,22 @@ def check_call_arguments(arguments: Mapping[str, Json], what: str) -> None:
         UnsupportedArgumentError: any other.
     """
     for name, value in arguments.items():
-        harmless = value is None or (name == "training" and value is False)
+        harmless = _is_nothing(value) or (name == "training" and value is False)
         if not harmless:
             raise UnsupportedArgumentError(
                 f"{what} is called with argument {name!r}",
                 expected="no training mode, no mask and no further arguments",
                 got=show(value),
             )
+
+
+def _is_nothing(value: Json) -> bool:
+    """None, or None for each of several tensors."""
+    if isinstance(value, list):
+        return all(map(_is_nothing, value))
+    if isinstance(value, dict):
+        return all(map(_is_nothing, value.values()))
+    return value is None
 
 
 def parse_call(node: Json, what: str, offsets: Mapping[str, int]) -> Call:

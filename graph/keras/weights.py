@@ -223,7 +223,7 @@ def _read_legacy_group(
     scopes: dict[str, str] = {}
     for slot, name in zip(slots, names, strict=True):
         scope = _scope(name, slot)
-        if scopes.setdefault(slot.layer.path, scope) != scope:
+        if scope is not None and scopes.setdefault(slot.layer.path, scope) != scope:
             raise _wrong_name(name, slot)
         dataset = child(group, name)
         if not isinstance(dataset, h5py.Dataset):
@@ -233,12 +233,15 @@ def _read_legacy_group(
         reader.take(slot, dataset)
 
 
-def _scope(name: str, slot: _Slot) -> str:
-    """Check that a stored name ends in the slot's role, and give what comes before: the layer's own scope."""
+def _scope(name: str, slot: _Slot) -> str | None:
+    """Check that a stored name ends in the slot's role, and give what comes before: the layer's own scope.
+
+    The wrapper's own variables may have another scope, so theirs is None.
+    """
     scope, _, last = name.rpartition("/")
     last = last.split(":")[0]
     if re.fullmatch(rf"{slot.role}(_\d+)?", last):
-        return "" if slot.role in ("mask", *_NOT_READ) else scope
+        return None if slot.role in ("mask", *_NOT_READ) else scope
     keras1 = _KERAS1_ROLES.get(slot.role, slot.role)
     if not scope and last.endswith(f"_{keras1}"):
         return last.removesuffix(f"_{keras1}")

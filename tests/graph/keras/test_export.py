@@ -1,0 +1,178 @@
+"""What is written, Keras 3 loads: the same outputs and names, shared layers shared, equal bytes for equal graphs."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from graph import reference
+from graph.activations import AXIS_FUNCTIONS, ActivationFunction, Function
+from graph.errors import ExportError
+from graph.graph import Graph
+from graph.keras.export import write_keras
+from graph.keras.read import read_model
+from graph.ops import Activation, Dense, Normalization
+from tests.builders import GraphBuilder, random_inputs
+from tests.graph.keras.conftest import TOLERANCE, assert_same_outputs, set_random_weights
+from tests.graph.keras.zoo import MODELS
+from tests.strategies import graphs
+
+pytestmark = [
+    # Keras' own conversion of its variables is behind NumPy's protocol.
+    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy"),
+    pytest.mark.filterwarnings("ignore:The structure of `inputs` doesn't match"),
+    # Drawn graphs may take the softmax of one element, about which Keras wonders.
+    pytest.mark.filterwarnings("ignore:(?s).*You are using a softmax over axis"),
+    # LayerNormalization(rms_scaling=True) is deprecated in Keras, and read and written all the same.
+    pytest.mark.filterwarnings("ignore:You passed `rms_scaling=True`"),
+]
+
+Load = Callable[[Graph], Any]
+
+
+@pytest.fixture
+def load(keras: Any, tmp_path: Path) -> Load:
+    """Write a graph and load the file with Keras."""
+
+    def write_and_load(graph: Graph) -> Any:
+        write_keras(graph, tmp_path / "written.keras")
+        return keras.saving.load_model(tmp_path / "written.keras")
+
+    return write_and_load
+
+
+def assert_equal_graphs(found: Graph, wanted: Graph) -> None:
+    """Same public names and types, and outputs equal to the last bit in float64."""
+    assert found.inputs == wanted.inputs
+    assert sorted(o.name for o in found.outputs) == sorted(o.name for o in wanted.outputs)
+    inputs = random_inputs(wanted, 3)
+    expected = reference.run(wanted, inputs, np.float64)
+    for name, value in reference.run(found, inputs, np.float64).items():
+        np.testing.assert_allclose(value, expected[name], rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_read_written_and_loaded(keras: Any, tmp_path: Path, load: Load, name: str) -> None:
+    model = MODELS[name](keras)
+    set_random_weights(model)
+    model.save(tmp_path / "original.keras")
+    graph = read_model(tmp_path / "original.keras").graph
+    assert_same_outputs(graph, load(graph))
+    assert_equal_graphs(read_model(tmp_path / "written.keras").graph, graph)
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(graph=graphs())
+def test_drawn_graphs(keras: Any, load: Load, tmp_path: Path, graph: Graph) -> None:
+    model = load(graph)
+    assert_equal_graphs(read_model(tmp_path / "written.keras").graph, graph)
+    assert_same_outputs(graph, model, tolerance=2e-5)
+
+
+@pytest.mark.parametrize("function", sorted(set(Function) - {Function.THRESHOLD}))
+@pytest.mark.parametrize("axis", [-1, 1])
+def test_activations(load: Load, function: Function, axis: int) -> None:
+    if axis == 1 and function not in AXIS_FUNCTIONS:
+        axis = -1
+    shrinks = function in (Function.SOFT_SHRINK, Function.HARD_SHRINK)
+    f = ActivationFunction(function, axis=axis, threshold=0.5 if shrinks else 0.0)
+    b = GraphBuilder()
+    graph = b.build(b.add(Activation(f), [b.input(4, 6)]))
+    assert_same_outputs(graph, load(graph))
+
+
+def test_a_shared_layer_stays_one_layer(load: Load) -> None:
+    b = GraphBuilder()
+    kernel = b.weight("kernel", b.rng.standard_normal((4, 4)))
+    x = b.input(4)
+    y = b.add(Dense(4, use_bias=False), [x], [kernel])
+    z = b.add(Dense(4, use_bias=False), [y], [kernel])
+    graph = b.build(z)
+    model = load(graph)
+    assert sum(layer.count_params() for layer in model.layers) == 16
+    assert_same_outputs(graph, model)
+
+
+def test_names_of_inputs_and_outputs_are_kept(load: Load) -> None:
+    b = GraphBuilder()
+    first, second = b.input(3, name="age"), b.input(3, name="height")
+    graph = b.build(b.dense(first, 2), b.dense(second, 2), b.dense(first, 1))
+    model = load(graph)
+    assert [x.name for x in model.inputs] == ["age", "height"]
+    assert model.output_names == ["y0", "y1", "y2"]
+
+
+def test_a_dense_layer_keeps_its_activation(load: Load) -> None:
+    b = GraphBuilder()
+    graph = b.build(b.dense(b.input(3), 2, activation=Function.RELU))
+    model = load(graph)
+    assert [type(layer).__name__ for layer in model.layers] == ["InputLayer", "Dense"]
+    assert model.layers[1].activation.__name__ == "relu"
+
+
+def test_an_activation_is_not_fused_where_the_sum_is_needed_too(load: Load) -> None:
+    b = GraphBuilder()
+    s = b.dense(b.input(3), 2)
+    graph = b.build(b.activation(s, Function.RELU), s)
+    assert_same_outputs(graph, load(graph))
+
+
+@given(seed=st.integers(0, 1000))
+@settings(max_examples=5, deadline=None)
+def test_equal_graphs_give_equal_bytes(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
+    folder = tmp_path_factory.mktemp("bytes")
+
+    def build() -> Graph:
+        b = GraphBuilder(seed)
+        return b.build(b.batch_normalization(b.dense(b.input(5), 3, activation=Function.TANH)))
+
+    write_keras(build(), folder / "a")
+    time.sleep(1.1 if seed == 0 else 0)
+    write_keras(build(), folder / "b")
+    assert (folder / "a").read_bytes() == (folder / "b").read_bytes()
+
+
+def test_nonfinite_weights_survive(tmp_path: Path) -> None:
+    b = GraphBuilder()
+    graph = b.build(b.dense(b.input(2), 2, kernel=np.array([[np.nan, 1], [np.inf, 2]])))
+    write_keras(graph, tmp_path / "m.keras")
+    found = read_model(tmp_path / "m.keras", allow_nonfinite=True).graph
+    np.testing.assert_array_equal(*[next(iter(g.weights.values())) for g in (found, graph)])
+
+
+def test_normalization_with_axes_of_length_one(load: Load) -> None:
+    b = GraphBuilder()
+    names = [b.weight(name, np.full((1, 1, 3), value)) for name, value in (("m", 2), ("v", 4))]
+    graph = b.build(b.add(Normalization(), [b.input(1, 3)], names))
+    assert_same_outputs(graph, load(graph), TOLERANCE)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        ActivationFunction(Function.CELU, alpha=0.5),
+        ActivationFunction(Function.GELU, approximate=True),
+        ActivationFunction(Function.SQUAREPLUS, b=2.0),
+        ActivationFunction(Function.SOFT_SHRINK, threshold=0.1),
+        ActivationFunction(Function.THRESHOLD, threshold=0.1, default_value=3.0),
+        ActivationFunction(Function.RELU, threshold=-0.5),
+    ],
+    ids=lambda f: f.function.value,
+)
+def test_what_keras_has_no_layer_for_is_refused(
+    tmp_path: Path, function: ActivationFunction
+) -> None:
+    b = GraphBuilder()
+    graph = b.build(b.activation(b.input(3), function, name="odd"))
+    with pytest.raises(ExportError, match="node 'odd' has an activation that Keras has no layer"):
+        write_keras(graph, tmp_path / "m.keras")
+    assert not (tmp_path / "m.keras").exists()

@@ -1,0 +1,40 @@
+"""What is read computes what Keras computes: every layer, argument and topology, in each version and container."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from graph.keras.read import ModelFile
+from tests.graph.keras.conftest import assert_same_outputs, set_random_weights
+from tests.graph.keras.zoo import MODELS
+
+Saved = Callable[[Any, str], ModelFile]
+
+pytestmark = [
+    # Keras 3 and tf-keras recommend .keras when they write .h5.
+    pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file"),
+    # Keras' own conversion of its variables is behind NumPy's protocol.
+    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy"),
+    pytest.mark.filterwarnings("ignore:The structure of `inputs` doesn't match"),
+]
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+@pytest.mark.parametrize("name", MODELS)
+def test_keras3(keras: Any, saved: Saved, name: str, suffix: str) -> None:
+    model = MODELS[name](keras)
+    set_random_weights(model)
+    file = saved(model, suffix)
+    assert file.keras_version == keras.__version__
+    assert_same_outputs(file.graph, model)
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+@pytest.mark.parametrize("name", MODELS)
+def test_keras2(tf_keras: Any, saved: Saved, name: str, suffix: str) -> None:
+    model = MODELS[name](tf_keras)
+    set_random_weights(model)
+    file = saved(model, suffix)
+    assert file.keras_version.startswith("2.")
+    assert_same_outputs(file.graph, model)
