@@ -1,0 +1,66 @@
+"""The plain level is plain: its text compiles for CPUs that this host is not."""
+
+import llvmlite.binding as llvm
+import pytest
+
+from engine.kernels import dot, driver, elementwise, groups, layout, rows, sparsemax
+from engine.kernels.abi import FusedActivation, KernelSpec
+from engine.kernels.dense_gemm import GEMM_FAMILY, GEMV_FAMILY
+from engine.kernels.elementwise import MergeOp
+from engine.kernels.groups import SoftmaxKind
+from engine.kernels.registry import FAMILIES, emit
+from engine.target import Isa
+
+G = Isa.GENERIC
+RELU = FusedActivation.RELU
+SPECS = [
+    KernelSpec("spmm_rows", G, 16, RELU, (("rows", 2), ("spread", "load"))),
+    KernelSpec("spmv_sell", G, 1, RELU, (("access", "load"), ("index", 16))),
+    KernelSpec(GEMM_FAMILY, G, 16, RELU, (("rows", 4),)),
+    KernelSpec(GEMV_FAMILY, G, 1, RELU, (("unroll", 2), ("vectors", 4))),
+    *[elementwise.activation_spec(G, function) for function in FusedActivation],
+    elementwise.merge_spec(G, MergeOp.MAXIMUM, 3),
+    elementwise.glu_spec(G),
+    rows.gather_spec(G, 8),
+    rows.affine_spec(G, 8),
+    rows.prelu_spec(G, 8),
+    groups.softmax_spec(G, 1, SoftmaxKind.LOG_SOFTMAX),
+    groups.layer_norm_spec(G, 8, centred=True),
+    sparsemax.sparsemax_spec(G, 4),
+    dot.dot_spec(G, 4, normalize=True),
+    layout.pack_spec(G, 8, "float16"),
+    layout.unpack_spec(G, 8),
+]
+
+
+def assembly(ir_text: str, triple: str) -> str:
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+    module = llvm.parse_assembly(ir_text)
+    machine = llvm.Target.from_triple(triple).create_target_machine(opt=2)
+    module.triple = triple
+    module.data_layout = str(machine.target_data)
+    module.verify()
+    return str(machine.emit_assembly(module))
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.symbol)
+def test_compiles_for_arm_without_library_calls(spec: KernelSpec) -> None:
+    text = assembly(emit(spec), "aarch64-unknown-linux-gnu")
+    calls = [line for line in text.splitlines() if line.split()[:1] == ["bl"]]
+    assert calls == [], "a kernel must not need a run-time library"
+    assert f"{spec.symbol}:" in text
+
+
+def test_arm_code_uses_fused_vector_instructions() -> None:
+    assert "fmla" in assembly(emit(SPECS[0]), "aarch64-unknown-linux-gnu")
+
+
+def test_the_driver_compiles_for_arm() -> None:
+    text = assembly(driver.emit_driver(G), "aarch64-unknown-linux-gnu")
+    assert "blr" in text
+
+
+def test_every_family_that_has_a_plain_level_is_listed() -> None:
+    listed = {spec.family for spec in SPECS}
+    assert set(FAMILIES) - listed == {"spmv_window"}
