@@ -1,10 +1,12 @@
 """The table from ops back to Keras 3 layers: each node becomes one layer, or a short chain where Keras has none.
 
 Chains: `hard_sigmoid` of Keras 2 is Rescaling(0.2, 0.5) and ReLU(max_value=1); log_softmax, sparsemax and glu over an
-axis other than the last are put between two Permute layers. Not in Keras as layers, and refused: celu, squareplus and
-the shrink functions with parameters other than the defaults, gelu's approximation, threshold.
+axis other than the last are put between two Permute layers; celu, squareplus and the shrink functions with parameters
+other than the defaults are the default function between two Rescalings. Not in Keras as layers, and refused: gelu's
+approximation, relu with a negative threshold, threshold with a value other than 0.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -137,16 +139,38 @@ def _activation(function: ActivationFunction, x: TensorType, node: str) -> tuple
         return _along_axis(function, x)
     if name is not None:
         return (KerasLayer("Activation", {"activation": name}),)
+    scale = _scale(function)
+    if scale is not None:
+        default = KerasLayer("Activation", {"activation": function.function.value})
+        return _rescaling(1 / scale), default, _rescaling(scale)
     match function.function:
         case Function.RELU:
-            return (_relu(function, node),)
-        case Function.ELU if function == ActivationFunction(Function.ELU, alpha=function.alpha):
+            return (_relu(function, x, node),)
+        case Function.THRESHOLD if function.default_value == 0 <= function.threshold:
+            return (KerasLayer("ReLU", {"threshold": function.threshold}),)
+        case Function.ELU:
             return (KerasLayer("ELU", {"alpha": function.alpha}),)
         case Function.HARD_SIGMOID_KERAS2:
-            line = KerasLayer("Rescaling", {"scale": 0.2, "offset": 0.5})
-            return line, KerasLayer("ReLU", {"max_value": 1.0})
+            return _rescaling(0.2, 0.5), KerasLayer("ReLU", {"max_value": 1.0})
         case _:
             raise _no_layer(function, node)
+
+
+def _rescaling(scale: float, offset: float = 0.0) -> KerasLayer:
+    return KerasLayer("Rescaling", {"scale": scale, "offset": offset})
+
+
+def _scale(function: ActivationFunction) -> float | None:
+    """The s for which the function is s * f(x / s), with f the function with default parameters."""
+    match function.function:
+        case Function.CELU if function.alpha > 0:
+            return function.alpha
+        case Function.SQUAREPLUS if function.b > 0:
+            return math.sqrt(function.b / 4)
+        case Function.SOFT_SHRINK | Function.HARD_SHRINK if function.threshold > 0:
+            return function.threshold / 0.5
+        case _:
+            return None
 
 
 def _no_layer(function: ActivationFunction, node: str) -> ExportError:
@@ -157,12 +181,16 @@ def _no_layer(function: ActivationFunction, node: str) -> ExportError:
     )
 
 
-def _relu(function: ActivationFunction, node: str) -> KerasLayer:
+def _relu(function: ActivationFunction, x: TensorType, node: str) -> KerasLayer:
     slope, top, threshold = function.negative_slope, function.max_value, function.threshold
-    if top is None and not threshold:
-        return KerasLayer("LeakyReLU", {"negative_slope": slope})
+    if top is None and not threshold and slope < 0:
+        # No layer of Keras takes a negative slope, but a PReLU may have learned one.
+        alpha = np.full([1] * (x.rank - 1), slope, np.float32)
+        return KerasLayer("PReLU", {"shared_axes": list(range(1, x.rank))}, (alpha,))
     if slope < 0 or threshold < 0 or (top is not None and top < 0):
         raise _no_layer(function, node)
+    if top is None and not threshold:
+        return KerasLayer("LeakyReLU", {"negative_slope": slope})
     return KerasLayer("ReLU", {"max_value": top, "negative_slope": slope, "threshold": threshold})
 
 

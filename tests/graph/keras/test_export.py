@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from graph import reference
@@ -73,6 +73,8 @@ def test_read_written_and_loaded(keras: Any, tmp_path: Path, load: Load, name: s
 )
 @given(graph=graphs())
 def test_drawn_graphs(keras: Any, load: Load, tmp_path: Path, graph: Graph) -> None:
+    # Keras has no layer for gelu's approximation; see test_what_keras_has_no_layer_for_is_refused.
+    assume(not any(isinstance(n.op, Activation) and n.op.function.approximate for n in graph.nodes))
     model = load(graph)
     assert_equal_graphs(read_model(tmp_path / "written.keras").graph, graph)
     assert_same_outputs(graph, model, tolerance=2e-5)
@@ -87,6 +89,26 @@ def test_activations(load: Load, function: Function, axis: int) -> None:
     f = ActivationFunction(function, axis=axis, threshold=0.5 if shrinks else 0.0)
     b = GraphBuilder()
     graph = b.build(b.add(Activation(f), [b.input(4, 6)]))
+    assert_same_outputs(graph, load(graph))
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        ActivationFunction(Function.CELU, alpha=0.5),
+        ActivationFunction(Function.SQUAREPLUS, b=2.0),
+        ActivationFunction(Function.SOFT_SHRINK, threshold=0.1),
+        ActivationFunction(Function.HARD_SHRINK, threshold=0.1),
+        ActivationFunction(Function.THRESHOLD, threshold=0.25),
+        ActivationFunction(Function.RELU, threshold=0.25, max_value=1.5, negative_slope=0.1),
+        ActivationFunction(Function.RELU, negative_slope=-0.1),
+        ActivationFunction(Function.ELU, alpha=0.3),
+    ],
+    ids=lambda f: f.function.value,
+)
+def test_activations_with_parameters(load: Load, function: ActivationFunction) -> None:
+    b = GraphBuilder()
+    graph = b.build(b.activation(b.input(30), function, name="y"))
     assert_same_outputs(graph, load(graph))
 
 
@@ -159,10 +181,7 @@ def test_normalization_with_axes_of_length_one(load: Load) -> None:
 @pytest.mark.parametrize(
     "function",
     [
-        ActivationFunction(Function.CELU, alpha=0.5),
         ActivationFunction(Function.GELU, approximate=True),
-        ActivationFunction(Function.SQUAREPLUS, b=2.0),
-        ActivationFunction(Function.SOFT_SHRINK, threshold=0.1),
         ActivationFunction(Function.THRESHOLD, threshold=0.1, default_value=3.0),
         ActivationFunction(Function.RELU, threshold=-0.5),
     ],
