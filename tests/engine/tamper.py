@@ -1,0 +1,55 @@
+"""Takes an artifact apart, lets a test change it, and seals it again with a right checksum."""
+
+import hashlib
+import json
+import struct
+from typing import Any
+
+import numpy as np
+
+HEADER = struct.Struct("<8sIIQ32s8s")
+
+
+class Tampered:
+    """An artifact in parts.
+
+    Attributes:
+        manifest: the manifest as JSON values.
+        data: everything behind the manifest.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        self.head = list(HEADER.unpack(content[:64]))
+        length = self.head[3]
+        self.manifest: dict[str, Any] = json.loads(content[64 : 64 + length])
+        self.data = bytearray(content[64 + -(-length // 64) * 64 :])
+
+    def array(self, section: int) -> np.ndarray:
+        """A writeable view of a section."""
+        entry = self.manifest["sections"][section]
+        count = int(np.prod(entry["shape"], dtype=np.int64))
+        flat = np.frombuffer(self.data, entry["dtype"], count, entry["offset"])
+        return flat.reshape(entry["shape"])
+
+    def layer(self, lanes: int, number: int = 0) -> dict[str, Any]:
+        """The entry of a dense layer in a tile width."""
+        tile = next(t for t in self.manifest["plan"]["tiles"] if t["lanes"] == lanes)
+        found: dict[str, Any] = tile["layers"][number]
+        return found
+
+    def packed(self, lanes: int, name: str) -> np.ndarray:
+        """A writeable view of a packed array of the first dense layer."""
+        return self.array(self.layer(lanes)["packed"]["constants"][name])
+
+    def sealed(self, text: bytes | None = None) -> bytes:
+        """The file, with `text` in place of the manifest where given."""
+        if text is None:
+            text = json.dumps(self.manifest, ensure_ascii=False).encode()
+        body = text + bytes(-len(text) % 64) + bytes(self.data)
+        return seal([*self.head[:3], len(text), b"", self.head[5]], body)
+
+
+def seal(head: list[Any], body: bytes) -> bytes:
+    """A file from header fields and body, with the checksum of the body."""
+    head[4] = hashlib.sha256(body).digest()
+    return HEADER.pack(*head) + body

@@ -1,0 +1,123 @@
+"""Packed layers of every dense kernel family: right ones pass, and no number may point outside."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.errors import PackedLayerError
+from engine.kernels.abi import DenseLayer, ElementFunction, FusedActivation, KernelSpec, PackedLayer
+from engine.kernels.registry import dense_candidates
+from engine.packed_checks import check_packed, is_storable
+from engine.program import DenseStep, Place
+from engine.target import Isa
+
+RELU = ElementFunction(FusedActivation.RELU)
+INPUTS, UNITS, POSITIONS = 200, 37, 2
+STEP = DenseStep(
+    "d", Place(0, 0, POSITIONS * INPUTS), Place(1, 0, POSITIONS * UNITS), "k", "b", POSITIONS, RELU
+)
+
+
+def layer(sparsity: float) -> DenseLayer:
+    rng = np.random.default_rng(1)
+    kernel = rng.standard_normal((INPUTS, UNITS)).astype(np.float32)
+    kernel[rng.random(kernel.shape) < sparsity] = 0
+    return DenseLayer(kernel, rng.standard_normal(UNITS).astype(np.float32), RELU, POSITIONS)
+
+
+def packed_layers(sparsity: float = 0.8) -> Iterator[tuple[KernelSpec, PackedLayer]]:
+    """Every candidate on every level and tile width; packing needs no CPU of that level."""
+    for isa in Isa:
+        for lanes in (1, 16, 64):
+            for candidate in dense_candidates(layer(sparsity), isa, lanes):
+                yield candidate.spec, candidate.pack(layer(sparsity))
+
+
+CASES = [pytest.param(*case, id=case[0].symbol) for case in packed_layers()]
+
+
+@pytest.mark.parametrize("sparsity", [0.0, 0.5, 0.99, 1.0])
+def test_what_is_packed_passes_and_is_stored(sparsity: float) -> None:
+    for spec, packed in packed_layers(sparsity):
+        check_packed(spec, STEP, packed, "layer")
+        assert is_storable(spec, STEP, packed)
+
+
+@pytest.mark.parametrize(("spec", "packed"), CASES)
+def test_other_numbers_are_refused(spec: KernelSpec, packed: PackedLayer) -> None:
+    for name, value in packed.ints.items():
+        if name == "panel_bytes" and packed.ints["panel_count"] == 1:
+            continue  # not used: there is no second panel to step to
+        for wrong in (value + 1, value + 2**40):
+            ints = {**packed.ints, name: wrong}
+            with pytest.raises(PackedLayerError):
+                check_packed(spec, STEP, replace(packed, ints=ints), "layer")
+    with pytest.raises(PackedLayerError, match="other numbers"):
+        check_packed(spec, STEP, replace(packed, ints={**packed.ints, "extra": 0}), "layer")
+
+
+@pytest.mark.parametrize(("spec", "packed"), CASES)
+def test_arrays_of_another_length_or_dtype_are_refused(
+    spec: KernelSpec, packed: PackedLayer
+) -> None:
+    for name, array in packed.constants.items():
+        for wrong in (array[:-1], array.astype(np.int64), np.concatenate((array, array))):
+            constants = {**packed.constants, name: wrong}
+            with pytest.raises(PackedLayerError):
+                check_packed(spec, STEP, replace(packed, constants=constants), "layer")
+
+
+@pytest.mark.parametrize(("spec", "packed"), CASES)
+def test_the_largest_index_anywhere_is_refused(spec: KernelSpec, packed: PackedLayer) -> None:
+    for name, array in packed.constants.items():
+        # A permutation's code has no bit that could lead outside of its window.
+        is_code = spec.family == "spmv_window" and name == "columns"
+        if array.dtype == np.float32 or is_code:
+            continue
+        for place in {0, array.size // 2, array.size - 1}:
+            wrong = array.copy()
+            wrong.reshape(-1)[place] = np.iinfo(array.dtype).max
+            constants = {**packed.constants, name: wrong}
+            with pytest.raises(PackedLayerError):
+                check_packed(spec, STEP, replace(packed, constants=constants), "layer")
+
+
+@pytest.mark.parametrize(("spec", "packed"), CASES)
+def test_a_packed_layer_does_not_pass_for_another_layer(
+    spec: KernelSpec, packed: PackedLayer
+) -> None:
+    others: list[dict[str, Any]] = [
+        {"x": Place(0, 0, POSITIONS * (INPUTS - 1))},
+        {"y": Place(1, 0, POSITIONS * (UNITS - 1))},
+        {"y": Place(1, 0, POSITIONS * (UNITS + 1))},
+        {"positions": 1},
+        {"function": ElementFunction(FusedActivation.TANH)},
+        {"function": ElementFunction(FusedActivation.RELU, (1.0,))},
+    ]
+    for other in others:
+        with pytest.raises(PackedLayerError):
+            check_packed(spec, replace(STEP, **other), packed, "layer")
+
+
+@pytest.mark.parametrize(("spec", "packed"), CASES)
+def test_kernel_variants_that_were_never_made_are_refused(
+    spec: KernelSpec, packed: PackedLayer
+) -> None:
+    variants = [(), (*spec.variant, ("zz", 1))]
+    for place, (name, _) in enumerate(spec.variant):
+        for wrong in (0, 77, "exec"):
+            changed = list(spec.variant)
+            changed[place] = (name, wrong)
+            variants.append(tuple(changed))
+    for variant in variants:
+        with pytest.raises(PackedLayerError):
+            check_packed(replace(spec, variant=variant), STEP, packed, "layer")
+
+
+def test_a_family_for_other_steps_is_refused() -> None:
+    spec, packed = next(packed_layers())
+    with pytest.raises(PackedLayerError, match="not stored packed"):
+        check_packed(replace(spec, family="softmax"), STEP, packed, "layer")

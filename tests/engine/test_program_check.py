@@ -1,0 +1,167 @@
+"""Programs that would lead a kernel outside its buffers, or to rows that nobody wrote, are refused."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from engine.errors import ProgramError
+from engine.kernels.abi import ElementFunction
+from engine.kernels.elementwise import MergeOp
+from engine.passes.pipeline import build_program
+from engine.program import (
+    AffineStep,
+    CopyStep,
+    DenseStep,
+    DotStep,
+    ElementStep,
+    GluStep,
+    GroupFunction,
+    InputSlot,
+    LayerNormStep,
+    MergeStep,
+    OutputSlot,
+    Pack,
+    Place,
+    PReluStep,
+    Program,
+    SoftmaxStep,
+    Step,
+    Unpack,
+)
+from engine.program_check import check_program
+from graph.graph import Graph
+from tests.strategies import graphs
+
+X, Y = Place(0, 0, 8), Place(1, 0, 8)
+NUMBERS = np.arange(8, dtype=np.uint32)
+ROWS = np.ones(8, np.float32)
+
+
+def program(step: Step, **changes: Any) -> Program:
+    base = Program(
+        "p",
+        (InputSlot("x", "float32", (8,)),),
+        (OutputSlot("y", (8,)),),
+        (8, 8),
+        (Pack(0, X), step, Unpack(Y, 0)),
+        {
+            "numbers": NUMBERS,
+            "rows": ROWS,
+            "kernel": np.ones((8, 8), np.float32),
+            "small": np.ones((4, 8), np.float32),
+            "wide": ROWS.astype(np.float64),
+            "signed": NUMBERS.astype(np.int32),
+        },
+    )
+    return replace(base, **changes)
+
+
+ELEMENT = ElementStep(X, Y, ElementFunction())
+COPY = CopyStep(X, Y, "numbers")
+DENSE = DenseStep("d", X, Y, "kernel", "rows", 1, ElementFunction())
+DOT = DotStep(X, X, Y, "numbers", "numbers", 1, 1, 1, normalize=False)
+NORM = LayerNormStep(X, Y, 1, 8, 1, "rows", "rows", 1e-3, centred=True)
+SOFTMAX = SoftmaxStep(GroupFunction.SOFTMAX, X, Y, 2, 4, 1)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        ELEMENT,
+        COPY,
+        DENSE,
+        DOT,
+        NORM,
+        SOFTMAX,
+        AffineStep(X, Y, "rows", "rows"),
+        PReluStep(X, Y, "rows"),
+        MergeStep(MergeOp.ADD, (X, X), Y),
+    ],
+)
+def test_a_right_program_passes(step: Step) -> None:
+    check_program(program(step))
+
+
+@settings(max_examples=50, deadline=None)
+@given(graph=graphs())
+def test_lowered_graphs_pass(graph: Graph) -> None:
+    check_program(build_program(graph))
+
+
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        (replace(ELEMENT, x=Place(0, 0, 9)), "leaves its buffer"),
+        (replace(ELEMENT, x=Place(0, 1, 8)), "leaves its buffer"),
+        (replace(ELEMENT, x=Place(0, -1, 8)), "leaves its buffer"),
+        (replace(ELEMENT, x=Place(0, 0, 0)), "leaves its buffer"),
+        (replace(ELEMENT, x=Place(2, 0, 8)), "not there"),
+        (replace(ELEMENT, x=Place(-1, 0, 8)), "not there"),
+        (replace(ELEMENT, x=Y), "no step has written"),
+        (replace(ELEMENT, y=X), "writes what it reads"),
+        (replace(ELEMENT, y=Place(1, 0, 7)), "8 rows in, 7 rows out"),
+        (replace(COPY, index="none"), "is not there"),
+        (replace(COPY, index="signed"), "should be uint32"),
+        (replace(COPY, x=Place(0, 0, 7)), "not below 7"),
+        (replace(COPY, y=Place(1, 0, 4)), "should be uint32"),
+        (replace(DENSE, kernel="small"), "should be float32"),
+        (replace(DENSE, kernel="rows"), "should be float32"),
+        (replace(DENSE, bias="wide"), "should be float32"),
+        (replace(DENSE, positions=0), "no multiple"),
+        (replace(DENSE, positions=3), "no multiple"),
+        (replace(DENSE, positions=2), "should be float32"),
+        (replace(DOT, terms=2), "not below 7"),
+        (replace(DOT, a_stride=0), "at least 1"),
+        (replace(DOT, terms=0), "at least 1"),
+        (replace(DOT, terms=2**40), "not below"),
+        (replace(NORM, gamma="wide"), "should be float32"),
+        (replace(NORM, length=4, outer=2), "should be float32"),
+        (replace(SOFTMAX, outer=3), "groups in 8 rows"),
+        (replace(SOFTMAX, inner=0), "at least one element"),
+        (AffineStep(X, Y, "rows", "wide"), "should be float32"),
+        (PReluStep(X, Y, "numbers"), "should be float32"),
+        (MergeStep(MergeOp.ADD, (), Y), "nothing to merge"),
+        (MergeStep(MergeOp.ADD, (X, Place(0, 0, 4)), Y), "4 rows in"),
+        (GluStep(X, Y, 1), "glu halves"),
+        (GluStep(X, Place(1, 0, 4), 3), "glu halves"),
+        (Pack(1, Y), "no input or output 1"),
+        (Pack(0, Place(1, 0, 4)), "do not hold a sample"),
+        (Unpack(Place(0, 0, 4), 0), "do not hold a sample"),
+        (Unpack(X, -1), "no input or output -1"),
+    ],
+)
+def test_a_wrong_step_is_refused(step: Step, message: str) -> None:
+    with pytest.raises(ProgramError, match=message):
+        check_program(program(step))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda p: {"steps": p.steps[:2]}, "every output is written once"),
+        (lambda p: {"steps": (*p.steps, p.steps[2])}, "every output is written once"),
+        (lambda p: {"steps": (*p.steps[:2], p.steps[1], p.steps[2])}, "written before"),
+        (lambda p: {"steps": p.steps[1:]}, "no step has written"),
+        (lambda p: {"buffers": (8, 8, 0)}, "a buffer is empty"),
+        (lambda p: {"buffers": (8, 2**40)}, "too many rows"),
+        (lambda p: {"buffers": (8,) * 50_000}, "too many buffers"),
+        (lambda p: {"steps": p.steps * 20_000}, "too many steps"),
+        (lambda p: {"inputs": ()}, "an input and an output"),
+        (lambda p: {"inputs": p.inputs * 2}, "not unique"),
+        (lambda p: {"inputs": (InputSlot("", "float32", (8,)),)}, "empty or too long"),
+        (lambda p: {"inputs": (InputSlot("x", "object", (8,)),)}, "dtype of input"),
+        (lambda p: {"inputs": (InputSlot("x", "float32", (-8, -1)),)}, "shape of 'x'"),
+        (lambda p: {"outputs": (OutputSlot("y", (1,) * 20),)}, "shape of 'y'"),
+        (lambda p: {"outputs": (OutputSlot("y", (2**20, 2**20)),)}, "too large"),
+    ],
+)
+def test_a_wrong_program_is_refused(
+    change: Callable[[Program], dict[str, Any]], message: str
+) -> None:
+    right = program(ELEMENT)
+    with pytest.raises(ProgramError, match=message):
+        check_program(replace(right, **change(right)))
