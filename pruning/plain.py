@@ -13,8 +13,7 @@ def as_plain(value: object) -> object:
     if isinstance(value, Enum):
         return value.value
     if is_dataclass(value) and not isinstance(value, type):
-        named = {field.name: as_plain(getattr(value, field.name)) for field in fields(value)}
-        return named or {"kind": type(value).__name__.lower()}
+        return {field.name: as_plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Mapping):
         return {str(key): as_plain(item) for key, item in value.items()}
     if isinstance(value, str) or value is None or isinstance(value, bool):

@@ -1,6 +1,6 @@
 """prune(graph, recipe): choose, remove, simplify, and check the result against the original before giving it back."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,13 +10,13 @@ from graph.verify import verify
 from pruning.calibrate import Accuracy, Calibration, measure_accuracy
 from pruning.certificate import Certificate, weakest
 from pruning.compare import Comparison, compare
-from pruning.errors import GateError
+from pruning.errors import CalibrationError, GateError, RecipeError
 from pruning.layers import LayerResult, Outcome, layer_results
 from pruning.lossless.attempt import Attempt, attempt_lossless
 from pruning.magnitude import apply_masks, choose_masks
 from pruning.probe import ProbeSet, probe_sets
 from pruning.prunable import WeightedLayer, weighted_layers
-from pruning.recipe import LosslessOptions, PruningRecipe
+from pruning.recipe import InputRange, LosslessOptions, PruningRecipe
 from pruning.simplify.rewrite import Note
 
 Progress = Callable[[str, float], None]
@@ -90,13 +90,14 @@ def prune(
     Raises:
         VerifyError: the graph is not valid.
         ShapeError: an axis other than the batch varies in length.
-        RecipeError: the recipe names a layer that is not there, or asks to prune one that cannot be.
-        CalibrationError: the labels do not fit the model's outputs.
+        RecipeError: the recipe names a layer or input that is not there, or asks to prune a layer that cannot be.
+        CalibrationError: the labels do not fit the model's outputs, or samples leave the declared range.
         GateError: even without any rewrite the outputs differ by more than the gate.
     """
     report = progress or _silent
     report("choose", 0.0)
     verify(graph)
+    _check_ranges(graph, recipe.lossless.input_ranges, calibration)
     layers = weighted_layers(graph, recipe.layers)
     masks = choose_masks(graph, layers, recipe)
     stage = apply_masks(graph, masks)
@@ -127,6 +128,24 @@ def prune(
     )
 
 
+def _check_ranges(
+    graph: Graph, ranges: Mapping[str, InputRange], calibration: Calibration | None
+) -> None:
+    """Refuse a range for an input that is not there, and samples that break the promise a range is."""
+    names = [given.name for given in graph.inputs]
+    for name in ranges:
+        if name and name not in names:
+            expected = f"an input of the model: {', '.join(names)}"
+            raise RecipeError(f"lossless.input_range.{name}", expected, name)
+    for name, array in ({} if calibration is None else calibration.inputs).items():
+        declared = ranges.get(name, ranges.get(""))
+        if declared is not None and (array.min() < declared.low or array.max() > declared.high):
+            expected = f"numbers within the declared range [{declared.low:g}, {declared.high:g}]"
+            raise CalibrationError(
+                name, expected, f"numbers from {array.min():g} to {array.max():g}"
+            )
+
+
 def _silent(_stage: str, _fraction: float) -> None:
     """Report to nobody."""
 
@@ -149,7 +168,7 @@ def _accept(
         if change.worst <= options.gate:
             return _Accepted(attempt, options, change, tuple(undone))
         reason = f"(outputs changed by {change.worst:.1e}, allowed {options.gate:.1e})"
-        if attempt.drop.claims:
+        if attempt.drop.claims and _is_drop_to_blame(stage, options, excluded, probes):
             worst = max(attempt.drop.claims, key=lambda claim: claim.row_ratio)
             excluded.add(worst.kernel)
             undone.append(f"small weights of {worst.kernel} were put back {reason}")
@@ -158,6 +177,16 @@ def _accept(
             options = replace(options, fold=False, simplify=options.fold and options.simplify)
         else:
             raise GateError(change.worst, options.gate)
+
+
+def _is_drop_to_blame(
+    stage: Graph, options: LosslessOptions, excluded: set[str], probes: Sequence[ProbeSet]
+) -> bool:
+    """Whether the gate passes without the scale-aware rule, or nothing else is left to undo."""
+    if not (options.fold or options.simplify):
+        return True
+    without = attempt_lossless(stage, replace(options, drop=False), excluded)
+    return compare(stage, without.graph, probes).worst <= options.gate
 
 
 def _certificate(

@@ -1,5 +1,6 @@
 """The report a person reads before trusting a pruned model: what went, what it changed, what it saves on this host."""
 
+import json
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from pruning.measurements import EngineMeasurements, FileSizes
 from pruning.plain import as_plain
 from pruning.prune import PruneResult
 from pruning.recipe import PruningRecipe
+from pruning.recipe_json import recipe_to_json
 
 SCHEMA = 1
 
@@ -85,6 +87,7 @@ class Report:
         plain = as_plain(self)
         if not isinstance(plain, dict):
             raise TypeError("a report is an object")
+        plain["recipe"] = recipe_to_json(self.recipe)
         plain["layers"] = [
             {
                 **_object(as_plain(layer)),
@@ -290,7 +293,8 @@ def _sizes(report: Report) -> str:
 
 def _origin(report: Report) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in report.versions.items())
-    return f"Recipe: mode {report.recipe.mode.value}.  \nVersions: {versions}."
+    recipe = json.dumps(recipe_to_json(report.recipe))
+    return f"Versions: {versions}.\n\nRecipe:\n\n```json\n{recipe}\n```"
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -16,7 +16,7 @@ from graph.verify import verify
 from pruning import prune as prune_module
 from pruning.calibrate import Calibration
 from pruning.certificate import Guarantee
-from pruning.errors import GateError, RecipeError
+from pruning.errors import CalibrationError, GateError, RecipeError
 from pruning.lossless.attempt import Attempt, attempt_lossless
 from pruning.prune import PruneResult, prune
 from pruning.recipe import LosslessOptions, PruningRecipe, parse_recipe
@@ -244,7 +244,7 @@ def test_a_gate_that_fails_puts_back_the_worst_layer_and_says_so(
 
     def damaging(graph: Graph, options: LosslessOptions, excluded: set[str]) -> Attempt:
         attempt = attempt_lossless(graph, options, excluded)
-        if "second/kernel" in excluded:
+        if "second/kernel" in excluded or not options.drop:
             return attempt
         broken = attempt.graph.weights["second/kernel"] * np.float32(1.01)
         return replace(attempt, graph=attempt.graph.with_weights({"second/kernel": broken}))
@@ -310,3 +310,32 @@ def test_small_raw_weights_on_features_of_huge_scale_survive() -> None:
     expected = run(graph, inputs, np.float64)["y0"]
     assert run(result.graph, inputs, np.float64)["y0"] == pytest.approx(expected, rel=1e-6)
     assert np.count_nonzero(result.graph.weights["y/kernel"]) == 2
+
+
+def test_a_range_for_an_unknown_input_is_refused() -> None:
+    recipe = parse_recipe({"lossless": {"input_range": {"pixels": [0, 1]}}})
+    with pytest.raises(RecipeError, match="x0") as caught:
+        prune(plain_network(), recipe)
+    assert caught.value.field == "lossless.input_range.pixels"
+
+
+def test_samples_outside_the_declared_range_are_refused() -> None:
+    recipe = parse_recipe({"lossless": {"input_range": [0, 1]}})
+    samples = Calibration({"x0": np.full((2, 20), 1.5, np.float32)})
+    with pytest.raises(CalibrationError, match="declared range"):
+        prune(plain_network(), recipe, samples)
+
+
+def test_when_another_step_is_to_blame_small_weights_stay_removed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def folding_badly(graph: Graph, options: LosslessOptions, excluded: set[str]) -> Attempt:
+        attempt = attempt_lossless(graph, options, excluded)
+        factor = np.float32(1.01 if options.fold else 1.0)
+        weights = {"second/kernel": attempt.graph.weights["second/kernel"] * factor}
+        return replace(attempt, graph=attempt.graph.with_weights(weights))
+
+    monkeypatch.setattr(prune_module, "attempt_lossless", folding_badly)
+    result = prune(question_network(), PruningRecipe())
+    assert result.certificate.rolled_back[0].startswith("step fold was undone")
+    assert result.weights_removed_share >= 0.95

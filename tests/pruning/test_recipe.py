@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from pruning.errors import RecipeError
@@ -13,6 +15,7 @@ from pruning.recipe import (
     Unstructured,
     parse_recipe,
 )
+from pruning.recipe_json import recipe_to_json
 
 
 def test_an_empty_object_is_the_lossless_default() -> None:
@@ -135,3 +138,24 @@ def test_a_long_value_is_cut_in_the_message() -> None:
     with pytest.raises(RecipeError) as caught:
         parse_recipe({"mode": "x" * 10_000})
     assert len(str(caught.value)) < 400
+
+
+_FORMS: list[dict[str, object]] = [
+    {},
+    {"lossless": {"input_range": [0, 1], "fold": False, "gate": 0.0}},
+    {"lossless": {"input_range": {"a": [0, 1], "b": [-2.5, 3]}}},
+    {
+        "mode": "threshold",
+        "threshold": 0.25,
+        "layers": {"a": {"threshold": 0.5}, "b": {"skip": True}},
+    },
+    {"mode": "magnitude", "sparsity": 0.5, "allocation": "erk", "layers": {"a": {"sparsity": 0}}},
+    {"mode": "magnitude", "pattern": {"kind": "n_m", "n": 2, "m": 4}},
+    {"mode": "magnitude", "sparsity": 0.5, "pattern": {"kind": "block", "rows": 2, "cols": 3}},
+]
+
+
+@pytest.mark.parametrize("data", _FORMS)
+def test_the_json_form_of_a_recipe_is_read_back_as_the_same(data: dict[str, object]) -> None:
+    recipe = parse_recipe(data)
+    assert parse_recipe(json.loads(json.dumps(recipe_to_json(recipe)))) == recipe
