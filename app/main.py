@@ -13,14 +13,15 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 from prometheus_client import CollectorRegistry
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 from app.dependencies import Lifecycle, Services
-from app.errors import InvalidRequestError
+from app.errors import InvalidRequestError, MethodNotAllowedError, RouteNotFoundError
 from app.metrics import Metrics
-from app.middleware import RequestLayer, as_service_error
+from app.middleware import RequestLayer
 from app.routes import jobs, models, operations
 from app.routes.predictions import PREDICT_OPENAPI, PredictEndpoint
 from app.schemas import ProblemDocument
@@ -42,6 +43,7 @@ from engine.target import usable_cores
 
 DEMO_NAME = "digits"
 DEMO_FILE = Path(__file__).parent / "demo" / "digits.keras"
+_ROUTERS = (models.router, jobs.router, operations.router)
 _LOG = logging.getLogger(__name__)
 _DESCRIPTION = (
     "Upload a trained Keras model; it is pruned, compiled to native sparse code and served."
@@ -81,7 +83,7 @@ def create_app(
     app.router.routes.append(
         Route(PredictEndpoint.path, PredictEndpoint(), methods=["POST"], include_in_schema=False)
     )
-    for router in (models.router, jobs.router, operations.router):
+    for router in _ROUTERS:
         app.include_router(router)
     app.add_middleware(RequestLayer, metrics=metrics)
     app.openapi = _openapi_of(app)  # type: ignore[method-assign]
@@ -178,11 +180,25 @@ async def _stopped(task: asyncio.Task[None]) -> None:
     await asyncio.gather(task, return_exceptions=True)
 
 
-async def _raise_http_error(_request: Request, error: Exception) -> Any:
+async def _raise_http_error(request: Request, error: Exception) -> Any:
     """Turn what the router raises into our own error; the request layer answers it."""
     if not isinstance(error, HTTPException):
         raise error
-    raise as_service_error(error)
+    if error.status_code == 405:
+        raise MethodNotAllowedError(
+            "the path has other methods", expected=", ".join(_allowed_methods(request.url.path))
+        )
+    raise RouteNotFoundError("there is nothing at this path", hint="GET / lists the routes")
+
+
+def _allowed_methods(path: str) -> list[str]:
+    """Return the methods of all routes that `path` leads to."""
+    allowed: set[str] = {"POST"} if path == PredictEndpoint.path else set()
+    for router in _ROUTERS:
+        for route in router.routes:
+            if isinstance(route, APIRoute) and route.path_regex.match(path):
+                allowed |= route.methods or set()
+    return sorted(allowed)
 
 
 async def _raise_validation_error(_request: Request, error: Exception) -> Any:

@@ -4,17 +4,15 @@ import logging
 import os
 import re
 import time
-from collections.abc import MutableMapping
 from typing import Any
 
 import orjson
-from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import (
     InternalError,
     MethodNotAllowedError,
-    RouteNotFoundError,
     ServiceError,
 )
 from app.logs import REQUEST_ID
@@ -24,6 +22,8 @@ from graph.errors import PrunusError
 
 _LOG = logging.getLogger("app.requests")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+# Counted, never sent: nobody is there to read it (the code that nginx uses).
+_CLIENT_CLOSED_REQUEST = 499
 _UNKNOWN_ROUTE = "(unknown)"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -64,6 +64,8 @@ class RequestLayer:
             await self._app(scope, receive, exchange.send)
         except PrunusError as error:
             await _send_problem(exchange, error)
+        except ClientDisconnect:
+            exchange.status = exchange.status or _CLIENT_CLOSED_REQUEST
         except Exception:
             _LOG.exception("%s %s failed by a bug", scope["method"], scope["path"])
             if exchange.status:
@@ -136,16 +138,6 @@ async def _send_problem(exchange: _Exchange, error: PrunusError) -> None:
         {"type": "http.response.start", "status": problem.status, "headers": headers}
     )
     await exchange.send({"type": "http.response.body", "body": body})
-
-
-def as_service_error(error: HTTPException) -> PrunusError:
-    """Return the error for what the router raises: no such path, no such method."""
-    if error.status_code == 405:
-        allowed: MutableMapping[str, str] = dict(error.headers or {})
-        return MethodNotAllowedError(
-            "the path has other methods", expected=allowed.get("Allow", allowed.get("allow", ""))
-        )
-    return RouteNotFoundError("there is nothing at this path", hint="GET / lists the routes")
 
 
 def _request_id(scope: Scope) -> str:

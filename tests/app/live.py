@@ -1,0 +1,138 @@
+"""The service for tests: the real application on a real socket, in a thread of the test process or in its own process."""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import uvicorn
+from fastapi import FastAPI
+
+from app.main import create_app
+from app.settings import Settings
+from tests.conftest import REPOSITORY
+
+DEADLINE_SECONDS = 90.0
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """A running service."""
+
+    http: httpx.Client
+    data: Path
+    app: FastAPI
+
+    def upload(self, path: Path, name: str, *, wait: float = 60.0, **fields: str) -> httpx.Response:
+        with path.open("rb") as file:
+            return self.http.post(
+                "/models",
+                params={"wait": wait} if wait else None,
+                data={"name": name, **fields},
+                files={"file": (path.name, file)},
+            )
+
+    def predict(self, **body: Any) -> httpx.Response:
+        return self.http.post("/predict", json=body)
+
+
+@contextlib.contextmanager
+def live(settings: Settings, worker_module: str = "app.worker") -> Iterator[Live]:
+    """Run the service in a thread until the block ends."""
+    app = create_app(settings, worker_module=worker_module)
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, ws="none", timeout_graceful_shutdown=2
+    )
+    server = uvicorn.Server(config)
+    listener = socket.create_server(("127.0.0.1", 0))
+    thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
+    thread.start()
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    try:
+        with httpx.Client(base_url=url, timeout=DEADLINE_SECONDS) as http:
+            wait_ready(http)
+            yield Live(http, settings.data_dir, app)
+    finally:
+        server.should_exit = True
+        thread.join(DEADLINE_SECONDS)
+        listener.close()
+        assert not thread.is_alive(), "the service did not stop"
+
+
+def wait_ready(http: httpx.Client) -> None:
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while time.monotonic() < deadline:
+        with contextlib.suppress(httpx.TransportError):
+            if http.get("/health/ready").status_code == 200:
+                return
+        time.sleep(0.01)
+    raise AssertionError("the service did not get ready")
+
+
+def wait_for_job(http: httpx.Client, job_id: str, *, stage: str = "", state: str = "") -> Any:
+    """Return the job when it is in the stage or state."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while time.monotonic() < deadline:
+        job = http.get(f"/jobs/{job_id}").json()
+        if (stage and job["stage"] == stage) or (state and job["state"] == state):
+            return job
+        assert not job["finished_at"], f"the job ended as {job}"
+        time.sleep(0.01)
+    raise AssertionError(f"the job did not get there: {job}")
+
+
+def seed_objects(data: Path, objects: Path) -> None:
+    """Give a data folder the kernels that earlier tests have compiled."""
+    data.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(objects, data / "objects", dirs_exist_ok=True)
+    (data / "objects").chmod(0o700)
+
+
+class Process:
+    """`prunus serve` as a process of its own, which a test can kill."""
+
+    def __init__(self, data: Path, environment: Mapping[str, str] | None = None) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        self.started = time.monotonic()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "app.cli", "serve", "--port", str(port), "--data-dir", data],
+            cwd=REPOSITORY,
+            env={**os.environ, "PRUNUS_JOB_TUNE_SECONDS": "0.05", **(environment or {})},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=DEADLINE_SECONDS)
+
+    def __enter__(self) -> "Process":
+        wait_ready(self.http)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        self.finish()
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.finish()
+
+    def finish(self) -> str:
+        """Wait for the end, and return what it logged."""
+        self.http.close()
+        return self.process.communicate(timeout=DEADLINE_SECONDS)[1]
+
+    def workers(self) -> list[int]:
+        """Process ids of the worker processes."""
+        children = Path(f"/proc/{self.process.pid}/task").glob("*/children")
+        return [int(pid) for path in children for pid in path.read_text().split()]
