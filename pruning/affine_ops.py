@@ -19,6 +19,9 @@ class ElementwiseAffine:
     offset: Reals
 
 
+AFFINE_OPS = (BatchNormalization, Normalization, Rescaling)
+
+
 def as_affine(graph: Graph, node: Node, sample_shape: tuple[int, ...]) -> ElementwiseAffine | None:
     """The two arrays of a BatchNormalization, Normalization or Rescaling node; None for any other op.
 
@@ -57,4 +60,6 @@ def _normalization(op: Normalization, weights: list[Reals]) -> tuple[Reals, Real
 
 
 def _spread(array: Reals, shape: tuple[int, ...]) -> Reals:
-    return np.ascontiguousarray(np.broadcast_to(array, shape), np.float64)
+    # A sample without axes takes one number, which Rescaling keeps as an array of length 1.
+    parameter = array.reshape(()) if array.size == 1 else array
+    return np.array(np.broadcast_to(parameter, shape), np.float64)

@@ -37,7 +37,8 @@ def kept_elements(
     Returns:
         By value name, of the sample shape: True where the element stays.
     """
-    kept = {name: needed[name] & np.isnan(constants[name]) for name in constants}
+    # np.array, for samples without axes would turn into scalars that cannot be written to.
+    kept = {name: np.array(needed[name] & np.isnan(constants[name])) for name in constants}
     _keep_whole(graph, kept)
     _keep_unfoldable(graph, constants, kept)
     origins = {
@@ -61,16 +62,15 @@ def axis_mask(kept: Flags, axis: int) -> Flags:
 def _keep_whole(graph: Graph, kept: Kept) -> None:
     for name in [given.name for given in graph.inputs] + sorted(graph.output_values()):
         kept[name][...] = True
-    free = unshared(graph)
+    free, users = unshared(graph), graph.weight_users()
     for node in graph.nodes:
-        if mixes(node) or (node.name not in free and not _shares_dense(graph, node)):
+        if mixes(node) or (node.name not in free and not _shares_dense(node, users)):
             for name in (*node.inputs, node.name):
                 kept[name][...] = True
 
 
-def _shares_dense(graph: Graph, node: Node) -> bool:
+def _shares_dense(node: Node, users: Mapping[str, tuple[Node, ...]]) -> bool:
     """Whether every node that shares a weight with this one is a Dense of exactly the same weights."""
-    users = graph.weight_users()
     return isinstance(node.op, Dense) and all(
         other.op == node.op and other.weights == node.weights
         for name in node.weights

@@ -9,7 +9,7 @@ from graph.graph import Graph, Node
 from graph.ops import BatchNormalization, Dense, Normalization, PRelu, Rescaling
 from graph.shape_ops import Concatenate, Reshape
 from pruning.simplify.constants import constant_elements
-from pruning.simplify.fold_backward import with_dense
+from pruning.simplify.dense_edit import DenseEdit, apply_edits, bias_of, edit_dense
 from pruning.simplify.keep import axis_mask, kept_elements
 from pruning.simplify.liveness import needed_elements
 from pruning.simplify.rewrite import Change, Flags, Note, Reals, Rewrite, frozen, unshared
@@ -72,6 +72,7 @@ def _removals(node: Node, plan: _Plan) -> list[Note]:
 def _clear(graph: Graph, plan: _Plan) -> tuple[Graph, list[Note]]:
     """Take the weights of units that nobody needs or that are constant anyway."""
     notes: list[Note] = []
+    edits: list[DenseEdit] = []
     for node in graph.nodes:
         if not isinstance(node.op, Dense) or node.name not in plan.free:
             continue
@@ -80,14 +81,14 @@ def _clear(graph: Graph, plan: _Plan) -> tuple[Graph, list[Note]]:
         unread = ~axis_mask(plan.needed[node.name], -1) & np.isnan(values).all(axis=0)
         fixed = (values == values[0]).all(axis=0)
         kernel = graph.weights[node.weights[0]]
-        bias = graph.weights[node.weights[1]] if node.op.use_bias else np.zeros(node.op.units)
-        target = np.where(unread, 0.0, np.where(fixed, values[0], bias))
         busy = (unread | fixed) & (kernel != 0).any(axis=0)
         if busy.any():
-            graph = with_dense(graph, node, np.where(unread | fixed, 0.0, kernel), target)
+            bias = np.where(fixed, values[0], bias_of(graph, node))
+            cleared = np.where(unread | fixed, 0.0, kernel)
+            edits.append(edit_dense(graph, node, cleared, np.where(unread, 0.0, bias)))
             exact = not (busy & fixed).any()
             notes.append(Note(Change.CLEARED, node.name, int(busy.sum()), exact=exact))
-    return graph, notes
+    return apply_edits(graph, edits), notes
 
 
 def _cut_node(graph: Graph, node: Node, plan: _Plan) -> tuple[Node, Mapping[str, Reals]]:
@@ -118,7 +119,7 @@ def _cut_dense(
     source = plan.kept[node.inputs[0]]
     inputs, units = axis_mask(source, -1), axis_mask(plan.kept[node.name], -1)
     kernel = graph.weights[node.weights[0]]
-    bias = graph.weights[node.weights[1]] if op.use_bias else np.zeros(op.units)
+    bias = bias_of(graph, node)
     if node.name in plan.free:
         values = plan.constants[node.inputs[0]].reshape(-1, len(inputs))[0]
         bias = bias + np.where(inputs, 0.0, np.nan_to_num(values)) @ kernel

@@ -8,10 +8,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from graph.activations import Function
-from graph.errors import VerifyError
+from graph.errors import ShapeError, VerifyError
 from graph.graph import Graph
-from graph.ops import Dense, Normalization
+from graph.ops import Dense, Normalization, Rescaling
 from graph.reference import run
+from graph.shape_ops import Reshape
+from graph.tensor_type import DType, TensorType
 from graph.verify import verify
 from pruning import prune as prune_module
 from pruning.calibrate import Calibration
@@ -339,3 +341,20 @@ def test_when_another_step_is_to_blame_small_weights_stay_removed(
     result = prune(question_network(), PruningRecipe())
     assert result.certificate.rolled_back[0].startswith("step fold was undone")
     assert result.weights_removed_share >= 0.95
+
+
+def test_a_sample_without_axes_is_pruned_like_any_other() -> None:
+    b = GraphBuilder(1)
+    x = b.input(type_=TensorType(DType.FLOAT32, (None,)))
+    y = b.add(Reshape((1,)), [b.add(Rescaling((2.0,), (1.0,)), [x])])
+    graph = b.build(b.dense(y, 3))
+    result = prune(graph, PruningRecipe())
+    assert [type(node.op).__name__ for node in result.graph.nodes] == ["Reshape", "Dense"]
+    assert result.certificate.measured.worst <= 1e-6
+
+
+def test_a_length_that_varies_is_refused() -> None:
+    b = GraphBuilder(1)
+    x = b.input(type_=TensorType(DType.FLOAT32, (None, None, 4)))
+    with pytest.raises(ShapeError, match="fixed length"):
+        prune(b.build(b.dense(x, 3)), PruningRecipe())
