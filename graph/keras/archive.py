@@ -95,7 +95,7 @@ def open_archive(path: Path, limits: FileLimits) -> Iterator[ModelArchive]:
             yield _from_hdf5(hdf5, limits)
     elif start.startswith(_ZIP_SIGNATURE):
         config, version, weights = _read_zip(path, limits)
-        with open_hdf5(io.BytesIO(weights), limits) as hdf5:
+        with open_hdf5(weights, limits) as hdf5:
             yield ModelArchive(FileFormat.KERAS, version, config, hdf5)
     else:
         raise _not_a_model(start)
@@ -148,8 +148,8 @@ def _parse(text: str, what: str, limits: FileLimits) -> JsonObject:
     return parse_object(text, what)
 
 
-def _read_zip(path: Path, limits: FileLimits) -> tuple[JsonObject, str, bytes]:
-    """The architecture, the Keras version and the bytes of the weights file."""
+def _read_zip(path: Path, limits: FileLimits) -> tuple[JsonObject, str, io.BytesIO]:
+    """The architecture, the Keras version and the weights file, in memory."""
     _check_directory(path)
     try:
         with zipfile.ZipFile(path) as archive:
@@ -294,14 +294,14 @@ def _check_ratio(entry: zipfile.ZipInfo, limits: FileLimits) -> None:
 
 
 def _read_text(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limits: FileLimits) -> str:
-    data = _read_entry(archive, entry, limits.config_max_bytes)
+    data = _read_entry(archive, entry, limits.config_max_bytes).getvalue()
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise ConfigError(f"{entry.filename} is not UTF-8 text", got=str(error)[:200]) from error
 
 
-def _read_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, max_bytes: int) -> bytes:
+def _read_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, max_bytes: int) -> io.BytesIO:
     """Read an entry, counting the bytes that really come out."""
     if entry.file_size > max_bytes:
         raise FileLimitError(
@@ -309,12 +309,13 @@ def _read_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, max_bytes: int
             expected=f"at most {max_bytes} bytes",
             got=f"{entry.file_size}",
         )
-    data = bytearray()
+    data = io.BytesIO()
     with archive.open(entry) as stream:
         while chunk := stream.read(_READ_BYTES):
-            data += chunk
-            if len(data) > entry.file_size:
+            data.write(chunk)
+            if data.tell() > entry.file_size:
                 raise ZipBombError(f"{entry.filename} is longer than the archive's directory says")
-    if len(data) != entry.file_size:
+    if data.tell() != entry.file_size:
         raise DamagedFileError(f"{entry.filename} is shorter than the archive's directory says")
-    return bytes(data)
+    data.seek(0)
+    return data

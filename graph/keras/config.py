@@ -13,7 +13,8 @@ from graph.errors import (
     TopologyError,
     UnsupportedLayerError,
 )
-from graph.keras.arguments import check_arguments, check_dtype, plain
+from graph.keras.activation_layers import activation_of
+from graph.keras.arguments import Arguments, check_arguments, check_dtype, plain
 from graph.keras.description import Call, Layer, Model, Port, TensorRef
 from graph.keras.dialects import (
     CLASS_ALIASES,
@@ -87,8 +88,10 @@ class _Parser:
             return replace(layer, model=model)
         if class_name.startswith("ops/"):
             return replace(layer, arguments=dict(as_object(config, where)))
-        accepted = LAYER_CLASSES[class_name]
-        return replace(layer, arguments=check_arguments(as_object(config, where), accepted, where))
+        arguments = check_arguments(as_object(config, where), LAYER_CLASSES[class_name], where)
+        if "activation" in arguments:
+            activation_of(arguments["activation"], Arguments(arguments, where), self._dialect)
+        return replace(layer, arguments=arguments)
 
     def _count(self) -> None:
         self._layers += 1

@@ -12,7 +12,7 @@ from graph.graph import Graph, Input, Node, Output, WeightArray
 from graph.keras.arguments import Arguments
 from graph.keras.description import Call, Layer
 from graph.keras.dialects import Dialect
-from graph.keras.weights import LayerWeights
+from graph.keras.weights import LayerWeights, numbered
 from graph.op import Op
 from graph.tensor_type import DType, TensorType
 
@@ -33,6 +33,7 @@ class Draft:
         self._weights: dict[str, WeightArray] = {}
         self._types: dict[str, TensorType] = {}
         self._keras_types: dict[str, DType] = {}
+        self._counts: dict[str, int] = {}
 
     def add_input(self, name: str, value: TensorType) -> str:
         """Add a graph input."""
@@ -112,10 +113,9 @@ class Draft:
         return self._keras_types[value] in _FLOATS
 
     def _fresh(self, wanted: str) -> str:
-        name, count = wanted, 0
+        name = numbered(wanted, self._counts)
         while name in self._types:
-            count += 1
-            name = f"{wanted}_{count}"
+            name = numbered(wanted, self._counts)
         return name
 
 

@@ -77,7 +77,7 @@ def _audit(file: h5py.File, limits: FileLimits) -> None:
             if isinstance(child, h5py.Group):
                 pending.append((child, place, depth + 1))
                 continue
-            total_bytes += _audit_dataset(child, place)
+            total_bytes += _audit_dataset(child, place, limits)
             _expect_at_most(total_bytes, limits.data_max_bytes, "declared bytes in HDF5 datasets")
 
 
@@ -103,7 +103,7 @@ def _address(item: Any) -> int:
     return int(h5py.h5o.get_info(item.id).addr)
 
 
-def _audit_dataset(dataset: h5py.Dataset, place: str) -> int:
+def _audit_dataset(dataset: h5py.Dataset, place: str, limits: FileLimits) -> int:
     """Check storage, type and shape; return the declared size in bytes."""
     plan = dataset.id.get_create_plist()
     if plan.get_external_count() or plan.get_layout() == h5py.h5d.VIRTUAL:
@@ -120,7 +120,7 @@ def _audit_dataset(dataset: h5py.Dataset, place: str) -> int:
             got=f"filter numbers {sorted(filters - _ALLOWED_FILTERS)}",
         )
     _audit_type(dataset, place)
-    return _audit_size(dataset, plan, place)
+    return _audit_size(dataset, plan, place, limits)
 
 
 def _audit_type(dataset: h5py.Dataset, place: str) -> None:
@@ -137,13 +137,14 @@ def _audit_type(dataset: h5py.Dataset, place: str) -> None:
         )
 
 
-def _audit_size(dataset: h5py.Dataset, plan: Any, place: str) -> int:
+def _audit_size(dataset: h5py.Dataset, plan: Any, place: str, limits: FileLimits) -> int:
     if dataset.shape is None or len(dataset.shape) > bounds.MAX_HDF5_RANK:
         raise UnsafeHdf5Error(
             f"HDF5 dataset {place!r} has no shape or too many axes", got=str(dataset.shape)
         )
     item_bytes = dataset.id.get_type().get_size()
     declared = math.prod(dataset.shape) * item_bytes
+    _expect_at_most(declared, limits.data_max_bytes, f"declared bytes in {place!r}")
     if plan.get_layout() == h5py.h5d.CHUNKED:
         chunk_bytes = math.prod(plan.get_chunk()) * item_bytes
         _expect_at_most(
