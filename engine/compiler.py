@@ -19,7 +19,7 @@ from engine.plan import (
 )
 from engine.program import DenseStep, Program
 from engine.target import Target
-from engine.tune import Tuning, tune
+from engine.tune import TunedLayer, Tuning, tune
 from graph.graph import Graph
 
 Progress = Callable[[str, float], None]
@@ -144,13 +144,13 @@ def _layer_plan(
         nonzeros=nonzeros,
         sparsity=1 - nonzeros / (inputs * units),
         buckets=tuple(
-            _bucket_plan(step, tile.lanes, tile.choices[number], tuning) for tile in plan.tiles
+            _bucket_plan(tile.lanes, tile.choices[number], tuning.of(program, step, tile.lanes))
+            for tile in plan.tiles
         ),
     )
 
 
-def _bucket_plan(step: DenseStep, lanes: int, choice: KernelChoice, tuning: Tuning) -> BucketPlan:
-    tuned = tuning.of(step, lanes)
+def _bucket_plan(lanes: int, choice: KernelChoice, tuned: TunedLayer | None) -> BucketPlan:
     dense = None if tuned is None else tuned.times.dense
     sparse = None if tuned is None else tuned.times.sparse
     return BucketPlan(

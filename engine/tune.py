@@ -1,12 +1,14 @@
 """Chooses the kernel of every dense layer and tile width by timing it on this host.
 
-A task is one layer in one tile width. Its candidates are packed, run in turn on the same input, and
-compared by medians; dense wins unless sparse is at least 10 % faster (the rule of LIBXSMM's fsspmdm).
-Where the network's weights do not stay in the second-level cache from one call to the next, caches
-are swept before each reading. Heavy tasks come first; when the time is spent, the rest keep the best
-guess of `engine.choose`.
+A task is one class of layers in one tile width: layers of one shape and function whose numbers of
+non-zeros differ by less than 10 % are timed once. The candidates are packed, run in turn on the same
+input, and compared by medians; dense wins unless sparse is at least 10 % faster (the rule of LIBXSMM's
+fsspmdm). Where the network's weights do not stay in the second-level cache from one call to the next,
+caches are swept before each reading. Heavy layers come first, and narrow tiles before wide ones; when
+the time is spent, the rest keep the best guess of `engine.choose`.
 """
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +20,7 @@ from engine.assemble import LayerKey, layer_key
 from engine.bind import BoundStep
 from engine.choose import layer_candidates, nonzeros_of
 from engine.codegen import NativeLibrary, ObjectCache
-from engine.kernels.abi import ALIGNMENT_BYTES, Candidate, DenseLayer
+from engine.kernels.abi import ALIGNMENT_BYTES, Candidate, DenseLayer, ElementFunction
 from engine.native import BoundTile, NativeTables, load_specs, run_function
 from engine.plan import ExecutionPlan, KernelChoice, TilePlan, dense_layer
 from engine.program import DenseStep, Program
@@ -29,6 +31,8 @@ from engine.workspace import Workspace
 
 # Dense is taken unless sparse needs at most this share of its time.
 SPARSE_MUST_REACH = 0.9
+# Layers whose numbers of non-zeros differ by less than this share are timed once.
+SAME_CLASS_SHARE = 0.1
 MAX_ROUNDS = 15
 Report = Callable[[float], None]
 
@@ -51,22 +55,48 @@ class TunedLayer:
     """The outcome of one task.
 
     Attributes:
+        layer: the layer that was timed; its choices are packed.
         chosen: fastest, with the bias to dense.
         dense: fastest dense kernel, or `chosen` where there is none.
         times: what was measured.
     """
 
+    layer: LayerKey
     chosen: KernelChoice
     dense: KernelChoice
     times: LayerTimes
 
+    def choice(self, layer: LayerKey, *, dense_only: bool) -> KernelChoice:
+        """What a layer of the class uses; packed only where it is the layer that was timed."""
+        choice = self.dense if dense_only else self.chosen
+        return choice if layer == self.layer else replace(choice, packed=None)
+
 
 @dataclass(frozen=True, slots=True)
 class TaskKey:
-    """A layer in a tile width; layers that share weights and function are tuned once."""
+    """A class of layers in a tile width.
 
-    layer: LayerKey
+    Attributes:
+        inputs: rows of x.
+        units: rows of y.
+        positions: as in the step.
+        function: as in the step.
+        nonzeros_class: number of non-zeros, on a scale of powers of 1.1.
+        lanes: samples per tile.
+    """
+
+    inputs: int
+    units: int
+    positions: int
+    function: ElementFunction
+    nonzeros_class: int
     lanes: int
+
+
+def task_key(step: DenseStep, nonzeros: int, lanes: int) -> TaskKey:
+    """The class of a dense step with so many non-zeros."""
+    scale = round(math.log(nonzeros + 1) / math.log(1 + SAME_CLASS_SHARE))
+    return TaskKey(step.x.rows, step.y.rows, step.positions, step.function, scale, lanes)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,30 +105,30 @@ class Tuning:
 
     layers: Mapping[TaskKey, TunedLayer]
 
-    def of(self, step: DenseStep, lanes: int) -> TunedLayer | None:
+    def of(self, program: Program, step: DenseStep, lanes: int) -> TunedLayer | None:
         """The outcome for a step, or None where it was not tuned."""
-        return self.layers.get(TaskKey(layer_key(step), lanes))
+        return self.layers.get(task_key(step, nonzeros_of(program, step), lanes))
 
     def applied(self, program: Program, plan: ExecutionPlan, *, dense_only: bool) -> ExecutionPlan:
         """The plan with every tuned choice in place of the guess."""
-        steps = program.dense_steps()
-        tiles = tuple(self._tile(steps, tile, dense_only) for tile in plan.tiles)
+        tiles = tuple(self._tile(program, tile, dense_only) for tile in plan.tiles)
         return replace(plan, tuned=bool(self.layers), tiles=tiles)
 
-    def _tile(self, steps: Mapping[int, DenseStep], tile: TilePlan, dense_only: bool) -> TilePlan:
+    def _tile(self, program: Program, tile: TilePlan, dense_only: bool) -> TilePlan:
         choices = dict(tile.choices)
-        for number, step in steps.items():
-            tuned = self.of(step, tile.lanes)
+        for number, step in program.dense_steps().items():
+            tuned = self.of(program, step, tile.lanes)
             if tuned is not None:
-                choices[number] = tuned.dense if dense_only else tuned.chosen
+                choices[number] = tuned.choice(layer_key(step), dense_only=dense_only)
         return replace(tile, choices=choices)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Task:
     key: TaskKey
+    layer_key: LayerKey
     layer: DenseLayer
-    weights: int  # non-zeros x positions x lanes: how heavy it is
+    weights: int  # non-zeros x positions: how heavy it is
     candidates: tuple[Candidate, ...]
 
 
@@ -132,9 +162,8 @@ def tune(
             now = time.perf_counter()
             if now >= deadline:
                 break
-            # Tasks left share the time left by their weight, and half evenly: small ones are short.
-            heavy = task.weights / max(1, sum(rest.weights for rest in tasks[number:]))
-            share = (heavy + 1 / (len(tasks) - number)) / 2
+            # Tasks left share the time left by their weight, so that small ones are short.
+            share = task.weights / sum(rest.weights for rest in tasks[number:])
             done[task.key] = bench.run(task, now + share * (deadline - now))
             report((number + 1) / len(tasks))
     finally:
@@ -143,17 +172,18 @@ def tune(
 
 
 def _tasks(program: Program, target: Target, widths: Sequence[int]) -> list[_Task]:
-    """Each distinct layer in each width, heaviest first."""
+    """Each class of layers in each width, heaviest first."""
     found: dict[TaskKey, _Task] = {}
     for step in program.dense_steps().values():
+        nonzeros = nonzeros_of(program, step)
+        work = nonzeros * step.positions + 1
         layer = dense_layer(program, step)
-        work = nonzeros_of(program, step) * step.positions
         for lanes in widths:
-            key = TaskKey(layer_key(step), lanes)
+            key = task_key(step, nonzeros, lanes)
             if key not in found:
                 candidates = layer_candidates(layer, target.isa, lanes)
-                found[key] = _Task(key, layer, work * lanes, candidates)
-    return sorted(found.values(), key=lambda task: -task.weights)
+                found[key] = _Task(key, layer_key(step), layer, work, candidates)
+    return sorted(found.values(), key=lambda task: (-task.weights, task.key.lanes))
 
 
 def _sweep(program: Program, target: Target) -> CacheSweep | None:
@@ -199,13 +229,13 @@ class _Bench:
             plan = tables.plan([BoundTile(lanes, x_bytes + y_bytes, (step,))], [0, 0])
             contenders.append(Contender(partial(self._repeat, workspace, plan, lanes)))
         race(contenders, deadline, MAX_ROUNDS, self._sweep)
-        return pick(choices, [contender.seconds for contender in contenders])
+        return pick(task.layer_key, choices, [contender.seconds for contender in contenders])
 
     def _repeat(self, workspace: Workspace, plan: int, lanes: int, repeats: int) -> None:
         self._run(workspace.request(plan, (), (), repeats * lanes))
 
 
-def pick(choices: Sequence[KernelChoice], seconds: Sequence[float]) -> TunedLayer:
+def pick(layer: LayerKey, choices: Sequence[KernelChoice], seconds: Sequence[float]) -> TunedLayer:
     """The fastest choice, with the bias to dense; at least one choice."""
     sparse = _fastest(choices, seconds, sparse=True)
     dense = _fastest(choices, seconds, sparse=False)
@@ -214,9 +244,9 @@ def pick(choices: Sequence[KernelChoice], seconds: Sequence[float]) -> TunedLaye
     )
     if sparse is None or dense is None:
         only = choices[next(place for place in (sparse, dense) if place is not None)]
-        return TunedLayer(only, only, times)
+        return TunedLayer(layer, only, only, times)
     wins = seconds[sparse] <= SPARSE_MUST_REACH * seconds[dense]
-    return TunedLayer(choices[sparse if wins else dense], choices[dense], times)
+    return TunedLayer(layer, choices[sparse if wins else dense], choices[dense], times)
 
 
 def _fastest(
