@@ -1,0 +1,242 @@
+"""Compiling with and without timing: plans, reports, the dense baseline, other CPUs."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from engine import limits
+from engine.artifact import artifact_bytes, parse_artifact
+from engine.assemble import layer_key
+from engine.choose import estimated_seconds, fitting_widths, tile_widths
+from engine.codegen import ObjectCache
+from engine.compiler import CompileOptions, compile_graph
+from engine.errors import UnsupportedModelError
+from engine.kernels.abi import ElementFunction, KernelSpec
+from engine.passes.pipeline import build_program
+from engine.plan import CompiledModel, KernelChoice, TilePlan, tile_choice
+from engine.program import DenseStep, Place
+from engine.runtime import load
+from engine.stopwatch import Contender, race
+from engine.target import Isa, available_isas, host_target
+from engine.tune import pick, task_key
+from graph.activations import Function
+from graph.graph import Graph
+from tests.builders import GraphBuilder, random_inputs
+from tests.engine.compiled import UNTUNED, assert_close, oracle
+
+QUICK = CompileOptions(tune_seconds=0.5)
+
+
+def network(sparsity: float) -> Graph:
+    b = GraphBuilder(2)
+    x = b.dense(b.input(256), 256, sparsity=sparsity, activation=Function.RELU, name="one")
+    return b.build(b.dense(x, 256, sparsity=sparsity, activation=Function.RELU, name="two"))
+
+
+@pytest.fixture(scope="module")
+def tuned(object_cache: ObjectCache) -> CompiledModel:
+    return compile_graph(network(0.97), host_target(), QUICK, object_cache)
+
+
+def test_tuning_measures_every_layer_and_width(tuned: CompiledModel) -> None:
+    assert tuned.plan.tuned
+    assert tuned.plan.cpu_name == host_target().cpu_name
+    assert [layer.name for layer in tuned.layers] == ["one", "two"]
+    for layer in tuned.layers:
+        assert (layer.op, layer.inputs, layer.units) == ("dense+relu", 256, 256)
+        assert layer.sparsity == pytest.approx(1 - layer.nonzeros / 65536)
+        assert [bucket.lanes for bucket in layer.buckets] == [1, 16, 64]
+        for bucket in layer.buckets:
+            assert bucket.dense_seconds is not None
+            assert bucket.sparse_seconds is not None
+            assert bucket.seconds in (bucket.dense_seconds, bucket.sparse_seconds)
+            assert bucket.bytes > 4 * layer.nonzeros
+
+
+def test_very_sparse_layers_run_sparse(tuned: CompiledModel) -> None:
+    for layer in tuned.layers:
+        for bucket in layer.buckets:
+            assert bucket.sparse
+            assert "dense" not in bucket.kernel
+
+
+def test_the_whole_network_is_timed_beside_its_dense_baseline(tuned: CompiledModel) -> None:
+    assert [time.batch for time in tuned.times] == [1, 16, 64, 256]
+    for time in tuned.times:
+        assert time.dense_seconds is not None
+        assert 0 < time.seconds < time.dense_seconds
+
+
+def test_dense_layers_run_dense(object_cache: ObjectCache) -> None:
+    model = compile_graph(network(0.0), host_target(), QUICK, object_cache)
+    for layer in model.layers:
+        for bucket in layer.buckets:
+            assert not bucket.sparse
+
+
+@pytest.mark.parametrize("tune", [False, True])
+def test_the_dense_baseline_has_no_sparse_kernel(object_cache: ObjectCache, tune: bool) -> None:
+    options = CompileOptions(tune=tune, tune_seconds=0.2, allow_sparse=False)
+    model = compile_graph(network(0.97), host_target(), options, object_cache)
+    choices = [c for tile in model.plan.tiles for c in tile.choices.values()]
+    assert len(choices) == 6
+    assert not any(choice.sparse for choice in choices)
+
+
+def test_without_tuning_nothing_is_timed(object_cache: ObjectCache) -> None:
+    model = compile_graph(network(0.97), host_target(), UNTUNED, object_cache)
+    assert not model.plan.tuned
+    assert model.times == ()
+    assert model.layers[0].buckets[0].seconds is None
+    assert all(c.packed for tile in model.plan.tiles for c in tile.choices.values())
+
+
+def test_without_time_the_best_guess_is_kept(object_cache: ObjectCache) -> None:
+    options = CompileOptions(tune_seconds=0.0)
+    model = compile_graph(network(0.97), host_target(), options, object_cache)
+    assert not model.plan.tuned
+    assert len(model.times) == 4
+
+
+def test_a_tuned_model_computes_what_the_oracle_does(
+    object_cache: ObjectCache, tuned: CompiledModel
+) -> None:
+    executable = load(parse_artifact(artifact_bytes(tuned)), object_cache)
+    assert executable.is_tuned_here
+    assert executable.plan == tuned.layers
+    assert executable.times == tuned.times
+    inputs = random_inputs(network(0.97), 81)
+    assert_close(executable.run(inputs), oracle(network(0.97), inputs))
+
+
+@pytest.mark.parametrize("isa", available_isas())
+def test_an_artifact_runs_on_another_instruction_set(
+    object_cache: ObjectCache, tuned: CompiledModel, isa: Isa
+) -> None:
+    artifact = parse_artifact(artifact_bytes(tuned))
+    executable = load(artifact, object_cache, host_target(isa))
+    assert executable.is_tuned_here is (isa is host_target().isa)
+    inputs = random_inputs(network(0.97), 19)
+    assert_close(executable.run(inputs), oracle(network(0.97), inputs))
+
+
+def test_progress_is_told_stage_by_stage(object_cache: ObjectCache) -> None:
+    told: list[tuple[str, float]] = []
+    compile_graph(
+        network(0.9), host_target(), QUICK, object_cache, lambda *stage: told.append(stage)
+    )
+    assert list(dict.fromkeys(stage for stage, _ in told)) == ["lower", "tune", "measure", "pack"]
+    shares = [share for stage, share in told if stage == "tune"]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+
+
+def choice(sparse: bool) -> KernelChoice:
+    return KernelChoice(KernelSpec("f", Isa.AVX2, 1), sparse, None)
+
+
+STEP = DenseStep("d", Place(0, 0, 8), Place(1, 0, 8), "k", None, 1, ElementFunction())
+
+
+@pytest.mark.parametrize(
+    ("kinds", "seconds", "chosen", "dense"),
+    [
+        ((True, False), (0.90, 1.0), 0, 1),
+        ((True, False), (0.91, 1.0), 1, 1),
+        ((True, True, False), (0.5, 0.4, 1.0), 1, 2),
+        ((False, True, False), (1.0, 0.95, 1.1), 0, 0),
+        ((True, True), (2.0, 1.0), 1, 1),
+        ((False,), (1.0,), 0, 0),
+    ],
+)
+def test_dense_wins_unless_sparse_is_a_tenth_faster(
+    kinds: tuple[bool, ...], seconds: tuple[float, ...], chosen: int, dense: int
+) -> None:
+    choices = [choice(sparse) for sparse in kinds]
+    result = pick(layer_key(STEP), choices, seconds)
+    assert result.chosen is choices[chosen]
+    assert result.dense is choices[dense]
+
+
+def test_layers_of_one_shape_and_about_as_many_nonzeros_are_one_class() -> None:
+    assert task_key(STEP, 2000, 1) == task_key(replace(STEP, kernel="other"), 2050, 1)
+    assert task_key(STEP, 2000, 1) != task_key(STEP, 2400, 1)
+    assert task_key(STEP, 1000, 1) != task_key(STEP, 1000, 16)
+    assert task_key(STEP, 1000, 1) != task_key(replace(STEP, x=Place(0, 0, 9)), 1000, 1)
+
+
+def tiles(*entries: tuple[int, float]) -> tuple[TilePlan, ...]:
+    return tuple(TilePlan(lanes, {}, seconds) for lanes, seconds in entries)
+
+
+def test_tiles_are_cut_for_the_least_total_time() -> None:
+    cut = tile_choice(tiles((1, 1.0), (16, 4.0), (64, 10.0)), 128)
+    assert cut[1:5] == [0, 0, 0, 0]  # up to four samples, one by one is as fast as a tile of 16
+    assert set(cut[5:17]) == {1}
+    # 17 to 20 samples: a tile of 16 and singles; the order does not matter to the time.
+    assert set(cut[17:21]) <= {0, 1}
+    assert set(cut[49:65]) == {2}
+    assert len(cut) == 129
+
+
+def test_a_slow_width_is_never_used() -> None:
+    assert set(tile_choice(tiles((1, 1.0), (16, 100.0)), 64)[1:]) == {0}
+
+
+@pytest.mark.parametrize(
+    ("buckets", "isa", "widths"),
+    [
+        ((1, 16, 64), Isa.AVX512, (1, 16, 64)),
+        ((64, 1, 1, 0), Isa.AVX2, (1, 64)),
+        ((5, 9), Isa.AVX2, (8, 16)),
+        ((2, 3), Isa.GENERIC, (4,)),
+        ((10_000,), Isa.AVX512, (limits.MAX_LANES,)),
+    ],
+)
+def test_buckets_become_whole_vectors(
+    buckets: tuple[int, ...], isa: Isa, widths: tuple[int, ...]
+) -> None:
+    assert tile_widths(buckets, isa) == widths
+
+
+def test_widths_that_do_not_fit_into_memory_are_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    program = build_program(network(0.9))
+    monkeypatch.setattr(limits, "MAX_ARENA_BYTES", 16 * 512 * 4)
+    assert fitting_widths(program, (1, 16, 64)) == (1, 16)
+    monkeypatch.setattr(limits, "MAX_ARENA_BYTES", 100)
+    with pytest.raises(UnsupportedModelError, match="do not fit into memory"):
+        fitting_widths(program, (1, 16, 64))
+
+
+def test_the_estimate_grows_with_work() -> None:
+    thin, thick = build_program(network(0.99)), build_program(network(0.5))
+    assert estimated_seconds(thin, 1) < estimated_seconds(thick, 1)
+    assert estimated_seconds(thick, 1) < estimated_seconds(thick, 64)
+    assert estimated_seconds(thick, 64) < 64 * estimated_seconds(thick, 1)
+
+
+def test_a_race_takes_turns_and_drops_the_hopeless() -> None:
+    order: list[str] = []
+
+    def runner(name: str, work: int) -> Contender:
+        def run(repeats: int) -> None:
+            order.append(name)
+            np.ones(work * repeats).sum()
+
+        return Contender(run)
+
+    fast, slow = runner("fast", 200_000), runner("slow", 20_000_000)
+    race([fast, slow], float("inf"), 6)
+    assert len(fast.readings) == 6
+    assert len(slow.readings) == 3
+    assert fast.seconds < slow.seconds
+    assert order[4:10] == ["fast", "slow"] * 3
+
+
+def test_a_race_past_its_deadline_takes_one_round() -> None:
+    contenders = [Contender(lambda _: None), Contender(lambda _: None)]
+    race(contenders, 0.0, 10)
+    assert [len(contender.readings) for contender in contenders] == [1, 1]
