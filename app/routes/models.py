@@ -8,6 +8,7 @@ from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, PlainTex
 
 from app.dependencies import Services, ServicesDep
 from app.forms import UPLOAD_FORM_OPENAPI, job_request
+from app.logs import REQUEST_ID
 from app.problems import MEDIA_TYPE
 from app.routes.responses import problems
 from app.schemas import JobDocument, ModelDocument, ModelListDocument, VersionDocument
@@ -73,7 +74,9 @@ def _job_answer(services: Services, job: Job) -> Response:
         )
     links = {"Location": f"/jobs/{job.id}"}
     if job.error is not None:
-        problem = job.error.document(job=f"/jobs/{job.id}", stage=job.stage)
+        problem = job.error.document(
+            job=f"/jobs/{job.id}", stage=job.stage, request_id=REQUEST_ID.get()
+        )
         return JSONResponse(problem, job.error.status, links, media_type=MEDIA_TYPE)
     return JSONResponse(JobDocument.of(job).model_dump(mode="json"), 202, links)
 
