@@ -25,7 +25,9 @@ PIPELINE_VERSION = 1
 OBJECT_MAX_BYTES = 16 * 1024 * 1024
 _MAGIC = b"PRUNUSO1"
 _DIGEST_BYTES = 32
-_LOCK = threading.Lock()  # LLVM's target registry and llvmlite's pass builder are not re-entrant
+# LLVM's target registry and llvmlite's pass builder are not thread-safe. Reentrant, because the garbage
+# collector may close a library in the middle of anything, on this thread too.
+_LOCK = threading.RLock()
 
 
 def compile_to_object(ir_text: str, symbol: str, target: Target) -> bytes:

@@ -7,7 +7,7 @@ from typing import Any
 from engine import limits
 from engine.errors import ManifestError
 from engine.kernels.abi import FusedActivation, KernelSpec, PackedLayer, packed_layer
-from engine.packed_checks import check_packed, is_storable
+from engine.packed_checks import PACKING_VERSION, check_packed, is_storable
 from engine.plan import (
     BucketPlan,
     ExecutionPlan,
@@ -26,12 +26,15 @@ MAX_FIELDS = 64
 # Variant choices become part of native symbols and of LLVM text.
 _VARIANT_WORD = re.compile(r"[a-z][a-z0-9_]{0,31}")
 MAX_VARIANT_NUMBER = 4096
+# No tile takes a day.
+MAX_SECONDS = 86_400.0
 
 
 def encode_plan(plan: ExecutionPlan, program: Program, sections: SectionWriter) -> dict[str, Any]:
     """As JSON; adds to `sections` the packed layers that can be checked when they are read."""
     steps = program.dense_steps()
     return {
+        "packing": PACKING_VERSION,
         "isa": plan.isa.value,
         "cpu": plan.cpu_name,
         "tuned": plan.tuned,
@@ -52,6 +55,8 @@ def encode_plan(plan: ExecutionPlan, program: Program, sections: SectionWriter) 
 def decode_plan(record: Record, program: Program, sections: SectionReader) -> ExecutionPlan:
     """From JSON; every packed layer is checked against its layer.
 
+    A plan of another packing version comes back with the widths of its tiles but without choices.
+
     Raises:
         ManifestError: not of the documented form.
         SectionError: a section that is not there.
@@ -62,13 +67,18 @@ def decode_plan(record: Record, program: Program, sections: SectionReader) -> Ex
     except ValueError as error:
         raise ManifestError("unknown instruction set level", got=str(error)[:80]) from error
 
+    current = record.integer("packing") == PACKING_VERSION
+
     def decode_tile(value: Any, path: str) -> TilePlan:
-        return _decode_tile(Record(value, path), isa, program, sections)
+        tile = Record(value, path)
+        if not current:
+            return _decode_stale_tile(tile, isa)
+        return _decode_tile(tile, isa, program, sections)
 
     plan = ExecutionPlan(
         isa=isa,
         cpu_name=record.text("cpu"),
-        tuned=record.flag("tuned"),
+        tuned=record.flag("tuned") and current,
         tiles=record.items("tiles", limits.MAX_TILES, decode_tile, 1),
     )
     record.done()
@@ -78,7 +88,16 @@ def decode_plan(record: Record, program: Program, sections: SectionReader) -> Ex
     return plan
 
 
-def _decode_tile(record: Record, isa: Isa, program: Program, sections: SectionReader) -> TilePlan:
+def _decode_stale_tile(record: Record, isa: Isa) -> TilePlan:
+    """A tile of another packing version: its layers are left unread."""
+    lanes, seconds = _decode_width(record, isa)
+    record.take("layers")
+    record.done()
+    return TilePlan(lanes, {}, seconds)
+
+
+def _decode_width(record: Record, isa: Isa) -> tuple[int, float]:
+    """Lanes and seconds of a tile."""
     lanes = record.integer("lanes", 1, limits.MAX_LANES)
     if lanes != 1 and lanes % isa.vector_floats:
         raise ManifestError(
@@ -87,8 +106,13 @@ def _decode_tile(record: Record, isa: Isa, program: Program, sections: SectionRe
             got=str(lanes),
         )
     seconds = record.number("seconds")
-    if not 0 < seconds < 1e9:
+    if not 0 < seconds < MAX_SECONDS:
         raise ManifestError(f"{record.path}.seconds", expected="a time", got=str(seconds))
+    return lanes, seconds
+
+
+def _decode_tile(record: Record, isa: Isa, program: Program, sections: SectionReader) -> TilePlan:
+    lanes, seconds = _decode_width(record, isa)
     steps = program.dense_steps()
 
     def decode_choice(value: Any, path: str) -> tuple[int, KernelChoice]:

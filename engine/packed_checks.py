@@ -21,6 +21,10 @@ from engine.target import Isa
 
 _Check = Callable[[PackedView], None]
 
+# To be raised when a packed format or the variants of a kernel change: plans of artifacts with another
+# number are not used, and their layers are packed anew from the neutral weights.
+PACKING_VERSION = 1
+
 
 def is_storable(spec: KernelSpec, step: DenseStep, packed: PackedLayer) -> bool:
     """Whether a packed layer would pass the checks when it is read, and so may be stored."""

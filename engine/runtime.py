@@ -171,7 +171,9 @@ class Executable:
 
 def plan_for(model: CompiledModel, target: Target) -> ExecutionPlan:
     """The model's own plan where its instruction set is the target's, else best guesses."""
-    if model.plan.isa is target.isa:
+    layers = model.program.dense_steps().keys()
+    complete = all(tile.choices.keys() == layers for tile in model.plan.tiles)
+    if complete and model.plan.isa is target.isa:
         return model.plan
     widths = sorted(
         {1 if tile.lanes == 1 else _multiple(tile.lanes, target) for tile in model.plan.tiles}

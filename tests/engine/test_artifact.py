@@ -256,6 +256,20 @@ def test_fields_of_another_kind_or_range_are_refused(
         parse_artifact(tampered.sealed())
 
 
+def test_a_plan_of_another_packing_version_is_made_anew(
+    content: bytes, object_cache: ObjectCache
+) -> None:
+    tampered = Tampered(content)
+    tampered.manifest["plan"]["packing"] = 0
+    tampered.layer(1)["variant"] = {"of": "another time"}
+    artifact = parse_artifact(tampered.sealed())
+    assert [tile.lanes for tile in artifact.model.plan.tiles] == [1, 16, 64]
+    executable = load(artifact, object_cache)
+    assert not executable.is_tuned_here
+    inputs = random_inputs(model_graph(), 19)
+    assert_close(executable.run(inputs), oracle(model_graph(), inputs))
+
+
 def test_tile_widths_rise(content: bytes) -> None:
     tampered = Tampered(content)
     tampered.manifest["plan"]["tiles"].reverse()
