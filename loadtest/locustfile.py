@@ -7,12 +7,13 @@
 
 import random
 import sys
+import time
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
 import gevent  # type: ignore[import-untyped]
-from locust import FastHttpUser, LoadTestShape, constant_throughput, events, task
+from locust import FastHttpUser, LoadTestShape, events, task
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 
@@ -58,19 +59,29 @@ def options_of(environment: Environment) -> Namespace:
 class Client(FastHttpUser):
     """A client that keeps its connection and its pace."""
 
-    wait_time = constant_throughput(REQUESTS_PER_USER_SECOND)
     connection_timeout = 10.0
     network_timeout = 10.0
 
     def on_start(self) -> None:
-        """Read the bodies and desynchronise: users that start together would send together."""
+        """Read the bodies and choose when in its period this user sends: users start together.
+
+        locust's own `constant_throughput` counts from the user's creation, which is the same for all:
+        they would send in step, and measure the queue that they make.
+        """
         options = options_of(self.environment)
         self._json = Path(options.json_body).read_bytes()
         self._npy = Path(options.npy_body).read_bytes()
         self._npy_path = f"/predict?model={options.model}"
         self._binary_share = options.binary_share
+        stagger = random.random() / REQUESTS_PER_USER_SECOND  # noqa: S311  # not for security
+        self._due = time.perf_counter() + stagger
         # A task's first wait is only after it, so the stagger comes before.
-        gevent.sleep(random.random() / REQUESTS_PER_USER_SECOND)  # noqa: S311  # not for security
+        gevent.sleep(stagger)
+
+    def wait_time(self) -> float:
+        """Return the seconds until the next request is due; a late user catches up."""
+        self._due += 1 / REQUESTS_PER_USER_SECOND
+        return max(0.0, self._due - time.perf_counter())
 
     @task
     def predict(self) -> None:
