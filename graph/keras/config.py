@@ -26,6 +26,8 @@ from graph.keras.dialects import (
     PRUNING_IGNORED,
     PRUNING_WRAPPER,
     Dialect,
+    dialect_of,
+    stores_deviations,
 )
 from graph.keras.json_text import Json, JsonObject, as_list, as_name, as_object, show
 from graph.keras.topology import computation_order, parse_call, parse_ports
@@ -37,14 +39,14 @@ _KERAS_MODULES = ("keras", "tf_keras", "tensorflow.keras", "tensorflow.python.ke
 _CUSTOM_HINT = "rebuild the model from layers of Keras and save it again"
 
 
-def parse_model(config: JsonObject, dialect: Dialect, limits: FileLimits) -> Model:
+def parse_model(config: JsonObject, version: str, limits: FileLimits) -> Model:
     """Describe the model that a file's configuration defines.
 
     Raises:
         ModelFileError: something in it is not supported; the class says what kind of thing.
     """
     refuse_code(config)
-    layer = _Parser(dialect, limits).layer(config, "", is_root=True)
+    layer = _Parser(version, limits).layer(config, "", is_root=True)
     if layer.model is None:
         raise UnsupportedLayerError(
             f"the file holds a single layer {layer.class_name}", expected="a model"
@@ -55,8 +57,9 @@ def parse_model(config: JsonObject, dialect: Dialect, limits: FileLimits) -> Mod
 class _Parser:
     """Walks one configuration; counts its layers."""
 
-    def __init__(self, dialect: Dialect, limits: FileLimits) -> None:
-        self._dialect = dialect
+    def __init__(self, version: str, limits: FileLimits) -> None:
+        self._dialect = dialect_of(version)
+        self._stores_deviations = stores_deviations(version)
         self._limits = limits
         self._layers = 0
 
@@ -72,7 +75,6 @@ class _Parser:
         class_name = _resolve_class(item, written, where)
         if class_name == PRUNING_WRAPPER:
             return self._pruned(as_object(config, where), name, path, parent)
-        shared_id = item.get("shared_object_id")
         layer = Layer(
             name,
             path,
@@ -80,7 +82,6 @@ class _Parser:
             written,
             {},
             is_trainable=_flag(config, where),
-            shared_id=shared_id if isinstance(shared_id, int) else None,
         )
         if class_name in MODEL_CLASSES:
             inside = "" if is_root else path
@@ -89,6 +90,11 @@ class _Parser:
         if class_name.startswith("ops/"):
             return replace(layer, arguments=dict(as_object(config, where)))
         arguments = check_arguments(as_object(config, where), LAYER_CLASSES[class_name], where)
+        if class_name == "BatchNormalization" and self._stores_deviations:
+            raise UnsupportedLayerError(
+                f"{where} comes from a Keras before 1.2, which did not always store variances",
+                hint="load the model in Keras 1.2 or 2 and save it again",
+            )
         if "activation" in arguments:
             activation_of(arguments["activation"], Arguments(arguments, where), self._dialect)
         return replace(layer, arguments=arguments)

@@ -62,7 +62,6 @@ class Layer:
         written: the class as the file names it; folders of weights are called after it.
         arguments: checked against the class, by Keras 3 names, defaults filled in.
         is_trainable: the layer's own flag; it decides the order of weights in HDF5 files.
-        shared_id: layers of equal id, in whichever model, are one layer.
         is_pruned: wrapped by tfmot's PruneLowMagnitude.
         is_implied: an input layer that the file leaves out.
         calls: its uses, in order.
@@ -75,7 +74,6 @@ class Layer:
     written: str
     arguments: Mapping[str, Json]
     is_trainable: bool = True
-    shared_id: int | None = None
     is_pruned: bool = False
     is_implied: bool = False
     calls: tuple[Call, ...] = ()

@@ -5,6 +5,7 @@ same function: `hard_sigmoid` of Keras 1 and 2 is clip(0.2 x + 0.5, 0, 1), that 
 Sources: keras/activations.py and keras/legacy of 1.2.2, 2.2.4, 2.15 and 3.x; the tests compare with Keras itself.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -37,6 +38,15 @@ def dialect_of(version: str) -> Dialect:
             got=show(version),
         )
     return Dialect(int(major))
+
+
+def stores_deviations(version: str) -> bool:
+    """Whether `running_std` of BatchNormalization may hold what its name says.
+
+    Keras 1.0 kept standard deviations under that name; 1.2 keeps variances (and says so in a comment).
+    """
+    numbers = re.match(r"(\d+)\.(\d+)", version)
+    return numbers is None or (int(numbers[1]), int(numbers[2])) < (1, 2)
 
 
 class _Required:

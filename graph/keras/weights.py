@@ -17,7 +17,6 @@ from graph.errors import NonFiniteWeightsError, UnsupportedDtypeError, WeightsMi
 from graph.graph import WeightArray
 from graph.keras.archive import FileFormat, ModelArchive
 from graph.keras.description import Layer, Model
-from graph.keras.dialects import Dialect
 from graph.keras.hdf5 import child, names_attribute, reading, string_attribute
 
 _CONTAINER, _CONTAINER_BEFORE_2_14 = "layers", "_layer_checkpoint_dependencies"
@@ -38,7 +37,7 @@ class LayerWeights:
     """The arrays of one layer.
 
     Attributes:
-        key: path of the layer that owns them; layers that share weights have one key.
+        key: path of the layer that owns them.
         arrays: float32, by role: kernel, bias, gamma and so on.
     """
 
@@ -61,7 +60,7 @@ class _Slot:
 
 
 def read_weights(
-    archive: ModelArchive, model: Model, dialect: Dialect, *, allow_nonfinite: bool
+    archive: ModelArchive, model: Model, *, allow_nonfinite: bool
 ) -> Mapping[str, LayerWeights]:
     """The weights of every layer that has any, by the layer's path.
 
@@ -77,7 +76,7 @@ def read_weights(
         container = _CONTAINER
         if _CONTAINER not in archive.weights and _CONTAINER_BEFORE_2_14 in archive.weights:
             container = _CONTAINER_BEFORE_2_14
-        _read_folders(archive.weights, model, "", container, dialect, reader)
+        _read_folders(archive.weights, model, container, reader)
     return reader.finished()
 
 
@@ -133,17 +132,12 @@ class _Reader:
     def __init__(self, allow_nonfinite: bool) -> None:
         self._allow_nonfinite = allow_nonfinite
         self._arrays: dict[str, dict[str, WeightArray]] = {}
-        self._aliases: dict[str, str] = {}
 
     def take(self, slot: _Slot, dataset: h5py.Dataset) -> None:
         """Read the array of one slot."""
         if slot.role not in _NOT_READ:
             array = _read_array(dataset, slot, allow_nonfinite=self._allow_nonfinite)
             self._arrays.setdefault(slot.layer.path, {})[slot.role] = array
-
-    def share(self, path: str, owner: str) -> None:
-        """Let the layer at `path` use the weights of another."""
-        self._aliases[path] = owner
 
     def finished(self) -> Mapping[str, LayerWeights]:
         """Everything read, tfmot's masks applied."""
@@ -159,9 +153,6 @@ class _Reader:
                     )
                 arrays["kernel"] = arrays["kernel"] * mask
             found[path] = LayerWeights(path, arrays)
-        for path, owner in self._aliases.items():
-            if owner in found:
-                found[path] = found[owner]
         return found
 
 
@@ -270,11 +261,8 @@ def numbered(name: str, counts: dict[str, int]) -> str:
     return f"{name}_{count}" if count else name
 
 
-def _read_folders(
-    root: h5py.Group, model: Model, path: str, container: str, dialect: Dialect, reader: _Reader
-) -> None:
-    owners: dict[int, str] = {}
-    for layer, folder in _folders(model, path, container, dialect, owners):
+def _read_folders(root: h5py.Group, model: Model, container: str, reader: _Reader) -> None:
+    for layer, folder in _folders(model, "", container):
         group = child(root, f"{folder}/vars")
         variables = group if isinstance(group, h5py.Group) else None
         slots = [_Slot(layer, role.name) for role in _own_roles(layer)]
@@ -289,44 +277,25 @@ def _read_folders(
         _read_variables(variables, mask, layer, reader)
         rest = [slot for slot in slots if slot not in mask]
         _read_variables(inner if isinstance(inner, h5py.Group) else None, rest, layer, reader)
-    for layer in _leaves(model):
-        if layer.shared_id in owners and owners[layer.shared_id] != layer.path:
-            reader.share(layer.path, owners[layer.shared_id])
 
 
-def _folders(
-    model: Model, path: str, container: str, dialect: Dialect, owners: dict[int, str]
-) -> Iterator[tuple[Layer, str]]:
-    """Each leaf layer with its folder, in the order in which Keras saves; a shared layer only where it comes first.
+def _folders(model: Model, path: str, container: str) -> Iterator[tuple[Layer, str]]:
+    """Each leaf layer with its folder.
 
-    Keras 3 counts a layer that it has already saved elsewhere, Keras 2 does not.
+    A layer that is part of two models is stored once, but neither Keras 2 nor 3 writes down that the two are one (the
+    first has no shared_object_id), nor loads such a file: the second has no folder and is refused below.
     """
     counts: dict[str, int] = {}
     for layer in model.layers:
         is_hidden = layer.class_name == "InputLayer" and model.class_name == "Sequential"
         if is_hidden or layer.class_name.startswith("ops/"):
             continue
-        seen = layer.shared_id is not None and layer.shared_id in owners
-        if seen and dialect is not Dialect.KERAS3:
-            continue
         name = numbered(snake_case(layer.written), counts)
-        if seen:
-            continue
-        if layer.shared_id is not None:
-            owners[layer.shared_id] = layer.path
         folder = f"{path}/{container}/{name}" if path else f"{container}/{name}"
         if layer.model is None:
             yield layer, folder
         else:
-            yield from _folders(layer.model, folder, container, dialect, owners)
-
-
-def _leaves(model: Model) -> Iterator[Layer]:
-    for layer in model.layers:
-        if layer.model is None:
-            yield layer
-        else:
-            yield from _leaves(layer.model)
+            yield from _folders(layer.model, folder, container)
 
 
 def _check_stored_name(variables: h5py.Group, layer: Layer) -> None:

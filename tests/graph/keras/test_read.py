@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from graph.errors import WeightsMismatchError
 from graph.keras.read import ModelFile
 from tests.graph.keras.conftest import assert_same_outputs, set_random_weights
-from tests.graph.keras.zoo import MODELS
+from tests.graph.keras.zoo import MODELS, layer_shared_across_models
 
 Saved = Callable[[Any, str], ModelFile]
 
@@ -38,3 +39,14 @@ def test_keras2(tf_keras: Any, saved: Saved, name: str, suffix: str) -> None:
     file = saved(model, suffix)
     assert file.keras_version.startswith("2.")
     assert_same_outputs(file.graph, model)
+
+
+@pytest.mark.parametrize("oracle", ["keras", "tf_keras"])
+def test_a_layer_of_two_models(oracle: str, saved: Saved, request: pytest.FixtureRequest) -> None:
+    keras = request.getfixturevalue(oracle)
+    model = layer_shared_across_models(keras)
+    set_random_weights(model)
+    # HDF5 has the weights once per model; a .keras file has them once, and Keras itself cannot load it.
+    assert_same_outputs(saved(model, ".h5").graph, model)
+    with pytest.raises(WeightsMismatchError, match="layer 'second/"):
+        saved(model, ".keras")

@@ -213,6 +213,38 @@ def unused_input(keras: Any) -> Any:
     return keras.Model([a, b], keras.layers.Dense(2)(keras.layers.Dense(2)(a)))
 
 
+def layer_shared_across_models(keras: Any) -> Any:
+    """The same Dense in two nested models and outside: stored once, where Keras first meets it."""
+    layers = keras.layers
+    shared = layers.Dense(4, activation="tanh", name="everywhere")
+    i, j, x = (keras.Input((4,), name=name) for name in ("i", "j", "x"))
+    first = keras.Model(i, shared(i), name="first")
+    second = keras.Model(j, layers.Dense(4)(shared(layers.Dense(4)(j))), name="second")
+    return keras.Model(x, layers.Dense(2)(shared(second(first(x)))))
+
+
+def named_inputs_of_a_nested_model(keras: Any) -> Any:
+    layers = keras.layers
+    a, b = keras.Input((4,), name="a"), keras.Input((3,), name="b")
+    inner = keras.Model({"a": a, "b": b}, layers.Concatenate()([b, layers.Dense(2)(a)]), name="in")
+    x, y = keras.Input((4,), name="x"), keras.Input((3,), name="y")
+    return keras.Model([x, y], inner({"b": y, "a": x}))
+
+
+def built_without_a_shape(keras: Any) -> Any:
+    model = keras.Sequential([keras.layers.Dense(3), keras.layers.LeakyReLU()], name="late")
+    x = keras.Input((4,), name="x")
+    return keras.Model(x, model(keras.layers.Dense(4)(model(x))))
+
+
+def sequential_of_models(keras: Any) -> Any:
+    layers = keras.layers
+    first = keras.Sequential([keras.Input((4,)), layers.Dense(3)], name="first")
+    i = keras.Input((3,), name="i")
+    second = keras.Model(i, layers.Softmax()(layers.Dense(5)(i)), name="second")
+    return keras.Sequential([keras.Input((4,)), first, second, layers.Dense(2)])
+
+
 def integer_input(keras: Any) -> Any:
     x = keras.Input((4, 2), name="x", dtype="int32")
     return keras.Model(x, keras.layers.Dense(3)(keras.layers.Flatten()(x)))
@@ -224,6 +256,7 @@ TOPOLOGIES: dict[str, Build] = {
         shared_layer, nested_model_used_twice, deeply_nested, partly_frozen, several_outputs,
         named_outputs, nested_several_outputs, branches, passes_its_input_on, unused_input,
         integer_input,
+        named_inputs_of_a_nested_model, built_without_a_shape, sequential_of_models,
     )
 }  # fmt: skip
 
