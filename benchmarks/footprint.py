@@ -2,8 +2,6 @@
 
 import shutil
 import statistics
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -71,7 +69,7 @@ def measure_footprint(say: Callable[[str], None]) -> Footprint:
             shutil.rmtree(data / OBJECT_CACHE)
             cold += _starts(data, 1)[0]
         _, empty_resident = _starts(empty, 1)
-        imports = trace_imports()
+        imports = trace_imports(data, Path(folder) / "imports.log")
     say(f"ready in {statistics.median(starts):.2f} s")
     packages = {name.partition(".")[0] for name in (one.module for one in imports)}
     return Footprint(
@@ -98,16 +96,11 @@ def _starts(data: Path, repeats: int = REPEATS) -> tuple[list[float], list[int]]
     return seconds, resident
 
 
-def trace_imports() -> tuple[Imports, ...]:
-    """Return all modules that making the application imports, with their own time."""
-    done = subprocess.run(
-        [sys.executable, "-X", "importtime", "-c", "import app.main, uvicorn, engine.runtime"],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return parse_imports(done.stderr.splitlines())
+def trace_imports(data: Path, log: Path) -> tuple[Imports, ...]:
+    """Start the service once more and return all modules that it imports until it is ready."""
+    with running_service(data, log=log, environment={"PYTHONPROFILEIMPORTTIME": "1"}):
+        pass
+    return parse_imports(log.read_text().splitlines())
 
 
 def parse_imports(lines: Sequence[str]) -> tuple[Imports, ...]:

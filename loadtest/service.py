@@ -97,7 +97,10 @@ def free_port() -> int:
 
 @contextmanager
 def running_service(
-    data_folder: Path, *arguments: str, log: Path | None = None
+    data_folder: Path,
+    *arguments: str,
+    log: Path | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[Service]:
     """Start `prunus serve` on a free port; stop it by SIGTERM at the end.
 
@@ -105,6 +108,7 @@ def running_service(
         data_folder: Its models, jobs and object cache.
         arguments: More of the command line, such as `--demo`.
         log: File that gets what the process prints; a file in the data folder's parent by default.
+        environment: More variables for the process.
 
     Raises:
         ServiceError: It ended or was not ready within a minute.
@@ -112,13 +116,13 @@ def running_service(
     log = log or data_folder.parent / f"{data_folder.name}.log"
     port = free_port()
     command = [sys.executable, "-m", "app.cli", "serve", "--host", HOST, "--port", str(port)]
-    environment = dict(os.environ) | {"PRUNUS_DATA_DIR": str(data_folder)}
+    variables = dict(os.environ) | {"PRUNUS_DATA_DIR": str(data_folder)} | dict(environment or {})
     with log.open("ab") as output:
         started = time.monotonic()
         process = subprocess.Popen(  # noqa: S603  # our own program
             [*command, *arguments],
             cwd=REPOSITORY,
-            env=environment,
+            env=variables,
             stdout=output,
             stderr=subprocess.STDOUT,
         )
