@@ -62,16 +62,19 @@ def default_plan(
     Raises:
         UnsupportedModelError: no width fits into memory.
     """
-    steps = program.dense_steps()
-    layers = {number: dense_layer(program, step) for number, step in steps.items()}
-    tiles = []
-    for lanes in fitting_widths(program, widths):
-        choices = {}
-        for number, layer in layers.items():
+    choices: dict[int, dict[int, KernelChoice]] = {
+        lanes: {} for lanes in fitting_widths(program, widths)
+    }
+    for number, step in program.dense_steps().items():
+        layer = dense_layer(program, step)  # one at a time: it may have to be written out
+        for lanes, chosen in choices.items():
             best = layer_candidates(layer, target.isa, lanes, allow_sparse=allow_sparse)[0]
-            choices[number] = KernelChoice(best.spec, best.sparse, None)
-        tiles.append(TilePlan(lanes, choices, estimated_seconds(program, lanes)))
-    return ExecutionPlan(target.isa, target.cpu_name, tuned=False, tiles=tuple(tiles))
+            chosen[number] = KernelChoice(best.spec, best.sparse, None)
+    tiles = tuple(
+        TilePlan(lanes, chosen, estimated_seconds(program, lanes))
+        for lanes, chosen in choices.items()
+    )
+    return ExecutionPlan(target.isa, target.cpu_name, tuned=False, tiles=tiles)
 
 
 def estimated_seconds(program: Program, lanes: int) -> float:

@@ -99,6 +99,17 @@ def test_without_time_the_best_guess_is_kept(object_cache: ObjectCache) -> None:
     assert len(model.times) == 4
 
 
+def test_a_network_without_dense_layers_is_compiled_too(object_cache: ObjectCache) -> None:
+    b = GraphBuilder()
+    graph = b.build(b.activation(b.input(30), Function.TANH))
+    model = compile_graph(graph, host_target(), QUICK, object_cache)
+    assert model.layers == ()
+    assert [time.batch for time in model.times] == [1, 16, 64, 256]
+    inputs = random_inputs(graph, 70)
+    executable = load(parse_artifact(artifact_bytes(model)), object_cache)
+    assert_close(executable.run(inputs), oracle(graph, inputs))
+
+
 def test_a_tuned_model_computes_what_the_oracle_does(
     object_cache: ObjectCache, tuned: CompiledModel
 ) -> None:
