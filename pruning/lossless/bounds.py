@@ -42,6 +42,7 @@ class Bounds:
     undeclared: tuple[str, ...]
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def magnitude_bounds(graph: Graph, ranges: Mapping[str, InputRange]) -> Bounds:
     """Bound every value.
 

@@ -75,6 +75,7 @@ class _Row:
     scale: Affine
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def drop_negligible(
     graph: Graph, bounds: Bounds, options: LosslessOptions, excluded: Collection[str] = ()
 ) -> DropResult:

@@ -19,6 +19,7 @@ from pruning.lossless.bounds import Bounds, aligned, moved
 from pruning.lossless.envelope import envelope
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def propagate_errors(
     graph: Graph, bounds: Bounds, removed: Mapping[str, Reals]
 ) -> dict[str, Affine]:
@@ -129,7 +130,6 @@ def _product_error(errors: Sequence[Affine], values: Sequence[Affine]) -> Affine
         if (error.slope > 0).any() or (value.slope > 0).any():
             return unknown(value.shape)
         grown, plain = grown * (value.constant + error.constant), plain * value.constant
-    with np.errstate(invalid="ignore"):
-        difference = grown - plain
+    difference = grown - plain
     lost = ~np.isfinite(difference)
     return Affine(np.where(lost, np.inf, difference), np.zeros(difference.shape))

@@ -23,6 +23,7 @@ UNIT_ROUNDOFF = 2.0**-24
 _SUMS = (MergeKind.ADD, MergeKind.SUBTRACT)
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def tolerances(graph: Graph, bounds: Bounds) -> dict[str, Affine]:
     """Tolerated change of every value, from outputs to inputs.
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from graph.graph import Graph
 from pruning.simplify.collapse import collapse_linear
 from pruning.simplify.detach import detach_constant_layers
@@ -29,6 +31,7 @@ SIMPLIFYING: tuple[Pass, ...] = (
 )
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def run_to_fixpoint(graph: Graph, passes: Sequence[Pass]) -> Rewrite:
     """Apply the passes in turn until a whole round changes nothing.
 

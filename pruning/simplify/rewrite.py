@@ -68,8 +68,9 @@ def widened(graph: Graph) -> Graph:
     )
 
 
+@np.errstate(over="ignore")
 def rounded(graph: Graph) -> Graph:
-    """The graph with float32 weights, each rounded to nearest once."""
+    """The graph with float32 weights, each rounded to nearest once; too large ones become infinite."""
     return replace(
         graph,
         weights={

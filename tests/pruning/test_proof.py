@@ -274,3 +274,12 @@ def test_the_network_bound_is_about_as_small_as_the_removed_weights() -> None:
     error = propagate_errors(graph, magnitude_bounds(graph, {}), result.removed)["y"]
     assert error.constant.max() == 0.0
     assert error.slope.max() == pytest.approx(1e-16, rel=1e-6)
+
+
+def test_bounds_that_overflow_prove_nothing_and_warn_nobody() -> None:
+    b = GraphBuilder(6)
+    x = b.input(2)
+    for _ in range(10):
+        x = b.dense(x, 2, kernel=np.full((2, 2), 3e38), bias=False)
+    graph = b.build(b.dense(x, 1, kernel=np.array([[1.0], [1e-20]]), name="y"))
+    assert "y/kernel" not in drop(graph).kernels

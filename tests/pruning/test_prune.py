@@ -358,3 +358,9 @@ def test_a_length_that_varies_is_refused() -> None:
     x = b.input(type_=TensorType(DType.FLOAT32, (None, None, 4)))
     with pytest.raises(ShapeError, match="fixed length"):
         prune(b.build(b.dense(x, 3)), PruningRecipe())
+
+
+@pytest.mark.parametrize("seed", [212_760])
+def test_a_product_with_an_exact_zero_and_an_unknown_error_is_no_warning(seed: int) -> None:
+    result = prune(sprinkle(random_network(seed), seed, 0.3), PruningRecipe())
+    assert result.certificate.simplification.worst <= 1e-6

@@ -359,3 +359,16 @@ def test_an_activation_that_is_not_zero_at_zero_gives_a_constant() -> None:
     rewrite = simplify(b.build(b.dense(h, 1, bias=False, name="y")))
     assert units(rewrite.graph, "h") == 1
     assert len(rewrite.graph.node("y").weights) == 2
+
+
+def test_what_stays_between_two_reshapes_is_a_box() -> None:
+    b = GraphBuilder(18)
+    h = b.dense(b.input(3), 12, activation=Function.TANH, name="h")
+    rows = b.activation(b.add(Reshape((3, 4)), [h]), Function.SIGMOID)
+    read = b.rng.standard_normal((12, 2))
+    read[[0, 1, 2, 3]] = 0.0  # the whole first row: may go
+    read[[5, 9]] = 0.0  # what is left of the second column: may go
+    read[6] = 0.0  # one element alone: must stay
+    rewrite = simplify(b.build(b.dense(b.add(Reshape((12,)), [rows]), 2, kernel=read, name="y")))
+    assert units(rewrite.graph, "h") == 6
+    assert rewrite.graph.node("reshape_2").op == Reshape((2, 3))
