@@ -88,15 +88,18 @@ class Report:
         if not isinstance(plain, dict):
             raise TypeError("a report is an object")
         plain["recipe"] = recipe_to_json(self.recipe)
-        plain["layers"] = [
-            {
-                **_object(as_plain(layer)),
-                "weights_removed": layer.weights_removed,
-                "sparsity": layer.sparsity,
-            }
-            for layer in self.layers
-        ]
+        plain["layers"] = [self._layer_object(layer) for layer in self.layers]
         return plain
+
+    def _layer_object(self, layer: LayerResult) -> dict[str, object]:
+        """One layer with its derived numbers, and its kernels and times where it is served."""
+        timings = () if self.engine is None else self.engine.layers
+        return {
+            **_object(as_plain(layer)),
+            "weights_removed": layer.weights_removed,
+            "sparsity": layer.sparsity,
+            "timings": [as_plain(timing) for timing in timings if timing.node in layer.nodes],
+        }
 
 
 def build_report(

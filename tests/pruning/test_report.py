@@ -53,6 +53,7 @@ def test_the_json_form_is_json_and_says_the_same() -> None:
     first = data["layers"][0]
     assert (first["layer"], first["shape_before"], first["shape_after"]) == ("h", [8, 6], [8, 5])
     assert first["units_removed"] == 1
+    assert [(t["kernel"], t["dense_seconds"]) for t in first["timings"]] == [("f32_spmv", 4e-6)]
     assert first["weights_removed"] == first["weights_before"] - first["nonzeros_after"]
     assert first["certificate"]["guarantee"] == "rounding"
     assert data["certificate"]["measured"]["outputs"][0]["output"] == "y0"
