@@ -136,9 +136,8 @@ def layer_certificate(
             else (f"inputs up to {options.assumed_magnitude:g} in magnitude")
         )
         sentences.append(
-            f"{claim.removed} small weights were removed; for {domain} each unit changes by at most "
-            f"{claim.row_ratio:.1e} of its scale, and float32 rounding hides {1 / max(claim.used, 1e-300):.0e} times "
-            "as much."
+            f"{claim.removed:,} small weights were removed. For {domain}, all of them together added to a unit at most "
+            f"{claim.used:.1e} of what float32 rounding hides, in that unit or in the units that read it."
         )
     if rewritten:
         sentences.append(

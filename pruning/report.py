@@ -25,6 +25,11 @@ _MEANING = {
     "budgeted": "weights were removed by size; only the measured change below speaks for the result",
 }
 
+_YARDSTICK = (
+    "- What rounding hides in a unit is 2^-24 of |bias| plus the sum of |weight| times the largest magnitude its input can "
+    "have; inputs without a known range count with the largest of them."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Totals:
@@ -225,6 +230,8 @@ def _certainty(report: Report) -> str:
     for name, layer in certificate.layers.items():
         layers_by_claim.setdefault(layer.claim, []).append(f"`{_cell(name)}`")
     lines = [f"- {', '.join(names)}: {claim}" for claim, names in layers_by_claim.items()]
+    if any(layer.tolerance_used for layer in certificate.layers.values()):
+        lines.append(_YARDSTICK)
     lines += [_bound_line(bound) for bound in certificate.bounds if bound.constant or bound.slope]
     lines += [f"- {sentence}" for sentence in certificate.assumptions]
     lines += [f"- Undone: {sentence}." for sentence in certificate.rolled_back]
