@@ -7,6 +7,7 @@ one JSON object per line to the server: `limits`, `stage`, `progress`, and at th
 import errno
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -83,14 +84,17 @@ class Events:
             self.send("progress", fraction=fraction)
 
 
-def main(folder: Path, stream: BinaryIO) -> int:
-    """Do the work of a job folder; return the exit status."""
+Work = Callable[[Path, WorkerRequest, Events], None]
+
+
+def main(folder: Path, stream: BinaryIO, work: Work | None = None) -> int:
+    """Do the work of a job folder under its limits; return the exit status."""
     request = WorkerRequest(**orjson.loads((folder / REQUEST_FILE).read_bytes()))
     events = Events(stream, request)
     applied = confine(request.limits, request.parent, [folder, Path(request.objects)])
     events.send("limits", limits=applied.to_record())
     try:
-        _work(folder, request, events)
+        (work or _work)(folder, request, events)
     except PrunusError as error:
         events.send("failed", problem=Problem.of(error).to_record())
     except MemoryError:

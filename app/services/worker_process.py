@@ -26,7 +26,10 @@ ENVIRONMENT_ALLOWED = ("LANG", "LC_ALL", "LC_CTYPE", "TZ", "PRUNUS_ISA")
 LINE_MAX_BYTES = 256 * 1024
 _STDERR_LINES_KEPT = 40
 _STAGE_MAX_CHARACTERS = 40
-_MEMORY_SIGNS = ("MemoryError", "bad_alloc", "out of memory", "Cannot allocate memory")
+_MEMORY_SIGNS = (
+    *("MemoryError", "bad_alloc", "out of memory", "Cannot allocate memory"),
+    "failed to map segment from shared object",
+)
 _LOG = logging.getLogger(__name__)
 
 

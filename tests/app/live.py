@@ -82,6 +82,7 @@ def wait_ready(http: httpx.Client) -> None:
 def wait_for_job(http: httpx.Client, job_id: str, *, stage: str = "", state: str = "") -> Any:
     """Return the job when it is in the stage or state."""
     deadline = time.monotonic() + DEADLINE_SECONDS
+    job: Any = None
     while time.monotonic() < deadline:
         job = http.get(f"/jobs/{job_id}").json()
         if (stage and job["stage"] == stage) or (state and job["state"] == state):

@@ -1,10 +1,12 @@
 """Listing, showing, deleting models; their reports and files."""
 
 import hashlib
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
@@ -17,6 +19,7 @@ from graph.keras.read import read_model
 from graph.reference import run
 from tests.app.live import Live, live
 from tests.app.test_predict import close, slug
+from tests.app.test_uploads import archive, members_of
 from tests.builders import random_inputs
 
 
@@ -81,19 +84,32 @@ def test_the_report_comes_as_json_markdown_and_html(service: Live) -> None:
     assert service.http.get(path, params={"format": "markdown"}).text == markdown.text
 
 
-def test_names_from_a_file_are_escaped_in_pages(service: Live, tmp_path: Path) -> None:
-    from graph.keras.export import write_keras
-    from tests.builders import GraphBuilder
-
-    builder = GraphBuilder()
-    x = builder.input(2, name="x")
-    graph = builder.build(builder.dense(x, 2, name="<script>alert(1)<|script>"))
-    write_keras(graph, tmp_path / "m.keras")
-    answer = service.upload(tmp_path / "m.keras", "script")
+def test_names_from_a_file_are_escaped_in_pages(
+    service: Live, small_file: Path, tmp_path: Path
+) -> None:
+    members = members_of(small_file)
+    name = next(
+        layer["config"]["name"]
+        for layer in json.loads(members["config.json"])["config"]["layers"]
+        if layer["class_name"] == "Dense"
+    )
+    evil = members["config.json"].replace(f'"{name}"'.encode(), b'"<img src=x onerror=alert(1)>"')
+    weights = io.BytesIO(members["model.weights.h5"])
+    with h5py.File(weights, "r+") as file:
+        groups: list[h5py.Group] = []
+        file.visititems(lambda _, item: groups.append(item))
+        for group in groups:
+            if group.attrs.get("name") == name:
+                group.attrs["name"] = "<img src=x onerror=alert(1)>"
+    path = tmp_path / "evil.keras"
+    path.write_bytes(
+        archive({**members, "config.json": evil, "model.weights.h5": weights.getvalue()})
+    )
+    answer = service.upload(path, "script")
     assert answer.status_code == 201, answer.text
     page = service.http.get("/models/script/versions/1/report?format=html").text
-    assert "<script>" not in page
-    assert "&lt;script&gt;" in page
+    assert "<img" not in page
+    assert "&lt;img" in page
     service.http.delete("/models/script")
 
 

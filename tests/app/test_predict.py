@@ -12,9 +12,9 @@ import pytest
 
 from graph.graph import Graph
 from graph.reference import run
-from tests.app.conftest import REPOSITORY
 from tests.app.live import Live
 from tests.builders import random_inputs
+from tests.conftest import REPOSITORY
 
 DEMO = REPOSITORY / "app" / "demo"
 # float32 against float64, relative to the output's scale: the project's own promise.
@@ -36,7 +36,7 @@ def npy(array: np.ndarray) -> bytes:
 
 def npz(**arrays: np.ndarray) -> bytes:
     file = io.BytesIO()
-    np.savez(file, **arrays)
+    np.savez(file, allow_pickle=False, **arrays)
     return file.getvalue()
 
 
