@@ -4,6 +4,7 @@ VENV := .venv
 SERVE_STAMP := $(VENV)/.serve-installed
 DEV_STAMP := $(VENV)/.dev-installed
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PEERS_VENV := .venv-peers
 PEERS_STAMP := $(PEERS_VENV)/.installed
 
@@ -13,7 +14,7 @@ PRUNUS_DATA_DIR ?= data
 export HOST PORT PRUNUS_DATA_DIR
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-all check fmt bench load lock clean
+.PHONY: help serve test check fmt bench load lock
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -23,13 +24,14 @@ $(BIN)/python:
 	  || { echo "Prunus needs Python 3.11, 3.12 or 3.13; set PYTHON=/path/to/python3.11"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-$(SERVE_STAMP): requirements/serve.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/serve.txt
+$(SERVE_STAMP): requirements/serve.txt requirements/build.txt pyproject.toml | $(BIN)/python
+	$(PIP) --require-hashes -r requirements/serve.txt -r requirements/build.txt
+	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(DEV_STAMP): requirements/dev.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	@touch $@ $(SERVE_STAMP)
+$(DEV_STAMP): requirements/dev.txt | $(SERVE_STAMP)
+	$(PIP) --require-hashes -r requirements/dev.txt
+	@touch $@
 
 $(PEERS_STAMP): requirements/peers.txt | $(BIN)/python
 	$(BIN)/python -m venv $(PEERS_VENV)
@@ -37,7 +39,7 @@ $(PEERS_STAMP): requirements/peers.txt | $(BIN)/python
 	@touch $@
 
 serve: $(SERVE_STAMP) ## Set up, start the service on HOST:PORT and load the demo model
-	$(BIN)/python -m app.cli serve --host $(HOST) --port $(PORT) --demo
+	$(BIN)/prunus serve --host $(HOST) --port $(PORT) --demo
 
 test: $(DEV_STAMP) ## Set up and run all tests
 	$(BIN)/python -m pytest -n auto --dist loadfile
@@ -61,4 +63,5 @@ load: $(DEV_STAMP) ## Load test: starts a service, or LOAD="--url http://... --r
 lock: ## Renew the hashed locks (needs uv)
 	uv pip compile pyproject.toml --quiet --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements/dev.txt
 	uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c requirements/dev.txt -o requirements/serve.txt
+	uv pip compile requirements/build.in --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c requirements/dev.txt -o requirements/build.txt
 	uv pip compile requirements/peers.in --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c requirements/dev.txt -o requirements/peers.txt

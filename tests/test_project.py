@@ -43,7 +43,7 @@ def test_locks_are_hashed_and_name_no_address(lock: Path) -> None:
     assert "://" not in text
     assert "--index-url" not in text
     pinned = re.findall(r"^[\w.\[\]-]+==", text, re.MULTILINE)
-    assert len(pinned) > 10
+    assert pinned
     entries = re.split(r"\n(?=[\w-]+)", text)
     assert all("--hash=sha256:" in entry for entry in entries if "==" in entry.split("\n")[0])
 
