@@ -119,7 +119,7 @@ def _record(layer: WeightedLayer, outcome: Outcome, successors: Mapping[str, str
 
 
 def _certify(layer: WeightedLayer, outcome: Outcome, left: Node | None) -> LayerCertificate:
-    claims = {claim.kernel: claim for claim in outcome.attempt.drop.claims}
+    claims = {claim.kernel: claim for claim in outcome.attempt.claims}
     return layer_certificate(
         claims.get(layer.weight),
         budgeted=layer.weight in outcome.masked,

@@ -168,8 +168,8 @@ def _accept(
         if change.worst <= options.gate:
             return _Accepted(attempt, options, change, tuple(undone))
         reason = f"(outputs changed by {change.worst:.1e}, allowed {options.gate:.1e})"
-        if attempt.drop.claims and _is_drop_to_blame(stage, options, excluded, probes):
-            worst = max(attempt.drop.claims, key=lambda claim: claim.row_ratio)
+        if attempt.claims and _is_drop_to_blame(stage, options, excluded, probes):
+            worst = max(attempt.claims, key=lambda claim: claim.row_ratio)
             excluded.add(worst.kernel)
             undone.append(f"small weights of {worst.kernel} were put back {reason}")
         elif options.fold or options.simplify:
@@ -209,7 +209,7 @@ def _assumptions(accepted: _Accepted) -> tuple[str, ...]:
     """What the claims rest on."""
     options = accepted.options
     sentences = ["Inputs are finite: a removed weight no longer passes NaN or infinity on."]
-    limited = [claim.kernel for claim in accepted.attempt.drop.claims if not claim.every_input]
+    limited = [claim.kernel for claim in accepted.attempt.claims if not claim.every_input]
     if limited and accepted.attempt.undeclared:
         names = ", ".join(accepted.attempt.undeclared)
         sentences.append(

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from graph.graph import Graph
 from graph.verify import verify
 from pruning.certificate import NetworkBound, network_bounds
-from pruning.lossless.bounds import Bounds, magnitude_bounds
-from pruning.lossless.drop import DropResult, drop_negligible
+from pruning.lossless.bounds import magnitude_bounds
+from pruning.lossless.drop import DropClaim, DropResult, drop_negligible
 from pruning.recipe import LosslessOptions
 from pruning.simplify.pipeline import BEFORE_DROPPING, FOLDING, SIMPLIFYING, run_to_fixpoint
 from pruning.simplify.rewrite import Note, Pass, frozen, rounded, widened
@@ -19,17 +19,27 @@ class Attempt:
 
     Attributes:
         graph: float32, verified.
-        drop: what the scale-aware rule removed.
+        claims: what the scale-aware rule removed, by kernel.
         bounds: what that can do to each output.
         undeclared: inputs that nothing bounds.
         notes: what the rewrites did.
     """
 
     graph: Graph
-    drop: DropResult
+    claims: tuple[DropClaim, ...]
     bounds: tuple[NetworkBound, ...]
     undeclared: tuple[str, ...]
     notes: tuple[Note, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Dropped:
+    """A float64 graph after the scale-aware rule, and what is proven about it; see `Attempt`."""
+
+    graph: Graph
+    claims: tuple[DropClaim, ...]
+    bounds: tuple[NetworkBound, ...]
+    undeclared: tuple[str, ...]
 
 
 def attempt_lossless(graph: Graph, options: LosslessOptions, excluded: Collection[str]) -> Attempt:
@@ -41,28 +51,24 @@ def attempt_lossless(graph: Graph, options: LosslessOptions, excluded: Collectio
         excluded: kernels that the scale-aware rule leaves alone.
     """
     canonical = run_to_fixpoint(widened(graph), BEFORE_DROPPING if options.fold else ())
-    bounds = magnitude_bounds(canonical.graph, options.input_ranges)
-    drop = _drop(canonical.graph, bounds, options, excluded)
-    dropped = canonical.graph.with_weights({n: frozen(k) for n, k in drop.kernels.items()})
+    dropped = _drop(canonical.graph, options, excluded)
     passes: tuple[Pass, ...] = (
         *(FOLDING if options.fold else ()),
         *(SIMPLIFYING if options.simplify else ()),
     )
-    simple = run_to_fixpoint(dropped, passes)
+    simple = run_to_fixpoint(dropped.graph, passes)
     final = rounded(simple.graph)
     verify(final)
-    return Attempt(
-        final,
-        drop,
-        network_bounds(canonical.graph, bounds, drop, options.assumed_magnitude),
-        bounds.undeclared,
-        (*canonical.notes, *simple.notes),
-    )
+    notes = (*canonical.notes, *simple.notes)
+    return Attempt(final, dropped.claims, dropped.bounds, dropped.undeclared, notes)
 
 
-def _drop(
-    graph: Graph, bounds: Bounds, options: LosslessOptions, excluded: Collection[str]
-) -> DropResult:
-    if not options.drop:
-        return DropResult({}, {}, ())
-    return drop_negligible(graph, bounds, options, excluded)
+def _drop(graph: Graph, options: LosslessOptions, excluded: Collection[str]) -> _Dropped:
+    """Apply the rule and bound its effect. The removed weights, as large as the model, are not kept."""
+    bounds = magnitude_bounds(graph, options.input_ranges)
+    drop = DropResult({}, {}, ())
+    if options.drop:
+        drop = drop_negligible(graph, bounds, options, excluded)
+    proven = network_bounds(graph, bounds, drop, options.assumed_magnitude)
+    kernels = {name: frozen(kernel) for name, kernel in drop.kernels.items()}
+    return _Dropped(graph.with_weights(kernels), drop.claims, proven, bounds.undeclared)
