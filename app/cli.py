@@ -1,18 +1,36 @@
 """`prunus serve | prune | inspect | predict | bench`."""
 
+from importlib import import_module
+
 import click
 
-from app.commands.serve import serve
 from app.version import VERSION
 
+_COMMANDS = ("serve", "prune", "inspect", "predict", "bench")
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(VERSION)
+
+class LazyCommands(click.Group):
+    """Imports a command's module when it is asked for: the service starts without the compiler."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names, in the order of the work."""
+        del ctx
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the command called `cmd_name`."""
+        del ctx
+        if cmd_name not in _COMMANDS:
+            return None
+        command = getattr(import_module(f"app.commands.{cmd_name}"), cmd_name)
+        return command if isinstance(command, click.Command) else None
+
+
+@click.group(cls=LazyCommands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(VERSION, prog_name="prunus")
 def main() -> None:
     """Prune trained Keras models and serve them as sparse native code."""
 
 
-main.add_command(serve)
-
 if __name__ == "__main__":
-    main()
+    main(prog_name="prunus")

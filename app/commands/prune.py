@@ -1,0 +1,84 @@
+"""`prunus prune`: what an upload does, on the command line."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import click
+
+from app.commands.console import FILE, OUTPUT, cache_option, refusals_as_messages
+from app.commands.sources import object_cache, read_recipe
+from app.services.storage import ARTIFACT_FILE, KERAS_FILE, REPORT_FILE, REPORT_TEXT_FILE
+
+
+@click.command(context_settings={"show_default": True})
+@click.argument("model", type=FILE)
+@click.option("-o", "--output", type=OUTPUT, help="Write the pruned model as a .keras file.")
+@click.option("--artifact", type=OUTPUT, help="Write the compiled model for predict and bench.")
+@click.option("--recipe", metavar="JSON|FILE", help="Pruning recipe; default lossless.")
+@click.option("--calibration", type=FILE, help=".npz file with one array per input.")
+@click.option("--labels", type=FILE, help=".npy or .npz file with class numbers.")
+@click.option(
+    "--report",
+    type=OUTPUT,
+    help="Write the report to a file, as JSON if it ends in .json; otherwise it is printed.",
+)
+@click.option("--allow-nonfinite", is_flag=True, help="Accept weights that are NaN or infinite.")
+@click.option("--tune-seconds", type=click.FloatRange(min=0.01), default=5.0, help="Time to tune.")
+@cache_option
+@refusals_as_messages
+def prune(
+    model: Path,
+    output: Path | None,
+    artifact: Path | None,
+    recipe: str | None,
+    calibration: Path | None,
+    labels: Path | None,
+    report: Path | None,
+    *,
+    allow_nonfinite: bool,
+    tune_seconds: float,
+    cache_dir: Path,
+) -> None:
+    """Prune MODEL, compile it, check it against the original, and report.
+
+    The file is read in this process, without the limits that an upload has; no code of it is run
+    either way.
+    """
+    from app.pipeline import PipelineRequest, Progress, run_pipeline
+
+    if labels is not None and calibration is None:
+        raise click.UsageError("--labels needs --calibration")
+    object_cache(cache_dir)
+    with tempfile.TemporaryDirectory(prefix="prunus-") as folder:
+        made = Path(folder)
+        request = PipelineRequest(
+            model=model,
+            recipe=read_recipe(recipe),
+            calibration=calibration,
+            labels=labels,
+            allow_nonfinite=allow_nonfinite,
+            output=made,
+            objects=cache_dir,
+            tune_seconds=tune_seconds,
+        )
+        result = run_pipeline(request, Progress(_show_stage, lambda _: None))
+        if output is not None and result.summary.keras_bytes is None:
+            raise click.ClickException("the pruned model has no form as a .keras file")
+        for source, target in ((KERAS_FILE, output), (ARTIFACT_FILE, artifact)):
+            if target is not None:
+                shutil.copyfile(made / source, target)
+        _write_report(made, report)
+
+
+def _show_stage(stage: str) -> None:
+    click.echo(f"{stage} ...", err=True)
+
+
+def _write_report(made: Path, target: Path | None) -> None:
+    if target is None:
+        click.echo((made / REPORT_TEXT_FILE).read_text())
+    elif target.suffix == ".json":
+        shutil.copyfile(made / REPORT_FILE, target)
+    else:
+        shutil.copyfile(made / REPORT_TEXT_FILE, target)

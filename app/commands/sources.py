@@ -1,0 +1,67 @@
+"""Opening what a command is given: a Keras model file, or an artifact that Prunus wrote."""
+
+from pathlib import Path
+
+import orjson
+
+from app.errors import InvalidRequestError
+from engine.artifact import MAGIC, open_artifact
+from engine.codegen import ObjectCache
+from engine.compiler import CompileOptions, compile_graph
+from engine.plan import CompiledModel
+from engine.target import host_target
+from graph.graph import Graph
+
+
+def is_artifact(path: Path) -> bool:
+    """Tell whether a file starts as an artifact does."""
+    with path.open("rb") as file:
+        return file.read(len(MAGIC)) == MAGIC
+
+
+def object_cache(folder: Path) -> ObjectCache:
+    """Open the folder of compiled kernels; it is made where it does not exist."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    return ObjectCache(folder)
+
+
+def read_recipe(text: str | None) -> dict[str, object]:
+    """Read a recipe: JSON, or the path of a JSON file; nothing is the default recipe.
+
+    Raises:
+        InvalidRequestError: it is neither.
+    """
+    if text is None:
+        return {}
+    try:
+        content = text.encode() if text.lstrip().startswith("{") else Path(text).read_bytes()
+        recipe = orjson.loads(content)
+    except orjson.JSONDecodeError as error:
+        raise InvalidRequestError("the recipe is not JSON", got=str(error)) from None
+    if not isinstance(recipe, dict):
+        raise InvalidRequestError("the recipe is no JSON object", got=type(recipe).__name__)
+    return recipe
+
+
+def compiled_from(path: Path, cache: ObjectCache, *, allow_nonfinite: bool) -> CompiledModel:
+    """Return the compiled model of an artifact, or of a model file pruned losslessly.
+
+    A model file is compiled without timing kernels; `prunus prune --artifact` does that.
+
+    Raises:
+        PrunusError: the file cannot be used.
+    """
+    if is_artifact(path):
+        return open_artifact(path).model
+    graph = lossless_graph(path, allow_nonfinite=allow_nonfinite)
+    return compile_graph(graph, host_target(), CompileOptions(tune=False), cache)
+
+
+def lossless_graph(path: Path, *, allow_nonfinite: bool) -> Graph:
+    """Return a model file's graph, pruned by the default recipe."""
+    # Imported here: an artifact is run without the reader and the pruning room.
+    from graph.keras.read import read_model
+    from pruning.prune import prune
+    from pruning.recipe import parse_recipe
+
+    return prune(read_model(path, allow_nonfinite=allow_nonfinite).graph, parse_recipe({})).graph
