@@ -13,7 +13,7 @@ from pruning.recipe import InputRange
 Arrays = Mapping[str, np.ndarray[Any, np.dtype[Any]]]
 
 _SEED = 20170403
-_MAX_ELEMENTS_PER_SET = 4_000_000
+_MAX_ELEMENTS_PER_SET = 8_000_000
 _FLOATS = (DType.FLOAT16, DType.FLOAT32, DType.FLOAT64)
 
 
@@ -48,7 +48,8 @@ def probe_sets(
         ranges: declared ranges by input name; "" stands for every input without its own.
         samples: calibration samples by input name, used as they are.
     """
-    largest = max(given.type.sample_size for given in graph.inputs)
+    # The interpreter keeps every value of a set in memory, so the largest value decides, not the largest input.
+    largest = max(kind.sample_size for kind in graph.value_types().values())
     room = max(1, _MAX_ELEMENTS_PER_SET // largest)
     made = [
         ProbeSet(

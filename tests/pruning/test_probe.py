@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from graph.shape_ops import RepeatVector
 from graph.tensor_type import DType, TensorType
 from pruning.compare import compare, relative_change
 from pruning.probe import probe_sets
@@ -75,3 +76,9 @@ def test_numbers_that_are_not_finite_must_stay_where_they_are() -> None:
     assert relative_change(np.array([1.0]), np.array([nan])) == inf
     assert relative_change(np.array([0.0]), np.array([1e-30])) == inf
     assert relative_change(np.array([nan]), np.array([nan])) == 0.0
+
+
+def test_a_large_value_makes_the_sets_small() -> None:
+    b = GraphBuilder()
+    graph = b.build(b.add(RepeatVector(3_000_000), [b.input(1)]))
+    assert {len(probe.inputs["x0"]) for probe in probe_sets(graph, {})} == {1, 2}

@@ -364,3 +364,13 @@ def test_a_length_that_varies_is_refused() -> None:
 def test_a_product_with_an_exact_zero_and_an_unknown_error_is_no_warning(seed: int) -> None:
     result = prune(sprinkle(random_network(seed), seed, 0.3), PruningRecipe())
     assert result.certificate.simplification.worst <= 1e-6
+
+
+@pytest.mark.parametrize("data", [{}, {"mode": "magnitude", "sparsity": 0.5, "allocation": "erk"}])
+def test_a_model_without_dense_layers_comes_back_as_it_was(data: dict[str, object]) -> None:
+    b = GraphBuilder(1)
+    graph = b.build(b.activation(b.input(4), Function.TANH))
+    result = prune(graph, parse_recipe(data))
+    assert result.layers == ()
+    assert result.weights_removed_share == 0.0
+    assert result.certificate.guarantee is Guarantee.EXACT
