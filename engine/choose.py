@@ -2,15 +2,13 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from engine import limits
 from engine.errors import UnsupportedModelError
 from engine.kernels.abi import Candidate, DenseLayer
 from engine.kernels.registry import dense_candidates
 from engine.memory import plan_arena
 from engine.plan import ExecutionPlan, KernelChoice, TilePlan, dense_layer
-from engine.program import DenseStep, Program, SparseMatrix
+from engine.program import Program
 from engine.target import Isa, Target
 
 # Rough cost of one layer, for choosing tile widths only: 0.25 ns per weight for one sample, and
@@ -80,16 +78,6 @@ def default_plan(
 def estimated_seconds(program: Program, lanes: int) -> float:
     """Rough time of one tile through the network: good enough to order tile widths."""
     per_weight = _SECONDS_PER_WEIGHT + _SECONDS_PER_WEIGHT_AND_SAMPLE * (lanes - 1)
-    weights = sum(
-        step.positions * nonzeros_of(program, step) for step in program.dense_steps().values()
-    )
+    weights = sum(step.positions * step.nonzeros for step in program.dense_steps().values())
     moved = sum(program.buffers) * lanes * _SECONDS_PER_WEIGHT / 2
     return weights * per_weight + moved + len(program.steps) * _SECONDS_PER_STEP
-
-
-def nonzeros_of(program: Program, step: DenseStep) -> int:
-    """Weights of a dense step that are not zero."""
-    kernel = program.constants[step.kernel]
-    if isinstance(kernel, SparseMatrix):
-        return int(kernel.values.size)
-    return int(np.count_nonzero(kernel))

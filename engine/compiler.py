@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from engine.assemble import Packer
-from engine.choose import default_plan, nonzeros_of, tile_widths
+from engine.choose import default_plan, tile_widths
 from engine.codegen import ObjectCache
 from engine.measure import measure_network, measure_tiles
 from engine.passes.pipeline import build_program
@@ -19,7 +19,7 @@ from engine.plan import (
 )
 from engine.program import DenseStep, Program
 from engine.target import Target
-from engine.tune import TunedLayer, Tuning, tune
+from engine.tune import TunedLayer, TuneRequest, Tuning, tune
 from graph.graph import Graph
 
 Progress = Callable[[str, float], None]
@@ -59,7 +59,7 @@ def compile_graph(
         target: the CPU; where `options.tune` is set it must be this host.
         options: how to compile.
         cache: object code; kernels that are timed are compiled into it.
-        progress: told the stage (`lower`, `tune`, `measure`, `pack`) and its share done, in [0, 1].
+        progress: told the stage (`lower`, `tune`, `pack`, `measure`) and its share done, in [0, 1].
 
     Raises:
         UnsupportedModelError: the engine cannot run this model.
@@ -68,83 +68,79 @@ def compile_graph(
     report = progress or _silent
     report("lower", 0.0)
     program = build_program(graph)
-    widths = tile_widths(options.buckets, target.isa)
-    plan = default_plan(program, target, widths, allow_sparse=options.allow_sparse)
-    if not options.tune:
-        return _packed_model(program, plan, Tuning({}), report)
-    return _tuned(program, plan, target, options, cache, report)
+    job = _Job(program, target, options, cache, report, Packer(program))
+    lanes = tile_widths(options.buckets, target.isa)
+    guess = default_plan(program, target, lanes, allow_sparse=options.allow_sparse)
+    if options.tune:
+        return _tuned(job, guess)
+    return _model(program, job.packed(guess), Tuning({}))
 
 
-def _tuned(
-    program: Program,
-    guess: ExecutionPlan,
-    target: Target,
-    options: CompileOptions,
-    cache: ObjectCache,
-    report: Progress,
-) -> CompiledModel:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Job:
+    """What the stages share."""
+
+    program: Program
+    target: Target
+    options: CompileOptions
+    cache: ObjectCache
+    report: Progress
+    packer: Packer
+
+    def packed(self, plan: ExecutionPlan) -> ExecutionPlan:
+        """The plan with every layer packed; no layer is packed twice for one kernel."""
+        self.report("pack", 0.0)
+        steps = self.program.dense_steps()
+        return replace(plan, tiles=tuple(self._packed_tile(steps, tile) for tile in plan.tiles))
+
+    def _packed_tile(self, steps: dict[int, DenseStep], tile: TilePlan) -> TilePlan:
+        choices = {
+            number: replace(choice, packed=self.packer.packed(steps[number], choice))
+            for number, choice in tile.choices.items()
+        }
+        return replace(tile, choices=choices)
+
+
+def _tuned(job: _Job, guess: ExecutionPlan) -> CompiledModel:
+    program, seconds = job.program, job.options.tune_seconds
     lanes = [tile.lanes for tile in guess.tiles]
-    seconds = options.tune_seconds
-    tuning = tune(
-        program,
-        target,
-        lanes,
-        cache,
-        _LAYERS_SHARE * seconds,
-        lambda share: report("tune", share),
-    )
-    chosen = tuning.applied(program, guess, dense_only=not options.allow_sparse)
-    unmeasured = default_plan(program, target, lanes, allow_sparse=False)
-    dense = tuning.applied(program, unmeasured, dense_only=True)
-    report("measure", 0.0)
-    start = time.perf_counter()
-    part = seconds * (_TILES_SHARE - _LAYERS_SHARE)
-    plans = measure_tiles(program, chosen, dense, target, cache, start + part)
-    model = _packed_model(program, plans.chosen, tuning, report)
-    report("measure", 0.5)
-    baseline = CompiledModel(program, plans.dense, (), ())
-    rest = time.perf_counter() + seconds * (1 - _TILES_SHARE)
-    return replace(model, times=measure_network(model, baseline, target, cache, rest))
+    task = TuneRequest(lanes, _LAYERS_SHARE * seconds, job.options.allow_sparse)
+    tuning = tune(program, job.target, task, job.cache, lambda share: job.report("tune", share))
+    chosen = job.packed(tuning.applied(program, guess, dense_only=False))
+    dense = None
+    if job.options.allow_sparse:
+        rival = default_plan(program, job.target, lanes, allow_sparse=False)
+        dense = job.packed(tuning.applied(program, rival, dense_only=True))
+    job.report("measure", 0.0)
+    tiles_end = time.perf_counter() + seconds * (_TILES_SHARE - _LAYERS_SHARE)
+    plans = measure_tiles(program, chosen, dense, job.target, job.cache, tiles_end)
+    model = _model(program, plans.chosen, tuning)
+    baseline = None if plans.dense is None else CompiledModel(program, plans.dense, (), ())
+    job.report("measure", 0.5)
+    end = time.perf_counter() + seconds * (1 - _TILES_SHARE)
+    return replace(model, times=measure_network(model, baseline, job.target, job.cache, end))
 
 
-def _packed_model(
-    program: Program, plan: ExecutionPlan, tuning: Tuning, report: Progress
-) -> CompiledModel:
-    """The model with every layer packed, and its report."""
-    report("pack", 0.0)
-    packer = Packer(program)
-    steps = program.dense_steps()
-    tiles = tuple(_packed_tile(steps, tile, packer) for tile in plan.tiles)
-    packed = replace(plan, tiles=tiles)
+def _model(program: Program, plan: ExecutionPlan, tuning: Tuning) -> CompiledModel:
+    """The model with a report for each layer."""
     layers = tuple(
-        _layer_plan(program, number, step, packed, tuning) for number, step in steps.items()
+        _layer_plan(number, step, plan, tuning) for number, step in program.dense_steps().items()
     )
-    return CompiledModel(program, packed, layers, ())
+    return CompiledModel(program, plan, layers, ())
 
 
-def _packed_tile(steps: dict[int, DenseStep], tile: TilePlan, packer: Packer) -> TilePlan:
-    choices = {
-        number: replace(choice, packed=packer.packed(steps[number], choice))
-        for number, choice in tile.choices.items()
-    }
-    return replace(tile, choices=choices)
-
-
-def _layer_plan(
-    program: Program, number: int, step: DenseStep, plan: ExecutionPlan, tuning: Tuning
-) -> LayerPlan:
+def _layer_plan(number: int, step: DenseStep, plan: ExecutionPlan, tuning: Tuning) -> LayerPlan:
     inputs, units = step.x.rows // step.positions, step.y.rows // step.positions
-    nonzeros = nonzeros_of(program, step)
     return LayerPlan(
         name=step.name,
         op=f"dense+{step.function.function.value}",
         inputs=inputs,
         units=units,
         positions=step.positions,
-        nonzeros=nonzeros,
-        sparsity=1 - nonzeros / (inputs * units),
+        nonzeros=step.nonzeros,
+        sparsity=1 - step.nonzeros / (inputs * units),
         buckets=tuple(
-            _bucket_plan(tile.lanes, tile.choices[number], tuning.of(program, step, tile.lanes))
+            _bucket_plan(tile.lanes, tile.choices[number], tuning.of(step, tile.lanes))
             for tile in plan.tiles
         ),
     )

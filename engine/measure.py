@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -32,11 +32,11 @@ class MeasuredPlans:
 
     Attributes:
         chosen: the plan to keep; a tile whose sparse kernels lose as a whole has the dense ones.
-        dense: the baseline.
+        dense: the baseline, if there is one.
     """
 
     chosen: ExecutionPlan
-    dense: ExecutionPlan
+    dense: ExecutionPlan | None
 
 
 def random_batch(program: Program, batch: int) -> dict[str, npt.NDArray[Any]]:
@@ -50,8 +50,8 @@ def random_batch(program: Program, batch: int) -> dict[str, npt.NDArray[Any]]:
 
 def measure_tiles(
     program: Program,
-    sparse: ExecutionPlan,
-    dense: ExecutionPlan,
+    chosen: ExecutionPlan,
+    dense: ExecutionPlan | None,
     target: Target,
     cache: ObjectCache,
     deadline: float,
@@ -60,27 +60,24 @@ def measure_tiles(
 
     Args:
         program: a checked program.
-        sparse: the tuned plan.
-        dense: the same with dense kernels.
+        chosen: the tuned plan.
+        dense: the same with dense kernels; None where `chosen` has no others.
         target: the host.
         cache: object code.
         deadline: `time.perf_counter` value; each tile is timed at least once.
     """
-    plans = [_TileBench(program, plan, target, cache) for plan in (sparse, dense)]
-    chosen: list[TilePlan] = []
-    baseline: list[TilePlan] = []
-    for number, (tile, rival) in enumerate(zip(sparse.tiles, dense.tiles, strict=True)):
+    plans = [chosen] if dense is None else [chosen, dense]
+    benches = [_TileBench(program, plan, target, cache) for plan in plans]
+    tiles: list[list[TilePlan]] = [[] for _ in plans]
+    for number, tile in enumerate(chosen.tiles):
         now = time.perf_counter()
-        contenders = [Contender(plan.repeater(number, tile.lanes)) for plan in plans]
-        share = (deadline - now) / (len(sparse.tiles) - number)
-        race(contenders, now + share, MAX_ROUNDS)
-        seconds = [contender.seconds for contender in contenders]
-        best = tile if seconds[0] <= seconds[1] else rival
-        chosen.append(replace(best, seconds=min(seconds)))
-        baseline.append(replace(rival, seconds=seconds[1]))
-    return MeasuredPlans(
-        replace(sparse, tiles=tuple(chosen)), replace(dense, tiles=tuple(baseline))
-    )
+        contenders = [Contender(bench.repeater(number, tile.lanes)) for bench in benches]
+        race(contenders, now + (deadline - now) / (len(chosen.tiles) - number), MAX_ROUNDS)
+        for measured, plan, contender in zip(tiles, plans, contenders, strict=True):
+            measured.append(replace(plan.tiles[number], seconds=contender.seconds))
+    best = tuple(min(rivals, key=lambda tile: tile.seconds) for rivals in zip(*tiles, strict=True))
+    baseline = None if dense is None else replace(dense, tiles=tuple(tiles[1]))
+    return MeasuredPlans(replace(chosen, tiles=best), baseline)
 
 
 class _TileBench:
@@ -110,23 +107,26 @@ class _TileBench:
 
 def measure_network(
     model: CompiledModel,
-    dense: CompiledModel,
+    dense: CompiledModel | None,
     target: Target,
     cache: ObjectCache,
     deadline: float,
-    batches: Sequence[int] = REPORTED_BATCHES,
 ) -> tuple[NetworkTime, ...]:
-    """Time whole calls at each batch size, for a model and its dense baseline in turn."""
-    executables = [Executable(each, cache, target) for each in (model, dense)]
+    """Time whole calls at each reported batch size, for a model and its dense baseline in turn.
+
+    Without a baseline the model is its own.
+    """
+    models = [model] if dense is None else [model, dense]
+    executables = [Executable(each, cache, target) for each in models]
     times = []
-    for number, batch in enumerate(batches):
+    for number, batch in enumerate(REPORTED_BATCHES):
         if _batch_bytes(model.program, batch) > MAX_BATCH_BYTES:
             break
         inputs = random_batch(model.program, batch)
         contenders = [Contender(partial(_call, each, inputs)) for each in executables]
         now = time.perf_counter()
-        race(contenders, now + (deadline - now) / (len(batches) - number), MAX_ROUNDS)
-        times.append(NetworkTime(batch, contenders[0].seconds, contenders[1].seconds))
+        race(contenders, now + (deadline - now) / (len(REPORTED_BATCHES) - number), MAX_ROUNDS)
+        times.append(NetworkTime(batch, contenders[0].seconds, contenders[-1].seconds))
     for each in executables:
         each.close()
     return tuple(times)

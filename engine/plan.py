@@ -106,7 +106,7 @@ class LayerPlan:
 
 @dataclass(frozen=True, slots=True)
 class NetworkTime:
-    """Measured time of a whole call at one batch size, the Python side included.
+    """Measured processor time of a whole call at one batch size, the Python side included.
 
     Attributes:
         batch: samples of the call.

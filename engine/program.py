@@ -122,6 +122,7 @@ class DenseStep:
         kernel: constant float32[inputs][units].
         bias: constant float32[units], or None.
         positions: product of the sample axes before the contracted one.
+        nonzeros: weights of the kernel that are not zero; counted once, for choices and reports.
         function: applied to each result.
     """
 
@@ -131,6 +132,7 @@ class DenseStep:
     kernel: str
     bias: str | None
     positions: int
+    nonzeros: int
     function: ElementFunction
 
 

@@ -204,6 +204,8 @@ def _dense_problems(program: Program, step: DenseStep) -> Iterator[str]:
         yield f"rows are no multiple of {step.positions} positions"
         return
     inputs, units = step.x.rows // step.positions, step.y.rows // step.positions
+    if not 0 <= step.nonzeros <= inputs * units:
+        yield f"{step.nonzeros} of {inputs * units} weights are not zero"
     yield from _array_problems(program, step.kernel, np.float32, (inputs, units))
     if step.bias is not None:
         yield from _array_problems(program, step.bias, np.float32, (units,))

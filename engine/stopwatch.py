@@ -1,4 +1,8 @@
-"""Times native plans against each other on this host, so that noise hits all of them alike."""
+"""Times native plans against each other on this host, so that noise hits all of them alike.
+
+Readings are processor time of the calling thread, on which all native code runs: what other processes do
+at the same time lengthens a call, and says nothing about a kernel.
+"""
 
 import statistics
 import time
@@ -19,7 +23,7 @@ class Contender:
     Attributes:
         run: does the work `repeats` times.
         repeats: how often, per reading.
-        readings: seconds for one repeat, so far.
+        readings: processor seconds for one repeat, so far.
     """
 
     run: Callable[[int], None]
@@ -78,9 +82,9 @@ def race(
 
 
 def _reading(contender: Contender, repeats: int) -> float:
-    start = time.perf_counter()
+    start = time.thread_time()
     contender.run(repeats)
-    return (time.perf_counter() - start) / repeats
+    return (time.thread_time() - start) / repeats
 
 
 def _repeats(seconds: float) -> int:

@@ -18,7 +18,7 @@ import numpy as np
 
 from engine.assemble import LayerKey, layer_key
 from engine.bind import BoundStep
-from engine.choose import layer_candidates, nonzeros_of
+from engine.choose import layer_candidates
 from engine.codegen import NativeLibrary, ObjectCache
 from engine.kernels.abi import ALIGNMENT_BYTES, Candidate, DenseLayer, ElementFunction
 from engine.native import BoundTile, NativeTables, load_specs, run_function
@@ -93,9 +93,9 @@ class TaskKey:
     lanes: int
 
 
-def task_key(step: DenseStep, nonzeros: int, lanes: int) -> TaskKey:
-    """The class of a dense step with so many non-zeros."""
-    scale = round(math.log(nonzeros + 1) / math.log(1 + SAME_CLASS_SHARE))
+def task_key(step: DenseStep, lanes: int) -> TaskKey:
+    """The class of a dense step."""
+    scale = round(math.log(step.nonzeros + 1) / math.log(1 + SAME_CLASS_SHARE))
     return TaskKey(step.x.rows, step.y.rows, step.positions, step.function, scale, lanes)
 
 
@@ -105,9 +105,9 @@ class Tuning:
 
     layers: Mapping[TaskKey, TunedLayer]
 
-    def of(self, program: Program, step: DenseStep, lanes: int) -> TunedLayer | None:
+    def of(self, step: DenseStep, lanes: int) -> TunedLayer | None:
         """The outcome for a step, or None where it was not tuned."""
-        return self.layers.get(task_key(step, nonzeros_of(program, step), lanes))
+        return self.layers.get(task_key(step, lanes))
 
     def applied(self, program: Program, plan: ExecutionPlan, *, dense_only: bool) -> ExecutionPlan:
         """The plan with every tuned choice in place of the guess."""
@@ -117,7 +117,7 @@ class Tuning:
     def _tile(self, program: Program, tile: TilePlan, dense_only: bool) -> TilePlan:
         choices = dict(tile.choices)
         for number, step in program.dense_steps().items():
-            tuned = self.of(program, step, tile.lanes)
+            tuned = self.of(step, tile.lanes)
             if tuned is not None:
                 choices[number] = tuned.choice(layer_key(step), dense_only=dense_only)
         return replace(tile, choices=choices)
@@ -132,12 +132,26 @@ class _Task:
     candidates: tuple[Candidate, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class TuneRequest:
+    """What to time.
+
+    Attributes:
+        widths: tile widths.
+        seconds: how long packing and timing may take.
+        allow_sparse: whether sparse kernels take part.
+    """
+
+    widths: Sequence[int]
+    seconds: float
+    allow_sparse: bool = True
+
+
 def tune(
     program: Program,
     target: Target,
-    widths: Sequence[int],
+    request: TuneRequest,
     cache: ObjectCache,
-    seconds: float,
     report: Report,
 ) -> Tuning:
     """Time the kernels of every dense layer.
@@ -145,17 +159,16 @@ def tune(
     Args:
         program: a checked program.
         target: the host.
-        widths: tile widths.
+        request: what to time, and how long.
         cache: object code of the candidates; compiling what is missing does not count as tuning time.
-        seconds: how long packing and timing may take.
         report: told the share of tasks that are done, in [0, 1].
 
     Raises:
         CodegenError: a kernel could not be compiled or loaded.
     """
-    tasks = _tasks(program, target, widths)
+    tasks = _tasks(program, target, request)
     bench = _Bench(tasks, target, cache, _sweep(program, target))
-    deadline = time.perf_counter() + seconds
+    deadline = time.perf_counter() + request.seconds
     done: dict[TaskKey, TunedLayer] = {}
     try:
         for number, task in enumerate(tasks):
@@ -171,24 +184,25 @@ def tune(
     return Tuning(done)
 
 
-def _tasks(program: Program, target: Target, widths: Sequence[int]) -> list[_Task]:
+def _tasks(program: Program, target: Target, request: TuneRequest) -> list[_Task]:
     """Each class of layers in each width, heaviest first."""
     found: dict[TaskKey, _Task] = {}
     for step in program.dense_steps().values():
-        nonzeros = nonzeros_of(program, step)
-        work = nonzeros * step.positions + 1
+        work = step.nonzeros * step.positions + 1
         layer = dense_layer(program, step)
-        for lanes in widths:
-            key = task_key(step, nonzeros, lanes)
+        for lanes in request.widths:
+            key = task_key(step, lanes)
             if key not in found:
-                candidates = layer_candidates(layer, target.isa, lanes)
+                candidates = layer_candidates(
+                    layer, target.isa, lanes, allow_sparse=request.allow_sparse
+                )
                 found[key] = _Task(key, layer_key(step), layer, work, candidates)
     return sorted(found.values(), key=lambda task: (-task.weights, task.key.lanes))
 
 
 def _sweep(program: Program, target: Target) -> CacheSweep | None:
     """A sweep of the second-level cache, where the network's weights do not stay in it."""
-    weights = sum(nonzeros_of(program, step) for step in program.dense_steps().values())
+    weights = sum(step.nonzeros for step in program.dense_steps().values())
     return CacheSweep(2 * target.l2_bytes) if 6 * weights > target.l2_bytes // 2 else None
 
 

@@ -25,7 +25,8 @@ def lower_dense(to: Lowering, node: Node, op: Dense) -> Place:
     bias = to.weight(node.weights[1]) if op.use_bias else None
     positions = y.rows // op.units
     name = node.layer or node.name
-    to.steps.append(DenseStep(name, x, y, kernel, bias, positions, ElementFunction()))
+    nonzeros = int(np.count_nonzero(to.weight_array(kernel)))
+    to.steps.append(DenseStep(name, x, y, kernel, bias, positions, nonzeros, ElementFunction()))
     return y
 
 

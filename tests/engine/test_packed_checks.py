@@ -17,7 +17,14 @@ from engine.target import Isa
 RELU = ElementFunction(FusedActivation.RELU)
 INPUTS, UNITS, POSITIONS = 200, 37, 2
 STEP = DenseStep(
-    "d", Place(0, 0, POSITIONS * INPUTS), Place(1, 0, POSITIONS * UNITS), "k", "b", POSITIONS, RELU
+    "d",
+    Place(0, 0, POSITIONS * INPUTS),
+    Place(1, 0, POSITIONS * UNITS),
+    "k",
+    "b",
+    POSITIONS,
+    9,
+    RELU,
 )
 
 

@@ -62,7 +62,7 @@ def program(step: Step, **changes: Any) -> Program:
 
 ELEMENT = ElementStep(X, Y, ElementFunction())
 COPY = CopyStep(X, Y, "numbers")
-DENSE = DenseStep("d", X, Y, "kernel", "rows", 1, ElementFunction())
+DENSE = DenseStep("d", X, Y, "kernel", "rows", 1, 64, ElementFunction())
 DOT = DotStep(X, X, Y, "numbers", "numbers", 1, 1, 1, normalize=False)
 NORM = LayerNormStep(X, Y, 1, 8, 1, "rows", "rows", 1e-3, centred=True)
 SOFTMAX = SoftmaxStep(GroupFunction.SOFTMAX, X, Y, 2, 4, 1)
@@ -112,8 +112,10 @@ def test_lowered_graphs_pass(graph: Graph) -> None:
         (replace(DENSE, kernel="rows"), "should be float32"),
         (replace(DENSE, bias="wide"), "should be float32"),
         (replace(DENSE, positions=0), "no multiple"),
+        (replace(DENSE, nonzeros=65), "65 of 64 weights"),
+        (replace(DENSE, nonzeros=-1), "-1 of 64 weights"),
         (replace(DENSE, positions=3), "no multiple"),
-        (replace(DENSE, positions=2), "should be float32"),
+        (replace(DENSE, positions=2, nonzeros=9), "should be float32"),
         (replace(DOT, terms=2), "not below 7"),
         (replace(DOT, a_stride=0), "at least 1"),
         (replace(DOT, terms=0), "at least 1"),
