@@ -11,7 +11,7 @@ GEMV turns the roles round: the vector holds W rows, x[k] is broadcast, `vectors
 `unroll` columns are in flight. Any level; lanes is 1 or a multiple of the vector width.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
 from engine.formats.dense_blocks import pack_dense_blocks
@@ -21,6 +21,7 @@ from engine.kernels.abi import (
     DenseLayer,
     Field,
     FieldKind,
+    FusedActivation,
     KernelSpec,
     PackedLayer,
     packed_layer,
@@ -43,6 +44,11 @@ FIELDS = (
     Field("positions", FieldKind.INT),
     *ARGUMENT_FIELDS,
 )
+GEMM_VARIANTS: Mapping[str, Collection[int | str]] = {"rows": range(1, 25)}
+GEMV_VARIANTS: Mapping[str, Collection[int | str]] = {
+    "unroll": (1, 2, 4, 8),
+    "vectors": range(1, 9),
+}
 # Vectors of lanes done at once, and sums that then fit the registers beside the operands: there are
 # 32 registers on AVX-512 and 16 elsewhere, and without FMA products need registers too.
 _PARTS = {Isa.AVX512: 4, Isa.AVX2: 2, Isa.GENERIC: 2}
@@ -85,44 +91,64 @@ def emit_gemm(spec: KernelSpec) -> str:
     """Return the LLVM IR of a dense kernel for tiles."""
     w = KernelWriter(spec, FIELDS)
     inputs, units = w.argument("inputs"), w.argument("units")
-    parameters = load_parameters(w, w.width)
+    parts = w.parts_at_once(_PARTS[spec.isa])
     x, y = w.argument("x"), w.argument("y")
-    with w.loop(0, w.argument("positions")) as position:
-        x_tile = w.row(x, w.mul(position.index, inputs))
-        y_tile = w.row(y, w.mul(position.index, units))
-        together = _PARTS[spec.isa]
-        for first in range(0, w.parts, together):
-            parts = range(first, min(first + together, w.parts))
-            with w.loop(0, w.argument("blocks")) as block:
-                _gemm_block(w, x_tile, y_tile, block.index, parts, parameters)
+    parameters = load_parameters(w, w.width)
+    with (
+        w.loop(0, w.argument("positions")) as position,
+        w.loop(0, spec.lanes, parts * w.width) as lane,
+    ):
+        x_tile = w.at(w.row(x, w.mul(position.index, inputs)), lane.index, F32)
+        y_tile = w.at(w.row(y, w.mul(position.index, units)), lane.index, F32)
+        with w.loop(0, w.argument("blocks")) as block:
+            first = w.mul(block.index, spec.number("rows"))
+            sums = _gemm_sums(w, x_tile, first, parts)
+            _gemm_store(w, sums, y_tile, first, parts)
+            _gemm_activate(w, y_tile, first, parts, parameters)
     return w.finish()
 
 
-def _gemm_block(
-    w: KernelWriter, x: Value, y: Value, block: Value, parts: range, parameters: Parameters
-) -> None:
-    """One block of rows for some vectors of lanes: all columns, then bias, activation, store."""
-    height = w.spec.number("rows")
-    inputs = w.argument("inputs")
-    base = w.at(w.argument("weights"), w.mul(w.mul(block, inputs), height), F32)
-    with w.loop(0, inputs, carried=[w.zero(w.vector)] * (height * len(parts))) as column:
-        operands = [w.load(w.vector, w.row(x, column.index, part)) for part in parts]
+def _gemm_sums(w: KernelWriter, x: Value, first: Value, parts: int) -> list[Value]:
+    """The sums of the block of rows from `first` on, over all columns, row by row."""
+    height, inputs = w.spec.number("rows"), w.argument("inputs")
+    base = w.at(w.argument("weights"), w.mul(first, inputs), F32)
+    with w.loop(0, inputs, carried=[w.zero(w.vector)] * (height * parts)) as column:
+        operands = [w.load(w.vector, w.row(x, column.index, part)) for part in range(parts)]
         weights = w.at(base, w.mul(column.index, height), F32)
         following = []
         for row in range(height):
             weight = w.splat(w.load(F32, w.at(weights, row, F32)), w.width)
-            for place, operand in enumerate(operands):
-                total = column.carried[row * len(parts) + place]
-                following.append(w.fma(weight, operand, total))
+            totals = column.carried[row * parts : (row + 1) * parts]
+            following += [
+                w.fma(weight, operand, total)
+                for operand, total in zip(operands, totals, strict=True)
+            ]
         column.carry(following)
-    first = w.mul(block, height)
-    for row in range(height):
+    return list(column.carried)
+
+
+def _gemm_store(w: KernelWriter, sums: list[Value], y: Value, first: Value, parts: int) -> None:
+    """Store the sums with their bias, for the rows that exist."""
+    for row in range(w.spec.number("rows")):
         unit = w.add(first, row)
         with w.when(w.compare("slt", unit, w.argument("units"))):
             bias = w.splat(w.load(F32, w.at(w.argument("bias"), unit, F32)), w.width)
-            for place, part in enumerate(parts):
-                total = w.op("fadd", column.carried[row * len(parts) + place], bias)
-                w.store(apply(w, total, parameters), w.row(y, unit, part))
+            for part in range(parts):
+                total = w.op("fadd", sums[row * parts + part], bias)
+                w.store(total, w.row(y, unit, part))
+
+
+def _gemm_activate(
+    w: KernelWriter, y: Value, first: Value, parts: int, parameters: Parameters
+) -> None:
+    """Apply the activation to the rows just stored: a loop, as code for every sum would be large."""
+    if w.spec.activation in {None, FusedActivation.LINEAR}:
+        return
+    end = w.intrinsic("smin", w.add(first, w.spec.number("rows")), w.argument("units"))
+    with w.loop(first, end) as row:
+        for part in range(parts):
+            place = w.row(y, row.index, part)
+            w.store(apply(w, w.load(w.vector, place), parameters), place)
 
 
 def emit_gemv(spec: KernelSpec) -> str:

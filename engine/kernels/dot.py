@@ -8,6 +8,8 @@ Bases are row numbers; with `normalize` the sum is multiplied by min(1 / |a|, 1e
 min(1 / |b|, 1e7), the lengths of the two vectors: Keras' l2_normalize with its epsilon.
 """
 
+from collections.abc import Collection, Mapping
+
 from engine.kernels import vector_math as vm
 from engine.kernels.abi import Field, FieldKind, KernelSpec
 from engine.kernels.emit import I32, I64, KernelWriter, Value
@@ -25,6 +27,7 @@ FIELDS = (
     Field("a_stride", FieldKind.INT),
     Field("b_stride", FieldKind.INT),
 )
+VARIANTS: Mapping[str, Collection[int | str]] = {"normalize": (0, 1)}
 _INVERSE_EPSILON = 1e7  # 1 / keras.config.epsilon()
 
 

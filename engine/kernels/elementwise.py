@@ -9,7 +9,7 @@ the same place. Sample (add of two values, AVX-512)::
     store <16 x float> %y, ptr %y.i        ; and the same once more under a mask for the rest
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from enum import StrEnum
 
 from engine.errors import UnsupportedKernelError
@@ -55,6 +55,12 @@ class MergeOp(StrEnum):
     MINIMUM = "minimum"
 
 
+MERGE_VARIANTS: Mapping[str, Collection[int | str]] = {
+    "inputs": range(1, MAX_MERGE_INPUTS + 1),
+    "op": tuple(MergeOp),
+}
+
+
 def activation_spec(isa: Isa, function: FusedActivation) -> KernelSpec:
     """y[i] = f(x[i]) for `elements`; LINEAR copies."""
     return KernelSpec(ACTIVATION_FAMILY, isa, 1, function)
@@ -92,12 +98,14 @@ def emit_activation(spec: KernelSpec) -> str:
 
 
 def emit_merge(spec: KernelSpec) -> str:
-    """Return the LLVM IR of a merge kernel."""
+    """Return the LLVM IR of a merge kernel.
+
+    Raises:
+        UnsupportedKernelError: subtract of other than two values.
+    """
     merge, count = MergeOp(str(spec.option("op"))), spec.number("inputs")
-    if not 1 <= count <= MAX_MERGE_INPUTS or (merge is MergeOp.SUBTRACT and count != 2):
-        raise UnsupportedKernelError(
-            spec.symbol, f"1 to {MAX_MERGE_INPUTS} inputs, and two for subtract"
-        )
+    if merge is MergeOp.SUBTRACT and count != 2:
+        raise UnsupportedKernelError(spec.symbol, "two inputs for subtract")
     w = KernelWriter(spec, merge_fields(spec))
     inputs = [w.argument(f"x{place}") for place in range(count)]
     y = w.argument("y")

@@ -411,6 +411,10 @@ class KernelWriter(Writer):
         bits = self.cast("trunc", self.argument(name), I32)
         return self.splat(self.cast("bitcast", bits, F32), width)
 
+    def parts_at_once(self, limit: int) -> int:
+        """The most vectors of one row, up to a limit, that go into the lanes a whole number of times."""
+        return max(count for count in range(1, limit + 1) if self.parts % count == 0)
+
     def row(self, base: Value, index: Value, part: int = 0) -> Value:
         """Address of vector `part` of row `index` of a value in feature-major layout."""
         start = self.at(base, self.mul(index, self.spec.lanes), F32)

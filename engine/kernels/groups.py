@@ -10,7 +10,7 @@ the end. Sample (softmax)::
     y[j] = y[j] / s
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -44,6 +44,10 @@ class SoftmaxKind(StrEnum):
 
     SOFTMAX = "softmax"
     LOG_SOFTMAX = "log_softmax"
+
+
+SOFTMAX_VARIANTS: Mapping[str, Collection[int | str]] = {"kind": tuple(SoftmaxKind)}
+LAYER_NORM_VARIANTS: Mapping[str, Collection[int | str]] = {"centred": (0, 1)}
 
 
 def softmax_spec(isa: Isa, lanes: int, kind: SoftmaxKind) -> KernelSpec:

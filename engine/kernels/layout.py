@@ -10,10 +10,9 @@ the reverse and writes only valid samples. Sample of one round on 4 x 4 (distanc
 For lanes = 1 both are conversions of contiguous numbers.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from engine.errors import UnsupportedKernelError
 from engine.kernels.abi import Context, Field, FieldKind, KernelSpec
 from engine.kernels.emit import (
     F32,
@@ -54,15 +53,8 @@ class _Source:
 
 
 def pack_spec(isa: Isa, lanes: int, dtype: str) -> KernelSpec:
-    """y[e][s] = float32(inputs[slot][first + s][e]), E = `elements`; dtype is NumPy's name.
-
-    Raises:
-        UnsupportedKernelError: no conversion from this dtype.
-    """
-    spec = KernelSpec(PACK_FAMILY, isa, lanes, None, (("from", dtype),))
-    if dtype not in _SOURCES:
-        raise UnsupportedKernelError(spec.symbol, f"one of the dtypes {', '.join(_SOURCES)}")
-    return spec
+    """y[e][s] = float32(inputs[slot][first + s][e]), E = `elements`; dtype is NumPy's name."""
+    return KernelSpec(PACK_FAMILY, isa, lanes, None, (("from", dtype),))
 
 
 def unpack_spec(isa: Isa, lanes: int) -> KernelSpec:
@@ -82,13 +74,8 @@ def emit_pack(spec: KernelSpec) -> str:
     if spec.lanes == 1:
         _convert_flat(w, source, base, elements)
         return w.finish()
-    last = w.add(w.context(Context.VALID_SAMPLES, I64), -1)
-    row_bytes = w.mul(elements, source.bytes)
-    rows = [
-        w.at(base, w.mul(w.intrinsic("smin", w.i64(lane), last), row_bytes))
-        for lane in range(spec.lanes)
-    ]
-    _pack_blocks(w, source, rows, elements)
+    with w.loop(0, spec.lanes, w.width) as lane:
+        _pack_lanes(w, source, base, lane.index)
     return w.finish()
 
 
@@ -105,20 +92,22 @@ def emit_unpack(spec: KernelSpec) -> str:
         return w.finish()
     valid = w.context(Context.VALID_SAMPLES, I64)
     blocks = w.op("and", elements, w.i64(-w.width))
-    for part in range(w.parts):
-        lanes = range(part * w.width, (part + 1) * w.width)
-        with w.loop(0, blocks, w.width) as block:
-            loaded = [
-                w.load(w.vector, w.row(x, w.add(block.index, place), part))
-                for place in range(w.width)
-            ]
-            for lane, value in zip(lanes, transpose(w, loaded), strict=True):
-                with w.when(w.compare("slt", w.i64(lane), valid)):
-                    row = w.at(base, w.mul(elements, lane), F32)
-                    w.store(value, w.at(row, block.index, F32))
-    with w.loop(blocks, elements) as rest, w.loop(0, valid) as sample:
-        value = w.load(F32, w.at(w.row(x, rest.index), sample.index, F32))
-        row = w.at(base, w.mul(elements, sample.index), F32)
+    with (
+        w.loop(0, spec.lanes, w.width) as lane,
+        w.loop(0, blocks, w.width) as block,
+    ):
+        tile = w.at(x, lane.index, F32)
+        loaded = [
+            w.load(w.vector, w.row(tile, w.add(block.index, place))) for place in range(w.width)
+        ]
+        for place, value in enumerate(transpose(w, loaded)):
+            sample = w.add(lane.index, place)
+            with w.when(w.compare("slt", sample, valid)):
+                row = w.at(base, w.mul(elements, sample), F32)
+                w.store(value, w.at(row, block.index, F32))
+    with w.loop(blocks, elements) as rest, w.loop(0, valid) as one:
+        value = w.load(F32, w.at(w.row(x, rest.index), one.index, F32))
+        row = w.at(base, w.mul(elements, one.index), F32)
         w.store(value, w.at(row, rest.index, F32))
     return w.finish()
 
@@ -142,24 +131,28 @@ def transpose(w: KernelWriter, rows: Sequence[Value]) -> list[Value]:
     return current
 
 
-def _pack_blocks(w: KernelWriter, source: _Source, rows: Sequence[Value], elements: Value) -> None:
-    """Whole W x W blocks in registers, then the last E % W elements one by one."""
-    y = w.argument("y")
+def _pack_lanes(w: KernelWriter, source: _Source, base: Value, lane: Value) -> None:
+    """One vector of lanes: whole W x W blocks in registers, then the last E % W elements singly."""
+    elements = w.argument("elements")
+    last = w.add(w.context(Context.VALID_SAMPLES, I64), -1)
+    row_bytes = w.mul(elements, source.bytes)
+    samples = [w.intrinsic("smin", w.add(lane, place), last) for place in range(w.width)]
+    rows = [w.at(base, w.mul(sample, row_bytes)) for sample in samples]
+    y = w.at(w.argument("y"), lane, F32)
     blocks = w.op("and", elements, w.i64(-w.width))
     kind = vector(source.element, w.width)
     with w.loop(0, blocks, w.width) as block:
-        for part in range(w.parts):
-            loaded = [
-                source.convert(w, w.load(kind, w.at(row, block.index, source.element), 1))
-                for row in rows[part * w.width : (part + 1) * w.width]
-            ]
-            for place, value in enumerate(transpose(w, loaded)):
-                w.store(value, w.row(y, w.add(block.index, place), part))
+        loaded = [
+            source.convert(w, w.load(kind, w.at(row, block.index, source.element), 1))
+            for row in rows
+        ]
+        for place, value in enumerate(transpose(w, loaded)):
+            w.store(value, w.row(y, w.add(block.index, place)))
     with w.loop(blocks, elements) as rest:
         target = w.row(y, rest.index)
-        for lane, row in enumerate(rows):
+        for place, row in enumerate(rows):
             number = w.load(source.element, w.at(row, rest.index, source.element), 1)
-            w.store(source.convert(w, number), w.at(target, lane, F32))
+            w.store(source.convert(w, number), w.at(target, place, F32))
 
 
 def _convert_flat(w: KernelWriter, source: _Source, base: Value, elements: Value) -> None:
@@ -221,3 +214,4 @@ _SOURCES = {
     "uint64": _Source(I64, 8, _cast("uitofp")),
     "bool": _Source(I8, 1, _from_bool),
 }
+PACK_VARIANTS: Mapping[str, Collection[int | str]] = {"from": tuple(_SOURCES)}

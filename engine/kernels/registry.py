@@ -1,9 +1,8 @@
 """The only door to the kernels: which exist, their fields, their code, and which suit a layer."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 
-from engine.errors import UnknownFamilyError
+from engine.errors import UnknownFamilyError, UnsupportedKernelError
 from engine.kernels import (
     dense_gemm,
     dot,
@@ -17,46 +16,63 @@ from engine.kernels import (
     spmv_window,
 )
 from engine.kernels.abi import Candidate, DenseLayer, Field, KernelSpec
+from engine.kernels.family import Family, Lanes, fixed
 from engine.target import Isa
 
-
-@dataclass(frozen=True, slots=True)
-class Family:
-    """One kernel family.
-
-    Attributes:
-        fields: argument fields of a specification, in order.
-        emit: LLVM IR text of a specification.
-    """
-
-    fields: Callable[[KernelSpec], tuple[Field, ...]]
-    emit: Callable[[KernelSpec], str]
-
-
-def _fixed(fields: tuple[Field, ...]) -> Callable[[KernelSpec], tuple[Field, ...]]:
-    return lambda _: fields
-
+_DENSE_FIELDS = fixed(dense_gemm.FIELDS)
 
 FAMILIES: Mapping[str, Family] = {
-    spmm_rows.FAMILY: Family(_fixed(spmm_rows.FIELDS), spmm_rows.emit),
-    spmv_sell.FAMILY: Family(_fixed(spmv_sell.FIELDS), spmv_sell.emit),
-    spmv_window.FAMILY: Family(_fixed(spmv_window.FIELDS), spmv_window.emit),
-    dense_gemm.GEMM_FAMILY: Family(_fixed(dense_gemm.FIELDS), dense_gemm.emit_gemm),
-    dense_gemm.GEMV_FAMILY: Family(_fixed(dense_gemm.FIELDS), dense_gemm.emit_gemv),
-    elementwise.ACTIVATION_FAMILY: Family(
-        _fixed(elementwise.ACTIVATION_FIELDS), elementwise.emit_activation
+    spmm_rows.FAMILY: Family(
+        fixed(spmm_rows.FIELDS), spmm_rows.emit, Lanes.ANY, True, spmm_rows.VARIANTS
     ),
-    elementwise.MERGE_FAMILY: Family(elementwise.merge_fields, elementwise.emit_merge),
-    elementwise.GLU_FAMILY: Family(_fixed(elementwise.GLU_FIELDS), elementwise.emit_glu),
-    rows.GATHER_FAMILY: Family(_fixed(rows.GATHER_FIELDS), rows.emit_gather),
-    rows.AFFINE_FAMILY: Family(_fixed(rows.AFFINE_FIELDS), rows.emit_affine),
-    rows.PRELU_FAMILY: Family(_fixed(rows.PRELU_FIELDS), rows.emit_prelu),
-    groups.SOFTMAX_FAMILY: Family(_fixed(groups.SOFTMAX_FIELDS), groups.emit_softmax),
-    groups.LAYER_NORM_FAMILY: Family(_fixed(groups.LAYER_NORM_FIELDS), groups.emit_layer_norm),
-    sparsemax.FAMILY: Family(_fixed(sparsemax.FIELDS), sparsemax.emit),
-    dot.FAMILY: Family(_fixed(dot.FIELDS), dot.emit),
-    layout.PACK_FAMILY: Family(_fixed(layout.PACK_FIELDS), layout.emit_pack),
-    layout.UNPACK_FAMILY: Family(_fixed(layout.UNPACK_FIELDS), layout.emit_unpack),
+    spmv_sell.FAMILY: Family(
+        fixed(spmv_sell.FIELDS), spmv_sell.emit, Lanes.ONE, True, spmv_sell.VARIANTS
+    ),
+    spmv_window.FAMILY: Family(
+        fixed(spmv_window.FIELDS),
+        spmv_window.emit,
+        Lanes.ONE,
+        True,
+        spmv_window.VARIANTS,
+        (Isa.AVX512,),
+    ),
+    dense_gemm.GEMM_FAMILY: Family(
+        _DENSE_FIELDS, dense_gemm.emit_gemm, Lanes.TILE, True, dense_gemm.GEMM_VARIANTS
+    ),
+    dense_gemm.GEMV_FAMILY: Family(
+        _DENSE_FIELDS, dense_gemm.emit_gemv, Lanes.ONE, True, dense_gemm.GEMV_VARIANTS
+    ),
+    elementwise.ACTIVATION_FAMILY: Family(
+        fixed(elementwise.ACTIVATION_FIELDS), elementwise.emit_activation, Lanes.ONE, True
+    ),
+    elementwise.MERGE_FAMILY: Family(
+        elementwise.merge_fields,
+        elementwise.emit_merge,
+        Lanes.ONE,
+        variants=elementwise.MERGE_VARIANTS,
+    ),
+    elementwise.GLU_FAMILY: Family(fixed(elementwise.GLU_FIELDS), elementwise.emit_glu, Lanes.ONE),
+    rows.GATHER_FAMILY: Family(fixed(rows.GATHER_FIELDS), rows.emit_gather, Lanes.ANY),
+    rows.AFFINE_FAMILY: Family(fixed(rows.AFFINE_FIELDS), rows.emit_affine, Lanes.ANY),
+    rows.PRELU_FAMILY: Family(fixed(rows.PRELU_FIELDS), rows.emit_prelu, Lanes.ANY),
+    groups.SOFTMAX_FAMILY: Family(
+        fixed(groups.SOFTMAX_FIELDS),
+        groups.emit_softmax,
+        Lanes.ANY,
+        variants=groups.SOFTMAX_VARIANTS,
+    ),
+    groups.LAYER_NORM_FAMILY: Family(
+        fixed(groups.LAYER_NORM_FIELDS),
+        groups.emit_layer_norm,
+        Lanes.ANY,
+        variants=groups.LAYER_NORM_VARIANTS,
+    ),
+    sparsemax.FAMILY: Family(fixed(sparsemax.FIELDS), sparsemax.emit, Lanes.ANY),
+    dot.FAMILY: Family(fixed(dot.FIELDS), dot.emit, Lanes.ANY, variants=dot.VARIANTS),
+    layout.PACK_FAMILY: Family(
+        fixed(layout.PACK_FIELDS), layout.emit_pack, Lanes.ANY, variants=layout.PACK_VARIANTS
+    ),
+    layout.UNPACK_FAMILY: Family(fixed(layout.UNPACK_FIELDS), layout.emit_unpack, Lanes.ANY),
 }
 
 
@@ -66,7 +82,7 @@ def fields_of(spec: KernelSpec) -> tuple[Field, ...]:
     Raises:
         UnknownFamilyError: no family has this name.
     """
-    return _family(spec).fields(spec)
+    return _family(spec.family).fields(spec)
 
 
 def emit(spec: KernelSpec) -> str:
@@ -76,7 +92,11 @@ def emit(spec: KernelSpec) -> str:
         UnknownFamilyError: no family has this name.
         UnsupportedKernelError: the family does not cover the specification.
     """
-    return _family(spec).emit(spec)
+    family = _family(spec.family)
+    unmet = family.unmet(spec)
+    if unmet is not None:
+        raise UnsupportedKernelError(spec.symbol, unmet)
+    return family.emit(spec)
 
 
 def dense_candidates(layer: DenseLayer, isa: Isa, lanes: int) -> tuple[Candidate, ...]:
@@ -95,8 +115,8 @@ def dense_candidates(layer: DenseLayer, isa: Isa, lanes: int) -> tuple[Candidate
     return tuple(sorted(found, key=lambda candidate: candidate.estimated_ns))
 
 
-def _family(spec: KernelSpec) -> Family:
+def _family(name: str) -> Family:
     try:
-        return FAMILIES[spec.family]
+        return FAMILIES[name]
     except KeyError:
-        raise UnknownFamilyError(spec.family, tuple(FAMILIES)) from None
+        raise UnknownFamilyError(name, tuple(FAMILIES)) from None

@@ -14,6 +14,7 @@ The rows of a panel start from the bias (first panel) or from y, and go to y, af
 in the last panel. Requirement: lanes is 1 or a multiple of the vector width.
 """
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -21,6 +22,7 @@ from typing import Any
 
 import numpy.typing as npt
 
+from engine.errors import UnsupportedKernelError
 from engine.formats.row_groups import MAX_COLUMN, pack_row_groups
 from engine.kernels.abi import (
     ARGUMENT_FIELDS,
@@ -69,6 +71,9 @@ class Spread(StrEnum):
 
     LOAD = "load"
     PERMUTE = "permute"
+
+
+VARIANTS: Mapping[str, Collection[int | str]] = {"rows": range(1, 33), "spread": tuple(Spread)}
 
 
 def unit_bytes(lanes: int) -> int:
@@ -152,21 +157,25 @@ class _Streams:
 
 
 def emit(spec: KernelSpec) -> str:
-    """Return the LLVM IR of a row-group kernel."""
+    """Return the LLVM IR of a row-group kernel.
+
+    Raises:
+        UnsupportedKernelError: a permutation of other than 2 or 4 weights, or on the plain level.
+    """
+    if spec.option("spread") == Spread.PERMUTE and (
+        spec.isa is Isa.GENERIC or spec.number("rows") not in (2, 4) or spec.lanes == 1
+    ):
+        raise UnsupportedKernelError(spec.symbol, "AVX2, tiles, and 2 or 4 rows for permute")
     w = KernelWriter(spec, FIELDS)
-    parts = min(w.parts, MAX_PARTS)
+    parts = w.parts_at_once(MAX_PARTS)
     parameters = load_parameters(w, w.width)
     x, y = w.argument("x"), w.argument("y")
     with w.loop(0, w.argument("positions")) as position:
         x_row = w.at(x, w.mul(position.index, w.argument("x_bytes")))
         y_row = w.at(y, w.mul(position.index, w.argument("y_bytes")))
-        for first in range(0, w.parts, parts):
-            offset = first * w.width
+        with w.loop(0, w.spec.lanes, parts * w.width) as first:
             scope = _Scope(
-                w.at(x_row, offset, F32),
-                w.at(y_row, offset, F32),
-                min(parts, w.parts - first),
-                parameters,
+                w.at(x_row, first.index, F32), w.at(y_row, first.index, F32), parts, parameters
             )
             _emit_panels(w, scope)
     return w.finish()

@@ -13,13 +13,14 @@ is inserted from memory (vinsertps), which on CPUs with microcoded gathers (AMD)
 Requirement: AVX2 or AVX-512 for "gather"; any level for "load".
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
 from functools import partial
 from typing import Any
 
 import numpy.typing as npt
 
+from engine.errors import UnsupportedKernelError
 from engine.formats.sell import pack_sell
 from engine.kernels.abi import (
     Candidate,
@@ -63,6 +64,9 @@ class Access(StrEnum):
     LOAD = "load"
 
 
+VARIANTS: Mapping[str, Collection[int | str]] = {"access": tuple(Access), "index": (16, 32)}
+
+
 def candidates(layer: DenseLayer, isa: Isa) -> tuple[Candidate, ...]:
     """Return the candidates worth timing for a layer and one sample."""
     bits = 16 if layer.inputs <= _MAX_U16 else 32
@@ -86,7 +90,13 @@ def candidates(layer: DenseLayer, isa: Isa) -> tuple[Candidate, ...]:
 
 
 def emit(spec: KernelSpec) -> str:
-    """Return the LLVM IR of a SELL kernel."""
+    """Return the LLVM IR of a SELL kernel.
+
+    Raises:
+        UnsupportedKernelError: a gather on the plain level, which has none.
+    """
+    if spec.option("access") == Access.GATHER and spec.isa is Isa.GENERIC:
+        raise UnsupportedKernelError(spec.symbol, "AVX2 or AVX-512 for gather")
     w = KernelWriter(spec, FIELDS)
     width = w.full_width
     index_type = I16 if spec.number("index") == 16 else I32

@@ -16,13 +16,12 @@ Requirement: AVX-512, and at least `width` inputs, rounded up to 16. Reads x up 
 of 64 bytes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import numpy.typing as npt
 
-from engine.errors import UnsupportedKernelError
 from engine.formats.window import WINDOW_STEP, pack_windows
 from engine.kernels.abi import (
     Candidate,
@@ -56,6 +55,10 @@ FIELDS = (
     Field("values", FieldKind.CONST),
     *TAIL_FIELDS,
 )
+VARIANTS: Mapping[str, Collection[int | str]] = {
+    "columns": (32, 64, 128),
+    "vectors": (1, 2, 3, 4),
+}
 _PERMUTE = "llvm.x86.avx512.vpermi2var.ps.512"
 _PAIR = 32  # columns that one permutation covers
 _WIDTH = 16  # float32 elements of a register
@@ -85,13 +88,7 @@ def candidates(layer: DenseLayer, isa: Isa) -> tuple[Candidate, ...]:
 
 
 def emit(spec: KernelSpec) -> str:
-    """Return the LLVM IR of a window kernel.
-
-    Raises:
-        UnsupportedKernelError: the level is not AVX-512.
-    """
-    if spec.isa is not Isa.AVX512:
-        raise UnsupportedKernelError(spec.symbol, "AVX-512")
+    """Return the LLVM IR of a window kernel."""
     w = KernelWriter(spec, FIELDS)
     vectors = spec.number("vectors")
     height = vectors * _WIDTH

@@ -3,7 +3,7 @@
 No table look-ups and no branches; NaN gives NaN, and the limits at infinity are exact. Polynomials
 are minimax fits of our own (iteratively reweighted least squares on a Chebyshev grid, in float64);
 the reductions are the classic ones (Cody & Waite 1980). Measured against float64 NumPy by
-tests/engine/kernels/test_vector_math.py, in units of the last place of the float32 result:
+tests/engine/kernels/test_activations.py, in units of the last place of the float32 result:
 
     exp 2   expm1 (x <= 0) 3   log 2   log1p (0..1) 2   tanh 3   sigmoid 4
 

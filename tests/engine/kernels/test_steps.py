@@ -44,7 +44,7 @@ def test_merge(isa: Isa, merge: MergeOp, count: int) -> None:
 
 
 def test_subtract_of_three_is_refused() -> None:
-    with pytest.raises(UnsupportedKernelError, match="two for subtract"):
+    with pytest.raises(UnsupportedKernelError, match="two inputs for subtract"):
         emit(elementwise.merge_spec(Isa.GENERIC, MergeOp.SUBTRACT, 3))
 
 
