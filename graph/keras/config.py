@@ -18,7 +18,6 @@ from graph.keras.arguments import Arguments, check_arguments, check_dtype, plain
 from graph.keras.description import Call, Layer, Model, Port, TensorRef
 from graph.keras.dialects import (
     CLASS_ALIASES,
-    CODE_LAYERS,
     LAYER_CLASSES,
     MODEL_CLASSES,
     OPERATIONS,
@@ -221,7 +220,7 @@ def _resolve_class(item: JsonObject, written: str, where: str) -> str:
         return PRUNING_WRAPPER
     if isinstance(module, str) and module.startswith(_OPERATION_MODULES):
         return _resolve_operation(written, where)
-    _refuse_code(item, written, where)
+    _refuse_foreign(item, written, where)
     class_name = CLASS_ALIASES.get(written, written)
     if class_name in LAYER_CLASSES or class_name in MODEL_CLASSES:
         return class_name
@@ -244,9 +243,7 @@ def _resolve_operation(written: str, where: str) -> str:
     return f"ops/{written}"
 
 
-def _refuse_code(item: JsonObject, written: str, where: str) -> None:
-    if written in CODE_LAYERS:
-        raise _custom(where, written, "holds code, which Prunus never runs")
+def _refuse_foreign(item: JsonObject, written: str, where: str) -> None:
     module, registered = item.get("module"), item.get("registered_name")
     from_keras = module is None or (
         isinstance(module, str)

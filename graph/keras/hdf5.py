@@ -3,7 +3,8 @@
 Keras writes plain arrays of numbers in groups, with strings as attributes. Everything else that HDF5 offers is refused:
 links other than hard ones, storage outside the file, virtual datasets, filters that load plug-ins, types that carry
 references or programs. The C library still parses hostile bytes, so uploads are read only in the sandboxed worker
-process, never in the one that serves.
+process, never in the one that serves. Its memory limit also bounds the one thing that cannot be known before reading:
+the strings of an attribute, many of which may share one long text.
 """
 
 import io
