@@ -189,7 +189,7 @@ def measure_accuracy(original: Graph, pruned: Graph, calibration: Calibration) -
 
 
 def _classes(graph: Graph, calibration: Calibration) -> Array:
-    largest = max(given.type.sample_size for given in graph.inputs)
+    largest = max(kind.sample_size for kind in graph.value_types().values())
     step = max(1, _BATCH_ELEMENTS // largest)
     parts = []
     for first in range(0, calibration.samples, step):

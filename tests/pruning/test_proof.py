@@ -283,3 +283,16 @@ def test_bounds_that_overflow_prove_nothing_and_warn_nobody() -> None:
         x = b.dense(x, 2, kernel=np.full((2, 2), 3e38), bias=False)
     graph = b.build(b.dense(x, 1, kernel=np.array([[1.0], [1e-20]]), name="y"))
     assert "y/kernel" not in drop(graph).kernels
+
+
+def test_a_weight_stays_where_one_position_needs_it() -> None:
+    # At position 0 the first feature is up to 1e9 and hides the second; at position 1 it does not.
+    b = GraphBuilder(7)
+    x = b.activation(b.input(2, 2), Function.TANH)
+    mean = b.weight("mean", np.zeros((1, 2, 2)))
+    variance = b.weight("variance", np.array([[[1e-18, 1.0], [1.0, 1.0]]]))
+    scaled = b.add(Normalization(), [x], [mean, variance])
+    graph = b.build(b.dense(scaled, 1, kernel=np.array([[1.0], [1e-4]]), bias=False, name="y"))
+    bound = magnitude_bounds(graph, {}).values[scaled].constant
+    assert bound[0, 0] > 1e6 * bound[1, 0]
+    assert drop(graph).claims == ()
