@@ -115,7 +115,7 @@ def abort(_: Path) -> object:
 
 
 def flood(_: Path) -> object:
-    for _ in range(100):
+    for _line in range(100):
         sys.stdout.buffer.write(b"x" * 1_000_000 + b"\n{}\n[1]\nnull\n")
     sys.stdout.buffer.flush()
     return "flooded"

@@ -49,14 +49,9 @@ def slug(answer: httpx.Response) -> str:
 
 
 def test_the_demo_request_gives_what_keras_gives(service: Live) -> None:
-    expected = np.load(DEMO / "expected.npz")
-    names = sorted(expected.files, key=lambda name: expected[name].ndim)
-    outputs = next(
-        expected[n] for n in names if expected[n].ndim == 2 and expected[n].shape[1] == 10
-    )
-    images = next(
-        expected[n] for n in names if expected[n].ndim == 2 and expected[n].shape[1] == 64
-    )
+    with np.load(DEMO / "expected.npz") as expected:
+        by_width = {array.shape[-1]: array for array in expected.values() if array.ndim == 2}
+    images, outputs = by_width[64], by_width[10]
     answer = service.predict(model="digits", inputs=images.tolist())
     assert answer.status_code == 200
     assert close(answer.json()["outputs"], outputs)

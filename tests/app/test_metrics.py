@@ -1,0 +1,158 @@
+"""What `/metrics` shows, read back by Prometheus' own parser."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client.metrics_core import Metric
+from prometheus_client.parser import text_string_to_metric_families
+
+from app.metrics import DURATION_BUCKETS_SECONDS, PHASES, HistogramCell, Metrics
+from tests.app.live import Live
+
+Key = tuple[str, frozenset[tuple[str, str]]]
+
+
+def scrape(http: httpx.Client) -> dict[Key, float]:
+    return samples(text_string_to_metric_families(http.get("/metrics").text))
+
+
+def samples(families: Iterable[Metric]) -> dict[Key, float]:
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in families
+        for sample in family.samples
+    }
+
+
+def value(found: dict[Key, float], name: str, **labels: str) -> float:
+    return found.get((name, frozenset(labels.items())), 0.0)
+
+
+SMALL = {"model_name": "small", "model_version": "1"}
+DIGITS = {"model_name": "digits", "model_version": "1"}
+
+
+def test_predictions_are_counted_by_phase_and_model(service: Live) -> None:
+    before = scrape(service.http)
+    for _ in range(3):
+        service.predict(model="small", inputs=[[0] * 6] * 5)
+    after = scrape(service.http)
+
+    def grown(name: str, **labels: str) -> float:
+        return value(after, name, **labels) - value(before, name, **labels)
+
+    for phase in PHASES:
+        assert grown("prunus_predict_duration_seconds_count", phase=phase, **SMALL) == 3
+    assert grown("prunus_predict_duration_seconds_sum", phase="compute", **SMALL) > 0
+    parts = sum(
+        grown("prunus_predict_duration_seconds_sum", phase=phase, **SMALL)
+        for phase in PHASES
+        if phase != "total"
+    )
+    whole = grown("prunus_predict_duration_seconds_sum", phase="total", **SMALL)
+    assert parts == pytest.approx(whole)
+    assert grown("prunus_predict_samples_total", **SMALL) == 15
+    assert grown("prunus_predict_batch_samples_count", **SMALL) == 3
+    assert grown("prunus_predict_batch_samples_bucket", le="4.0", **SMALL) == 0
+    assert grown("prunus_predict_batch_samples_bucket", le="8.0", **SMALL) == 3
+    route = {"route": "/predict", "method": "POST", "code": "200"}
+    assert grown("prunus_http_requests_total", **route) == 3
+
+
+def test_refused_predictions_are_counted_by_reason(service: Live) -> None:
+    labels = {"reason": "wrong-shape", **SMALL}
+    before = value(scrape(service.http), "prunus_predict_failures_total", **labels)
+    service.predict(model="small", inputs=[[0] * 5])
+    after = value(scrape(service.http), "prunus_predict_failures_total", **labels)
+    assert after == before + 1
+
+
+def test_sparsity_bytes_and_speed_are_shown_by_layer_and_model(service: Live) -> None:
+    found = scrape(service.http)
+    summary = service.http.get("/models/digits").json()["versions"][0]["summary"]
+    assert value(found, "prunus_model_nonzero_weights", **DIGITS) == summary["nonzeros_after"]
+    assert value(found, "prunus_model_sparsity_ratio", **DIGITS) == pytest.approx(
+        summary["removed_share"]
+    )
+    dense = value(found, "prunus_layer_weight_bytes", layer="hidden_2", form="dense", **DIGITS)
+    sparse = value(found, "prunus_layer_weight_bytes", layer="hidden_2", form="sparse", **DIGITS)
+    assert dense == 256 * 128 * 4
+    assert 0 < sparse < dense
+    assert 0.9 < value(found, "prunus_layer_sparsity_ratio", layer="hidden_2", **DIGITS) < 1
+    assert value(found, "prunus_model_resident_bytes", **DIGITS) > 0
+    for latency in summary["latency"]:
+        batch = str(latency["batch"])
+        speedup = value(found, "prunus_model_speedup_ratio", batch=batch, **DIGITS)
+        assert speedup == pytest.approx(latency["dense_seconds"] / latency["seconds"])
+
+
+def test_jobs_and_their_stages_are_shown(service: Live) -> None:
+    found = scrape(service.http)
+    assert value(found, "prunus_jobs", state="done") >= 3
+    assert value(found, "prunus_jobs", state="running") == 0
+    assert value(found, "prunus_jobs_finished_total", state="done") >= 3
+    assert value(found, "prunus_job_stage_duration_seconds_count", stage="compile") >= 3
+    assert value(found, "prunus_models_loaded") >= 3
+    assert value(found, "prunus_http_requests_in_flight") == 1  # the scrape itself
+    assert value(found, "process_resident_memory_bytes") > 10_000_000
+
+
+def test_the_series_of_a_deleted_model_go(service: Live, small_file: Path) -> None:
+    service.upload(small_file, "gone")
+    service.predict(model="gone", inputs=[[0] * 6])
+    assert 'model_name="gone"' in service.http.get("/metrics").text
+    service.http.delete("/models/gone")
+    assert 'model_name="gone"' not in service.http.get("/metrics").text
+
+
+def test_requests_to_unknown_paths_share_one_series(service: Live) -> None:
+    for number in range(5):
+        service.http.get(f"/surprise/{number}")
+    text = service.http.get("/metrics").text
+    assert "surprise" not in text
+    assert 'route="(unknown)"' in text
+
+
+def test_routes_are_counted_by_their_pattern(service: Live) -> None:
+    service.http.get("/models/small/versions/1")
+    text = service.http.get("/metrics").text
+    assert 'route="/models/{name}/versions/{version}"' in text
+    assert 'route="/models/small' not in text
+
+
+def test_names_follow_the_conventions(service: Live) -> None:
+    text = service.http.get("/metrics").text
+    ours = [f for f in text_string_to_metric_families(text) if f.name.startswith("prunus_")]
+    assert len(ours) >= 18
+    for family in ours:
+        assert re.fullmatch(r"[a-z_]+", family.name)
+        assert family.documentation
+        if family.type == "histogram":
+            assert family.name.endswith(("_seconds", "_samples"))
+        assert not re.search(r"_(ms|us|milliseconds|percent|kb)\b", family.name)
+
+
+@given(st.lists(st.floats(1e-7, 100.0), max_size=30))
+def test_the_light_histogram_counts_as_prometheus_own(values: list[float]) -> None:
+    registry = CollectorRegistry()
+    reference = Histogram("h", "h", buckets=DURATION_BUCKETS_SECONDS, registry=registry)
+    cell = HistogramCell(DURATION_BUCKETS_SECONDS)
+    for one in values:
+        reference.observe(one)
+        cell.observe(one)
+    wanted = samples(registry.collect())
+    for bound, count in cell.cumulative():
+        assert value(wanted, "h_bucket", le=bound) == count
+    assert value(wanted, "h_sum") == pytest.approx(cell.sum)
+
+
+def test_two_services_share_no_metric() -> None:
+    first, second = Metrics(CollectorRegistry()), Metrics(CollectorRegistry())
+    first.uploaded_bytes.inc(5)
+    assert value(samples(second.registry.collect()), "prunus_upload_bytes_total") == 0

@@ -1,0 +1,107 @@
+"""Every error of every room has a status and a page."""
+
+import importlib
+import pkgutil
+import tomllib
+
+import pytest
+
+import app
+import engine
+import graph
+import pruning
+from app.problems import PROBLEMS, Problem
+from app.settings import Settings
+from app.version import VERSION
+from graph.errors import PrunusError
+from tests.app.live import Live
+from tests.conftest import REPOSITORY
+
+
+def all_errors() -> set[type[PrunusError]]:
+    for room in (app, engine, graph, pruning):
+        for module in pkgutil.walk_packages(room.__path__, f"{room.__name__}."):
+            if module.name.endswith("errors"):
+                importlib.import_module(module.name)
+    found: set[type[PrunusError]] = set()
+    waiting: list[type[PrunusError]] = [PrunusError]
+    while waiting:
+        error = waiting.pop()
+        found.add(error)
+        waiting.extend(error.__subclasses__())
+    return {error for error in found if not error.__module__.startswith("tests")}
+
+
+def test_every_slug_of_every_room_is_in_the_table_and_the_other_way_round() -> None:
+    slugs = {error.slug for error in all_errors()}
+    assert len(slugs) > 50
+    assert slugs == set(PROBLEMS)
+
+
+def test_statuses_are_errors_and_texts_are_sentences() -> None:
+    for slug, kind in PROBLEMS.items():
+        assert 400 <= kind.status < 600, slug
+        assert kind.text.endswith("."), slug
+
+
+def test_each_kind_of_problem_has_a_page(service: Live) -> None:
+    for slug, kind in PROBLEMS.items():
+        page = service.http.get(f"/problems/{slug}").json()
+        assert page == {"type": f"/problems/{slug}", "status": kind.status, "text": kind.text}
+    assert service.http.get("/problems/nothing").status_code == 404
+
+
+def test_a_problem_survives_being_stored() -> None:
+    error = PrunusError("it broke", expected="this", got="that", hint="do it again")
+    problem = Problem.of(error)
+    assert Problem.from_record(problem.to_record()) == problem
+
+
+def test_a_problem_from_outside_with_an_unknown_slug_is_ours() -> None:
+    problem = Problem.from_record({"slug": "made-up", "title": 3, "detail": ["x"]})
+    assert problem.slug == "internal-error"
+    assert problem.status == 500
+
+
+def test_problems_name_the_request_and_keep_its_id(service: Live) -> None:
+    answer = service.http.get("/models/nobody", headers={"X-Request-ID": "my-id.1"})
+    assert answer.json()["request_id"] == answer.headers["x-request-id"] == "my-id.1"
+    other = service.http.get("/models/nobody", headers={"X-Request-ID": "no good id"})
+    assert other.json()["request_id"] != "no good id"
+
+
+def test_the_version_is_the_projects() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    assert project["version"] == VERSION
+
+
+@pytest.mark.parametrize(
+    ("variable", "name", "text", "wanted"),
+    [
+        ("HOST", "host", "0.0.0.0", "0.0.0.0"),  # noqa: S104
+        ("PRUNUS_HOST", "host", "::1", "::1"),
+        ("PORT", "port", "81", 81),
+        ("PRUNUS_PORT", "port", "82", 82),
+        ("PRUNUS_UPLOAD_MAX_BYTES", "upload_max_bytes", "17", 17),
+        ("PRUNUS_DEMO", "demo", "true", True),
+    ],
+)
+def test_settings_come_from_the_environment(
+    monkeypatch: pytest.MonkeyPatch, variable: str, name: str, text: str, wanted: object
+) -> None:
+    monkeypatch.setenv(variable, text)
+    assert getattr(Settings(), name) == wanted
+
+
+def test_a_setting_of_prunus_wins_over_the_general_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "81")
+    monkeypatch.setenv("PRUNUS_PORT", "82")
+    assert Settings().port == 82
+
+
+def test_every_setting_and_every_problem_is_documented() -> None:
+    text = (REPOSITORY / "docs" / "http-api.md").read_text()
+    for name in Settings.model_fields:
+        assert f"`PRUNUS_{name.upper()}`" in text, name
+    for slug, kind in PROBLEMS.items():
+        assert f"| `{slug}` | {kind.status} |" in text, slug
