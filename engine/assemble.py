@@ -1,10 +1,11 @@
 """A plan becomes bound tiles: arenas laid out, layers packed where they are not, steps bound."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.bind import Binder, BoundStep
 from engine.errors import PackedLayerError
-from engine.kernels.abi import ElementFunction, KernelSpec, PackedLayer
+from engine.kernels.abi import ALIGNMENT_BYTES, ElementFunction, KernelSpec, PackedLayer
+from engine.kernels.invoke import aligned
 from engine.kernels.registry import dense_candidates
 from engine.memory import plan_arena
 from engine.native import BoundTile
@@ -25,6 +26,16 @@ class LayerKey:
 def layer_key(step: DenseStep) -> LayerKey:
     """The key of a dense step."""
     return LayerKey(step.kernel, step.bias, step.function, step.positions)
+
+
+def aligned_layer(packed: PackedLayer) -> PackedLayer:
+    """The same layer with every array on a 64-byte boundary, so that loading it copies nothing."""
+    constants = {
+        name: array if array.ctypes.data % ALIGNMENT_BYTES == 0 else aligned(array)
+        for name, array in packed.constants.items()
+    }
+    shaped = {name: constants[name].reshape(a.shape) for name, a in packed.constants.items()}
+    return replace(packed, constants=shaped)
 
 
 class Packer:
@@ -51,7 +62,7 @@ class Packer:
         layer = dense_layer(self._program, step)
         for candidate in dense_candidates(layer, spec.isa, spec.lanes):
             if candidate.spec == spec:
-                return candidate.pack(layer)
+                return aligned_layer(candidate.pack(layer))
         raise PackedLayerError(f"layer {step.name!r} has no kernel {spec.symbol}")
 
 

@@ -33,8 +33,8 @@ class CompileOptions:
 
     Attributes:
         tune: whether kernels are timed on this host.
-        tune_seconds: how long timing may take, whole-network times included; at least one reading of
-            everything that is compared is taken.
+        tune_seconds: how much processor time packing and timing may take, whole-network times included;
+            at least one reading of everything that is compared is taken.
         buckets: batch sizes to have a tile width for.
         allow_sparse: False gives the dense baseline on the same engine.
     """
@@ -112,12 +112,12 @@ def _tuned(job: _Job, guess: ExecutionPlan) -> CompiledModel:
         rival = default_plan(program, job.target, lanes, allow_sparse=False)
         dense = job.packed(tuning.applied(program, rival, dense_only=True))
     job.report("measure", 0.0)
-    tiles_end = time.perf_counter() + seconds * (_TILES_SHARE - _LAYERS_SHARE)
+    tiles_end = time.thread_time() + seconds * (_TILES_SHARE - _LAYERS_SHARE)
     plans = measure_tiles(program, chosen, dense, job.target, job.cache, tiles_end)
     model = _model(program, plans.chosen, tuning)
     baseline = None if plans.dense is None else CompiledModel(program, plans.dense, (), ())
     job.report("measure", 0.5)
-    end = time.perf_counter() + seconds * (1 - _TILES_SHARE)
+    end = time.thread_time() + seconds * (1 - _TILES_SHARE)
     return replace(model, times=measure_network(model, baseline, job.target, job.cache, end))
 
 

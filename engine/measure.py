@@ -64,13 +64,13 @@ def measure_tiles(
         dense: the same with dense kernels; None where `chosen` has no others.
         target: the host.
         cache: object code.
-        deadline: `time.perf_counter` value; each tile is timed at least once.
+        deadline: `time.thread_time` value; each tile is timed at least once.
     """
     plans = [chosen] if dense is None else [chosen, dense]
     benches = [_TileBench(program, plan, target, cache) for plan in plans]
     tiles: list[list[TilePlan]] = [[] for _ in plans]
     for number, tile in enumerate(chosen.tiles):
-        now = time.perf_counter()
+        now = time.thread_time()
         contenders = [Contender(bench.repeater(number, tile.lanes)) for bench in benches]
         race(contenders, now + (deadline - now) / (len(chosen.tiles) - number), MAX_ROUNDS)
         for measured, plan, contender in zip(tiles, plans, contenders, strict=True):
@@ -124,7 +124,7 @@ def measure_network(
             break
         inputs = random_batch(model.program, batch)
         contenders = [Contender(partial(_call, each, inputs)) for each in executables]
-        now = time.perf_counter()
+        now = time.thread_time()
         race(contenders, now + (deadline - now) / (len(REPORTED_BATCHES) - number), MAX_ROUNDS)
         times.append(NetworkTime(batch, contenders[0].seconds, contenders[-1].seconds))
     for each in executables:

@@ -59,7 +59,7 @@ def race(
 
     Args:
         contenders: what to time.
-        deadline: `time.perf_counter` value.
+        deadline: `time.thread_time` value.
         most_rounds: readings of each contender.
         sweep: run before each reading, for the time of code whose data is not in the caches; then
             every reading is a single repeat.
@@ -74,7 +74,7 @@ def race(
             if sweep is not None:
                 sweep()
             contender.readings.append(_reading(contender, contender.repeats))
-        if time.perf_counter() > deadline:
+        if time.thread_time() > deadline:
             return
         if number == 2:
             best = min(contender.seconds for contender in running)
