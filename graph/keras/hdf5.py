@@ -19,6 +19,7 @@ import numpy as np
 
 from graph import limits as bounds
 from graph.errors import DamagedFileError, FileLimitError, UnsafeHdf5Error
+from graph.keras.hdf5_heap import check_raw_hdf5
 from graph.limits import FileLimits
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -47,6 +48,7 @@ def open_hdf5(source: Path | io.BytesIO, limits: FileLimits) -> Iterator[h5py.Fi
         UnsafeHdf5Error: it holds something that is not allowed.
         FileLimitError: it is over a limit.
     """
+    check_raw_hdf5(source)
     with reading():
         # Without locking: the upload is ours alone, and some file systems have no locks.
         file = h5py.File(source, "r", locking=False)

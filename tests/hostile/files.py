@@ -331,6 +331,43 @@ def group_that_contains_itself(path: Path) -> None:
     _hdf5(path, change)
 
 
+def _with_a_heap(path: Path) -> bytearray:
+    """A string of any length makes HDF5 keep a global heap."""
+
+    def change(file: h5py.File) -> None:
+        del file.attrs["keras_version"]
+        file.attrs["keras_version"] = "2.2.4"
+
+    _hdf5(path, change)
+    return bytearray(path.read_bytes())
+
+
+@hostile(DamagedFileError)
+def heap_that_never_ends(path: Path) -> None:
+    """Free space of size 0 keeps HDF5 2.0.0 in a loop that no signal ends; found by fuzzing."""
+    data = _with_a_heap(path)
+    heap = data.index(b"GCOL")
+    (size,) = struct.unpack_from("<Q", data, heap + 24)
+    free = heap + 16 + 16 + (size + 7) // 8 * 8
+    assert struct.unpack_from("<H", data, free) == (0,)
+    struct.pack_into("<Q", data, free + 8, 0)
+    path.write_bytes(data)
+
+
+@hostile(FileLimitError)
+def heaps_inside_heaps(path: Path) -> None:
+    """Every 32 bytes a heap that claims the rest of the file: walking each would take hours."""
+    claim = struct.pack("<8sQHHIQ", b"GCOL\x01\0\0\0", 2**40, 1, 1, 0, 0)
+    path.write_bytes(_with_a_heap(path) + claim * 20_000)
+
+
+@hostile(UnsafeHdf5Error)
+def offsets_of_four_bytes(path: Path) -> None:
+    data = bytearray(valid_legacy(path).read_bytes())
+    data[13] = 4
+    path.write_bytes(data)
+
+
 @hostile(UnsafeHdf5Error)
 def unusual_filter(path: Path) -> None:
     _hdf5(path, lambda file: file.create_dataset("z", data=np.zeros(100), compression="lzf"))
