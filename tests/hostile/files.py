@@ -347,9 +347,10 @@ def heap_that_never_ends(path: Path) -> None:
     """Free space of size 0 keeps HDF5 2.0.0 in a loop that no signal ends; found by fuzzing."""
     data = _with_a_heap(path)
     heap = data.index(b"GCOL")
-    (size,) = struct.unpack_from("<Q", data, heap + 24)
-    free = heap + 16 + 16 + (size + 7) // 8 * 8
-    assert struct.unpack_from("<H", data, free) == (0,)
+    free = heap + 16
+    while struct.unpack_from("<H", data, free) != (0,):
+        (size,) = struct.unpack_from("<Q", data, free + 8)
+        free += 16 + (size + 7) // 8 * 8
     struct.pack_into("<Q", data, free + 8, 0)
     path.write_bytes(data)
 
@@ -357,7 +358,7 @@ def heap_that_never_ends(path: Path) -> None:
 @hostile(FileLimitError)
 def heaps_inside_heaps(path: Path) -> None:
     """Every 32 bytes a heap that claims the rest of the file: walking each would take hours."""
-    claim = struct.pack("<8sQHHIQ", b"GCOL\x01\0\0\0", 2**40, 1, 1, 0, 0)
+    claim = struct.pack("<HHIQ8sQ", 1, 1, 0, 16, b"GCOL\x01\0\0\0", 2**40)
     path.write_bytes(_with_a_heap(path) + claim * 20_000)
 
 
