@@ -12,6 +12,7 @@ import hashlib
 import json
 import mmap
 import os
+import stat
 import struct
 import tempfile
 from dataclasses import dataclass
@@ -153,16 +154,20 @@ def open_artifact(path: Path, allowed: ArtifactLimits = DEFAULT_LIMITS) -> Artif
         ArtifactError: it cannot be opened, or breaks a rule of the format.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        # A pipe would block without O_NONBLOCK; it is refused below.
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         raise ArtifactFileError(f"cannot open the artifact: {error.strerror}") from error
-    with os.fdopen(descriptor, "rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        _check_size(size, allowed)
-        try:
-            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        except OSError as error:
-            raise ArtifactFileError(f"cannot map the artifact: {error.strerror}") from error
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise ArtifactFileError("the artifact is no regular file")
+        _check_size(status.st_size, allowed)
+        mapped = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
+    except OSError as error:
+        raise ArtifactFileError(f"cannot map the artifact: {error.strerror}") from error
+    finally:
+        os.close(descriptor)
     return parse_artifact(memoryview(mapped), allowed)
 
 

@@ -92,9 +92,10 @@ def load_specs(specs: Sequence[KernelSpec], target: Target, cache: ObjectCache) 
     return load_kernels(modules, target, cache)
 
 
+_KEPT_TEXTS = 1024
 # Writing the text takes longest of what loading a model takes; models mostly share their kernels.
-_kernel_text = functools.cache(emit)
-_driver_text = functools.cache(driver.emit_driver)
+_kernel_text = functools.lru_cache(_KEPT_TEXTS)(emit)
+_driver_text = functools.lru_cache(_KEPT_TEXTS)(driver.emit_driver)
 
 
 def run_function(library: NativeLibrary) -> Run:

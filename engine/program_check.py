@@ -16,6 +16,7 @@ import numpy as np
 
 from engine import limits
 from engine.errors import ProgramError
+from engine.kernels.elementwise import MergeOp
 from engine.program import (
     AffineStep,
     Constant,
@@ -214,6 +215,8 @@ def _dense_problems(program: Program, step: DenseStep) -> Iterator[str]:
 def _merge_problems(step: MergeStep) -> Iterator[str]:
     if not step.xs:
         yield "nothing to merge"
+    if step.op is MergeOp.SUBTRACT and len(step.xs) != 2:
+        yield f"subtract takes two values, not {len(step.xs)}"
     for x in step.xs:
         yield from _same_rows(x, step.y)
 

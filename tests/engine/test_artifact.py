@@ -1,6 +1,8 @@
 """The artifact format: what is written is read, and everything else is refused by its own error."""
 
 import hashlib
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +115,13 @@ def test_a_sparse_kernel_is_stored_by_its_nonzeros(content: bytes) -> None:
 def test_a_missing_file_is_an_artifact_error(tmp_path: Path) -> None:
     with pytest.raises(ArtifactFileError):
         open_artifact(tmp_path / "none")
+
+
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
+def test_what_is_no_regular_file_is_refused(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    make(tmp_path / "a")
+    with pytest.raises(ArtifactFileError):
+        open_artifact(tmp_path / "a")
 
 
 def test_a_folder_that_is_not_there_cannot_be_written(model: CompiledModel, tmp_path: Path) -> None:

@@ -128,6 +128,7 @@ def test_lowered_graphs_pass(graph: Graph) -> None:
         (PReluStep(X, Y, "numbers"), "should be float32"),
         (MergeStep(MergeOp.ADD, (), Y), "nothing to merge"),
         (MergeStep(MergeOp.ADD, (X, Place(0, 0, 4)), Y), "4 rows in"),
+        (MergeStep(MergeOp.SUBTRACT, (X, X, X), Y), "two values, not 3"),
         (GluStep(X, Y, 1), "glu halves"),
         (GluStep(X, Place(1, 0, 4), 3), "glu halves"),
         (Pack(1, Y), "no input or output 1"),
