@@ -14,7 +14,8 @@ from collections.abc import Callable, Mapping
 
 from engine.kernels import vector_math as vm
 from engine.kernels.abi import FusedActivation
-from engine.kernels.emit import KernelWriter, Value
+from engine.kernels.emit import Value
+from engine.kernels.kernel_writer import KernelWriter
 
 Parameters = tuple[Value, ...]
 Emitter = Callable[[KernelWriter, Value, Parameters], Value]

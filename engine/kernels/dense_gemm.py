@@ -27,8 +27,9 @@ from engine.kernels.abi import (
     packed_layer,
 )
 from engine.kernels.activations import Parameters, apply, load_parameters
-from engine.kernels.emit import F32, KernelWriter, Value, vector
+from engine.kernels.emit import F32, Value, vector
 from engine.kernels.estimate import GEMM_SHARE, GEMV_NS, layer_size, tile_ns
+from engine.kernels.kernel_writer import KernelWriter
 from engine.target import Isa
 
 GEMM_FAMILY = "dense_gemm"

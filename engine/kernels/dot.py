@@ -12,7 +12,8 @@ from collections.abc import Collection, Mapping
 
 from engine.kernels import vector_math as vm
 from engine.kernels.abi import Field, FieldKind, KernelSpec
-from engine.kernels.emit import I32, I64, KernelWriter, Value
+from engine.kernels.emit import I32, I64, Value
+from engine.kernels.kernel_writer import KernelWriter
 from engine.target import Isa
 
 FAMILY = "dot"

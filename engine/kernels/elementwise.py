@@ -21,7 +21,8 @@ from engine.kernels.abi import (
     KernelSpec,
 )
 from engine.kernels.activations import apply, load_parameters
-from engine.kernels.emit import F32, KernelWriter, Value, each_vector, vector
+from engine.kernels.emit import F32, Value, vector
+from engine.kernels.kernel_writer import KernelWriter, each_vector
 from engine.kernels.vector_math import sigmoid
 from engine.target import Isa
 

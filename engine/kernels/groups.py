@@ -17,7 +17,8 @@ from enum import StrEnum
 
 from engine.kernels import vector_math as vm
 from engine.kernels.abi import Field, FieldKind, KernelSpec
-from engine.kernels.emit import F32, KernelWriter, Value, each_vector, fold, vector
+from engine.kernels.emit import F32, Value, vector
+from engine.kernels.kernel_writer import KernelWriter, each_vector, fold
 from engine.target import Isa
 
 SOFTMAX_FAMILY = "softmax"

@@ -7,7 +7,8 @@ import numpy.typing as npt
 
 from engine.kernels.abi import ARGUMENT_FIELDS, DenseLayer, Field, FieldKind, FloatArray
 from engine.kernels.activations import Parameters, apply
-from engine.kernels.emit import F32, I32, I64, KernelWriter, Value, vector
+from engine.kernels.emit import F32, I32, I64, Value, vector
+from engine.kernels.kernel_writer import KernelWriter
 
 TAIL_FIELDS = (
     Field("bias", FieldKind.CONST),

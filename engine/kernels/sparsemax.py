@@ -16,8 +16,9 @@ the cumulative sums over the support, where Martins & Astudillo 2016 take the la
 
 from engine.kernels import vector_math as vm
 from engine.kernels.abi import KernelSpec
-from engine.kernels.emit import F32, I1, KernelWriter, Value, vector
+from engine.kernels.emit import F32, I1, Value, vector
 from engine.kernels.groups import SOFTMAX_FIELDS, GroupAccess, each_group
+from engine.kernels.kernel_writer import KernelWriter
 from engine.target import Isa
 
 FAMILY = "sparsemax"

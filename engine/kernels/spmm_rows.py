@@ -35,8 +35,9 @@ from engine.kernels.abi import (
     packed_layer,
 )
 from engine.kernels.activations import Parameters, apply, load_parameters
-from engine.kernels.emit import F32, I16, I32, I64, KernelWriter, Value, vector
+from engine.kernels.emit import F32, I16, I32, I64, Value, vector
 from engine.kernels.estimate import SPMM_SHARE, layer_size, tile_ns
+from engine.kernels.kernel_writer import KernelWriter
 from engine.target import Isa
 
 FAMILY = "spmm_rows"

@@ -32,8 +32,9 @@ from engine.kernels.abi import (
     packed_layer,
 )
 from engine.kernels.activations import load_parameters
-from engine.kernels.emit import F32, I1, I16, I32, I64, PTR, KernelWriter, Value, mangled, vector
+from engine.kernels.emit import F32, I1, I16, I32, I64, PTR, Value, mangled, vector
 from engine.kernels.estimate import SELL_GATHER_NS, SELL_LOAD_NS, layer_size
+from engine.kernels.kernel_writer import KernelWriter
 from engine.kernels.one_sample import (
     TAIL_FIELDS,
     accumulate,

@@ -33,8 +33,9 @@ from engine.kernels.abi import (
     packed_layer,
 )
 from engine.kernels.activations import load_parameters
-from engine.kernels.emit import F32, I8, I16, I32, I64, KernelWriter, Value, vector
+from engine.kernels.emit import F32, I8, I16, I32, I64, Value, vector
 from engine.kernels.estimate import layer_size, window_ns
+from engine.kernels.kernel_writer import KernelWriter
 from engine.kernels.one_sample import (
     TAIL_FIELDS,
     chunk_loop,

@@ -2,13 +2,10 @@
 
 import numpy as np
 
-from engine.codegen import ObjectCache, load_kernels
 from engine.kernels.abi import Candidate, DenseLayer, FloatArray
 from engine.kernels.invoke import KernelCall, aligned_zeros
-from engine.kernels.registry import emit
-from engine.target import Isa, host_target
-
-CACHE = ObjectCache()
+from engine.target import Isa
+from tests.engine.kernels.loaded import kernel_address
 
 
 def random_layer_kernel(
@@ -27,11 +24,8 @@ def run_candidate(candidate: Candidate, layer: DenseLayer, x: FloatArray) -> Flo
     arena[:] = np.nan
     arena[: x.size] = x.reshape(-1)
     start = -(-x.size // 16) * 16
-    library = load_kernels(
-        {candidate.spec.symbol: emit(candidate.spec)}, host_target(candidate.spec.isa), CACHE
-    )
     call = KernelCall(
-        library.address(candidate.spec.symbol),
+        kernel_address(candidate.spec),
         candidate.spec,
         arena,
         {"x": 0, "y": start * 4},

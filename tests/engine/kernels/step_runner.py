@@ -7,13 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from engine.codegen import ObjectCache, load_kernels
 from engine.kernels.abi import FloatArray, KernelSpec
 from engine.kernels.invoke import KernelCall, aligned_zeros
-from engine.kernels.registry import emit
-from engine.target import host_target
+from tests.engine.kernels.loaded import kernel_address
 
-CACHE = ObjectCache()
 GUARD_FLOATS = 64
 
 
@@ -44,9 +41,8 @@ def run_step(spec: KernelSpec, step: StepInput) -> dict[str, FloatArray]:
     for name, array in step.values.items():
         arena[offsets[name] : offsets[name] + array.size] = array.reshape(-1)
     before = arena.copy()
-    library = load_kernels({spec.symbol: emit(spec)}, host_target(spec.isa), CACHE)
     call = KernelCall(
-        library.address(spec.symbol),
+        kernel_address(spec),
         spec,
         arena,
         {name: 4 * offset for name, offset in offsets.items()},

@@ -1,0 +1,18 @@
+"""Kernels compiled and linked once per test process."""
+
+from functools import cache
+
+from engine.codegen import NativeLibrary, ObjectCache, load_kernels
+from engine.kernels.abi import KernelSpec
+from engine.kernels.registry import emit
+from engine.target import host_target
+
+
+@cache
+def _library(spec: KernelSpec) -> NativeLibrary:
+    return load_kernels({spec.symbol: emit(spec)}, host_target(spec.isa), ObjectCache())
+
+
+def kernel_address(spec: KernelSpec) -> int:
+    """The native address of a kernel; valid until the process ends."""
+    return _library(spec).address(spec.symbol)
