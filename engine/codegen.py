@@ -5,11 +5,13 @@ others, every file carries its own checksum, and files are replaced atomically. 
 damaged, truncated or of another version is compiled again and overwritten.
 """
 
+import contextlib
 import hashlib
 import os
 import stat
 import tempfile
 import threading
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,12 @@ from engine.target import Target
 # Part of every cache key: to be raised when the same IR text is compiled in another way.
 PIPELINE_VERSION = 1
 OBJECT_MAX_BYTES = 16 * 1024 * 1024
+# Files kept in a folder; the least recently written go first. A kernel is 2 to 12 KB.
+OBJECT_MAX_FILES = 8192
+# Age at which an unfinished file must be a leftover of a process that was killed.
+UNFINISHED_MAX_SECONDS = 600.0
 _MAGIC = b"PRUNUSO1"
+_UNFINISHED = ".new-"
 _DIGEST_BYTES = 32
 # LLVM's target registry and llvmlite's pass builder are not thread-safe. Reentrant, because the garbage
 # collector may close a library in the middle of anything, on this thread too.
@@ -82,6 +89,8 @@ class ObjectCache:
             CacheFolderError: the folder cannot be made, or others could write into it.
         """
         self._folder = None if folder is None else _trusted_folder(folder)
+        if self._folder is not None:
+            _drop_unfinished(self._folder)
         self._objects: dict[str, bytes] = {}
 
     def get(self, ir_text: str, symbol: str, target: Target) -> bytes:
@@ -122,7 +131,7 @@ class ObjectCache:
         if self._folder is None:
             return
         try:
-            descriptor, name = tempfile.mkstemp(dir=self._folder, prefix=".new-")  # mode 0600
+            descriptor, name = tempfile.mkstemp(dir=self._folder, prefix=_UNFINISHED)  # mode 0600
         except OSError:
             return  # full or read-only disk: the object stays in memory, and serving goes on
         try:
@@ -131,6 +140,7 @@ class ObjectCache:
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(name, self._folder / f"{key}.o")
+            _drop_oldest(self._folder)
         except OSError:
             Path(name).unlink(missing_ok=True)
 
@@ -255,3 +265,22 @@ def _trusted_folder(folder: Path) -> Path:
     if stat.S_IMODE(status.st_mode) & 0o022:
         raise CacheFolderError(str(folder), "others can write into it")
     return folder
+
+
+def _drop_unfinished(folder: Path) -> None:
+    """Remove files that a killed process left half written."""
+    limit = time.time() - UNFINISHED_MAX_SECONDS
+    for file in folder.glob(f"{_UNFINISHED}*"):
+        with contextlib.suppress(OSError):  # another process may be doing the same
+            if file.lstat().st_mtime < limit:
+                file.unlink()
+
+
+def _drop_oldest(folder: Path) -> None:
+    """Keep the number of files below the limit."""
+    names = [entry for entry in os.scandir(folder) if entry.name.endswith(".o")]
+    surplus = len(names) - OBJECT_MAX_FILES
+    if surplus > 0:
+        by_age = sorted(names, key=lambda entry: entry.stat(follow_symlinks=False).st_mtime)
+        for entry in by_age[:surplus]:
+            Path(entry.path).unlink(missing_ok=True)

@@ -137,3 +137,29 @@ def test_a_closed_library_gives_no_addresses() -> None:
     library.close()
     with pytest.raises(LinkError, match="closed"):
         library.address(SYMBOL)
+
+
+def test_leftovers_of_killed_processes_are_removed(tmp_path: Path) -> None:
+    path = folder(tmp_path)
+    ObjectCache(path)
+    old, fresh = path / ".new-old", path / ".new-fresh"
+    for file in (old, fresh):
+        file.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    ObjectCache(path)
+    assert not old.exists()
+    assert fresh.exists(), "it may belong to a process that is writing now"
+
+
+def test_the_oldest_files_go_when_there_are_too_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(codegen, "OBJECT_MAX_FILES", 3)
+    cache = ObjectCache(folder(tmp_path))
+    for number in range(5):
+        cache.get(IR.replace("42", str(number)), SYMBOL, host_target())
+        for age, file in enumerate(folder(tmp_path).iterdir()):
+            os.utime(file, (file.stat().st_mtime - 10 - age, file.stat().st_mtime - 10 - age))
+    kept = {file.stem for file in folder(tmp_path).iterdir()}
+    assert len(kept) == 3
+    assert cache_key(IR.replace("42", "4"), host_target()) in kept
