@@ -50,7 +50,7 @@ class Draft:
         """Add a node and give the name of its value.
 
         Raises:
-            ShapeError: the op refuses its inputs; the message names the layer.
+            ShapeError: the op refuses its inputs.
             FileLimitError: too many nodes, or a value too large.
         """
         if len(self._nodes) >= bounds.MAX_NODES:
@@ -60,14 +60,7 @@ class Draft:
             )
         fresh = self._fresh(name)
         shapes = tuple(self._weights[weight].shape for weight in weights)
-        try:
-            result = op.infer(tuple(self._types[value] for value in inputs), shapes)
-        except ShapeError as error:
-            raise ShapeError(
-                f"layer {layer.path!r} ({layer.written}): {error.message}",
-                expected=error.expected,
-                got=error.got,
-            ) from error
+        result = op.infer(tuple(self._types[value] for value in inputs), shapes)
         _check_size(fresh, result)
         self._nodes.append(Node(fresh, op, tuple(inputs), tuple(weights), layer=layer.path))
         self._types[fresh] = result
@@ -158,7 +151,7 @@ class Site:
         """
         if len(self.inputs) != 1:
             raise ShapeError(
-                f"{self.arguments.where} is called on the wrong number of tensors",
+                "the layer is called on the wrong number of tensors",
                 expected="1",
                 got=str(len(self.inputs)),
             )

@@ -109,15 +109,16 @@ class _Writer:
     def write_nodes(self) -> None:
         """Add the layers of all nodes; an activation that only follows one Dense becomes its argument."""
         fused = self._fused()
+        followers = set(fused.values())
+        producers = self._graph.producers()
         for node in self._graph.nodes:
-            if node.name in fused.values():
+            if node.name in followers:
                 continue
             follower = fused.get(node.name)
             value = follower or node.name
             layers = layers_of(self._graph, node, self._types)
             if follower is not None:
-                function = self._graph.node(follower).op
-                layers = (_with_activation(layers[0], function),)
+                layers = (_with_activation(layers[0], producers[follower].op),)
             chain = self._layers_for(node, value, layers)
             inputs = tuple(self._made[name] for name in node.inputs)
             types = tuple(self._types[name] for name in node.inputs)

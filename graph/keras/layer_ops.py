@@ -10,7 +10,7 @@ from types import MappingProxyType
 import numpy as np
 
 from graph.activations import LINEAR, ActivationFunction
-from graph.errors import UnsupportedArgumentError, UnsupportedDtypeError
+from graph.errors import ShapeError, UnsupportedArgumentError, UnsupportedDtypeError
 from graph.keras.activation_layers import activation_of, activation_of_layer, check_operation
 from graph.keras.dialects import OPERATION_ACTIVATIONS, OPERATION_MERGES
 from graph.keras.draft import Site
@@ -37,8 +37,17 @@ def lower_layer(site: Site) -> str:
 
     Raises:
         ModelFileError: an argument or weight is not supported or does not fit.
-        ShapeError: shapes do not fit together.
+        ShapeError: shapes do not fit together; the message names the layer.
     """
+    try:
+        return _lower(site)
+    except ShapeError as error:
+        raise ShapeError(
+            f"{site.arguments.where}: {error.message}", expected=error.expected, got=error.got
+        ) from error
+
+
+def _lower(site: Site) -> str:
     class_name = site.layer.class_name
     if class_name in _IDENTITIES:
         return site.input

@@ -1,6 +1,7 @@
 """Every hostile file is refused with its own error, nothing in it runs, and nothing is left behind."""
 
 import resource
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -57,7 +58,9 @@ def _all(error: type[GraphError]) -> list[type[GraphError]]:
 
 
 @pytest.mark.parametrize("write", [valid_archive, valid_legacy])
-def test_the_files_that_the_hostile_ones_are_made_from_are_read(write, tmp_path: Path) -> None:
+def test_the_files_that_the_hostile_ones_are_made_from_are_read(
+    write: Callable[[Path], Path], tmp_path: Path
+) -> None:
     graph = read_model(write(tmp_path / "upload")).graph
     assert [node.name for node in graph.nodes] == ["dense"]
 

@@ -225,6 +225,25 @@ def test_shapes_that_do_not_fit_name_the_layer(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("shape", "made", "message"),
+    [
+        ((None, 3), layer("Flatten"), "layer 'flatten' (Flatten): a fixed length is needed"),
+        ((3,), layer("Softmax", axis=4), "layer 'softmax' (Softmax): an axis is out of range"),
+        ((3,), layer("Permute", dims=[2, 1]), "layer 'permute' (Permute): Permute needs each"),
+        ((4,), layer("Reshape", target_shape=[3]), "layer 'reshape' (Reshape): a sample cannot"),
+        ((4,), layer("RepeatVector", n=0), "layer 'repeatvector' (RepeatVector): RepeatVector"),
+    ],
+    ids=lambda value: value["class_name"] if isinstance(value, dict) else None,
+)
+def test_shapes_that_a_layer_does_not_take(
+    tmp_path: Path, shape: tuple[int | None, ...], made: dict[str, Any], message: str
+) -> None:
+    error = refusal(tmp_path, sequential(input_layer(*shape), made))
+    assert type(error) is ShapeError
+    assert error.message.startswith(message)
+
+
+@pytest.mark.parametrize(
     ("arguments", "accepted"),
     [
         ({}, True),
