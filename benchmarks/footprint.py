@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.round_trip import RoundTrip, time_round_trips
 from loadtest.service import REPOSITORY, running_service
 
 DEMO = REPOSITORY / "app" / "demo" / "digits.keras"
@@ -32,6 +33,7 @@ class Footprint:
         import_seconds: What these take together.
         slowest_imports: Packages and the seconds of their own modules, longest first.
         absent: Those of `ABSENT` that were not imported.
+        round_trips: Predictions over HTTP.
     """
 
     models: str
@@ -44,6 +46,7 @@ class Footprint:
     import_seconds: float
     slowest_imports: tuple[tuple[str, float], ...]
     absent: tuple[str, ...]
+    round_trips: tuple[RoundTrip, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,8 @@ def measure_footprint(say: Callable[[str], None]) -> Footprint:
             shutil.rmtree(data / OBJECT_CACHE)
             cold += _starts(data, 1)[0]
         _, empty_resident = _starts(empty, 1)
+        with running_service(data) as service:
+            round_trips = time_round_trips(service, "digits-0")
         imports = trace_imports(data, Path(folder) / "imports.log")
     say(f"ready in {statistics.median(starts):.2f} s")
     packages = {name.partition(".")[0] for name in (one.module for one in imports)}
@@ -84,6 +89,7 @@ def measure_footprint(say: Callable[[str], None]) -> Footprint:
         import_seconds=sum(one.own_seconds for one in imports),
         slowest_imports=_by_package(imports)[:8],
         absent=tuple(name for name in ABSENT if name not in packages),
+        round_trips=round_trips,
     )
 
 

@@ -119,6 +119,13 @@ def _footprint(footprint: Footprint) -> str:
         ["modules imported", str(footprint.modules)],
         ["time of imports", f"{footprint.import_seconds:.2f} s"],
     ]
+    rows += [
+        [
+            f"one prediction over HTTP, {trip.form}: median (99th percentile)",
+            f"{trip.cell.median:.0f} ({trip.p99:.0f}) µs",
+        ]
+        for trip in footprint.round_trips
+    ]
     slow = ", ".join(
         f"{name} {seconds * 1e3:.0f} ms" for name, seconds in footprint.slowest_imports
     )
@@ -127,5 +134,6 @@ def _footprint(footprint: Footprint) -> str:
         "### The serving process\n\n"
         + table(["", "measured"], rows)
         + f"\n\nMost expensive packages by their own import time: {slow}. Not imported: {absent}. "
-        f"The ten models: {footprint.models}. Medians of {footprint.repeats} starts."
+        f"The ten models: {footprint.models}. Medians of {footprint.repeats} starts. Over HTTP: the demo's two "
+        "samples, one request after the other on one connection, client and service on this machine."
     )

@@ -6,6 +6,7 @@ from benchmarks.footprint import Footprint, Imports, parse_imports
 from benchmarks.picture import draw
 from benchmarks.report import BEGIN, END, MarkerError, render, replace_section
 from benchmarks.results import Cell, Machine, Results, summarise
+from benchmarks.round_trip import RoundTrip
 
 MACHINE = Machine(
     cpu="Test CPU",
@@ -17,7 +18,19 @@ MACHINE = Machine(
     command="make bench",
     seconds=12.3,
 )
-FOOTPRINT = Footprint("ten", 3, 0.5, 1.5, 70.2, 60.1, 400, 0.2, (("numpy", 0.05),), ("h5py",))
+FOOTPRINT = Footprint(
+    models="ten",
+    repeats=3,
+    start_seconds=0.5,
+    cold_start_seconds=1.5,
+    resident_mebibytes=70.2,
+    empty_resident_mebibytes=60.1,
+    modules=400,
+    import_seconds=0.2,
+    slowest_imports=(("numpy", 0.05),),
+    absent=("h5py",),
+    round_trips=(RoundTrip("JSON", Cell(310.0, 300.0, 400.0, 3000), 555.0),),
+)
 
 
 def results() -> Results:
@@ -48,6 +61,8 @@ def test_the_section_states_times_ratios_goals_and_the_machine() -> None:
     assert "Test CPU, 2 cores, Python 3.11.7" in text
     assert "Prunus 1, SciPy 2, ONNX Runtime 3." in text
     assert "| start to ready, ten models, object code cached | 0.50 s |" in text
+    assert "JSON: median (99th percentile) | 310 (555) µs |" in text
+    assert "Not imported: h5py." in text
     assert "![" in text
     assert "(images/x.png)" in text
 
