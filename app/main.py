@@ -17,11 +17,12 @@ from fastapi.routing import APIRoute
 from prometheus_client import CollectorRegistry
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.dependencies import Lifecycle, Services
 from app.errors import InvalidRequestError, MethodNotAllowedError, RouteNotFoundError
 from app.metrics import Metrics
-from app.middleware import RequestLayer
+from app.middleware import RequestAccount, RequestLayer
 from app.routes import jobs, models, operations
 from app.routes.predictions import PREDICT_OPENAPI, PredictEndpoint
 from app.schemas import ProblemDocument
@@ -39,7 +40,7 @@ from app.settings import Settings
 from app.version import VERSION
 from engine.codegen import ObjectCache
 from engine.runtime import load
-from engine.target import usable_cores
+from engine.target import host_target
 
 DEMO_NAME = "digits"
 DEMO_FILE = Path(__file__).parent / "demo" / "digits.keras"
@@ -51,11 +52,29 @@ _DESCRIPTION = (
 )
 
 
+class Service(FastAPI):
+    """The application; predictions take a way of their own past the router's and FastAPI's layers."""
+
+    predict: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection event of the server."""
+        if (
+            scope["type"] == "http"
+            and scope["path"] == PredictEndpoint.path
+            and scope["method"] == "POST"
+        ):
+            scope["app"] = self
+            await self.predict(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+
 def create_app(
     settings: Settings,
     metrics_registry: CollectorRegistry | None = None,
     worker_module: str = "app.worker",
-) -> FastAPI:
+) -> Service:
     """Make the application.
 
     Args:
@@ -70,7 +89,8 @@ def create_app(
         async with _running(app, settings, metrics, worker_module):
             yield
 
-    app = FastAPI(
+    account = RequestAccount(metrics)
+    app = Service(
         title="Prunus",
         version=VERSION,
         description=_DESCRIPTION,
@@ -80,12 +100,15 @@ def create_app(
             RequestValidationError: _raise_validation_error,
         },
     )
+    predict = PredictEndpoint()
+    app.predict = RequestLayer(predict, account)
+    # Also a route: for other methods on the path, and where a proxy's prefix is part of it.
     app.router.routes.append(
-        Route(PredictEndpoint.path, PredictEndpoint(), methods=["POST"], include_in_schema=False)
+        Route(predict.path, predict, methods=["POST"], include_in_schema=False)
     )
     for router in _ROUTERS:
         app.include_router(router)
-    app.add_middleware(RequestLayer, metrics=metrics)
+    app.add_middleware(RequestLayer, account=account)
     app.openapi = _openapi_of(app)  # type: ignore[method-assign]
     return app
 
@@ -121,13 +144,13 @@ def _open(
     job_log = JobLog(database)
     recover(storage, job_log, ownership)
     metrics.watch_jobs(job_log.count_by_state)
-    cores = usable_cores()
-    loaders = ThreadPoolExecutor(cores, thread_name_prefix="load")
+    target = host_target()
+    loaders = ThreadPoolExecutor(target.cores, thread_name_prefix="load")
     stack.callback(loaders.shutdown, wait=True)
     cache = ObjectCache(storage.objects)
-    registry = Registry(metrics.models, lambda path: load(path, cache), loaders)
+    registry = Registry(metrics.models, lambda path: load(path, cache, target), loaders)
     stack.callback(registry.close)
-    inference = Inference(settings, metrics, cores)
+    inference = Inference(settings, metrics, target.cores)
     stack.callback(inference.close)
     onboarding = Onboarding(settings, storage, registry, ownership.owner_id, worker_module)
     return Services(

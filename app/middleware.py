@@ -28,19 +28,42 @@ _UNKNOWN_ROUTE = "(unknown)"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
+class RequestAccount:
+    """Counts requests under way and answered, for all layers of one application."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self.in_flight = 0
+        self._metrics = metrics
+        self._counters: dict[tuple[str, str, int], Any] = {}
+        metrics.http_in_flight.set_function(lambda: self.in_flight)
+
+    def count(self, scope: Scope, status: int, seconds: float) -> None:
+        """Count and log one answered request."""
+        route = scope.get("route")
+        path = getattr(route, "path", _UNKNOWN_ROUTE)
+        method = scope["method"] if scope["method"] in _METHODS else "(other)"
+        key = (path, method, status)
+        counter = self._counters.get(key)
+        if counter is None:
+            counter = self._metrics.http_requests.labels(path, method, str(status))
+            self._counters[key] = counter
+        counter.inc()
+        level = logging.DEBUG if path in _QUIET_ROUTES and status < 500 else logging.INFO
+        if _LOG.isEnabledFor(level):
+            shown = _shown(scope["path"])
+            _LOG.log(level, "%s %s %d %.6f s", scope["method"], shown, status, seconds)
+
+
 class RequestLayer:
-    """Wraps the application.
+    """Wraps an application.
 
     Errors of any room become problem documents here, also those raised before a route was found; what is no
     `PrunusError` is our own bug: it is logged with its traceback, and the client learns only the request's id.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, account: RequestAccount) -> None:
         self._app = app
-        self._metrics = metrics
-        self._in_flight = 0
-        self._counters: dict[tuple[str, str, int], Any] = {}
-        metrics.http_in_flight.set_function(lambda: self._in_flight)
+        self._account = account
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection event of the server."""
@@ -51,12 +74,12 @@ class RequestLayer:
         token = REQUEST_ID.set(request_id)
         exchange = _Exchange(send, request_id.encode())
         start = time.perf_counter()
-        self._in_flight += 1
+        self._account.in_flight += 1
         try:
             await self._answer(scope, receive, exchange)
         finally:
-            self._in_flight -= 1
-            self._count(scope, exchange.status, time.perf_counter() - start)
+            self._account.in_flight -= 1
+            self._account.count(scope, exchange.status, time.perf_counter() - start)
             REQUEST_ID.reset(token)
 
     async def _answer(self, scope: Scope, receive: Receive, exchange: "_Exchange") -> None:
@@ -71,22 +94,6 @@ class RequestLayer:
             if exchange.status:
                 raise
             await _send_problem(exchange, InternalError("the service failed; see its log"))
-
-    def _count(self, scope: Scope, status: int, seconds: float) -> None:
-        route = scope.get("route")
-        path = getattr(route, "path", _UNKNOWN_ROUTE)
-        method = scope["method"] if scope["method"] in _METHODS else "(other)"
-        key = (path, method, status)
-        counter = self._counters.get(key)
-        if counter is None:
-            counter = self._metrics.http_requests.labels(path, method, str(status))
-            self._counters[key] = counter
-        counter.inc()
-        level = logging.DEBUG if path in _QUIET_ROUTES and status < 500 else logging.INFO
-        if _LOG.isEnabledFor(level):
-            _LOG.log(
-                level, "%s %s %d %.6f s", scope["method"], _shown(scope["path"]), status, seconds
-            )
 
 
 # Called many times a second in normal operation: logged at level debug.
