@@ -1,9 +1,9 @@
-"""What passes share: who reads and writes each buffer, and steps with other places."""
+"""What passes share: who reads each buffer, and steps with other places."""
 
 from collections.abc import Callable
 from dataclasses import replace
 
-from engine.program import DotStep, MergeStep, Pack, Place, Program, Step, Unpack, reads, writes
+from engine.program import DotStep, MergeStep, Pack, Place, Program, Step, Unpack, reads
 
 PlaceMap = Callable[[Place], Place]
 
@@ -14,15 +14,6 @@ def readers(program: Program) -> dict[int, list[int]]:
     for number, step in enumerate(program.steps):
         for buffer in dict.fromkeys(place.buffer for place in reads(step)):
             found[buffer].append(number)
-    return found
-
-
-def writers(program: Program) -> dict[int, list[int]]:
-    """Numbers of the steps that write each buffer, by buffer."""
-    found: dict[int, list[int]] = {buffer: [] for buffer in range(len(program.buffers))}
-    for number, step in enumerate(program.steps):
-        for place in writes(step):
-            found[place.buffer].append(number)
     return found
 
 
