@@ -7,6 +7,9 @@ Every kernel is one native function `void kernel(ptr ctx, ptr args)`.
 - `ctx` points to the five 8-byte fields of `Context`; `args` to one 8-byte field per `Field` of the
   kernel's family, in order.
 
+Kernels may read, and ignore, up to 128 bytes behind a value: the arena needs that room at its end.
+They write only what they are asked for.
+
 The tile may hold fewer valid samples than lanes; `pack` fills the surplus lanes with copies of the
 last valid sample. They are computed like the rest and never read by `unpack`.
 """
