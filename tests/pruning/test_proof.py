@@ -17,6 +17,7 @@ from pruning.lossless.bounds import magnitude_bounds
 from pruning.lossless.drop import DropResult, drop_negligible
 from pruning.lossless.envelope import envelope
 from pruning.lossless.perturbation import propagate_errors
+from pruning.lossless.tolerance import tolerances
 from pruning.recipe import InputRange, LosslessOptions
 from pruning.simplify.rewrite import frozen
 from tests.builders import GraphBuilder, random_inputs
@@ -296,3 +297,23 @@ def test_a_weight_stays_where_one_position_needs_it() -> None:
     bound = magnitude_bounds(graph, {}).values[scaled].constant
     assert bound[0, 0] > 1e6 * bound[1, 0]
     assert drop(graph).claims == ()
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(graphs(max_steps=6))
+def test_all_inputs_of_a_unit_may_use_their_tolerance_at_once(graph: Graph) -> None:
+    alive = graph.without_dead()
+    allowed = tolerances(alive, magnitude_bounds(alive, {}))
+    own = {node.name for node in alive.nodes if isinstance(node.op, Dense)}
+    for node in alive.nodes:
+        # A pre-activation may also use what its own rounding hides.
+        if isinstance(node.op, Dense) and node.inputs[0] not in own:
+            size = np.abs(alive.weights[node.weights[0]].astype(np.float64))
+            given_away, owned = allowed[node.inputs[0]], allowed[node.name]
+            for moved, limit in (
+                (given_away.constant, owned.constant),
+                (given_away.slope, owned.slope),
+            ):
+                # An input that nothing reads has no limit, and no weight to use it by.
+                finite = np.where(np.isinf(moved), 0.0, moved)
+                assert (finite @ size <= limit * (1 + SLACK) + 1e-300).all()

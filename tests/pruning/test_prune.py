@@ -304,11 +304,11 @@ def test_small_raw_weights_on_features_of_huge_scale_survive() -> None:
     """Folding the Normalization would make them look negligible; the rule must not see them folded."""
     b = GraphBuilder(8)
     mean = b.weight("mean", np.zeros((1, 2)))
-    variance = b.weight("variance", np.array([[1.0, 1e28]]))
+    variance = b.weight("variance", np.array([[1.0, 1e32]]))
     x = b.add(Normalization(), [b.input(2)], [mean, variance])
     graph = b.build(b.dense(x, 1, kernel=np.array([[1.0], [0.5]]), name="y"))
     result = prune(graph, PruningRecipe())
-    inputs = {"x0": np.array([[0.0, 1e14], [1.0, 2e14]], np.float32)}
+    inputs = {"x0": np.array([[0.0, 1e16], [1.0, 2e16]], np.float32)}
     expected = run(graph, inputs, np.float64)["y0"]
     assert run(result.graph, inputs, np.float64)["y0"] == pytest.approx(expected, rel=1e-6)
     assert np.count_nonzero(result.graph.weights["y/kernel"]) == 2
@@ -374,3 +374,11 @@ def test_a_model_without_dense_layers_comes_back_as_it_was(data: dict[str, objec
     assert result.layers == ()
     assert result.weights_removed_share == 0.0
     assert result.certificate.guarantee is Guarantee.EXACT
+
+
+def test_a_kernel_that_a_fold_computed_anew_is_no_longer_exact() -> None:
+    b = GraphBuilder(2)
+    h = b.dense(b.input(3), 4, bias=False, name="h")
+    result = prune(b.build(b.add(Rescaling((0.3,)), [h])), PruningRecipe())
+    assert [n.name for n in result.graph.nodes] == ["h"]
+    assert result.layers[0].certificate.guarantee is Guarantee.ROUNDING

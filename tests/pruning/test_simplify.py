@@ -372,3 +372,34 @@ def test_what_stays_between_two_reshapes_is_a_box() -> None:
     rewrite = simplify(b.build(b.dense(b.add(Reshape((12,)), [rows]), 2, kernel=read, name="y")))
     assert units(rewrite.graph, "h") == 6
     assert rewrite.graph.node("reshape_2").op == Reshape((2, 3))
+
+
+def test_a_unit_constant_at_every_position_with_other_values_is_not_made_one_bias() -> None:
+    b = GraphBuilder(6)
+    kernel = np.array([[1.0, 0.0], [1.0, 0.0]])
+    h = b.dense(b.input(3, 2), 2, kernel=kernel, bias_values=np.array([0.1, -0.7]))
+    alpha = b.weight("alpha", np.array([[0.1, 0.1], [0.2, 0.2], [0.3, 0.3]]))
+    sloped = b.add(PRelu(), [h], [alpha])
+    # Unit 1 reads the constant feature only, which is -0.07, -0.14 and -0.21.
+    rewrite = simplify(b.build(b.dense(sloped, 2, kernel=np.array([[1.0, 0], [1, 1]]), name="y")))
+    assert np.count_nonzero(rewrite.graph.weights["y/kernel"][:, 1]) == 1
+
+
+def test_what_is_multiplied_by_a_constant_zero_goes() -> None:
+    b = GraphBuilder(2)
+    x = b.input(3)
+    kernel = b.rng.standard_normal((3, 4))
+    kernel[:, 1] = 0.0
+    closed = np.array([0.5, -0.5, 0.5, 0.5])  # relu(-0.5) = 0
+    gate = b.dense(x, 4, kernel=kernel, bias_values=closed, activation=Function.RELU, name="gate")
+    value = b.dense(x, 4, activation=Function.TANH, name="value")
+    product = b.add(Merge(MergeKind.MULTIPLY), [gate, value])
+    rewrite = simplify(b.build(b.dense(product, 2, name="y")))
+    assert units(rewrite.graph, "gate") == units(rewrite.graph, "value") == 3
+
+
+def test_a_layer_that_something_else_reads_is_not_folded_into() -> None:
+    b = GraphBuilder(9)
+    h = b.dense(b.input(3), 4, name="h")
+    total = b.add(Merge(MergeKind.ADD), [h, b.batch_normalization(h)])
+    assert Change.FOLDED not in [note.change for note in simplify(b.build(total)).notes]
