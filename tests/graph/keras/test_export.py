@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from graph import reference
 from graph.activations import AXIS_FUNCTIONS, ActivationFunction, Function
 from graph.errors import ExportError
-from graph.graph import Graph
+from graph.graph import Graph, Output
 from graph.keras.export import write_keras
 from graph.keras.read import read_model
 from graph.ops import Activation, Dense, Normalization
@@ -195,3 +196,46 @@ def test_what_keras_has_no_layer_for_is_refused(
     with pytest.raises(ExportError, match="node 'odd' has an activation that Keras has no layer"):
         write_keras(graph, tmp_path / "m.keras")
     assert not (tmp_path / "m.keras").exists()
+
+
+def with_outputs(graph: Graph, *outputs: tuple[str, str]) -> Graph:
+    return replace(graph, outputs=tuple(Output(name, value) for name, value in outputs))
+
+
+def test_two_names_for_one_value(load: Load) -> None:
+    b = GraphBuilder()
+    y = b.dense(b.input(3), 2)
+    graph = with_outputs(b.build(y), ("first", y), ("second", y))
+    model = load(graph)
+    assert model.output_names == ["first", "second"]
+    assert_same_outputs(graph, model)
+
+
+def test_outputs_named_as_no_layer_can_be(load: Load, tmp_path: Path) -> None:
+    """A slash, and the name of an input: the outputs become an object with these names as keys."""
+    b = GraphBuilder()
+    y, z = b.dense(b.input(3), 2), b.dense("x0", 4)
+    graph = with_outputs(b.build(y), ("heads/left", y), ("x0", z))
+    model = load(graph)
+    assert sorted(model(np.zeros((1, 3), np.float32))) == ["heads/left", "x0"]
+    assert_same_outputs(graph, model)
+    assert_equal_graphs(read_model(tmp_path / "written.keras").graph, graph)
+
+
+def test_a_shared_layer_as_two_outputs(load: Load) -> None:
+    b = GraphBuilder()
+    kernel = b.weight("kernel", b.rng.standard_normal((4, 4)))
+    y = b.add(Dense(4, use_bias=False), [b.input(4)], [kernel])
+    z = b.add(Dense(4, use_bias=False), [y], [kernel])
+    graph = with_outputs(b.build(y, z), ("once", y), ("twice", z))
+    model = load(graph)
+    assert model.output_names == ["once", "twice"]
+    assert_same_outputs(graph, model)
+
+
+def test_what_no_output_needs_is_left_out(load: Load) -> None:
+    b = GraphBuilder()
+    x = b.input(3)
+    b.dense(x, 50)
+    model = load(b.build(b.dense(x, 2, bias=False)))
+    assert model.count_params() == 6

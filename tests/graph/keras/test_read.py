@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
 from graph.errors import WeightsMismatchError
@@ -50,3 +51,21 @@ def test_a_layer_of_two_models(oracle: str, saved: Saved, request: pytest.Fixtur
     assert_same_outputs(saved(model, ".h5").graph, model)
     with pytest.raises(WeightsMismatchError, match="layer 'second/"):
         saved(model, ".keras")
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+@pytest.mark.parametrize("oracle", ["keras", "tf_keras"])
+# The optimizers of both warn about their own use of TensorFlow.
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_trained_model(
+    oracle: str, suffix: str, saved: Saved, request: pytest.FixtureRequest
+) -> None:
+    """Optimizer state, metrics and the seeds of dropout lie beside the weights."""
+    keras = request.getfixturevalue(oracle)
+    model = MODELS["partly frozen"](keras)
+    outer = keras.Sequential([keras.Input((4,)), keras.layers.Dropout(0.5), model])
+    outer.compile("adam", "mse", metrics=["mae"])
+    x = np.random.default_rng(0).standard_normal((32, 4)).astype(np.float32)
+    outer.fit(x, x, epochs=2, verbose=0)
+    assert_same_outputs(saved(outer, suffix).graph, outer)
