@@ -274,8 +274,9 @@ class Jobs:
 
     async def _end(self, job: Job, state: JobState, error: PrunusError | Problem) -> None:
         problem = error if isinstance(error, Problem) else Problem.of(error)
-        await asyncio.to_thread(self.log.end, job.id, state, problem)
+        # The files first: whoever sees that the job has ended finds nothing of it left.
         await asyncio.to_thread(self._onboarding.discard, job.id)
+        await asyncio.to_thread(self.log.end, job.id, state, problem)
         self.metrics.jobs_finished.labels(state.value).inc()
         _LOG.warning("job %s for model %r %s: %s", job.id, job.name, state.value, problem.detail)
         self.notify()

@@ -158,7 +158,7 @@ class Storage:
             output.rename(target)
             sync_folder(target.parent)
             sync_folder(self.models)
-        self.discard_job(job_id)
+            self.discard_job(job_id)
         return self.version(name, version)
 
     def delete(self, name: str, versions: Sequence[int]) -> None:
