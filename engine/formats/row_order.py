@@ -18,32 +18,35 @@ class SortedRows:
     Attributes:
         rows: u32[chunks * height], the row of each place.
         lengths: int64[chunks * height], non-zeros of each place.
-        columns: int64[chunks * height][longest + 1], columns in order, then `inputs` as end mark.
+        columns: int32[chunks * height][longest + 1], columns in order, then `inputs` as end mark.
         values: float32[chunks * height][longest + 1], 0 behind the end.
     """
 
     rows: npt.NDArray[np.uint32]
     lengths: npt.NDArray[np.int64]
-    columns: npt.NDArray[np.int64]
+    columns: npt.NDArray[np.int32]
     values: FloatArray
 
 
 def sort_rows(kernel: FloatArray, height: int) -> SortedRows:
     """Sort the rows of a kernel, float32[inputs][units], for chunks of `height` rows."""
     inputs, units = kernel.shape
-    row_of, column_of = np.nonzero(np.ascontiguousarray(kernel.T))
+    rows_first = np.ascontiguousarray(kernel.T)
+    row_of, column_of = np.nonzero(rows_first)
     lengths = np.bincount(row_of, minlength=units)
     order = np.argsort(lengths, kind="stable")
     fillers = -units % height
     place_of = np.empty(units, np.int64)
     place_of[order] = np.arange(fillers, fillers + units)
     longest = int(lengths.max(initial=0))
-    columns = np.full((fillers + units, longest + 1), inputs, np.int64)
+    columns = np.full((fillers + units, longest + 1), inputs, np.int32)
     values = np.zeros((fillers + units, longest + 1), np.float32)
-    first = np.concatenate(([0], np.cumsum(lengths)[:-1])).astype(np.int64)
-    member = np.arange(len(row_of)) - first[row_of]
-    columns[place_of[row_of], member] = column_of
-    values[place_of[row_of], member] = kernel[column_of, row_of]
+    # Non-zeros come row by row: the flat place of each is its number, shifted once per row.
+    first = np.concatenate(([0], np.cumsum(lengths)[:-1]))
+    shift = place_of * (longest + 1) - first
+    flat = np.arange(len(row_of)) + np.repeat(shift, lengths)
+    columns.reshape(-1)[flat] = column_of
+    values.reshape(-1)[flat] = rows_first[row_of, column_of]
     last = order[height - 1 - fillers]
     return SortedRows(
         rows=np.concatenate((np.full(fillers, last), order)).astype(np.uint32),

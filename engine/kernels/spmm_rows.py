@@ -38,6 +38,7 @@ from engine.kernels.activations import Parameters, apply, load_parameters
 from engine.kernels.emit import F32, I16, I32, I64, Value, vector
 from engine.kernels.estimate import SPMM_SHARE, layer_size, tile_ns
 from engine.kernels.kernel_writer import KernelWriter
+from engine.kernels.shared_pack import SharedPack
 from engine.target import Isa
 
 FAMILY = "spmm_rows"
@@ -108,9 +109,8 @@ def candidates(layer: DenseLayer, isa: Isa, lanes: int) -> tuple[Candidate, ...]
         for spread in spreads
     ]
     estimate = tile_ns(layer_size(layer).nonzeros, lanes, isa, SPMM_SHARE)
-    return tuple(
-        Candidate(spec, True, partial(_pack, spec=spec, panel=panel), estimate) for spec in specs
-    )
+    pack = SharedPack(partial(_pack, spec=specs[0], panel=panel))  # whatever the spread
+    return tuple(Candidate(spec, True, pack, estimate) for spec in specs)
 
 
 def _pack(layer: DenseLayer, spec: KernelSpec, panel: int) -> PackedLayer:

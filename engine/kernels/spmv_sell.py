@@ -43,6 +43,7 @@ from engine.kernels.one_sample import (
     tail_constants,
     tail_ints,
 )
+from engine.kernels.shared_pack import SharedPack
 from engine.target import Isa
 
 FAMILY = "spmv_sell"
@@ -84,8 +85,9 @@ def candidates(layer: DenseLayer, isa: Isa) -> tuple[Candidate, ...]:
     ]
     nonzeros = layer_size(layer).nonzeros
     times = {Access.LOAD: nonzeros * SELL_LOAD_NS, Access.GATHER: nonzeros * SELL_GATHER_NS}
+    pack = SharedPack(partial(_pack, spec=specs[0]))  # the format does not depend on the access
     return tuple(
-        Candidate(spec, True, partial(_pack, spec=spec), times[access])
+        Candidate(spec, True, pack, times[access])
         for spec, access in zip(specs, accesses, strict=True)
     )
 

@@ -94,3 +94,15 @@ def test_every_candidate_is_covered_by_its_family() -> None:
         for lanes in (1, 4, 8, 16, 48):
             for candidate in dense_candidates(layer, isa, lanes):
                 assert FAMILIES[candidate.spec.family].unmet(candidate.spec) is None
+
+
+def test_candidates_of_one_format_share_the_packed_layer() -> None:
+    layer, other = (DenseLayer(np.ones((70, size), np.float32)) for size in (40, 41))
+    first, second = (
+        candidate
+        for candidate in dense_candidates(layer, Isa.AVX512, 1)
+        if candidate.spec.family == "spmv_sell"
+    )
+    assert first.pack(layer) is second.pack(layer)
+    assert first.pack(other).ints["y_bytes"] == 41 * 4
+    assert second.pack(layer).ints["y_bytes"] == 40 * 4
