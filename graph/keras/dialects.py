@@ -1,8 +1,9 @@
 """What each Keras version meant: class names, argument names, defaults, activation functions.
 
-Keras 1 (2015-2017), Keras 2 (multi-backend 2.0-2.3, and tf.keras, which calls itself 2.1-2.15) and Keras 3. Arguments are given their Keras 3 names here. Same name does not mean
-same function: `hard_sigmoid` of Keras 1 and 2 is clip(0.2 x + 0.5, 0, 1), that of Keras 3 is relu6(x + 3) / 6.
-Sources: keras/activations.py and keras/legacy of 1.2.2, 2.2.4, 2.15 and 3.x; the tests compare with Keras itself.
+Keras 1 (2015-2017), Keras 2 (multi-backend 2.0-2.3, and tf.keras, which calls itself 2.1-2.15) and Keras 3. Arguments
+are given their Keras 3 names here. The same name does not mean the same function: `hard_sigmoid` of Keras 1 and 2 is
+clip(0.2 x + 0.5, 0, 1), that of Keras 3 is relu6(x + 3) / 6. Sources: the layers, activations and legacy modules of
+Keras 1.2.2, 2.2.4, 2.15 and 3.15; the tests compare with tf-keras and Keras 3 themselves.
 """
 
 import re

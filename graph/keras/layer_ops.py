@@ -156,7 +156,8 @@ def _statistic(site: Site, role: str, shape: tuple[int, ...], spread: list[int])
     try:
         given = np.asarray(site.arguments[role], dtype=np.float64)
         spaced = np.broadcast_to(given, shape) if given.ndim <= len(shape) else given
-        array = spaced.reshape(spread).astype(np.float32)
+        with np.errstate(over="ignore"):
+            array = spaced.reshape(spread).astype(np.float32)
     except (ValueError, TypeError) as error:
         raise site.arguments.refuse(role, f"numbers of shape {shape}") from error
     if not np.isfinite(array).all():

@@ -97,6 +97,7 @@ def test_arguments_that_change_nothing_are_accepted(
         (layer("Rescaling", scale=10**400), "scale"),
         (layer("Normalization", axis=0), "axis"),
         (layer("Normalization", axis=-1, mean=[1, 2], variance=[1, 2]), "mean"),
+        (layer("Normalization", axis=-1, mean=1e300, variance=1.0), "mean"),
         (layer("Normalization", axis=-1, mean="a", variance="b"), "mean"),
         (layer("Normalization", mean=[1, 2, 3, 4], variance=None), "variance"),
         (layer("Dense", units="many"), "units"),
