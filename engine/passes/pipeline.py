@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from engine.passes.alias_copies import alias_copies
 from engine.passes.drop_unused import drop_unused
+from engine.passes.fold_affine import fold_affine
 from engine.passes.fuse_activations import fuse_activations
 from engine.passes.lower import lower
 from engine.passes.place_concatenations import place_concatenations
@@ -14,6 +15,8 @@ from graph.graph import Graph
 PASSES: tuple[Callable[[Program], Program], ...] = (
     # First, so that a Dense layer and its activation are neighbours even with a Reshape between.
     alias_copies,
+    # Before activations, which then directly follow the layer.
+    fold_affine,
     # Before concatenations, which then move the fused result instead of the bare product.
     fuse_activations,
     # After aliases: a value that is only renamed can still be written into its part.

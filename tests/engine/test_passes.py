@@ -7,7 +7,7 @@ from engine.passes.pipeline import build_program
 from engine.program_text import to_text
 from graph.activations import Function
 from graph.graph import Graph
-from graph.ops import BatchNormalization, Dense, Merge, MergeKind, Normalization
+from graph.ops import BatchNormalization, Dense, Merge, MergeKind, Normalization, Rescaling
 from graph.shape_ops import Concatenate, Permute, RepeatVector, Reshape
 from graph.tensor_type import float32
 from tests.builders import GraphBuilder
@@ -31,6 +31,46 @@ def test_the_printed_form_is_stable() -> None:
         "  %2 = softmax<1, 3, 1>(%1)\n"
         "  output y0 = %2\n"
     )
+
+
+def test_batch_normalization_is_folded_into_the_layer_before() -> None:
+    b = GraphBuilder()
+    x = b.batch_normalization(b.dense(b.input(8), 6, bias=False, name="a"))
+    x = b.add(Rescaling((2.0,), (1.0,)), [x])
+    assert steps(b.build(b.activation(x, Function.RELU)))[1:] == [
+        "%1 = dense+relu(%0) [a/folded_kernel_, a/folded_bias_]",
+        "output y0 = %1",
+    ]
+
+
+def test_batch_normalization_of_another_axis_is_not_folded() -> None:
+    b = GraphBuilder()
+    x = b.batch_normalization(b.dense(b.input(3, 8), 6, name="a"), axis=1)
+    assert steps(b.build(x))[1] == "%1 = dense+linear x3(%0) [a/kernel, a/bias]"
+
+
+def test_batch_normalization_is_not_folded_where_the_product_is_used_too() -> None:
+    b = GraphBuilder()
+    x = b.dense(b.input(8), 6, name="a")
+    found = steps(b.build(b.batch_normalization(x), x))
+    assert [line.split("(")[0] for line in found[1:3]] == ["%1 = dense+linear", "%2 = affine"]
+
+
+def test_a_scale_that_is_not_finite_is_not_folded() -> None:
+    b = GraphBuilder()
+    x = b.dense(b.input(8), 6, name="a")
+    found = steps(b.build(b.add(Rescaling((float("inf"),)), [x])))
+    assert [line.split("(")[0] for line in found[1:3]] == ["%1 = dense+linear", "%2 = affine"]
+
+
+def test_a_shared_layer_keeps_its_weights_where_one_use_is_folded() -> None:
+    b = GraphBuilder()
+    kernel = b.weight("k", b.rng.standard_normal((4, 4)))
+    x = b.add(Dense(4, use_bias=False), [b.input(4)], [kernel], name="one")
+    y = b.add(Dense(4, use_bias=False), [b.batch_normalization(x)], [kernel], name="two")
+    found = steps(b.build(y))
+    assert found[1] == "%1 = dense+linear(%0) [one/folded_kernel, one/folded_bias]"
+    assert found[2] == "%2 = dense+linear(%1) [k]"
 
 
 def test_an_activation_is_fused_through_a_reshape() -> None:

@@ -1,0 +1,75 @@
+"""A scale and shift per row behind a Dense layer go into its weights: (x W + b) s + t = x (W s) + (b s + t)."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from engine.kernels.abi import ElementFunction
+from engine.passes.rewrite import is_whole, readers
+from engine.program import AffineStep, Array, Constant, DenseStep, Program, dense_array
+
+
+def fold_affine(program: Program) -> Program:
+    """Fold where nothing else reads the product, and where every position has the same numbers.
+
+    The new weights are computed in float64 and rounded once. Numbers that are not finite are not
+    folded: they would turn zeros of the kernel into NaN.
+    """
+    steps = list(program.steps)
+    constants = dict(program.constants)
+    dropped: set[int] = set()
+    read_by = readers(program)
+    for number, dense in program.dense_steps().items():
+        step: DenseStep | None = dense
+        # A folded step may be followed by another scale and shift.
+        while step is not None:
+            steps[number] = step
+            users = read_by[step.y.buffer]
+            affine = steps[users[0]] if len(users) == 1 else None
+            if not isinstance(affine, AffineStep) or not _fits(program, step, affine):
+                break
+            step = _folded(constants, step, affine)
+            if step is not None:
+                dropped.add(users[0])
+    kept = tuple(step for number, step in enumerate(steps) if number not in dropped)
+    return replace(program, steps=kept, constants=constants)
+
+
+def _fits(program: Program, step: DenseStep, affine: AffineStep) -> bool:
+    return (
+        affine.x == step.y
+        and is_whole(program, step.y)
+        and is_whole(program, affine.y)
+        and step.function == ElementFunction()
+    )
+
+
+def _folded(
+    constants: dict[str, Constant], step: DenseStep, affine: AffineStep
+) -> DenseStep | None:
+    """The step with new weights, which are added to `constants`; None where they cannot be folded."""
+    rows = [
+        dense_array(constants[name]).reshape(step.positions, -1).astype(np.float64)
+        for name in (affine.scale, affine.shift)
+    ]
+    if any((part != part[0]).any() or not np.isfinite(part).all() for part in rows):
+        return None
+    scale, shift = (part[0] for part in rows)
+    old_bias = 0.0 if step.bias is None else dense_array(constants[step.bias])
+    with np.errstate(all="ignore"):
+        kernel = (dense_array(constants[step.kernel]) * scale).astype(np.float32)
+        bias = (old_bias * scale + shift).astype(np.float32)
+    names = [
+        _added(constants, f"{step.name}/folded_{n}", w)
+        for n, w in (("kernel", kernel), ("bias", bias))
+    ]
+    nonzeros = int(np.count_nonzero(kernel))
+    return replace(step, y=affine.y, kernel=names[0], bias=names[1], nonzeros=nonzeros)
+
+
+def _added(constants: dict[str, Constant], name: str, array: Array) -> str:
+    """Add a constant under a name that is not taken."""
+    while name in constants:
+        name += "_"
+    constants[name] = array
+    return name
