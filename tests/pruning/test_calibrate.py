@@ -175,3 +175,19 @@ def test_labels_need_a_single_output() -> None:
 def test_without_labels_there_is_no_accuracy() -> None:
     calibration = Calibration({"features": np.ones((1, 4), np.float32)})
     assert measure_accuracy(classifier(), classifier(), calibration) is None
+
+
+def test_label_files_that_are_no_plain_array_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, labels = saved(tmp_path, x=np.ones((2, 4))), tmp_path / "labels.npy"
+    labels.write_bytes(b"nothing of the kind")
+    with pytest.raises(CalibrationError, match="plain array"):
+        read_calibration(path, classifier(), labels)
+    np.savez(tmp_path / "two.npz", a=np.ones(2), b=np.ones(2))
+    with pytest.raises(CalibrationError, match="2 arrays"):
+        read_calibration(path, classifier(), tmp_path / "two.npz")
+    np.save(labels, np.zeros(1000))
+    monkeypatch.setattr(calibrate, "MAX_FILE_BYTES", 1000)
+    with pytest.raises(CalibrationError, match="1000 bytes"):
+        read_calibration(path, classifier(), labels)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from graph.activations import AXIS_FUNCTIONS, ActivationFunction, Function
 from graph.graph import Graph
-from graph.ops import Dense, Normalization, Rescaling
+from graph.ops import Dense, Merge, MergeKind, Normalization, Rescaling
 from graph.reference import run, run_values
 from graph.shape_ops import Concatenate
 from graph.tensor_type import DType, TensorType
@@ -317,3 +317,67 @@ def test_all_inputs_of_a_unit_may_use_their_tolerance_at_once(graph: Graph) -> N
                 # An input that nothing reads has no limit, and no weight to use it by.
                 finite = np.where(np.isinf(moved), 0.0, moved)
                 assert (finite @ size <= limit * (1 + SLACK) + 1e-300).all()
+
+
+def _moves_no_further_than_proven(graph: Graph, kernel: str) -> None:
+    """Remove a third of a kernel, whatever its size, and compare every value with its proven bound."""
+    weights = graph.weights[kernel].astype(np.float64)
+    gone = np.where(np.arange(weights.size).reshape(weights.shape) % 3 == 0, weights, 0.0)
+    ranges = {"": InputRange(-3, 3)}
+    bounds = magnitude_bounds(graph, ranges)
+    errors = propagate_errors(graph, bounds, {kernel: gone})
+    changed = graph.with_weights({kernel: graph.weights[kernel] - gone})
+    inputs = {n: np.clip(a, -3, 3) for n, a in random_inputs(graph, 50, seed=5).items()}
+    before, after = (run_values(g, inputs, np.float64) for g in (graph, changed))
+    for name, values in before.items():
+        assert (np.abs(values) <= bounds.values[name].at(0.0) * (1 + SLACK) + SLACK).all()
+        assert (np.abs(after[name] - values) <= errors[name].at(0.0) * (1 + SLACK) + SLACK).all()
+    assert np.isfinite(errors[graph.outputs[0].value].constant).all()
+    assert np.abs(after[graph.outputs[0].value] - before[graph.outputs[0].value]).max() > 0
+
+
+@pytest.mark.parametrize(
+    "function", [Function.GLU, Function.SOFTMAX, Function.LOG_SOFTMAX, Function.SILU]
+)
+def test_errors_through_activations_are_bounded_where_inputs_are(function: Function) -> None:
+    b = GraphBuilder(8)
+    h = b.dense(b.input(3, 4), 6, name="h")
+    f = ActivationFunction(function, axis=2 if function in AXIS_FUNCTIONS else -1)
+    _moves_no_further_than_proven(b.build(b.activation(h, f)), "h/kernel")
+
+
+def test_errors_through_layer_normalization_and_products_are_bounded() -> None:
+    b = GraphBuilder(9)
+    h = b.dense(b.input(4), 5, name="h")
+    scaled = b.add(Merge(MergeKind.MULTIPLY), [b.layer_normalization(h, (1,)), h])
+    _moves_no_further_than_proven(b.build(scaled), "h/kernel")
+
+
+@pytest.mark.parametrize("invert", [False, True])
+def test_normalization_is_bounded_both_ways(invert: bool) -> None:
+    b = GraphBuilder(10)
+    h = b.dense(b.input(4), 5, name="h")
+    mean, variance = b.weight("mean", np.array([[2.0]])), b.weight("variance", np.array([[9.0]]))
+    _moves_no_further_than_proven(
+        b.build(b.add(Normalization(invert), [h], [mean, variance])), "h/kernel"
+    )
+
+
+def test_an_operand_that_a_merge_repeats_answers_for_all_its_copies() -> None:
+    b = GraphBuilder(11)
+    gate = b.dense(b.input(2), 3, activation=Function.TANH, name="gate")
+    rows = b.activation(b.input(4, 3), Function.TANH)
+    total = b.add(Merge(MergeKind.ADD), [rows, gate])
+    graph = b.build(b.dense(total, 2, name="y"))
+    allowed = tolerances(graph, magnitude_bounds(graph, {}))
+    assert allowed["gate/activation"].shape == (3,)
+    limit = allowed[total].constant.min(axis=0) / 2
+    assert allowed["gate/activation"].constant == pytest.approx(limit)
+
+
+def test_odd_parameters_prove_nothing() -> None:
+    for f in (
+        ActivationFunction(Function.RELU, max_value=-1.0),
+        ActivationFunction(Function.SOFT_SHRINK, threshold=-1.0),
+    ):
+        assert math.isinf(envelope(f).lipschitz)

@@ -14,6 +14,7 @@ from graph.reference import run
 from graph.shape_ops import Concatenate, Reshape
 from pruning.simplify.pipeline import FOLDING, SIMPLIFYING, run_to_fixpoint
 from pruning.simplify.rewrite import Change, Pass, Rewrite, rounded, widened
+from pruning.simplify.shrink import shrink
 from tests.builders import GraphBuilder, random_inputs
 from tests.pruning.planted import planted_graphs, random_network
 
@@ -403,3 +404,14 @@ def test_a_layer_that_something_else_reads_is_not_folded_into() -> None:
     h = b.dense(b.input(3), 4, name="h")
     total = b.add(Merge(MergeKind.ADD), [h, b.batch_normalization(h)])
     assert Change.FOLDED not in [note.change for note in simplify(b.build(total)).notes]
+
+
+def test_a_rescaling_by_feature_loses_the_numbers_of_units_that_go() -> None:
+    b = GraphBuilder(19)
+    h = b.dense(b.input(3), 4, activation=Function.TANH, name="h")
+    scaled = b.add(Rescaling((1.0, 2.0, 3.0, 4.0), (0.5,)), [h], name="scaled")
+    read = b.rng.standard_normal((4, 2))
+    read[1] = 0.0
+    graph = b.build(b.activation(b.dense(scaled, 2, kernel=read), Function.TANH))
+    rewrite = simplify(graph, [shrink])
+    assert rewrite.graph.node("scaled").op == Rescaling((1.0, 3.0, 4.0), (0.5,))
