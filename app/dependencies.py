@@ -1,6 +1,6 @@
 """What routes need: the services of the application that a request came to."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -9,17 +9,11 @@ from app.metrics import Metrics
 from app.services.inference import Inference
 from app.services.job_log import JobLog
 from app.services.jobs import Jobs
+from app.services.lifecycle import Lifecycle
 from app.services.ownership import Ownership
 from app.services.registry import Registry
 from app.services.storage import Storage
 from app.settings import Settings
-
-
-@dataclass(slots=True)
-class Lifecycle:
-    """Whether the service is on its way down; set once, by the signal handler or the end of the lifespan."""
-
-    stopping: bool = field(default=False)
 
 
 @dataclass(frozen=True, slots=True)

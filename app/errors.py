@@ -8,6 +8,7 @@ ServiceError                    base
 │   ├── InvalidArrayError       a body that is not a .npy or .npz file that may be read
 │   ├── BodyTooLargeError       a body or a field over its limit
 │   ├── UploadTimeoutError      an upload that did not arrive in time
+│   ├── StorageFullError        an upload that does not fit on the disk
 │   ├── MediaTypeError          a body of a kind that is not read
 │   └── NotAcceptableError      no form of the answer that the client accepts
 ├── InputError                  tensors that do not fit the model
@@ -102,6 +103,13 @@ class UploadTimeoutError(RequestError):
 
     slug = "upload-timeout"
     title = "The upload took too long"
+
+
+class StorageFullError(RequestError):
+    """An upload that does not fit on the disk."""
+
+    slug = "storage-full"
+    title = "There is no room for the upload"
 
 
 class MediaTypeError(RequestError):

@@ -19,7 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.dependencies import Lifecycle, Services
+from app.dependencies import Services
 from app.errors import InvalidRequestError, MethodNotAllowedError, RouteNotFoundError
 from app.metrics import Metrics
 from app.middleware import RequestAccount, RequestLayer
@@ -30,6 +30,7 @@ from app.services.database import Database
 from app.services.inference import Inference
 from app.services.job_log import JobLog
 from app.services.jobs import Jobs
+from app.services.lifecycle import Lifecycle
 from app.services.onboarding import JobRequest, Onboarding
 from app.services.ownership import Ownership
 from app.services.recovery import recover
@@ -153,6 +154,7 @@ def _open(
     inference = Inference(settings, metrics, target.cores)
     stack.callback(inference.close)
     onboarding = Onboarding(settings, storage, registry, ownership.owner_id, worker_module)
+    lifecycle = Lifecycle()
     return Services(
         settings=settings,
         metrics=metrics,
@@ -161,8 +163,8 @@ def _open(
         ownership=ownership,
         registry=registry,
         inference=inference,
-        jobs=Jobs(settings, job_log, onboarding, metrics),
-        lifecycle=Lifecycle(),
+        jobs=Jobs(settings, job_log, onboarding, metrics, lifecycle),
+        lifecycle=lifecycle,
     )
 
 

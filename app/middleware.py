@@ -138,7 +138,7 @@ async def _send_problem(exchange: _Exchange, error: PrunusError) -> None:
         headers.append((b"retry-after", str(retry_after).encode()))
     if isinstance(error, MethodNotAllowedError) and error.expected:
         headers.append((b"allow", error.expected.encode("latin-1", "replace")))
-    if problem.status in {408, 413}:
+    if problem.status in {408, 413, 507}:
         # The rest of the body is not read: the connection cannot be used again.
         headers.append((b"connection", b"close"))
     await exchange.send(

@@ -42,6 +42,7 @@ PROBLEMS: Mapping[str, ProblemKind] = {
     ),
     "body-too-large": ProblemKind(413, "The body, or one field of it, is over its limit."),
     "upload-timeout": ProblemKind(408, "The upload did not arrive in time."),
+    "storage-full": ProblemKind(507, "The disk of the data folder is full; delete models."),
     "unsupported-media-type": ProblemKind(
         415, "The Content-Type is none that this route reads; the detail lists them."
     ),

@@ -4,6 +4,7 @@ Nothing here runs code of a body: object arrays (pickles) are refused, zip entri
 unpacked. `.npy` headers repeat from request to request, so parsed ones are remembered.
 """
 
+import ast
 import io
 import json
 import zipfile
@@ -30,6 +31,9 @@ OCTETS = "application/octet-stream"
 _NPY_MAGIC = b"\x93NUMPY"
 _ZIP_MAGIC = b"PK\x03\x04"
 _HEADER_MAX_BYTES = 4096
+_NPY_VERSIONS = (1, 2, 3)
+_MAX_AXES = 32
+_MAX_AXIS = 2**31 - 1
 _NPZ_MAX_ENTRIES = 256
 _NPZ_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
@@ -135,7 +139,10 @@ def decode_npy(body: bytes) -> Array:
             got=f"{len(body):,} bytes",
         )
     flat = np.frombuffer(body, dtype, offset=start)
-    return flat.reshape(shape[::-1]).T if fortran else flat.reshape(shape)
+    try:
+        return flat.reshape(shape[::-1]).T if fortran else flat.reshape(shape)
+    except ValueError:  # no elements, but axes whose product overflows
+        raise InvalidArrayError("the .npy file's shape is not valid", got=str(shape)[:80]) from None
 
 
 def _npy_header_end(body: bytes) -> int:
@@ -151,18 +158,25 @@ def _npy_header_end(body: bytes) -> int:
 
 @lru_cache(maxsize=1024)
 def _npy_header(header: bytes) -> tuple[tuple[int, ...], np.dtype[Any], bool]:
-    """Return shape, dtype, and whether the first axis is the fastest."""
-    file = io.BytesIO(header)
+    """Return shape, dtype, and whether the first axis is the fastest.
+
+    The header is a Python literal (numpy.lib.format). NumPy's own parser falls back to tokenising the code of Python 2,
+    with errors of many kinds; here only the literal is read.
+    """
+    width = 2 if header[6] == 1 else 4
     try:
-        version = np.lib.format.read_magic(file)
-        read = {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
-        }[version]
-        shape, fortran, dtype = read(file, max_header_size=_HEADER_MAX_BYTES)
-    except (ValueError, KeyError) as error:
+        fields = ast.literal_eval(header[8 + width :].decode("latin-1").strip())
+        dtype = np.dtype(fields["descr"]) if type(fields["descr"]) is str else None
+        shape, fortran = fields["shape"], fields["fortran_order"]
+    except (SyntaxError, ValueError, TypeError, KeyError, MemoryError, RecursionError) as error:
         raise InvalidArrayError("the .npy header cannot be read", got=str(error)[:200]) from None
-    if dtype.hasobject or dtype.kind not in "biuf" or any(axis < 0 for axis in shape):
+    if header[6] not in _NPY_VERSIONS or type(fortran) is not bool or type(shape) is not tuple:
+        raise InvalidArrayError("the .npy header cannot be read")
+    if not all(type(axis) is int and 0 <= axis <= _MAX_AXIS for axis in shape) or (
+        len(shape) > _MAX_AXES
+    ):
+        raise InvalidArrayError("the .npy file's shape is not valid", got=str(shape)[:80])
+    if dtype is None or dtype.kind not in "biuf":
         raise InvalidArrayError(
             "the array's elements are no numbers", expected="a numeric dtype", got=str(dtype)[:80]
         )

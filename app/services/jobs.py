@@ -19,6 +19,7 @@ from app.errors import (
 from app.metrics import Metrics
 from app.problems import Problem
 from app.services.job_log import Job, JobLog, JobState, NewJob, StageTiming
+from app.services.lifecycle import Lifecycle
 from app.services.onboarding import JobRequest, Onboarding
 from app.services.uploads import Upload
 from app.services.worker_process import WorkerFailedError
@@ -91,7 +92,12 @@ class Jobs:
     """Accepts uploads and runs them as jobs."""
 
     def __init__(
-        self, settings: Settings, log: JobLog, onboarding: Onboarding, metrics: Metrics
+        self,
+        settings: Settings,
+        log: JobLog,
+        onboarding: Onboarding,
+        metrics: Metrics,
+        lifecycle: Lifecycle,
     ) -> None:
         self.log = log
         self.metrics = metrics
@@ -102,7 +108,7 @@ class Jobs:
         self._cancelled: set[str] = set()
         self._runners: list[asyncio.Task[None]] = []
         self._changed = asyncio.Event()
-        self._closing = False
+        self._lifecycle = lifecycle
 
     def start(self) -> None:
         """Start taking jobs from the queue."""
@@ -149,7 +155,7 @@ class Jobs:
             QueueFullError: too many jobs wait.
             ShuttingDownError: the service is being stopped.
         """
-        if self._closing:
+        if self._lifecycle.stopping:
             raise ShuttingDownError("the service is shutting down")
         if self._queue.qsize() >= self._settings.job_queue_max_jobs:
             raise QueueFullError(
@@ -196,7 +202,7 @@ class Jobs:
             job = await asyncio.to_thread(self.log.get, job_id)
             if job != last:
                 yield job
-            if job.ended or self._closing:
+            if job.ended or self._lifecycle.stopping:
                 return
             last = job
             with contextlib.suppress(TimeoutError):
@@ -290,7 +296,7 @@ class Jobs:
 
     async def close(self) -> None:
         """End what runs and what waits; each job is left with the reason."""
-        self._closing = True
+        self._lifecycle.stopping = True
         self.notify()
         for task in self._runners:
             task.cancel()

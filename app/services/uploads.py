@@ -5,6 +5,7 @@ bytes come; file names of the client are only ever kept as text.
 """
 
 import asyncio
+import errno
 import re
 import secrets
 from collections.abc import AsyncIterator
@@ -20,6 +21,7 @@ from app.errors import (
     BodyTooLargeError,
     InvalidRequestError,
     MediaTypeError,
+    StorageFullError,
     UploadTimeoutError,
 )
 from app.services.storage import remove
@@ -37,6 +39,7 @@ FILE_PARTS = {
 FIELD_PARTS = ("name", "version", "recipe", "allow_nonfinite")
 _MAX_FILE_NAME_CHARACTERS = 200
 _MAX_HEADERS = 8
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 _MAX_HEADER_BYTES = 4096
 # Bytes of boundaries and part headers, beyond the parts themselves.
 _ENVELOPE_MAX_BYTES = 64 * 1024
@@ -84,6 +87,7 @@ async def receive_upload(
         BodyTooLargeError: a part is over its limit.
         InvalidRequestError: the body is malformed, or its parts are not the documented ones.
         UploadTimeoutError: it took too long.
+        StorageFullError: the disk is full.
     """
     kind, options = parse_options_header(content_type)
     boundary = options.get(b"boundary", b"")
@@ -108,6 +112,11 @@ async def receive_upload(
             expected=f"at most {settings.upload_timeout_seconds:g} seconds",
             hint="the limit is the setting PRUNUS_UPLOAD_TIMEOUT_SECONDS",
         ) from None
+    except OSError as error:
+        upload.discard()
+        if error.errno not in _DISK_FULL:
+            raise
+        raise StorageFullError("the upload does not fit on the disk") from error
     except BaseException:
         upload.discard()
         raise

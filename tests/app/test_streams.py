@@ -1,0 +1,198 @@
+"""Forms in pieces, arrays of every kind: what decoding must do with any input, not only with tidy ones."""
+
+import asyncio
+import errno
+import io
+import itertools
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
+
+from app.errors import InputError, InvalidArrayError, InvalidJsonError, StorageFullError
+from app.services import uploads
+from app.services.codecs import (
+    decode_json,
+    decode_npy,
+    decode_npz,
+    encode_npy,
+    encode_npz,
+    sniff,
+)
+from app.services.tensors import Signature
+from app.services.uploads import Upload, receive_upload
+from app.settings import Settings
+from engine.runtime import TensorSpec
+from graph.errors import PrunusError
+
+BOUNDARY = b"0123abcd"
+CONTENT_TYPE = f"multipart/form-data; boundary={BOUNDARY.decode()}"
+
+
+def form(file: bytes, name: str) -> bytes:
+    head = b'--%b\r\nContent-Disposition: form-data; name="name"\r\n\r\n%b\r\n'
+    tail = (
+        b'--%b\r\nContent-Disposition: form-data; name="file"; filename="m.keras"\r\n'
+        b"Content-Type: application/octet-stream\r\n\r\n%b\r\n--%b--\r\n"
+    )
+    return head % (BOUNDARY, name.encode()) + tail % (BOUNDARY, file, BOUNDARY)
+
+
+def receive(body: bytes, cuts: list[int], folder: Path) -> Upload:
+    async def chunks() -> AsyncIterator[bytes]:
+        places = [0, *sorted(cut % (len(body) + 1) for cut in cuts), len(body)]
+        for start, end in itertools.pairwise(places):
+            yield body[start:end]
+
+    folder.mkdir(exist_ok=True)
+    return asyncio.run(receive_upload(CONTENT_TYPE, chunks(), folder, "me", Settings()))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    file=st.binary(max_size=300) | st.just(b"\r\n--" + BOUNDARY[:-1] + b"\r\n--"),
+    cuts=st.lists(st.integers(0, 10_000), max_size=12),
+)
+def test_a_form_is_the_same_however_it_is_cut(
+    file: bytes, cuts: list[int], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    upload = receive(form(file, "a name"), cuts, tmp_path_factory.mktemp("uploads"))
+    assert upload.fields == {"name": "a name"}
+    assert upload.file_names == {"file": "m.keras"}
+    assert (upload.folder / "upload.model").read_bytes() == file
+    assert upload.sizes == {"file": len(file)}
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    body=st.binary(max_size=200) | st.integers(0, 200).map(lambda n: form(b"x" * 50, "n")[:n]),
+    cuts=st.lists(st.integers(0, 1000), max_size=5),
+)
+def test_a_broken_form_is_refused_and_leaves_nothing(
+    body: bytes, cuts: list[int], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("uploads")
+    with pytest.raises(PrunusError):
+        receive(body, cuts, folder)
+    assert list(folder.iterdir()) == []
+
+
+def test_a_full_disk_is_told_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(uploads._Form, "_part_data", full)
+    with pytest.raises(StorageFullError):
+        receive(form(b"x", "n"), [], tmp_path / "uploads")
+    assert list((tmp_path / "uploads").iterdir()) == []
+
+
+NUMBERS = st.sampled_from(["f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u4", "?"])
+ARRAYS = NUMBERS.flatmap(
+    lambda dtype: npst.arrays(dtype, npst.array_shapes(min_dims=0, max_dims=4, min_side=0))
+)
+
+
+@given(ARRAYS)
+def test_npy_files_are_read_as_numpy_reads_them(array: np.ndarray) -> None:
+    for order in "CF":
+        file = io.BytesIO()
+        np.save(file, np.asarray(array, order=order))  # type: ignore[call-overload]
+        found = decode_npy(file.getvalue())
+        assert found.dtype == array.dtype
+        np.testing.assert_array_equal(found, array)
+
+
+@given(ARRAYS)
+def test_what_is_written_as_npy_and_npz_is_read_by_numpy(array: np.ndarray) -> None:
+    np.testing.assert_array_equal(
+        np.load(io.BytesIO(encode_npy(array))), np.atleast_1d(array) if array.ndim == 0 else array
+    )
+    with np.load(io.BytesIO(encode_npz({"file": array, "a/b": array}))) as found:
+        assert sorted(found.files) == ["a/b", "file"]
+
+
+@given(st.binary(max_size=300))
+def test_random_bytes_are_refused(body: bytes) -> None:
+    with pytest.raises(InvalidArrayError):
+        decode_npy(body)
+    with pytest.raises(InvalidArrayError):
+        decode_npz(body, 1000)
+    if not body.startswith((b"\x93NUMPY", b"PK\x03\x04")):
+        with pytest.raises(InvalidArrayError):
+            sniff(body)
+
+
+@pytest.mark.parametrize(
+    "shape",
+    ["(0, 9" + "9" * 30 + ")", "(0, 2147483647, 2147483647, 2147483647)", "(-1,)", "(True,)", "[]"],
+)
+def test_shapes_that_cannot_be_are_refused(shape: str) -> None:
+    header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}}}".ljust(117) + "\n"
+    body = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode()
+    with pytest.raises(InvalidArrayError):
+        decode_npy(body)
+
+
+@given(ARRAYS, st.data())
+def test_a_damaged_npy_file_is_refused_or_an_array(array: np.ndarray, data: Any) -> None:
+    body = bytearray(encode_npy(array))
+    place = data.draw(st.integers(0, min(len(body), 130) - 1))
+    body[place] = data.draw(st.integers(0, 255))
+    try:
+        found = decode_npy(bytes(body))
+    except InvalidArrayError:
+        return
+    assert found.dtype.kind in "biuf"
+    assert found.nbytes <= len(body)
+
+
+@given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
+def test_text_that_is_no_request_is_refused(body: bytes) -> None:
+    with pytest.raises(PrunusError):
+        decode_json(body)
+
+
+def test_deep_nesting_is_refused() -> None:
+    with pytest.raises(InvalidJsonError):
+        decode_json(b'{"inputs": ' + b"[" * 100_000 + b"NaN")
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=2), inner, max_size=2)
+    ),
+    max_leaves=20,
+)
+
+
+@settings(max_examples=300)
+@given(value=VALUES, dtype=st.sampled_from(["float32", "int32", "bool", "uint8"]))
+def test_any_json_value_is_an_array_of_the_model_or_refused(value: object, dtype: str) -> None:
+    signature = Signature((TensorSpec("x", dtype, (2,)),), ())
+    try:
+        arrays, samples = signature.arrays({"x": value}, 3)
+    except InputError:
+        return
+    assert arrays["x"].dtype == dtype
+    assert arrays["x"].shape == (samples, 2)
+    assert 1 <= samples <= 3
+
+
+@given(npst.arrays("i8", (2, 2), elements=st.integers(-(2**40), 2**40)))
+def test_integers_are_converted_exactly_or_refused(array: np.ndarray) -> None:
+    signature = Signature((TensorSpec("x", "int32", (2,)),), ())
+    try:
+        found = signature.arrays(array, 9)[0]["x"]
+    except InputError:
+        assert np.abs(array).max() >= 2**31 - 1
+        return
+    np.testing.assert_array_equal(found, array)
