@@ -12,7 +12,7 @@ from engine.program import Program
 from engine.target import Isa, Target
 
 # Rough cost of one layer, for choosing tile widths only: 0.25 ns per weight for one sample, and
-# 0.03 ns more for every further one (../shared notes: SELL-16 0.23 ns, 64 samples 1.8 ns).
+# 0.03 ns more for every further one (SELL-16 takes 0.23 ns, row groups 1.8 ns for 64 samples).
 _SECONDS_PER_WEIGHT = 0.25e-9
 _SECONDS_PER_WEIGHT_AND_SAMPLE = 0.03e-9
 _SECONDS_PER_STEP = 0.1e-6
