@@ -11,6 +11,8 @@ from app.routes.responses import problems
 from app.schemas import JobDocument, JobListDocument
 from app.services.jobs import Jobs
 
+_SHUTDOWN_GRACE_SECONDS = 3.0
+
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
 
@@ -47,7 +49,10 @@ async def watch_job(services: ServicesDep, job_id: str) -> Response:
     from sse_starlette.sse import EventSourceResponse
 
     services.job_log.get(job_id)
-    return EventSourceResponse(_events(services.jobs, job_id))
+    # The stream sees for itself that the service stops, and ends whole; the grace is for that.
+    return EventSourceResponse(
+        _events(services.jobs, job_id), shutdown_grace_period=_SHUTDOWN_GRACE_SECONDS
+    )
 
 
 async def _events(jobs: Jobs, job_id: str) -> AsyncIterator[dict[str, Any]]:

@@ -4,13 +4,12 @@ landlock(7), linux/landlock.h. The kernel says which version it has; rights that
 """
 
 import ctypes
-import errno
 import os
 import struct
 from collections.abc import Iterable
 from pathlib import Path
 
-from app.sandbox.system import SandboxError, syscall
+from app.sandbox.system import SandboxError, is_unsupported, syscall
 
 _CREATE_RULESET = 444  # the same numbers on every architecture
 _ADD_RULE = 445
@@ -37,7 +36,7 @@ def landlock_version() -> int:
     try:
         return syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), _CREATE_RULESET_VERSION)
     except SandboxError as error:
-        if error.errno in {errno.ENOSYS, errno.EOPNOTSUPP}:
+        if is_unsupported(error):
             return 0
         raise
 

@@ -14,6 +14,7 @@ from app.sandbox.system import (
     Architecture,
     SandboxError,
     architecture,
+    is_unsupported,
     prctl,
 )
 
@@ -80,7 +81,7 @@ def apply_filter() -> bool:
     try:
         prctl(PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.addressof(program))
     except SandboxError as error:
-        if error.errno in {errno.EINVAL, errno.ENOSYS}:
+        if is_unsupported(error):
             return False
         raise
     return True

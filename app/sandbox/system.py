@@ -130,5 +130,5 @@ def is_linux() -> bool:
 
 
 def is_unsupported(error: OSError) -> bool:
-    """Tell whether a refusal means that this kernel does not have the feature."""
+    """Tell whether a refusal means that this kernel, or the container around, does not offer the feature."""
     return error.errno in {errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.EPERM}

@@ -71,7 +71,10 @@ class JobTracker:
             await self._note()
 
     async def limits(self, limits: dict[str, object]) -> None:
-        """Note which limits hold for the worker process."""
+        """Note which limits hold for the worker process, and warn of those that do not."""
+        missing = [name for name, value in limits.items() if value == "not limited"]
+        if missing:
+            _LOG.warning("job %s runs without limits on %s", self._job_id, ", ".join(missing))
         await asyncio.to_thread(self._jobs.log.note_limits, self._job_id, limits)
 
     async def _note(self) -> None:
