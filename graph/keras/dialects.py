@@ -260,22 +260,43 @@ def activation_named(name: str, dialect: Dialect) -> ActivationFunction | None:
 
 # Operations (keras.ops) that Keras 3 writes as layers of a functional model, and that mean just what a layer means.
 OPERATION_MERGES: Mapping[str, str] = MappingProxyType(
-    {name: name for name in ("Add", "Subtract", "Multiply", "Maximum", "Minimum")}
-)
-OPERATION_ACTIVATIONS: Mapping[str, ActivationFunction] = MappingProxyType(
     {
-        "Relu": ActivationFunction(Function.RELU),
-        "Relu6": ActivationFunction(Function.RELU, max_value=6.0),
-        "Sigmoid": ActivationFunction(Function.SIGMOID),
-        "Tanh": ActivationFunction(Function.TANH),
-        "Softplus": ActivationFunction(Function.SOFTPLUS),
-        "Softsign": ActivationFunction(Function.SOFTSIGN),
-        "Silu": ActivationFunction(Function.SILU),
-        "Selu": ActivationFunction(Function.SELU),
-        "Exp": ActivationFunction(Function.EXPONENTIAL),
-        "HardSigmoid": ActivationFunction(Function.HARD_SIGMOID),
-        "HardSilu": ActivationFunction(Function.HARD_SILU),
-        "LogSigmoid": ActivationFunction(Function.LOG_SIGMOID),
+        **{name: name.lower() for name in ("Add", "Subtract", "Multiply", "Maximum", "Minimum")},
+        # By a number only.
+        "TrueDivide": "",
     }
 )
-OPERATIONS = frozenset(OPERATION_MERGES) | frozenset(OPERATION_ACTIVATIONS)
+# Each with the arguments it may have, which are parameters of the function by the same name.
+OPERATION_ACTIVATIONS: Mapping[str, tuple[ActivationFunction, tuple[str, ...]]] = MappingProxyType(
+    {
+        "Relu": (ActivationFunction(Function.RELU), ()),
+        "Relu6": (ActivationFunction(Function.RELU, max_value=6.0), ()),
+        "LeakyRelu": (ActivationFunction(Function.RELU), ("negative_slope",)),
+        "Sigmoid": (ActivationFunction(Function.SIGMOID), ()),
+        "Tanh": (ActivationFunction(Function.TANH), ()),
+        "HardTanh": (ActivationFunction(Function.HARD_TANH), ()),
+        "TanhShrink": (ActivationFunction(Function.TANH_SHRINK), ()),
+        "Softplus": (ActivationFunction(Function.SOFTPLUS), ()),
+        "Softsign": (ActivationFunction(Function.SOFTSIGN), ()),
+        "SoftShrink": (ActivationFunction(Function.SOFT_SHRINK), ("threshold",)),
+        "HardShrink": (ActivationFunction(Function.HARD_SHRINK), ("threshold",)),
+        "Threshold": (ActivationFunction(Function.THRESHOLD), ("threshold", "default_value")),
+        "Squareplus": (ActivationFunction(Function.SQUAREPLUS), ("b",)),
+        "SparsePlus": (ActivationFunction(Function.SPARSE_PLUS), ()),
+        "SparseSigmoid": (ActivationFunction(Function.SPARSE_SIGMOID), ()),
+        "Silu": (ActivationFunction(Function.SILU), ()),
+        "Elu": (ActivationFunction(Function.ELU), ("alpha",)),
+        "Celu": (ActivationFunction(Function.CELU), ("alpha",)),
+        "Selu": (ActivationFunction(Function.SELU), ()),
+        "Gelu": (ActivationFunction(Function.GELU), ("approximate",)),
+        "Exp": (ActivationFunction(Function.EXPONENTIAL), ()),
+        "HardSigmoid": (ActivationFunction(Function.HARD_SIGMOID), ()),
+        "HardSilu": (ActivationFunction(Function.HARD_SILU), ()),
+        "LogSigmoid": (ActivationFunction(Function.LOG_SIGMOID), ()),
+        "Softmax": (ActivationFunction(Function.SOFTMAX), ("axis",)),
+        "LogSoftmax": (ActivationFunction(Function.LOG_SOFTMAX), ("axis",)),
+        "Sparsemax": (ActivationFunction(Function.SPARSEMAX), ("axis",)),
+        "Glu": (ActivationFunction(Function.GLU), ("axis",)),
+    }
+)
+OPERATIONS = frozenset(OPERATION_MERGES) | frozenset(OPERATION_ACTIVATIONS) | {"Negative"}

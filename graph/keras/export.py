@@ -237,13 +237,14 @@ def _config(
 
 
 def _layer_config(layer: WrittenLayer) -> JsonObject:
-    dtype: JsonObject = {} if layer.layer.class_name == "InputLayer" else {"dtype": "float32"}
+    is_bare = layer.layer.class_name == "InputLayer" or layer.layer.is_operation
+    dtype: JsonObject = {} if is_bare else {"dtype": "float32"}
     nodes: list[Json] = [_node(call) for call in layer.calls if call.inputs]
     return {
-        "module": "keras.layers",
+        "module": layer.layer.module,
         "class_name": layer.layer.class_name,
         "config": {"name": layer.name, **dtype, **layer.layer.config},
-        "registered_name": None,
+        "registered_name": layer.layer.class_name if layer.layer.is_operation else None,
         "name": layer.name,
         "inbound_nodes": nodes,
     }
@@ -284,6 +285,8 @@ def _weights_file(layers: Sequence[WrittenLayer]) -> bytes:
     data = io.BytesIO()
     with h5py.File(data, "w") as file:
         for written in layers:
+            if written.layer.is_operation:
+                continue
             folder = numbered(snake_case(written.layer.class_name), counts)
             group = file.create_group(f"layers/{folder}/vars")
             group.attrs["name"] = written.name

@@ -2,8 +2,8 @@
 
 Chains: `hard_sigmoid` of Keras 2 is Rescaling(0.2, 0.5) and ReLU(max_value=1); log_softmax, sparsemax and glu over an
 axis other than the last are put between two Permute layers; celu, squareplus and the shrink functions with parameters
-other than the defaults are the default function between two Rescalings. Not in Keras as layers, and refused: gelu's
-approximation, relu with a negative threshold, threshold with a value other than 0.
+other than the defaults are the default function between two Rescalings. What Keras has only as an operation (keras.ops),
+gelu's approximation and threshold, is written as one. Refused is only relu with a negative threshold.
 """
 
 import math
@@ -32,6 +32,8 @@ from graph.ops import (
 from graph.shape_ops import Concatenate, Permute, RepeatVector, Reshape
 from graph.tensor_type import TensorType, normalize_axis
 
+_OPERATIONS = "keras.src.ops.nn"
+
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
@@ -43,11 +45,18 @@ class KerasLayer:
         class_name: class in keras.layers.
         config: its arguments, without name and dtype.
         weights: arrays in Keras' order.
+        module: where the class is; operations are not in keras.layers, and have no folder of weights.
     """
 
     class_name: str
     config: JsonObject = field(default_factory=dict)
     weights: tuple[Array, ...] = ()
+    module: str = "keras.layers"
+
+    @property
+    def is_operation(self) -> bool:
+        """Whether Keras keeps it as an operation and not as a layer."""
+        return self.module != "keras.layers"
 
 
 def layers_of(graph: Graph, node: Node, types: Mapping[str, TensorType]) -> tuple[KerasLayer, ...]:
@@ -146,8 +155,13 @@ def _activation(function: ActivationFunction, x: TensorType, node: str) -> tuple
     match function.function:
         case Function.RELU:
             return (_relu(function, x, node),)
-        case Function.THRESHOLD if function.default_value == 0 <= function.threshold:
-            return (KerasLayer("ReLU", {"threshold": function.threshold}),)
+        case Function.THRESHOLD:
+            config: JsonObject = {
+                "threshold": function.threshold, "default_value": function.default_value
+            }  # fmt: skip
+            return (KerasLayer("Threshold", config, module=_OPERATIONS),)
+        case Function.GELU:
+            return (KerasLayer("Gelu", {"approximate": True}, module=_OPERATIONS),)
         case Function.ELU:
             return (KerasLayer("ELU", {"alpha": function.alpha}),)
         case Function.HARD_SIGMOID_KERAS2:

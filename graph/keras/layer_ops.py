@@ -11,7 +11,12 @@ import numpy as np
 
 from graph.activations import LINEAR, ActivationFunction
 from graph.errors import ShapeError, UnsupportedArgumentError, UnsupportedDtypeError
-from graph.keras.activation_layers import activation_of, activation_of_layer, check_operation
+from graph.keras.activation_layers import (
+    activation_of,
+    activation_of_layer,
+    activation_of_operation,
+    check_operation,
+)
 from graph.keras.dialects import OPERATION_ACTIVATIONS, OPERATION_MERGES
 from graph.keras.draft import Site
 from graph.ops import (
@@ -235,9 +240,14 @@ def _keras1_merge(site: Site) -> str:
 
 
 def _operation_activation(site: Site) -> str:
-    check_operation(site.layer.arguments, site.arguments.where)
     name = site.layer.class_name.removeprefix("ops/")
-    return site.add(Activation(OPERATION_ACTIVATIONS[name]))
+    function = activation_of_operation(name, site.layer.arguments, site.arguments.where)
+    return site.add(Activation(function))
+
+
+def _operation_negative(site: Site) -> str:
+    check_operation(site.layer.arguments, site.arguments.where)
+    return site.add(Rescaling((-1.0,), (0.0,)))
 
 
 def _operation_merge(site: Site) -> str:
@@ -248,23 +258,26 @@ def _operation_merge(site: Site) -> str:
         raise UnsupportedArgumentError(
             f"{site.arguments.where} needs two operands", got=f"{len(operands)}"
         )
-    if len(site.inputs) == 2:
+    if len(site.inputs) == 2 and OPERATION_MERGES[name]:
         ranks = {site.draft.type(value).rank for value in site.inputs}
         # The operation aligns axes from the right, the layer keeps the batch in place: equal for equal ranks only.
         if len(ranks) != 1:
             raise UnsupportedArgumentError(
                 f"{site.arguments.where} combines tensors of different rank", got=str(sorted(ranks))
             )
-        return site.add(Merge(MergeKind(name.lower())))
-    number = next(operand for operand in operands if operand is not None)
+        return site.add(Merge(MergeKind(OPERATION_MERGES[name])))
+    number = next((operand for operand in operands if operand is not None), math.nan)
     is_first = operands[0] is not None
     scale, offset = {
         "Add": (1.0, number),
         "Multiply": (number, 0.0),
         "Subtract": (-1.0, number) if is_first else (1.0, -number),
+        "TrueDivide": (math.nan if is_first or not number else 1.0 / number, 0.0),
     }.get(name, (math.nan, 0.0))
     if not math.isfinite(scale) or not math.isfinite(offset):
-        raise UnsupportedArgumentError(f"{site.arguments.where} with a constant is not supported")
+        raise UnsupportedArgumentError(
+            f"{site.arguments.where} is not supported on these operands", got=str(operands)
+        )
     return site.add(Rescaling((scale,), (offset,)))
 
 
@@ -297,5 +310,6 @@ _LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
         "Merge": _keras1_merge,
         **{f"ops/{name}": _operation_activation for name in OPERATION_ACTIVATIONS},
         **{f"ops/{name}": _operation_merge for name in OPERATION_MERGES},
+        "ops/Negative": _operation_negative,
     }
 )

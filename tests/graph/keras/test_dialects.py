@@ -129,6 +129,39 @@ def test_operations_of_keras3(keras: Any, saved: Saved) -> None:
     assert_same_outputs(saved(model, ".keras").graph, model)
 
 
+OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
+    "elu": lambda ops, x: ops.elu(x, alpha=0.5),
+    "celu": lambda ops, x: ops.celu(x, alpha=0.5),
+    "gelu": lambda ops, x: ops.gelu(x),
+    "gelu exact": lambda ops, x: ops.gelu(x, approximate=False),
+    "leaky relu": lambda ops, x: ops.leaky_relu(x, negative_slope=0.3),
+    "softmax": lambda ops, x: ops.softmax(x, axis=1),
+    "log softmax": lambda ops, x: ops.log_softmax(x),
+    "sparsemax": lambda ops, x: ops.sparsemax(x),
+    "glu": lambda ops, x: ops.glu(x),
+    "soft shrink": lambda ops, x: ops.soft_shrink(x, 0.2),
+    "hard shrink": lambda ops, x: ops.hard_shrink(x, 0.2),
+    "threshold": lambda ops, x: ops.threshold(x, 0.2, 7.0),
+    "squareplus": lambda ops, x: ops.squareplus(x, b=2),
+    "negative": lambda ops, x: -x,
+    "divide": lambda ops, x: x / 3,
+}
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_operations_with_arguments(keras: Any, saved: Saved, name: str) -> None:
+    x = keras.Input((4,), name="x")
+    model = keras.Model(x, OPERATIONS[name](keras.ops, x))
+    assert_same_outputs(saved(model, ".keras").graph, model)
+
+
+@pytest.mark.parametrize("name", ["relu", "elu", "gelu", "leaky_relu", "softmax", "sigmoid"])
+def test_activation_functions_called_on_tensors(keras: Any, saved: Saved, name: str) -> None:
+    x = keras.Input((4,), name="x")
+    model = keras.Model(x, getattr(keras.activations, name)(x))
+    assert_same_outputs(saved(model, ".keras").graph, model)
+
+
 def test_other_operations_are_refused(keras: Any, saved: Saved) -> None:
     x = keras.Input((4,))
     with pytest.raises(

@@ -348,11 +348,15 @@ def operation(class_name: str, *args: Any, **arguments: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        (operation("Maximum", tensor("x"), 3.0), "with a constant is not supported"),
+        (operation("Maximum", tensor("x"), 3.0), "is not supported on these operands"),
+        (operation("TrueDivide", tensor("x"), 0), "is not supported on these operands"),
+        (operation("TrueDivide", 1, tensor("x")), "is not supported on these operands"),
+        (operation("TrueDivide", tensor("x"), tensor("x")), "is not supported on these operands"),
+        (operation("Elu", tensor("x")), "lacks an argument"),
         (operation("Add", tensor("x")), "needs two operands"),
         (operation("Relu", tensor("x"), slope=0.5), "has an argument 'slope'"),
     ],
-    ids=range(3),
+    ids=range(7),
 )
 def test_operations_that_are_not_plain(tmp_path: Path, config: Any, message: str) -> None:
     found = refusal(write_archive(tmp_path / "m", config))
