@@ -166,7 +166,7 @@ def _check_panel(
     view: PackedView, number: int, columns: np.ndarray[tuple[int], np.dtype[np.uint16]]
 ) -> None:
     """The columns of a panel are whole columns of x."""
-    unit, stride = spmm_rows.unit_bytes(view.lanes), spmm_rows.column_unit(view.lanes)
+    unit, stride = spmm_rows.UNIT_BYTES, spmm_rows.column_unit(view.lanes)
     column_bytes, panel_bytes = view.lanes * 4, view.ints["panel_bytes"]
     view.expect(unit * stride == column_bytes, "column units")
     view.expect(panel_bytes % column_bytes == 0, "whole columns in a panel")

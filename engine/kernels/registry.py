@@ -23,7 +23,7 @@ _DENSE_FIELDS = fixed(dense_gemm.FIELDS)
 
 FAMILIES: Mapping[str, Family] = {
     spmm_rows.FAMILY: Family(
-        fixed(spmm_rows.FIELDS), spmm_rows.emit, Lanes.ANY, True, spmm_rows.VARIANTS
+        fixed(spmm_rows.FIELDS), spmm_rows.emit, Lanes.TILE, True, spmm_rows.VARIANTS
     ),
     spmv_sell.FAMILY: Family(
         fixed(spmv_sell.FIELDS), spmv_sell.emit, Lanes.ONE, True, spmv_sell.VARIANTS

@@ -1,4 +1,4 @@
-"""Sparse dense layer on row groups: any lanes, any instruction set, no gather.
+"""Sparse dense layer on row groups: tiles of any lanes, any instruction set, no gather.
 
 Per group of R rows and per step l, R weights meet R rows of the input (`lanes` samples each)::
 
@@ -11,7 +11,7 @@ Per group of R rows and per step l, R weights meet R rows of the input (`lanes` 
     ...
 
 The rows of a panel start from the bias (first panel) or from y, and go to y, after the activation
-in the last panel. Requirement: lanes is 1 or a multiple of the vector width.
+in the last panel. Requirement: lanes is 4, 8 or a multiple of the vector width.
 """
 
 from collections.abc import Collection, Mapping
@@ -58,6 +58,8 @@ FIELDS = (
     Field("y_bytes", FieldKind.INT),
     *ARGUMENT_FIELDS,
 )
+# What one unit of a stored column number stands for: the largest scale of an x86 address.
+UNIT_BYTES = 8
 # Vectors of one row that are summed at once; wider tiles are done in several passes.
 MAX_PARTS = 4
 # Part of the input that one panel of columns touches: what stays in a 32 KB first-level cache.
@@ -78,26 +80,17 @@ class Spread(StrEnum):
 VARIANTS: Mapping[str, Collection[int | str]] = {"rows": range(1, 33), "spread": tuple(Spread)}
 
 
-def unit_bytes(lanes: int) -> int:
-    """Bytes that one unit of a stored column number stands for."""
-    return 4 if lanes == 1 else 8
-
-
 def column_unit(lanes: int) -> int:
     """Units between one column and the next."""
-    return lanes * 4 // unit_bytes(lanes)
+    return lanes * 4 // UNIT_BYTES
 
 
 def candidates(layer: DenseLayer, isa: Isa, lanes: int) -> tuple[Candidate, ...]:
     """Return the candidates worth timing for a layer: best guess first."""
     parts = min(MAX_PARTS, max(1, lanes // isa.vector_floats))
-    panel = MAX_COLUMN
-    if lanes > 1:
-        panel = min(max(1, PANEL_BYTES // (4 * lanes)), MAX_COLUMN // column_unit(lanes))
-    members = max(2, 4 // parts) if lanes > 1 else 8
-    spreads = [Spread.LOAD]
-    if lanes > 1 and isa is not Isa.GENERIC:
-        spreads = [Spread.PERMUTE, Spread.LOAD]
+    panel = min(max(1, PANEL_BYTES // (4 * lanes)), MAX_COLUMN // column_unit(lanes))
+    members = max(2, 4 // parts)
+    spreads = [Spread.LOAD] if isa is Isa.GENERIC else [Spread.PERMUTE, Spread.LOAD]
     specs = [
         KernelSpec(
             FAMILY,
@@ -164,9 +157,9 @@ def emit(spec: KernelSpec) -> str:
         UnsupportedKernelError: a permutation of other than 2 or 4 weights, or on the plain level.
     """
     if spec.option("spread") == Spread.PERMUTE and (
-        spec.isa is Isa.GENERIC or spec.number("rows") not in (2, 4) or spec.lanes == 1
+        spec.isa is Isa.GENERIC or spec.number("rows") not in (2, 4)
     ):
-        raise UnsupportedKernelError(spec.symbol, "AVX2, tiles, and 2 or 4 rows for permute")
+        raise UnsupportedKernelError(spec.symbol, "AVX2 and 2 or 4 rows for permute")
     w = KernelWriter(spec, FIELDS)
     parts = w.parts_at_once(MAX_PARTS)
     parameters = load_parameters(w, w.width)
@@ -255,11 +248,10 @@ def _emit_step(
 ) -> list[Value]:
     """One non-zero of each of the R rows."""
     following: list[Value] = []
-    unit = I64 if unit_bytes(w.spec.lanes) == 8 else F32
     weights = _weights(w, values)
     for member, column in enumerate(_columns(w, columns)):
         weight = weights[member]
-        start = w.at(scope.x, column, unit)
+        start = w.at(scope.x, column, I64)
         for part in range(scope.parts):
             operand = w.load(w.vector, w.at(start, part * w.width, F32), w.width * 4)
             following.append(w.fma(weight, operand, sums[member * scope.parts + part]))
