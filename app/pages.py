@@ -1,6 +1,6 @@
 """The two HTML pages: the index, and the report of a version. Everything from a file is escaped."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -13,13 +13,13 @@ from app.version import VERSION
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
-def index_page(versions: Sequence[StoredVersion], links: Mapping[str, str]) -> str:
-    """Return the index as HTML: the models, newest version first, and the routes."""
+def index_page(versions: Sequence[StoredVersion], origin: str) -> str:
+    """Return the index as HTML: the models, newest version first, and what to do; `origin` is our own address."""
     newest_first = sorted(versions, key=lambda stored: (stored.name, -stored.version))
     return (
         _environment()
         .get_template("index.html")
-        .render(versions=newest_first, links=links, service_version=VERSION)
+        .render(versions=newest_first, origin=origin, service_version=VERSION)
     )
 
 

@@ -40,7 +40,9 @@ def index(request: Request, services: ServicesDep) -> Response:
     if "text/html" in request.headers.get("accept", ""):
         from app.pages import index_page
 
-        return HTMLResponse(index_page(services.storage.versions(), _LINKS))
+        return HTMLResponse(
+            index_page(services.storage.versions(), str(request.base_url).rstrip("/"))
+        )
     return JSONResponse({"service": "prunus", "version": VERSION, "links": _LINKS})
 
 
