@@ -1,0 +1,170 @@
+"""The data folder: publishing is all or nothing, and nothing of a worker is trusted."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.errors import DuplicateVersionError, JobCrashedError, QueueFullError
+from app.services.database import Database
+from app.services.job_log import JobLog, JobState, NewJob
+from app.services.onboarding import read_summary
+from app.services.storage import Storage, checked_name
+from app.services.summary import ModelSummary, Tensor
+
+SUMMARY = ModelSummary(
+    format="keras",
+    keras_version="3.0.0",
+    inputs=(Tensor(name="x", dtype="float32", shape=(None, 2)),),
+    outputs=(),
+    recipe="lossless",
+    guarantee="exact",
+    weights_before=4,
+    nonzeros_after=2,
+    removed_share=0.5,
+    largest_change=0.0,
+    check_error=0.0,
+    uploaded_bytes=1,
+    keras_bytes=None,
+    artifact_bytes=1,
+    artifact_sha256="00",
+    cpu="c",
+    isa="generic",
+)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    made = Database(tmp_path / "prunus.db")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def storage(tmp_path: Path, database: Database) -> Storage:
+    return Storage(tmp_path, database)
+
+
+@pytest.fixture
+def log(database: Database) -> JobLog:
+    return JobLog(database)
+
+
+def finished(storage: Storage, log: JobLog, job_id: str, version: int | None = None) -> Path:
+    """A job whose worker has left an artifact; returns the folder of its output."""
+    log.add(NewJob(job_id, "m", version, "me", "f", 1), 9)
+    log.start(job_id)
+    output = storage.jobs / job_id / "out"
+    output.mkdir(parents=True)
+    (output / "model.prunus").write_bytes(job_id.encode())
+    return output
+
+
+def test_publishing_moves_the_output_and_ends_the_job(storage: Storage, log: JobLog) -> None:
+    finished(storage, log, "a")
+    stored = storage.publish("a", "m", 1, SUMMARY, ())
+    assert (stored.summary, stored.job_id) == (SUMMARY, "a")
+    assert (stored.folder / "model.prunus").read_bytes() == b"a"
+    assert log.get("a").state is JobState.DONE
+    assert list(storage.jobs.iterdir()) == []
+
+
+def test_a_version_is_published_once(storage: Storage, log: JobLog) -> None:
+    finished(storage, log, "a")
+    finished(storage, log, "b")
+    storage.publish("a", "m", 1, SUMMARY, ())
+    with pytest.raises(DuplicateVersionError):
+        storage.publish("b", "m", 1, SUMMARY, ())
+    assert (storage.version("m", 1).folder / "model.prunus").read_bytes() == b"a"
+    assert log.get("b").state is JobState.RUNNING
+    assert (storage.jobs / "b" / "out" / "model.prunus").exists()
+
+
+def test_a_folder_that_a_crash_left_gives_way(storage: Storage, log: JobLog) -> None:
+    stray = storage.models / "m" / "1"
+    stray.mkdir(parents=True)
+    (stray / "old").write_text("x")
+    finished(storage, log, "a")
+    stored = storage.publish("a", "m", 1, SUMMARY, ())
+    assert [path.name for path in stored.folder.iterdir()] == ["model.prunus"]
+
+
+@pytest.mark.parametrize("kind", ["link", "folder", "nothing"])
+def test_output_that_is_no_plain_file_is_refused(storage: Storage, log: JobLog, kind: str) -> None:
+    output = finished(storage, log, "a")
+    if kind == "link":
+        (output / "report.json").symlink_to("/etc/hostname")
+    elif kind == "folder":
+        (output / "sub").mkdir()
+    else:
+        (output / "model.prunus").unlink()
+    with pytest.raises(JobCrashedError):
+        storage.publish("a", "m", 1, SUMMARY, ())
+    assert storage.versions() == []
+    assert list(storage.models.iterdir()) == []
+
+
+def test_removing_a_link_leaves_its_target(storage: Storage, log: JobLog, tmp_path: Path) -> None:
+    target = tmp_path / "precious"
+    target.mkdir()
+    (target / "file").write_text("x")
+    output = finished(storage, log, "a")
+    (output / "link").symlink_to(target)
+    storage.discard_job("a")
+    assert (target / "file").exists()
+    assert not (storage.jobs / "a").exists()
+
+
+def test_jobs_in_line_take_the_versions_that_come(storage: Storage, log: JobLog) -> None:
+    finished(storage, log, "a")
+    finished(storage, log, "b")
+    assert [log.get(job).version for job in "ab"] == [1, 2]
+    with pytest.raises(DuplicateVersionError):
+        log.add(NewJob("c", "m", 2, "me", "f", 1), 9)
+    storage.publish("b", "m", 2, SUMMARY, ())
+    storage.delete("m", [2])
+    finished(storage, log, "d")
+    assert log.get("d").version == 2  # the model is gone with its last version
+
+
+def test_the_queue_is_bounded(log: JobLog) -> None:
+    log.add(NewJob("a", "m", None, "me", "f", 1), 1)
+    with pytest.raises(QueueFullError):
+        log.add(NewJob("b", "n", None, "me", "f", 1), 1)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{}", b"[]", b"\xff", b'{"format": 3}', SUMMARY.model_dump_json().encode()[:-1]],
+)
+def test_a_damaged_result_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "result.json"
+    path.write_bytes(content)
+    with pytest.raises(JobCrashedError):
+        read_summary(path)
+
+
+def test_a_result_that_is_right_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "result.json"
+    path.write_text(SUMMARY.model_dump_json())
+    assert read_summary(path) == SUMMARY
+    path.unlink()
+    path.symlink_to("/etc/hostname")
+    with pytest.raises(JobCrashedError):
+        read_summary(path)
+
+
+@pytest.mark.parametrize("name", ["a", "A-1_b.c", "0", "x" * 64])
+def test_names_that_may_be(name: str) -> None:
+    assert checked_name(name) == name
+
+
+def test_a_database_of_a_later_version_is_not_touched(tmp_path: Path) -> None:
+    import sqlite3
+
+    path = tmp_path / "prunus.db"
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version=99")
+    connection.close()
+    with pytest.raises(sqlite3.DatabaseError, match="schema 99"):
+        Database(path)
