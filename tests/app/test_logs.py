@@ -39,7 +39,7 @@ def test_text_lines_name_the_request(request_id: str) -> None:
 
 def test_text_lines_end_with_the_traceback() -> None:
     lines = TextFormatter().format(record(failed=True)).splitlines()
-    assert lines[-1] .startswith("ValueError: invalid literal")
+    assert lines[-1].startswith("ValueError: invalid literal")
 
 
 def test_json_lines(request_id: str) -> None:

@@ -53,6 +53,22 @@ def rename_class(name: str, package: str | None = None) -> Callable[[dict[str, A
     return change
 
 
+def subclass(config: dict[str, Any]) -> None:
+    config.update(class_name="MyModel", module="my.code", registered_name="MyModel")
+
+
+def unknown_argument(config: dict[str, Any]) -> None:
+    layer = next(x for x in config["config"]["layers"] if x["class_name"] == "Dense")
+    layer["config"]["quantum"] = True
+
+
+def too_many_layers(config: dict[str, Any]) -> None:
+    layers = config["config"]["layers"]
+    text = json.dumps(layers[-1])
+    name = layers[-1]["name"]
+    layers += [json.loads(text.replace(f'"{name}"', f'"extra_{n}"')) for n in range(20_000)]
+
+
 def close_the_circle(config: dict[str, Any]) -> None:
     """Let the first Dense layer read the last one's output."""
     text = json.dumps(config)
@@ -126,6 +142,9 @@ def post(service: Live, content: bytes, name: str = "bad", **fields: str) -> htt
         (lambda path: with_config(path, rename_class("Lambda")), "custom-code"),
         (lambda path: with_config(path, rename_class("Mine", "mine>Mine")), "custom-code"),
         (lambda path: with_config(path, rename_class("Conv9D")), "custom-code"),
+        (lambda path: with_config(path, subclass), "custom-code"),
+        (lambda path: with_config(path, unknown_argument), "unsupported-argument"),
+        (lambda path: with_config(path, too_many_layers), "over-limit"),
         (lambda path: with_config(path, close_the_circle), "invalid-topology"),
         (lambda path: archive({**members_of(path), "config.json": b"{"}), "invalid-config"),
         (lambda path: hdf5(external_link), "unsafe-hdf5"),
@@ -142,6 +161,9 @@ def post(service: Live, content: bytes, name: str = "bad", **fields: str) -> htt
         "lambda",
         "custom",
         "unknown",
+        "subclassed",
+        "argument",
+        "limit",
         "cycle",
         "config",
         "external-link",
