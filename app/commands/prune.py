@@ -21,7 +21,7 @@ from app.services.storage import ARTIFACT_FILE, KERAS_FILE, REPORT_FILE, REPORT_
 @click.option(
     "--report",
     type=OUTPUT,
-    help="Write the report to a file, as JSON if it ends in .json; otherwise it is printed.",
+    help="Write the report to a file, as JSON if it ends in .json. Without it, or for -, print it.",
 )
 @click.option("--allow-nonfinite", is_flag=True, help="Accept weights that are NaN or infinite.")
 @click.option("--tune-seconds", type=click.FloatRange(min=0.01), default=5.0, help="Time to tune.")
@@ -76,7 +76,7 @@ def _show_stage(stage: str) -> None:
 
 
 def _write_report(made: Path, target: Path | None) -> None:
-    if target is None:
+    if target is None or target == Path("-"):
         click.echo((made / REPORT_TEXT_FILE).read_text())
     elif target.suffix == ".json":
         shutil.copyfile(made / REPORT_FILE, target)

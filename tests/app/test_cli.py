@@ -69,9 +69,13 @@ def test_prune_writes_model_artifact_and_report(
     assert json.loads(report.read_text())["totals"]["weights_before"] == 6 * 8 + 8 * 3
 
 
-def test_prune_prints_the_report(prunus: Prunus, small_file: Path) -> None:
-    done = prunus("prune", small_file, "--tune-seconds", "0.05")
+@pytest.mark.parametrize("arguments", [(), ("--report", "-")])
+def test_prune_prints_the_report(
+    prunus: Prunus, small_file: Path, arguments: tuple[str, ...]
+) -> None:
+    done = prunus("prune", small_file, "--tune-seconds", "0.05", *arguments)
     assert done.stdout.startswith("# Pruning report")
+    assert not Path("-").exists()
 
 
 @pytest.mark.parametrize("as_file", [False, True])
