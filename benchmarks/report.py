@@ -58,8 +58,8 @@ def _machine(machine: Machine, results: Results) -> str:
     error = max(results.largest_errors.values())
     return (
         f"`{machine.command}` on {machine.date}: {machine.cpu}, {machine.cores} cores, "
-        f"Python {machine.python}; {machine.seconds:.0f} seconds; load average at the start "
-        f"{machine.load_average:.1f}. {versions}. Weights: {results.sparsity:.0%} zeros at random places. "
+        f"Python {machine.python}; {machine.seconds:.0f} seconds; load average "
+        f"{machine.load_average[0]:.1f} before and {machine.load_average[1]:.1f} during the run, which itself is 1. {versions}. Weights: {results.sparsity:.0%} zeros at random places. "
         f"All outputs agree with a float64 reference to {error:.0e} of the largest output."
     )
 

@@ -35,7 +35,8 @@ class Machine:
         python: Version.
         versions: Of every contender, by its name.
         date: Day of the run, ISO 8601.
-        load_average: Of the last minute when the run began; well above zero means that others used the CPUs.
+        load_average: Of the last minute when the run began, and of the last five when it ended; the run
+            itself makes one, what is above means that others used the CPUs.
         command: What was typed.
         seconds: The whole run.
     """
@@ -45,7 +46,7 @@ class Machine:
     python: str
     versions: Mapping[str, str]
     date: str
-    load_average: float
+    load_average: tuple[float, float]
     command: str
     seconds: float
 

@@ -106,7 +106,7 @@ def main() -> None:
         python=platform.python_version(),
         versions=versions,
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
-        load_average=load_average,
+        load_average=(load_average, os.getloadavg()[1]),
         command="make bench" + (" QUICK=1" if options.quick else ""),
         seconds=time.monotonic() - started,
     )

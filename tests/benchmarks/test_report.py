@@ -14,7 +14,7 @@ MACHINE = Machine(
     python="3.11.7",
     versions={"Prunus": "Prunus 1", "SciPy CSR": "SciPy 2", "ONNX Runtime": "ONNX Runtime 3"},
     date="2026-01-02",
-    load_average=0.04,
+    load_average=(0.04, 1.13),
     command="make bench",
     seconds=12.3,
 )
@@ -59,6 +59,7 @@ def test_the_section_states_times_ratios_goals_and_the_machine() -> None:
     assert "| 3-2, batch 1 | 4.0 | 617.2 |" in text
     assert "- SciPy CSR, batch 1, 5-4: goal 3x, measured 4.0x" in text
     assert "Test CPU, 2 cores, Python 3.11.7" in text
+    assert "load average 0.0 before and 1.1 during the run" in text
     assert "Prunus 1, SciPy 2, ONNX Runtime 3." in text
     assert "| start to ready, ten models, object code cached | 0.50 s |" in text
     assert "JSON: median (99th percentile) | 310 (555) µs |" in text
