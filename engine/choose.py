@@ -18,11 +18,18 @@ _SECONDS_PER_WEIGHT_AND_SAMPLE = 0.03e-9
 _SECONDS_PER_STEP = 0.1e-6
 
 
+def tile_width(samples: int, isa: Isa) -> int:
+    """Lanes of the narrowest tile that kernels exist for and that holds `samples`, up to the limit."""
+    if samples <= 1:
+        return 1
+    vector = isa.vector_floats
+    narrow = next((lanes for lanes in (4, 8) if samples <= lanes < vector), None)
+    return narrow or min(-(-samples // vector) * vector, limits.MAX_LANES)
+
+
 def tile_widths(buckets: Sequence[int], isa: Isa) -> tuple[int, ...]:
-    """Lanes for batch buckets: 1 stays, others grow to a multiple of the vector width; rising, distinct."""
-    width = isa.vector_floats
-    lanes = {1 if bucket <= 1 else -(-bucket // width) * width for bucket in buckets}
-    return tuple(sorted(min(count, limits.MAX_LANES) for count in lanes))
+    """Lanes for batch buckets; rising, distinct."""
+    return tuple(sorted({tile_width(bucket, isa) for bucket in buckets}))
 
 
 def fitting_widths(program: Program, widths: Sequence[int]) -> tuple[int, ...]:

@@ -41,7 +41,7 @@ class CompileOptions:
 
     tune: bool = True
     tune_seconds: float = 5.0
-    buckets: tuple[int, ...] = (1, 16, 64)
+    buckets: tuple[int, ...] = (1, 8, 16, 32)
     allow_sparse: bool = True
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine import limits
+from engine.choose import tile_width
 from engine.errors import ManifestError
 from engine.kernels.abi import FusedActivation, KernelSpec, PackedLayer, packed_layer
 from engine.packed_checks import PACKING_VERSION, check_packed, is_storable
@@ -99,10 +100,10 @@ def _decode_stale_tile(record: Record, isa: Isa) -> TilePlan:
 def _decode_width(record: Record, isa: Isa) -> tuple[int, float]:
     """Lanes and seconds of a tile."""
     lanes = record.integer("lanes", 1, limits.MAX_LANES)
-    if lanes != 1 and lanes % isa.vector_floats:
+    if lanes != tile_width(lanes, isa):
         raise ManifestError(
             f"{record.path}.lanes",
-            expected=f"1 or a multiple of {isa.vector_floats}",
+            expected=f"1, 4, 8 or a multiple of {isa.vector_floats}",
             got=str(lanes),
         )
     seconds = record.number("seconds")

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from engine.assemble import bind_plan
 from engine.codegen import ObjectCache
 from engine.native import NativePlan
-from engine.plan import CompiledModel, ExecutionPlan, NetworkTime, TilePlan
+from engine.plan import CompiledModel, ExecutionPlan, NetworkTime
 from engine.program import Program
 from engine.runtime import Executable
 from engine.stopwatch import Contender, race
@@ -68,13 +68,16 @@ def measure_tiles(
     """
     plans = [chosen] if dense is None else [chosen, dense]
     benches = [_TileBench(program, plan, target, cache) for plan in plans]
-    tiles: list[list[TilePlan]] = [[] for _ in plans]
-    for number, tile in enumerate(chosen.tiles):
-        now = time.thread_time()
-        contenders = [Contender(bench.repeater(number, tile.lanes)) for bench in benches]
-        race(contenders, now + (deadline - now) / (len(chosen.tiles) - number), MAX_ROUNDS)
-        for measured, plan, contender in zip(tiles, plans, contenders, strict=True):
-            measured.append(replace(plan.tiles[number], seconds=contender.seconds))
+    contenders = [
+        [Contender(bench.repeater(number, tile.lanes)) for number, tile in enumerate(plan.tiles)]
+        for bench, plan in zip(benches, plans, strict=True)
+    ]
+    # All widths in turn: the table of widths compares them with each other, not only with dense.
+    race([one for row in contenders for one in row], deadline, MAX_ROUNDS, hopeless=float("inf"))
+    tiles = [
+        [replace(tile, seconds=one.seconds) for tile, one in zip(plan.tiles, row, strict=True)]
+        for plan, row in zip(plans, contenders, strict=True)
+    ]
     best = tuple(min(rivals, key=lambda tile: tile.seconds) for rivals in zip(*tiles, strict=True))
     baseline = None if dense is None else replace(dense, tiles=tuple(tiles[1]))
     return MeasuredPlans(replace(chosen, tiles=best), baseline)

@@ -7,6 +7,10 @@ from engine.kernels.abi import DenseLayer, KernelSpec, PackedLayer
 from engine.program import DenseStep, Program, dense_array
 from engine.target import Isa
 
+# One sample goes into a wider tile only where that needs at most this share of the time: a wider tile
+# touches more memory than its warm measurement shows.
+WIDER_MUST_REACH = 0.8
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class KernelChoice:
@@ -150,15 +154,20 @@ def tile_choice(tiles: tuple[TilePlan, ...], longest: int) -> list[int]:
     """Which tile to use first, for each number of remaining samples from 0 to `longest`.
 
     The total time is least when the rest is cut the same way: time(r) = min over tiles t of
-    seconds[t] + time(r - lanes[t]). Entry 0 is not used.
+    seconds[t] + time(r - lanes[t]). A tile of one sample may so be used several times; where a single
+    one is left, a wider tile must be clearly faster than it. Entry 0 is not used.
     """
     best, choice = [0.0], [0]
     for remaining in range(1, longest + 1):
         options = [
-            (tile.seconds + best[max(0, remaining - tile.lanes)], number)
+            (_seconds_for(tile, remaining) + best[max(0, remaining - tile.lanes)], number)
             for number, tile in enumerate(tiles)
         ]
         seconds, number = min(options)
         best.append(seconds)
         choice.append(number)
     return choice
+
+
+def _seconds_for(tile: TilePlan, remaining: int) -> float:
+    return tile.seconds / WIDER_MUST_REACH if remaining == 1 < tile.lanes else tile.seconds

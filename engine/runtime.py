@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from engine.artifact import Artifact, open_artifact
 from engine.assemble import bind_plan
-from engine.choose import default_plan
+from engine.choose import default_plan, tile_widths
 from engine.codegen import ObjectCache
 from engine.errors import (
     BatchMismatchError,
@@ -175,15 +175,8 @@ def plan_for(model: CompiledModel, target: Target) -> ExecutionPlan:
     complete = all(tile.choices.keys() == layers for tile in model.plan.tiles)
     if complete and model.plan.isa is target.isa:
         return model.plan
-    widths = sorted(
-        {1 if tile.lanes == 1 else _multiple(tile.lanes, target) for tile in model.plan.tiles}
-    )
+    widths = tile_widths([tile.lanes for tile in model.plan.tiles], target.isa)
     return default_plan(model.program, target, widths)
-
-
-def _multiple(lanes: int, target: Target) -> int:
-    width = target.isa.vector_floats
-    return -(-lanes // width) * width
 
 
 class _CheckedInput:

@@ -14,6 +14,8 @@ import numpy as np
 # One reading lasts at least this long, by repeating short calls natively or in Python.
 SHORTEST_READING_SECONDS = 30e-6
 MAX_REPEATS = 64
+# A contender that takes this many times as long as the best is not timed further.
+HOPELESS = 2.0
 
 
 @dataclass(slots=True)
@@ -52,10 +54,11 @@ def race(
     deadline: float,
     most_rounds: int,
     sweep: CacheSweep | None = None,
+    hopeless: float = HOPELESS,
 ) -> None:
     """Take readings in turn until the deadline; at least one round.
 
-    Contenders that are far behind the best (twice its time) after three rounds are not run again.
+    Contenders that are far behind the best after three rounds are not run again.
 
     Args:
         contenders: what to time.
@@ -63,6 +66,7 @@ def race(
         most_rounds: readings of each contender.
         sweep: run before each reading, for the time of code whose data is not in the caches; then
             every reading is a single repeat.
+        hopeless: how many times the best one's time is far behind; infinite where times are not rivals.
     """
     for contender in contenders:
         contender.run(1)
@@ -78,7 +82,7 @@ def race(
             return
         if number == 2:
             best = min(contender.seconds for contender in running)
-            running = [contender for contender in running if contender.seconds <= 2 * best]
+            running = [contender for contender in running if contender.seconds <= hopeless * best]
 
 
 def _reading(contender: Contender, repeats: int) -> float:

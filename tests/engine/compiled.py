@@ -10,7 +10,7 @@ from engine.target import Isa, host_target
 from graph import reference
 from graph.graph import Graph
 
-UNTUNED = CompileOptions(tune=False, buckets=(1, 16, 64))
+UNTUNED = CompileOptions(tune=False, buckets=(1, 8, 16, 64))
 # float32 kernels sum in another order than the oracle, and activations are polynomials of a few
 # units in the last place: the engine promises 1e-5 of the output's scale.
 TOLERANCE = 1e-5

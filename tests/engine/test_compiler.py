@@ -8,7 +8,7 @@ import pytest
 from engine import limits
 from engine.artifact import artifact_bytes, parse_artifact
 from engine.assemble import layer_key
-from engine.choose import estimated_seconds, fitting_widths, tile_widths
+from engine.choose import estimated_seconds, fitting_widths, tile_width, tile_widths
 from engine.codegen import ObjectCache
 from engine.compiler import CompileOptions, compile_graph
 from engine.errors import UnsupportedModelError
@@ -26,6 +26,7 @@ from tests.builders import GraphBuilder, random_inputs
 from tests.engine.compiled import UNTUNED, assert_close, oracle
 
 QUICK = CompileOptions(tune_seconds=0.5)
+WIDTHS = [tile_width(bucket, host_target().isa) for bucket in QUICK.buckets]
 
 
 def network(sparsity: float) -> Graph:
@@ -46,7 +47,7 @@ def test_tuning_measures_every_layer_and_width(tuned: CompiledModel) -> None:
     for layer in tuned.layers:
         assert (layer.op, layer.inputs, layer.units) == ("dense+relu", 256, 256)
         assert layer.sparsity == pytest.approx(1 - layer.nonzeros / 65536)
-        assert [bucket.lanes for bucket in layer.buckets] == [1, 16, 64]
+        assert [bucket.lanes for bucket in layer.buckets] == WIDTHS
         for bucket in layer.buckets:
             assert bucket.dense_seconds is not None
             assert bucket.sparse_seconds is not None
@@ -80,7 +81,7 @@ def test_the_dense_baseline_has_no_sparse_kernel(object_cache: ObjectCache, tune
     options = CompileOptions(tune=tune, tune_seconds=0.2, allow_sparse=False)
     model = compile_graph(network(0.97), host_target(), options, object_cache)
     choices = [c for tile in model.plan.tiles for c in tile.choices.values()]
-    assert len(choices) == 6
+    assert len(choices) == 2 * len(WIDTHS)
     assert not any(choice.sparse for choice in choices)
 
 
@@ -195,6 +196,15 @@ def test_a_slow_width_is_never_used() -> None:
     assert set(tile_choice(tiles((1, 1.0), (16, 100.0)), 64)[1:]) == {0}
 
 
+def test_one_sample_prefers_its_own_kernels() -> None:
+    assert tile_choice(tiles((1, 1.0), (8, 0.85)), 2) == [0, 0, 1]
+    assert tile_choice(tiles((1, 1.0), (8, 0.75)), 2) == [0, 1, 1]
+
+
+def test_few_samples_are_run_one_by_one_where_that_is_faster() -> None:
+    assert tile_choice(tiles((1, 1.0), (8, 3.5)), 5)[1:] == [0, 0, 0, 1, 1]
+
+
 @pytest.mark.parametrize(
     ("buckets", "isa", "widths"),
     [
@@ -202,10 +212,13 @@ def test_a_slow_width_is_never_used() -> None:
         ((64, 1, 1, 0), Isa.AVX2, (1, 64)),
         ((5, 9), Isa.AVX2, (8, 16)),
         ((2, 3), Isa.GENERIC, (4,)),
+        ((5, 9), Isa.GENERIC, (8, 12)),
+        ((1, 3, 5, 8, 9, 17), Isa.AVX512, (1, 4, 8, 16, 32)),
+        (CompileOptions().buckets, Isa.AVX512, (1, 8, 16, 32)),
         ((10_000,), Isa.AVX512, (limits.MAX_LANES,)),
     ],
 )
-def test_buckets_become_whole_vectors(
+def test_buckets_become_widths_that_kernels_have(
     buckets: tuple[int, ...], isa: Isa, widths: tuple[int, ...]
 ) -> None:
     assert tile_widths(buckets, isa) == widths

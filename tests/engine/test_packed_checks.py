@@ -38,7 +38,7 @@ def layer(sparsity: float) -> DenseLayer:
 def packed_layers(sparsity: float = 0.8) -> Iterator[tuple[KernelSpec, PackedLayer]]:
     """Every candidate on every level and tile width; packing needs no CPU of that level."""
     for isa in Isa:
-        for lanes in (1, 16, 64):
+        for lanes in (1, 8, 16, 64):
             for candidate in dense_candidates(layer(sparsity), isa, lanes):
                 yield candidate.spec, candidate.pack(layer(sparsity))
 
