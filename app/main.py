@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import functools
 import logging
 import secrets
 import shutil
+import sqlite3
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -170,22 +172,29 @@ def _open(
 
 async def _follow(services: Services) -> None:
     """Load what is stored, then what other processes store later; upload the demo model once."""
-    counter = services.storage.change_counter()
-    await services.registry.follow(await asyncio.to_thread(services.storage.versions))
-    _LOG.info("ready: %d model versions loaded", len(services.registry.versions()))
+    storage, registry = services.storage, services.registry
+    read_stored = functools.partial(asyncio.to_thread, storage.versions)
+    counter = await asyncio.to_thread(storage.change_counter)
+    await registry.follow(read_stored)
+    _LOG.info("ready: %d model versions loaded", len(registry.versions()))
     if services.settings.demo:
         await _upload_demo(services)
     while True:
         await asyncio.sleep(services.settings.refresh_seconds)
-        latest = services.storage.change_counter()
-        if latest != counter:
-            counter = latest
-            await services.registry.follow(await asyncio.to_thread(services.storage.versions))
+        try:
+            latest = await asyncio.to_thread(storage.change_counter)
+            if latest != counter:
+                await registry.follow(read_stored)
+                counter = latest
+        except sqlite3.Error:
+            _LOG.exception("the database cannot be read; trying again")
 
 
 async def _upload_demo(services: Services) -> None:
     """Queue the demo model as if it had been uploaded, where there is no model at all yet."""
-    if services.storage.versions() or services.job_log.active():
+    if await asyncio.to_thread(services.storage.versions):
+        return
+    if await asyncio.to_thread(services.job_log.active):
         return
     job_id = secrets.token_hex(8)
     folder = services.storage.uploads / f"{services.ownership.owner_id}.{job_id}"

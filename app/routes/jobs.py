@@ -1,5 +1,6 @@
 """Upload jobs: how far they are, as JSON and as server-sent events; cancelling."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
@@ -48,7 +49,7 @@ async def watch_job(services: ServicesDep, job_id: str) -> Response:
     # Imported here: it is needed rarely, and costs a tenth of the service's start.
     from sse_starlette.sse import EventSourceResponse
 
-    services.job_log.get(job_id)
+    await asyncio.to_thread(services.job_log.get, job_id)
     # The stream sees for itself that the service stops, and ends whole; the grace is for that.
     return EventSourceResponse(
         _events(services.jobs, job_id), shutdown_grace_period=_SHUTDOWN_GRACE_SECONDS

@@ -63,7 +63,7 @@ async def upload_model(
     job = await services.jobs.submit(upload, job_request(upload))
     if wait:
         job = await services.jobs.wait(job.id, min(wait, services.settings.wait_max_seconds))
-    return _job_answer(services, job)
+    return await asyncio.to_thread(_job_answer, services, job)
 
 
 def _job_answer(services: Services, job: Job) -> Response:

@@ -1,5 +1,6 @@
 """`POST /predict`: the one hot path. A bare ASGI endpoint: bytes in, arrays, one native call, bytes out."""
 
+import asyncio
 import time
 from collections.abc import Mapping
 from functools import lru_cache
@@ -68,7 +69,7 @@ class PredictEndpoint:
             form = sniff(body)
         answer_form = answer_media_type(accept, form)
         call = _decode(form, body, scope["query_string"], services)
-        model = _find(services, call)
+        model = await _find(services, call)
         try:
             arrays, samples = model.signature.arrays(
                 call.inputs, services.inference.batch_max_samples
@@ -203,7 +204,7 @@ def _query(query: bytes) -> tuple[str, int | None]:
     return fields.get("model", [""])[-1], None if version is None else int(version)
 
 
-def _find(services: Services, call: PredictCall) -> LoadedModel:
+async def _find(services: Services, call: PredictCall) -> LoadedModel:
     if not call.model:
         raise InvalidRequestError(
             "the model is not named",
@@ -213,7 +214,7 @@ def _find(services: Services, call: PredictCall) -> LoadedModel:
     try:
         return services.registry.get(call.model, call.version)
     except (ModelNotFoundError, VersionNotFoundError):
-        for job in services.job_log.preparing(call.model):
+        for job in await asyncio.to_thread(services.job_log.preparing, call.model):
             if call.version in {None, job.version}:
                 raise ModelNotReadyError(
                     f"version {job.version} of model {call.model!r} is still being prepared",

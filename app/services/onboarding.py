@@ -131,7 +131,7 @@ class Onboarding:
         await asyncio.to_thread(
             self._storage.publish, job.id, job.name, job.version, summary, timings
         )
-        self._registry.put(job.name, job.version, warm, summary)
+        self._registry.put((job.name, job.version, job.id), warm, summary)
 
     async def _enter(self, tracker: Tracker, stage: str) -> None:
         await tracker.enter(stage)

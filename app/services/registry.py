@@ -7,7 +7,7 @@ requests always find a whole one. Loading needs the engine's runtime only, never
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +34,9 @@ _FLOAT_BYTES = 4
 
 
 Loader = Callable[[Path], Executable]
+# Name, version, and the job that made it.
+Key = tuple[str, int, str]
+ReadStored = Callable[[], Awaitable[list[StoredVersion]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +44,13 @@ class LoadedModel:
     """A version that answers predictions.
 
     Attributes:
+        job_id: the job that made it; a version that was deleted and made again has another one.
         sample_seconds: measured time of a call with one sample, on this machine, after warm-up.
     """
 
     name: str
     version: int
+    job_id: str
     executable: Executable
     signature: Signature
     series: ModelSeries
@@ -92,7 +97,7 @@ class Registry:
         self._executor = executor
         self._models: dict[str, dict[int, LoadedModel]] = {}
         self._latest: dict[str, LoadedModel] = {}
-        self._broken: dict[tuple[str, int], str] = {}
+        self._broken: dict[Key, str] = {}
         self._starting = True
 
     @property
@@ -117,7 +122,7 @@ class Registry:
     def _absence(self, name: str, version: int | None) -> PrunusError:
         if self._starting:
             return ModelNotReadyError("the service has just started and is loading its models")
-        for (broken_name, broken_version), reason in self._broken.items():
+        for (broken_name, broken_version, _), reason in self._broken.items():
             if broken_name == name and version in {None, broken_version}:
                 return ModelUnavailableError(
                     f"version {broken_version} of model {name!r} could not be loaded", got=reason
@@ -143,31 +148,32 @@ class Registry:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._executor, load_warm, self._loader, artifact)
 
-    def put(self, name: str, version: int, warm: Warm, summary: ModelSummary) -> LoadedModel:
+    def put(self, key: Key, warm: Warm, summary: ModelSummary) -> None:
         """Put a loaded version in place; from now on it answers."""
+        name, version, job_id = key
+        if self._is_loaded(key):  # `follow` was faster than the job that published it
+            warm.executable.close()
+            return
+        self.drop(name, version)
         executable = warm.executable
-        loaded = LoadedModel(
+        versions = self._models.setdefault(name, {})
+        versions[version] = LoadedModel(
             name=name,
             version=version,
+            job_id=job_id,
             executable=executable,
             signature=Signature(executable.inputs, executable.outputs),
             series=self._collector.add(name, version, numbers_of(executable, summary)),
             sample_seconds=warm.sample_seconds,
         )
-        versions = self._models.setdefault(name, {})
-        replaced = versions.get(version)
-        versions[version] = loaded
         self._latest[name] = versions[max(versions)]
-        self._broken.pop((name, version), None)
-        if replaced is not None:
-            replaced.executable.close()
-        return loaded
 
     def drop(self, name: str, version: int) -> None:
         """Take a version out of service; calls that are running end first."""
         versions = self._models.get(name, {})
         loaded = versions.pop(version, None)
-        self._broken.pop((name, version), None)
+        for key in [key for key in self._broken if key[:2] == (name, version)]:
+            del self._broken[key]
         if loaded is None:
             return
         if versions:
@@ -177,27 +183,48 @@ class Registry:
         self._collector.remove(name, version)
         loaded.executable.close()
 
-    async def follow(self, stored: Iterable[StoredVersion]) -> None:
+    async def follow(self, read_stored: ReadStored) -> None:
         """Load what is stored and not loaded, and drop what is loaded and no longer stored."""
-        wanted = {(one.name, one.version): one for one in stored}
-        new = [one for key, one in wanted.items() if key not in self.versions() | set(self._broken)]
+        stored = await self._drop_deleted(read_stored)
+        known = self._known()
+        new = [one for one in stored if (one.name, one.version, one.job_id) not in known]
         await asyncio.gather(*(self._load_stored(one) for one in new))
-        for name, version in (self.versions() | set(self._broken)) - set(wanted):
-            self.drop(name, version)
+        # What was deleted while it was being loaded.
+        await self._drop_deleted(read_stored)
         self._starting = False
+
+    async def _drop_deleted(self, read_stored: ReadStored) -> list[StoredVersion]:
+        """Drop what was known before the stored versions were read, and is not among them.
+
+        What comes into place later is not looked at: it may have been published after the reading.
+        """
+        known = self._known()
+        stored = await read_stored()
+        for name, version, _ in known - {(one.name, one.version, one.job_id) for one in stored}:
+            self.drop(name, version)
+        return stored
+
+    def _known(self) -> set[Key]:
+        loaded = (one for versions in self._models.values() for one in versions.values())
+        return {(one.name, one.version, one.job_id) for one in loaded} | set(self._broken)
+
+    def _is_loaded(self, key: Key) -> bool:
+        loaded = self._models.get(key[0], {}).get(key[1])
+        return loaded is not None and loaded.job_id == key[2]
 
     async def _load_stored(self, stored: StoredVersion) -> None:
         """Load a version; one that cannot be loaded is noted and stops none of the others."""
+        key = (stored.name, stored.version, stored.job_id)
         try:
             warm = await self.load(stored.folder / ARTIFACT_FILE)
         except (PrunusError, OSError) as error:
-            self._broken[stored.name, stored.version] = str(error)
-            _LOG.error(
-                "version %d of model %r cannot be loaded: %s", stored.version, stored.name, error
-            )
-            return
-        if not self.is_loaded(stored.name, stored.version):
-            self.put(stored.name, stored.version, warm, stored.summary)
+            _LOG.error("version %d of model %r cannot be loaded: %s", key[1], key[0], error)
+            self._broken[key] = str(error)
+        except Exception:  # noqa: BLE001 - a bug over one version must not keep all others from serving
+            _LOG.exception("version %d of model %r cannot be loaded by a bug", key[1], key[0])
+            self._broken[key] = "a bug; see the service's log"
+        else:
+            self.put(key, warm, stored.summary)
 
     def close(self) -> None:
         """Drop everything."""

@@ -186,9 +186,10 @@ def _crash(status: int, errors: deque[str]) -> PrunusError:
             hint="the limit is the setting PRUNUS_JOB_MEMORY_MAX_BYTES",
         )
     how = f"with status {status}" if status >= 0 else f"by signal {_signal_name(-status)}"
-    return JobCrashedError(
-        f"the worker process ended {how}", hint="the service's log has its last lines"
-    )
+    hint = "the service's log has its last lines"
+    if -status == signal.SIGKILL:
+        hint = "somebody killed it, or the machine ran out of memory"
+    return JobCrashedError(f"the worker process ended {how}", hint=hint)
 
 
 def _signal_name(number: int) -> str:
