@@ -22,7 +22,9 @@ def pack_dense_blocks(kernel: FloatArray, height: int) -> DenseBlocks:
     """Pack a kernel, float32[inputs][units], in blocks of `height` rows (units)."""
     inputs, units = kernel.shape
     blocks = -(-units // height)
-    padded = np.zeros((inputs, blocks * height), np.float32)
-    padded[:, :units] = kernel
-    weights = padded.reshape(inputs, blocks, height).transpose(1, 0, 2)
-    return DenseBlocks(np.ascontiguousarray(weights).reshape(-1), blocks)
+    weights = np.zeros((blocks, inputs, height), np.float32)
+    whole = units // height
+    weights[:whole] = kernel[:, : whole * height].reshape(inputs, whole, height).transpose(1, 0, 2)
+    if whole < blocks:
+        weights[whole, :, : units - whole * height] = kernel[:, whole * height :]
+    return DenseBlocks(weights.reshape(-1), blocks)

@@ -26,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.errors import PackError
+from engine.formats.nonzeros import Nonzeros, find_nonzeros
 from engine.kernels.abi import FloatArray
 
 MAX_COLUMN = 65_535
@@ -65,11 +66,13 @@ def pack_row_groups(
     starts = range(0, inputs, panel_columns)
     panels: list[tuple[int, int, int]] = [(0, 0, 0)]
     parts: list[_Bucket] = []
+    nonzeros = 0
     for start in starts:
         ends = start in {0, starts[-1]}
-        panel = np.ascontiguousarray(kernel[start : start + panel_columns].T)
+        panel = find_nonzeros(kernel[start : start + panel_columns])
         new = _buckets(panel, rows_per_group, with_empty=ends)
         parts.extend(new)
+        nonzeros += len(panel.values)
         _, groups, entries = panels[-1]
         groups += sum(len(part.rows) for part in new) // rows_per_group
         panels.append((len(parts), groups, entries + sum(part.values.size for part in new)))
@@ -82,7 +85,7 @@ def pack_row_groups(
         rows=np.concatenate([part.rows for part in parts]).astype(np.uint32),
         columns=np.concatenate([c.astype(np.uint16).ravel() for c in columns]),
         values=np.concatenate([part.values.ravel() for part in parts]),
-        nonzeros=int(np.count_nonzero(kernel)),
+        nonzeros=nonzeros,
     )
 
 
@@ -94,11 +97,9 @@ class _Bucket:
     values: FloatArray  # [groups][L][R]
 
 
-def _buckets(panel: FloatArray, rows_per_group: int, *, with_empty: bool) -> list[_Bucket]:
-    """Return the buckets of one panel, float32[units][columns], shortest first."""
-    row_of, column_of = np.nonzero(panel)
-    values = panel[row_of, column_of]
-    lengths = np.bincount(row_of, minlength=panel.shape[0])
+def _buckets(panel: Nonzeros, rows_per_group: int, *, with_empty: bool) -> list[_Bucket]:
+    """Return the buckets of one panel, shortest first."""
+    lengths = panel.lengths
     first = np.concatenate(([0], np.cumsum(lengths)[:-1]))
     found = []
     for length in np.unique(lengths):
@@ -113,8 +114,8 @@ def _buckets(panel: FloatArray, rows_per_group: int, *, with_empty: bool) -> lis
             _Bucket(
                 length=int(length),
                 rows=rows,
-                columns=_interleaved(column_of[places], shape),
-                values=_interleaved(values[places], shape),
+                columns=_interleaved(panel.columns[places], shape),
+                values=_interleaved(panel.values[places], shape),
             )
         )
     return found

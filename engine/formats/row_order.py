@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from engine.formats.nonzeros import find_nonzeros
 from engine.kernels.abi import FloatArray
 
 
@@ -31,9 +32,8 @@ class SortedRows:
 def sort_rows(kernel: FloatArray, height: int) -> SortedRows:
     """Sort the rows of a kernel, float32[inputs][units], for chunks of `height` rows."""
     inputs, units = kernel.shape
-    rows_first = np.ascontiguousarray(kernel.T)
-    row_of, column_of = np.nonzero(rows_first)
-    lengths = np.bincount(row_of, minlength=units)
+    found = find_nonzeros(kernel)
+    lengths = found.lengths
     order = np.argsort(lengths, kind="stable")
     fillers = -units % height
     place_of = np.empty(units, np.int64)
@@ -44,9 +44,9 @@ def sort_rows(kernel: FloatArray, height: int) -> SortedRows:
     # Non-zeros come row by row: the flat place of each is its number, shifted once per row.
     first = np.concatenate(([0], np.cumsum(lengths)[:-1]))
     shift = place_of * (longest + 1) - first
-    flat = np.arange(len(row_of)) + np.repeat(shift, lengths)
-    columns.reshape(-1)[flat] = column_of
-    values.reshape(-1)[flat] = rows_first[row_of, column_of]
+    flat = np.arange(len(found.columns)) + np.repeat(shift, lengths)
+    columns.reshape(-1)[flat] = found.columns
+    values.reshape(-1)[flat] = found.values
     last = order[height - 1 - fillers]
     return SortedRows(
         rows=np.concatenate((np.full(fillers, last), order)).astype(np.uint32),

@@ -50,7 +50,7 @@ def pack_sell(kernel: FloatArray, height: int, index_bits: int) -> Sell:
             kind
         ),
         values=_joined([ordered.values[part, :n].T for part, n in zip(parts, steps, strict=True)]),
-        nonzeros=int(np.count_nonzero(kernel)),
+        nonzeros=int(ordered.lengths.sum()),
     )
 
 

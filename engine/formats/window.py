@@ -63,7 +63,7 @@ def pack_windows(kernel: FloatArray, height: int, width: int) -> Windows:
     taken = []
     while (step := walk.step()) is not None:
         taken.append(step)
-    return _joined(ordered, height, taken, int(np.count_nonzero(kernel)))
+    return _joined(ordered, height, taken, int(ordered.lengths.sum()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,23 +80,25 @@ class _Walk:
     """All chunks at once, step by step."""
 
     def __init__(self, rows: SortedRows, height: int, width: int, last_start: int) -> None:
-        self._rows, self._height, self._width, self._last = rows, height, width, last_start
-        self._next = np.zeros(len(rows.rows), np.int64)
-        self._places = np.arange(len(rows.rows))
+        self._height, self._width, self._last = height, width, last_start
+        # Place of each row's next non-zero in the flat arrays.
+        self._next = np.arange(len(rows.rows)) * rows.columns.shape[1]
+        self._columns, self._values = rows.columns.reshape(-1), rows.values.reshape(-1)
+        self._ends = self._next + rows.lengths
 
     def step(self) -> _Step | None:
         """Advance every unfinished chunk by one step; None when all are done."""
-        columns = self._rows.columns[self._places, self._next]
-        waiting = self._next < self._rows.lengths
-        chunks = np.flatnonzero(waiting.reshape(-1, self._height).any(axis=1))
+        left = (self._next < self._ends).reshape(-1, self._height)
+        chunks = np.flatnonzero(left.any(axis=1))
         if not len(chunks):
             return None
-        lanes = columns.reshape(-1, self._height)[chunks]
+        following = self._next.reshape(-1, self._height)[chunks]
+        lanes = self._columns[following]
         starts = np.minimum(lanes.min(axis=1) // WINDOW_STEP, self._last)
         inside = lanes - starts[:, None] * WINDOW_STEP
-        take = (inside < self._width) & waiting.reshape(-1, self._height)[chunks]
-        values = self._rows.values[self._places, self._next].reshape(-1, self._height)[chunks]
-        self._next.reshape(-1, self._height)[chunks] += take
+        take = (inside < self._width) & left[chunks]
+        values = self._values[following]
+        self._next.reshape(-1, self._height)[chunks] = following + take
         return _Step(
             chunks,
             starts.astype(np.uint16),
@@ -111,9 +113,9 @@ def _joined(rows: SortedRows, height: int, taken: list[_Step], nonzeros: int) ->
     chunk_of = np.concatenate([none, *(step.chunks for step in taken)])
     order = np.argsort(chunk_of, kind="stable")
     windows = np.concatenate([none, *(step.windows for step in taken)]).astype(np.uint16)
-    empty = np.zeros((0, height))
-    columns = np.concatenate([empty, *(step.columns for step in taken)]).astype(np.uint8)
-    values = np.concatenate([empty, *(step.values for step in taken)]).astype(np.float32)
+    empty = np.zeros((0, height), np.uint8)
+    columns = np.concatenate([empty, *(step.columns for step in taken)])
+    values = np.concatenate([empty.astype(np.float32), *(step.values for step in taken)])
     return Windows(
         steps=np.bincount(chunk_of, minlength=len(rows.rows) // height).astype(np.uint32),
         rows=rows.rows,

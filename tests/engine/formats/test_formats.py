@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from engine.errors import PackError
 from engine.formats.dense_blocks import pack_dense_blocks
+from engine.formats.nonzeros import find_nonzeros
 from engine.formats.row_groups import RowGroups, pack_row_groups
 from engine.formats.sell import Sell, pack_sell
 from engine.formats.window import VALID, WINDOW_STEP, Windows, pack_windows
@@ -150,3 +151,17 @@ def test_dense_blocks_hold_the_weights(
     joined = np.concatenate(list(blocks), axis=1)
     np.testing.assert_array_equal(joined[:, :units], kernel)
     assert not joined[:, units:].any()
+
+
+@pytest.mark.parametrize("units", [5, 70_000])
+def test_nonzeros_come_row_by_row(units: int) -> None:
+    rng = np.random.default_rng(0)
+    kernel = rng.standard_normal((6, units)).astype(np.float32)
+    kernel[rng.random(kernel.shape) < 0.7] = 0
+    kernel[2, 3], kernel[4, 3] = np.nan, -0.0
+    found = find_nonzeros(kernel)
+    rows, columns = np.nonzero(kernel.T)
+    np.testing.assert_array_equal(found.rows, rows)
+    np.testing.assert_array_equal(found.columns, columns)
+    np.testing.assert_array_equal(found.values, kernel[columns, rows])
+    np.testing.assert_array_equal(found.lengths, np.count_nonzero(kernel, axis=0))
