@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.footprint import Footprint
+from benchmarks.http_load import LoadStep
 from benchmarks.results import Cell, Machine, Results
 
 BEGIN = "<!-- begin: written by make bench -->"
@@ -34,7 +35,13 @@ def replace_section(page: Path, section: str) -> None:
     page.write_text(f"{head}{BEGIN}\n\n{section.strip()}\n\n{END}{tail}")
 
 
-def render(machine: Machine, results: Results, footprint: Footprint | None, picture: str) -> str:
+def render(
+    machine: Machine,
+    results: Results,
+    footprint: Footprint | None,
+    load: Sequence[LoadStep],
+    picture: str,
+) -> str:
     """Return the whole section; `picture` is the path of the image from the page's folder."""
     parts = [
         _machine(machine, results),
@@ -44,6 +51,8 @@ def render(machine: Machine, results: Results, footprint: Footprint | None, pict
     ]
     if footprint:
         parts.append(_footprint(footprint))
+    if load:
+        parts.append(_load(load))
     return "\n\n".join(parts)
 
 
@@ -136,4 +145,25 @@ def _footprint(footprint: Footprint) -> str:
         + f"\n\nMost expensive packages by their own import time: {slow}. Not imported: {absent}. "
         f"The ten models: {footprint.models}. Medians of {footprint.repeats} starts. Over HTTP: the demo's two "
         "samples, one request after the other on one connection, client and service on this machine."
+    )
+
+
+def _load(load: Sequence[LoadStep]) -> str:
+    header = ["asked for", "answered a second", "median", "95th percentile", "99th", "failed"]
+    rows = [
+        [
+            f"{step.rate} a second",
+            f"{step.answered_per_second:,.0f}",
+            f"{step.outcome.median_milliseconds:.0f} ms",
+            f"{step.outcome.p95_milliseconds:.0f} ms",
+            f"{step.outcome.p99_milliseconds:.0f} ms",
+            f"{step.outcome.failure_ratio:.1%}",
+        ]
+        for step in load
+    ]
+    return (
+        "### The service under load\n\n"
+        "locust (one process, FastHttpUser, constant rate, half JSON, half .npy) and the service share this machine; "
+        "two samples of the demo in each request. Where the rate was not reached, the times are those of a queue.\n\n"
+        + table(header, rows)
     )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.footprint import measure_footprint
+from benchmarks.http_load import measure_load
 from benchmarks.networks import BATCHES, NETWORKS
 from benchmarks.picture import draw
 from benchmarks.protocol import REPOSITORY, Contender
@@ -100,6 +101,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="prunus-bench-") as folder:
         results, versions = run_side_by_side(plan, Path(folder), say)
     footprint = None if options.engines_only else measure_footprint(say)
+    load = () if options.engines_only else measure_load(say)
     machine = Machine(
         cpu=describe_cpu(),
         cores=len(os.sched_getaffinity(0)),
@@ -112,7 +114,7 @@ def main() -> None:
     )
     picture = Path("images") / "benchmarks.png"
     draw(results, options.page.parent / picture)
-    replace_section(options.page, render(machine, results, footprint, picture.as_posix()))
+    replace_section(options.page, render(machine, results, footprint, load, picture.as_posix()))
     say(f"wrote {options.page}")
 
 

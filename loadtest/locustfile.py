@@ -5,10 +5,12 @@
 `loadtest/README.md` lists the options and says how to read the result; `make load` starts a service too.
 """
 
+import json
 import random
 import sys
 import time
 from argparse import Namespace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +49,7 @@ def add_options(parser: LocustArgumentParser) -> None:
     option("max-p95-milliseconds", 50.0, "95th percentile of the response time")
     option("max-p99-milliseconds", 100.0, "99th percentile of the response time")
     option("min-rate-ratio", 0.95, "answered over asked requests a second")
+    option("result", "", "also write what was measured to this file, as JSON")
 
 
 def options_of(environment: Environment) -> Namespace:
@@ -135,6 +138,7 @@ def judge(environment: Environment, **_: Any) -> None:
     outcome = Outcome(
         requests=total.num_requests,
         failure_ratio=total.fail_ratio,
+        median_milliseconds=total.get_response_time_percentile(0.5),
         p95_milliseconds=total.get_response_time_percentile(0.95),
         p99_milliseconds=total.get_response_time_percentile(0.99),
         rate_ratio=total.total_rps / options.rate,
@@ -148,4 +152,6 @@ def judge(environment: Environment, **_: Any) -> None:
     missed = violations(outcome, thresholds)
     verdict = "\n".join(f"FAILED {line}" for line in missed) or "PASSED all thresholds"
     sys.stdout.write(verdict + "\n")
+    if options.result:
+        Path(options.result).write_text(json.dumps(asdict(outcome)))
     environment.process_exit_code = 1 if missed else 0

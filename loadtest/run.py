@@ -8,6 +8,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from loadtest.service import REPOSITORY, Service, ServiceError, running_service
@@ -17,12 +19,20 @@ DEMO_MODEL = "digits"
 DEMO_TIMEOUT_SECONDS = 120.0
 
 
-def run_locust(url: str, arguments: list[str]) -> int:
-    """Run locust without its web page; return its exit code, 0 if all thresholds held."""
+def run_locust(url: str, arguments: Sequence[str], output: Path | None = None) -> int:
+    """Run locust without its web page; return its exit code, 0 if all thresholds held.
+
+    Args:
+        url: The service.
+        arguments: Options of the locustfile and of locust.
+        output: File that gets what locust prints; this process' own output by default.
+    """
     command = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless", "--host", url]
-    return subprocess.run(  # noqa: S603  # our own program
-        [*command, "--only-summary", *arguments], cwd=REPOSITORY, check=False
-    ).returncode
+    command += ["--only-summary", *arguments]
+    with nullcontext() if output is None else output.open("ab") as log:
+        return subprocess.run(  # noqa: S603  # our own program
+            command, cwd=REPOSITORY, check=False, stdout=log, stderr=log
+        ).returncode
 
 
 def wait_for_demo(service: Service) -> None:

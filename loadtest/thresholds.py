@@ -26,6 +26,7 @@ class Outcome:
 
     requests: int
     failure_ratio: float
+    median_milliseconds: float
     p95_milliseconds: float
     p99_milliseconds: float
     rate_ratio: float

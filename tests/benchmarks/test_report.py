@@ -3,10 +3,12 @@ from pathlib import Path
 import pytest
 
 from benchmarks.footprint import Footprint, Imports, parse_imports
+from benchmarks.http_load import LoadStep
 from benchmarks.picture import draw
 from benchmarks.report import BEGIN, END, MarkerError, render, replace_section
 from benchmarks.results import Cell, Machine, Results, summarise
 from benchmarks.round_trip import RoundTrip
+from loadtest.thresholds import Outcome
 
 MACHINE = Machine(
     cpu="Test CPU",
@@ -32,6 +34,8 @@ FOOTPRINT = Footprint(
     round_trips=(RoundTrip("JSON", Cell(310.0, 300.0, 400.0, 3000), 555.0),),
 )
 
+LOAD = (LoadStep(500, Outcome(4000, 0.0, 1.2, 3.0, 12.0, 0.8)),)
+
 
 def results() -> Results:
     def cells(scale: float) -> dict[str, Cell]:
@@ -54,7 +58,7 @@ def test_a_cell_is_the_median_and_the_tenths_in_microseconds() -> None:
 
 
 def test_the_section_states_times_ratios_goals_and_the_machine() -> None:
-    text = render(MACHINE, results(), FOOTPRINT, "images/x.png")
+    text = render(MACHINE, results(), FOOTPRINT, LOAD, "images/x.png")
     assert "| SciPy CSR | **8.0** (7.2 - 16.0) | **80.0** (72.0 - 160) |" in text
     assert "| 3-2, batch 1 | 4.0 | 617.2 |" in text
     assert "- SciPy CSR, batch 1, 5-4: goal 3x, measured 4.0x" in text
@@ -64,6 +68,7 @@ def test_the_section_states_times_ratios_goals_and_the_machine() -> None:
     assert "| start to ready, ten models, object code cached | 0.50 s |" in text
     assert "JSON: median (99th percentile) | 310 (555) µs |" in text
     assert "Not imported: h5py." in text
+    assert "| 500 a second | 400 | 1 ms | 3 ms | 12 ms | 0.0% |" in text
     assert "![" in text
     assert "(images/x.png)" in text
 
