@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from engine.errors import ProgramError
@@ -163,9 +162,3 @@ class Binder:
         constants = {name: self._constant(getattr(step, name)) for name in ("a_base", "b_base")}
         spec = dot.dot_spec(self._isa, self._lanes, normalize=step.normalize)
         return BoundStep(spec, numbers, constants)
-
-
-def constant_bytes(steps: list[BoundStep]) -> int:
-    """Bytes of the distinct arrays that the steps use."""
-    distinct = {id(array): array.nbytes for step in steps for array in step.constants.values()}
-    return int(np.sum(list(distinct.values()), dtype=np.int64))

@@ -1,6 +1,6 @@
 """Where the buffers of a program lie in the arena, for one tile width.
 
-A buffer lives from the step that first writes it to the step that last reads it; buffers that do not
+A buffer lives from the step that first writes it to the step that last uses it; buffers that do not
 live at the same time share memory. The result of an elementwise step takes the memory of its source
 where that dies in the step. Free ranges are searched best fit first.
 """
@@ -36,13 +36,17 @@ class ArenaPlan:
 def plan_arena(program: Program, lanes: int) -> ArenaPlan:
     """Lay out the arena of a checked program for tiles of `lanes` samples."""
     sizes = [_aligned(rows * lanes * 4) for rows in program.buffers]
-    last_read = {
-        place.buffer: number for number, step in enumerate(program.steps) for place in reads(step)
+    # Writes count too: a part that nothing reads may be written after the last read of its buffer.
+    last_use = {
+        place.buffer: number
+        for number, step in enumerate(program.steps)
+        for place in (*reads(step), *writes(step))
     }
     offsets = [-1] * len(sizes)
     free = _FreeRanges()
     for number, step in enumerate(program.steps):
-        dying = sorted({p.buffer for p in reads(step) if last_read[p.buffer] == number})
+        used = {place.buffer for place in (*reads(step), *writes(step))}
+        dying = sorted(buffer for buffer in used if last_use[buffer] == number)
         for place in writes(step):
             if offsets[place.buffer] >= 0:
                 continue
@@ -54,9 +58,6 @@ def plan_arena(program: Program, lanes: int) -> ArenaPlan:
                 offsets[place.buffer] = free.take(sizes[place.buffer])
         for buffer in dying:
             free.give(offsets[buffer], sizes[buffer])
-        for place in writes(step):
-            if place.buffer not in last_read:
-                last_read[place.buffer] = len(program.steps)  # never read: keeps its memory
     return ArenaPlan(tuple(max(offset, 0) for offset in offsets), max(free.end, ALIGNMENT_BYTES))
 
 

@@ -113,7 +113,22 @@ def _fit(
         return values.astype(dtype.numpy)
     if dtype is DType.BOOL:
         return values > 0.5
-    if declared is None and values.max(initial=0.0) <= 1.0:
+    if declared is not None:
+        return _whole(values, declared, dtype)
+    if values.max(initial=0.0) <= 1.0:
         values = values * 100.0
     low = 0.0 if dtype.value.startswith("u") else -127.0
     return np.clip(np.rint(values), low, 127.0).astype(dtype.numpy)
+
+
+def _whole(
+    values: np.ndarray[Any, np.dtype[np.float64]], declared: InputRange, dtype: DType
+) -> np.ndarray[Any, np.dtype[Any]]:
+    """Round to integers of the dtype within a declared range, or next to it where it holds none."""
+    info = np.iinfo(dtype.value)
+    low, high = np.ceil(declared.low), np.floor(declared.high)
+    if low > high:
+        low = high = np.rint(declared.low)
+    # Integers of 64 bits are cut at 2^53, up to which float64 holds each of them.
+    low, high = (min(max(end, info.min, -(2.0**53)), info.max, 2.0**53) for end in (low, high))
+    return np.clip(np.rint(values), low, high).astype(dtype.numpy)

@@ -12,8 +12,8 @@ from engine.program import AffineStep, Array, Constant, DenseStep, Program, dens
 def fold_affine(program: Program) -> Program:
     """Fold where nothing else reads the product, and where every position has the same numbers.
 
-    The new weights are computed in float64 and rounded once. Numbers that are not finite are not
-    folded: they would turn zeros of the kernel into NaN.
+    The new weights are computed in float64 and rounded once. Numbers that are not finite, or would not
+    be as float32, are not folded: they would turn zeros of the kernel or of its input into NaN.
     """
     steps = list(program.steps)
     constants = dict(program.constants)
@@ -59,6 +59,8 @@ def _folded(
     with np.errstate(all="ignore"):
         kernel = (dense_array(constants[step.kernel]) * scale).astype(np.float32)
         bias = (old_bias * scale + shift).astype(np.float32)
+    if not (np.isfinite(kernel).all() and np.isfinite(bias).all()):
+        return None
     names = [
         _added(constants, f"{step.name}/folded_{n}", w)
         for n, w in (("kernel", kernel), ("bias", bias))

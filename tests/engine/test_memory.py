@@ -3,9 +3,24 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.kernels.abi import ElementFunction
 from engine.memory import plan_arena
 from engine.passes.pipeline import build_program
-from engine.program import AffineStep, ElementStep, PReluStep, Program, SoftmaxStep, reads, writes
+from engine.program import (
+    AffineStep,
+    ElementStep,
+    InputSlot,
+    OutputSlot,
+    Pack,
+    Place,
+    PReluStep,
+    Program,
+    SoftmaxStep,
+    Unpack,
+    reads,
+    writes,
+)
+from engine.program_check import check_program
 from graph.activations import Function
 from graph.graph import Graph
 from tests.builders import GraphBuilder
@@ -64,3 +79,22 @@ def test_elementwise_steps_work_in_place() -> None:
     for _ in range(10):
         x = b.activation(x, Function.TANH)
     assert plan_arena(build_program(b.build(x)), 16).size_bytes == 64 * 16 * 4
+
+
+def test_a_buffer_keeps_its_memory_until_its_last_part_is_written() -> None:
+    whole, joined, small, other = (Place(n, 0, rows) for n, rows in enumerate((16, 32, 16, 32)))
+    function = ElementFunction()
+    steps = (
+        Pack(0, whole),
+        ElementStep(whole, joined.part(0, 16), function),
+        ElementStep(joined.part(0, 16), small, function),
+        ElementStep(whole, other.part(0, 16), function),
+        ElementStep(small, other.part(16, 16), function),
+        ElementStep(whole, joined.part(16, 16), function),  # nothing reads this part
+        Unpack(other, 0),
+    )
+    slots = (InputSlot("x", "float32", (16,)),), (OutputSlot("y", (32,)),)
+    program = Program("late", *slots, (16, 32, 16, 32), steps, {})
+    check_program(program)
+    plan = plan_arena(program, 1)
+    assert abs(plan.offsets[joined.buffer] - plan.offsets[other.buffer]) >= 32 * 4

@@ -1,5 +1,6 @@
 """What each compiler pass does, seen in the printed program."""
 
+import numpy as np
 import pytest
 
 from engine.errors import VariableLengthError
@@ -60,6 +61,14 @@ def test_a_scale_that_is_not_finite_is_not_folded() -> None:
     b = GraphBuilder()
     x = b.dense(b.input(8), 6, name="a")
     found = steps(b.build(b.add(Rescaling((float("inf"),)), [x])))
+    assert [line.split("(")[0] for line in found[1:3]] == ["%1 = dense+linear", "%2 = affine"]
+
+
+def test_a_scale_that_makes_weights_overflow_is_not_folded() -> None:
+    b = GraphBuilder()
+    kernel = np.full((2, 2), 1e30, np.float32)
+    x = b.dense(b.input(2), 2, kernel=kernel, name="a")
+    found = steps(b.build(b.add(Rescaling((1e10,), (0.0,)), [x])))
     assert [line.split("(")[0] for line in found[1:3]] == ["%1 = dense+linear", "%2 = affine"]
 
 

@@ -43,6 +43,15 @@ def test_probes_stay_within_a_declared_range(low: float, width: float) -> None:
         assert values.max() <= np.float32(low + width) + 1e-5
 
 
+@pytest.mark.parametrize("dtype", [DType.UINT8, DType.INT16, DType.INT64])
+def test_probes_of_integers_stay_within_a_declared_range(dtype: DType) -> None:
+    b = GraphBuilder()
+    graph = b.build(b.dense(b.input(6, type_=TensorType(dtype, (None, 6))), 2))
+    for probe in probe_sets(graph, {"": InputRange(200, 250)}):
+        assert probe.inputs["x0"].min() >= 200
+        assert probe.inputs["x0"].max() <= 250
+
+
 @pytest.mark.parametrize("dtype", list(DType))
 def test_probes_have_the_declared_dtype(dtype: DType) -> None:
     b = GraphBuilder()
