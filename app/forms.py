@@ -48,7 +48,7 @@ def _job_request(upload: Upload) -> JobRequest:
 def _version(text: str) -> int | None:
     if not text:
         return None
-    if text.isascii() and text.isdigit() and 0 < int(text[:11]) <= _MAX_VERSION:
+    if text.isascii() and text.isdigit() and len(text) <= 20 and 0 < int(text) <= _MAX_VERSION:
         return int(text)
     raise InvalidRequestError(
         "the field 'version' cannot be used",

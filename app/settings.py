@@ -63,7 +63,8 @@ class Settings(BaseSettings):
         default=64 * MIB, description="Body of one prediction request."
     )
     predict_decoded_max_bytes: PositiveInt = Field(
-        default=256 * MIB, description="Arrays of one .npz prediction request, unpacked."
+        default=256 * MIB,
+        description="Arrays of one prediction: of a .npz request, unpacked, and of the answer.",
     )
     predict_batch_max_samples: PositiveInt = Field(
         default=8192, description="Samples in one prediction request."

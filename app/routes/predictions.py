@@ -1,6 +1,7 @@
 """`POST /predict`: the one hot path. A bare ASGI endpoint: bytes in, arrays, one native call, bytes out."""
 
 import asyncio
+import re
 import time
 from collections.abc import Mapping
 from functools import lru_cache
@@ -37,6 +38,7 @@ from app.services.registry import LoadedModel
 from app.services.tensors import Array
 from graph.errors import PrunusError
 
+_VERSION = re.compile(r"0{0,9}[1-9][0-9]{0,9}")
 _FORMS = (JSON, NPY, NPZ)
 _MEDIA_TYPES = {
     **{form: form for form in (*_FORMS, OCTETS)},
@@ -72,7 +74,9 @@ class PredictEndpoint:
         model = await _find(services, call)
         try:
             arrays, samples = model.signature.arrays(
-                call.inputs, services.inference.batch_max_samples
+                call.inputs,
+                services.inference.batch_max_samples,
+                services.settings.predict_decoded_max_bytes,
             )
             decoded = time.perf_counter()
             answer = await services.inference.run(model, arrays, samples)
@@ -195,9 +199,12 @@ def _query(query: bytes) -> tuple[str, int | None]:
     """Return `model` and `version` of a query string."""
     if not query:
         return "", None
-    fields = parse_qs(query.decode("latin-1"), keep_blank_values=True, max_num_fields=10)
+    try:
+        fields = parse_qs(query.decode("latin-1"), keep_blank_values=True, max_num_fields=10)
+    except ValueError as error:
+        raise InvalidRequestError("the query cannot be used", got=str(error)[:200]) from None
     version = fields.get("version", [None])[-1]
-    if version is not None and not (version.isascii() and version.isdigit() and int(version) > 0):
+    if version is not None and not _VERSION.fullmatch(version):
         raise InvalidRequestError(
             "'version' cannot be used", expected="a positive whole number", got=repr(version[:40])
         )

@@ -8,6 +8,7 @@ import ast
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping
 from functools import lru_cache
 from math import prod
@@ -21,6 +22,7 @@ from app.errors import (
     InvalidArrayError,
     InvalidJsonError,
     InvalidRequestError,
+    WrongDtypeError,
 )
 from app.services.tensors import Array
 
@@ -35,6 +37,10 @@ _NPY_VERSIONS = (1, 2, 3)
 _MAX_AXES = 32
 _MAX_AXIS = 2**31 - 1
 _NPZ_MAX_ENTRIES = 256
+# What zipfile lets out for damaged files: ValueError for offsets that lie before the file.
+_ZIP_ERRORS = (
+    *(zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError),
+)
 _NPZ_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
@@ -58,6 +64,7 @@ def decode_json(body: bytes) -> PredictCall:
     Raises:
         InvalidJsonError: the body is not JSON.
         InvalidRequestError: it is, but a field is missing, unknown or wrong.
+        WrongDtypeError: there is text among the inputs.
     """
     try:
         document = orjson.loads(body)
@@ -67,6 +74,7 @@ def decode_json(body: bytes) -> PredictCall:
         raise InvalidRequestError(
             "the body is no JSON object", expected='{"model": ..., "inputs": ...}'
         )
+    texts = len(document) + ("model" in document)
     inputs = document.pop("inputs", None)
     model = document.pop("model", "")
     version = document.pop("version", None)
@@ -85,11 +93,36 @@ def decode_json(body: bytes) -> PredictCall:
             expected="model, version, inputs",
             got=repr(str(name)[:80]),
         )
-    if type(model) is not str:
+    if type(model) is not str or not _is_unicode(model):
         raise InvalidRequestError("'model' cannot be used", expected="a text")
     if version is not None and (type(version) is not int or version < 1):
         raise InvalidRequestError("'version' cannot be used", expected="a positive whole number")
+    if type(inputs) is dict:
+        texts += len(inputs)
+    if body.count(b'"') != 2 * texts:
+        _refuse_text(inputs)
     return PredictCall(model, version, inputs)
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether `text` can be encoded: Python's parser of JSON lets lone surrogates through."""
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _refuse_text(inputs: object) -> None:
+    """Refuse text among nested lists of numbers.
+
+    NumPy would make room for the longest text in every element: gigabytes for a small body.
+    """
+    waiting: list[object] = list(inputs.values()) if isinstance(inputs, dict) else [inputs]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, list):
+            waiting.extend(item)
+        elif isinstance(item, str):
+            raise WrongDtypeError(
+                "the inputs have the wrong element type", expected="numbers", got="text"
+            )
 
 
 def _with_non_finite_numbers(body: bytes, error: orjson.JSONDecodeError) -> Any:
@@ -213,7 +246,7 @@ def decode_npz(body: bytes, decoded_max_bytes: int) -> dict[str, Array]:
             entries = archive.infolist()
             _check_entries(entries, decoded_max_bytes)
             return {entry.filename[: -len(".npy")]: _entry(archive, entry) for entry in entries}
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+    except _ZIP_ERRORS as error:
         raise InvalidArrayError("the .npz file cannot be read", got=str(error)[:200]) from None
 
 

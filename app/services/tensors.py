@@ -6,6 +6,7 @@ integers to floats); a float for an integer input, text and Python objects are r
 """
 
 from collections.abc import Mapping
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -124,7 +125,7 @@ _INTEGERS = frozenset({"ii", "iu", "ui", "uu"})
 class Signature:
     """The inputs and outputs of a model, ready to check requests."""
 
-    __slots__ = ("by_name", "checks", "inputs", "outputs", "single")
+    __slots__ = ("answer_bytes", "by_name", "checks", "inputs", "outputs", "single")
 
     def __init__(self, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...]) -> None:
         self.inputs = inputs
@@ -132,13 +133,19 @@ class Signature:
         self.checks = tuple(InputCheck(spec) for spec in inputs)
         self.by_name = {check.name: check for check in self.checks}
         self.single = self.checks[0] if len(self.checks) == 1 else None
+        self.answer_bytes = sum(
+            prod(spec.sample_shape) * np.dtype(spec.dtype).itemsize for spec in outputs
+        )
 
-    def arrays(self, given: object, batch_max_samples: int) -> tuple[dict[str, Array], int]:
+    def arrays(
+        self, given: object, batch_max_samples: int, answer_max_bytes: int | None = None
+    ) -> tuple[dict[str, Array], int]:
         """Return the arrays by input name, and the number of samples.
 
         Args:
             given: a mapping by input name, or what the only input gets.
             batch_max_samples: most samples of one request.
+            answer_max_bytes: limit on all output arrays together, checked before any is made; None for none.
 
         Raises:
             InputError: they do not fit the model.
@@ -153,7 +160,15 @@ class Signature:
                 expected=f"an object with {_names(self.by_name)}",
                 got="one value without a name",
             )
-        return arrays, self._samples(arrays, batch_max_samples)
+        samples = self._samples(arrays, batch_max_samples)
+        if answer_max_bytes is not None and samples * self.answer_bytes > answer_max_bytes:
+            raise BatchTooLargeError(
+                "the answer to the batch would be too large",
+                expected=f"at most {answer_max_bytes // self.answer_bytes:,} samples",
+                got=f"{samples:,}",
+                hint="the limit is the setting PRUNUS_PREDICT_DECODED_MAX_BYTES",
+            )
+        return arrays, samples
 
     def _by_name(self, given: Mapping[str, object]) -> dict[str, Array]:
         for name in given:

@@ -1,0 +1,89 @@
+"""Requests that once took the service's memory or time, or came out as a bug in the service."""
+
+import io
+import json
+import random
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from app.errors import BatchTooLargeError, InvalidRequestError, WrongDtypeError
+from app.forms import job_request
+from app.routes.predictions import _query
+from app.services.codecs import decode_json, decode_npz
+from app.services.tensors import Signature
+from app.services.uploads import Upload
+from engine.runtime import TensorSpec
+from graph.errors import PrunusError
+from tests.app.live import Live
+
+JSON = {"Content-Type": "application/json"}
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        ["a" * 10_000] + [""] * 10_000,
+        [[1.0, 2.0], [3.0, "4"]],
+        {"x": [["a" * 10_000], [""] * 10_000]},
+        {'quoted "name"': [["1"]]},
+    ],
+)
+def test_text_among_numbers_never_becomes_an_array(inputs: object) -> None:
+    # NumPy would give every element the room of the longest text: 80 kB of JSON took 1.6 GB.
+    body = json.dumps({"model": "m", "version": 1, "inputs": inputs}).encode()
+    with pytest.raises(WrongDtypeError):
+        decode_json(body)
+
+
+def test_names_with_quotes_are_no_text_among_numbers() -> None:
+    body = json.dumps({"inputs": {'quoted "name"': [[1, None]]}, "model": 'a"b'}).encode()
+    assert decode_json(body).inputs == {'quoted "name"': [[1, None]]}
+
+
+def test_a_batch_whose_answer_would_be_too_large_is_refused() -> None:
+    # A few weights can make gigabytes of output per sample: the number of samples alone is no limit.
+    sizes = (TensorSpec("x", "float32", (1,)),), (TensorSpec("y", "float32", (1024, 256)),)
+    signature, mebibyte = Signature(*sizes), 1024 * 1024
+    samples = np.zeros((8, 1), np.float32)
+    assert signature.arrays(samples, 100, 8 * mebibyte)[1] == 8
+    with pytest.raises(BatchTooLargeError, match="answer"):
+        signature.arrays(samples, 100, 8 * mebibyte - 1)
+
+
+def test_a_lone_surrogate_is_no_name(service: Live) -> None:
+    content = b'{"model": "\\ud800", "inputs": [[NaN]]}'
+    answer = service.http.post("/predict", content=content, headers=JSON)
+    assert answer.status_code == 422
+    assert answer.json()["type"] == "/problems/invalid-request"
+
+
+@pytest.mark.parametrize("query", ["version=" + "1" * 5000, "a=1&" * 20 + "model=small"])
+def test_a_long_query_is_refused(query: str) -> None:
+    with pytest.raises(InvalidRequestError):
+        _query(query.encode())
+
+
+@pytest.mark.parametrize("version", ["00000000001" + "9" * 20, "0" * 10 + "1" * 5000, "2147483649"])
+def test_an_enormous_version_in_the_form_is_refused(
+    tmp_path_factory: pytest.TempPathFactory, version: str
+) -> None:
+    folder = tmp_path_factory.mktemp("upload")
+    fields = {"name": "m", "version": version}
+    with pytest.raises(InvalidRequestError, match="version"):
+        job_request(Upload("0", folder, fields, {"file": "m"}, {"file": 1}))
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_changed_npz_files_are_read_or_refused(save: Callable[..., None]) -> None:
+    file, rng = io.BytesIO(), random.Random(7)  # noqa: S311  # repeatable, no secret
+    save(file, a=np.zeros((3, 4), np.float32), b=np.arange(200.0))
+    for _ in range(3000):
+        data = bytearray(file.getvalue())
+        for _ in range(rng.randint(1, 4)):
+            data[rng.randrange(len(data))] = rng.choice([0, 1, 0x80, 0xFF, rng.randrange(256)])
+        try:
+            decode_npz(bytes(data), 10**6)
+        except PrunusError:
+            continue
