@@ -1,11 +1,12 @@
 """From an uploaded file to a checked, compiled model: the steps that a worker process and the command line share."""
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import orjson
-from graph.keras.export import write_keras
 
 from app.check import check_outputs
 from app.services.storage import (
@@ -17,14 +18,17 @@ from app.services.storage import (
 )
 from app.services.summary import Latency as LatencySummary
 from app.services.summary import ModelSummary, Tensor
+from app.version import VERSION
 from engine.artifact import Artifact, ArtifactInfo, write_artifact
 from engine.codegen import ObjectCache
 from engine.compiler import CompileOptions, compile_graph
-from engine.plan import CompiledModel
+from engine.measure import measure_network, random_batch
+from engine.plan import CompiledModel, NetworkTime
 from engine.runtime import load
 from engine.target import Target, host_target
 from graph.errors import ExportError
 from graph.graph import Graph
+from graph.keras.export import write_keras
 from graph.keras.read import ModelFile, read_model
 from graph.verify import verify
 from pruning.calibrate import Calibration, read_calibration
@@ -42,6 +46,9 @@ STAGES: Mapping[str, float] = {
     "check": 0.9,
     "write": 0.95,
 }
+
+# How long the finished model is timed beside the original, as a share of the tuning time.
+_LATENCY_SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +129,7 @@ def run_pipeline(request: PipelineRequest, progress: Progress) -> PipelineResult
         pruned,
         _measurements(compiled, executable.resident_bytes, info),
         FileSizes(request.model.stat().st_size, keras_bytes),
+        {"prunus": VERSION, "llvmlite": version("llvmlite")},
     )
     summary = _summary(file, report, compiled, info, error)
     _write(request.output / REPORT_FILE, orjson.dumps(report.to_dict()))
@@ -138,10 +146,10 @@ def _calibration(request: PipelineRequest, graph: Graph) -> Calibration | None:
 
 @dataclass(frozen=True, slots=True)
 class _Compiled:
-    """The pruned model, and the original with dense kernels only, on the same engine."""
+    """The pruned model, and what the original costs with dense kernels only, on the same engine."""
 
     model: CompiledModel
-    dense: CompiledModel
+    times: tuple[NetworkTime, ...]
     dense_resident_bytes: int
     cache: ObjectCache
     target: Target
@@ -154,20 +162,28 @@ def _compile(request: PipelineRequest, pruned: PruneResult, progress: Progress) 
     dense = compile_graph(
         pruned.original, target, dense_options, cache, lambda s, f: progress.within(s, f / 2)
     )
-    baseline = load(Artifact(dense, 0), cache, target)
-    dense_bytes = baseline.resident_bytes
-    baseline.close()
     options = CompileOptions(tune_seconds=half)
     model = compile_graph(
         pruned.graph, target, options, cache, lambda s, f: progress.within(s, 0.5 + f / 2)
     )
-    return _Compiled(model, dense, dense_bytes, cache, target)
+    # Both in turn: times taken one after the other would compare the host's moods, too.
+    deadline = time.thread_time() + _LATENCY_SHARE * request.tune_seconds
+    times = measure_network(model, dense, target, cache, deadline)
+    return _Compiled(model, times, _resident_bytes(dense, cache, target), cache, target)
+
+
+def _resident_bytes(model: CompiledModel, cache: ObjectCache, target: Target) -> int:
+    """Memory of a model that has answered: weights and one arena."""
+    executable = load(Artifact(model, 0), cache, target)
+    executable.run(random_batch(model.program, 1))
+    resident_bytes = executable.resident_bytes
+    executable.close()
+    return resident_bytes
 
 
 def _measurements(
     compiled: _Compiled, resident_bytes: int, info: ArtifactInfo
 ) -> EngineMeasurements:
-    dense = {time.batch: time.seconds for time in compiled.dense.times}
     return EngineMeasurements(
         cpu=compiled.target.cpu_name,
         isa=compiled.model.plan.isa.value,
@@ -179,9 +195,9 @@ def _measurements(
             if b.seconds is not None
         ),
         latency=tuple(
-            Latency(time.batch, dense[time.batch], time.seconds)
-            for time in compiled.model.times
-            if time.batch in dense
+            Latency(measured.batch, measured.dense_seconds, measured.seconds)
+            for measured in compiled.times
+            if measured.dense_seconds is not None
         ),
         resident_bytes=resident_bytes,
         dense_resident_bytes=compiled.dense_resident_bytes,

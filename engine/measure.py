@@ -40,7 +40,7 @@ class MeasuredPlans:
 
 
 def random_batch(program: Program, batch: int) -> dict[str, npt.NDArray[Any]]:
-    """Inputs of the declared dtypes: standard normal numbers, rounded where they are integers."""
+    """Inputs of the declared dtypes: magnitudes of standard normal numbers, cut to whole ones for integers."""
     rng = np.random.default_rng(0)
     return {
         slot.name: np.abs(rng.standard_normal((batch, *slot.sample_shape))).astype(slot.dtype)
@@ -115,7 +115,7 @@ def measure_network(
     cache: ObjectCache,
     deadline: float,
 ) -> tuple[NetworkTime, ...]:
-    """Time whole calls at each reported batch size, for a model and its dense baseline in turn.
+    """Time whole calls at each reported batch size, for a model and a baseline of its signature in turn.
 
     Without a baseline the model is its own.
     """

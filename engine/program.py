@@ -116,7 +116,7 @@ class DenseStep:
     """y = function(x @ kernel + bias), for each of `positions` runs of x.
 
     Attributes:
-        name: layer name, for reports.
+        name: of the graph's node, for reports: each use of a shared layer has its own.
         x: [positions][inputs] rows.
         y: [positions][units] rows.
         kernel: constant float32[inputs][units].

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class LayerTiming:
-    """One layer of the served program at one batch size.
+    """One layer of the served program in one tile width.
 
     Attributes:
         node: name of the node in the pruned graph.
-        batch: samples per call.
+        batch: samples per tile.
         kernel: the chosen kernel's symbol.
         seconds: median time of the chosen kernel.
         dense_seconds: median time of the fastest dense kernel for the same layer, or None.
@@ -25,7 +25,7 @@ class LayerTiming:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Median time of a whole prediction call: the original model served dense, and the pruned one as served."""
+    """Median processor time of a whole call: the original model served dense, and the pruned one as served."""
 
     batch: int
     dense_seconds: float

@@ -114,7 +114,7 @@ def build_report(
     versions: Mapping[str, str] | None = None,
 ) -> Report:
     """Join what pruning knows with what the engine measured."""
-    known = {"python": platform.python_version(), "numpy": np.__version__, **(versions or {})}
+    known = {**(versions or {}), "python": platform.python_version(), "numpy": np.__version__}
     return Report(
         model=result.original.name,
         recipe=result.recipe,
@@ -236,7 +236,13 @@ def _certainty(report: Report) -> str:
     lines += [f"- {sentence}" for sentence in certificate.assumptions]
     lines += [f"- Undone: {sentence}." for sentence in certificate.rolled_back]
     rows = [
-        [o.output, f"{o.change:.1e}", f"{o.change_float32:.1e}", f"{o.float32_error:.1e}", o.probe]
+        [
+            o.output,
+            f"{o.change:.1e}",
+            f"{o.change_float32:.1e}",
+            f"{o.float32_error:.1e}",
+            o.probe if o.change else "",
+        ]
         for o in certificate.measured.outputs
     ]
     heads = [
@@ -272,9 +278,12 @@ def _speed(engine: EngineMeasurements) -> str:
     ]
     return "\n\n".join(
         [
-            f"{engine.cpu}, {engine.isa}, {engine.threads} thread(s); medians in microseconds.",
+            f"{engine.cpu}, {engine.isa}, {engine.threads} thread(s); medians of processor time in microseconds.",
+            "Whole calls, the Python side included; dense is the original model with dense kernels:",
             _table(["batch", "dense", "pruned", "times as fast"], whole),
-            _table(["layer", "batch", "kernel", "dense", "chosen"], single),
+            "Single layers of the pruned model, the kernel alone, for one tile of samples; dense is the fastest dense "
+            "kernel for the same layer:",
+            _table(["layer", "tile", "kernel", "dense", "chosen"], single),
         ]
     )
 

@@ -24,9 +24,10 @@ def lower_dense(to: Lowering, node: Node, op: Dense) -> Place:
     kernel = to.weight(node.weights[0])
     bias = to.weight(node.weights[1]) if op.use_bias else None
     positions = y.rows // op.units
-    name = node.layer or node.name
     nonzeros = int(np.count_nonzero(to.weight_array(kernel)))
-    to.steps.append(DenseStep(name, x, y, kernel, bias, positions, nonzeros, ElementFunction()))
+    to.steps.append(
+        DenseStep(node.name, x, y, kernel, bias, positions, nonzeros, ElementFunction())
+    )
     return y
 
 

@@ -1,5 +1,7 @@
 """What each compiler pass does, seen in the printed program."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -178,6 +180,16 @@ def test_shared_layers_share_constants() -> None:
     x = b.add(Dense(4, use_bias=False), [b.input(4)], [kernel])
     y = b.add(Dense(4, use_bias=False), [x], [kernel])
     assert list(build_program(b.build(y)).constants) == ["k"]
+
+
+def test_every_use_of_a_shared_layer_has_a_name_of_its_own() -> None:
+    b = GraphBuilder()
+    kernel = b.weight("k", b.rng.standard_normal((4, 4)))
+    x = b.add(Dense(4, use_bias=False), [b.input(4)], [kernel], name="shared")
+    graph = b.build(b.add(Dense(4, use_bias=False), [x], [kernel], name="shared_1"))
+    graph = graph.with_nodes(replace(node, layer="shared") for node in graph.nodes)
+    names = [step.name for step in build_program(graph).dense_steps().values()]
+    assert names == ["shared", "shared_1"]
 
 
 def test_varying_lengths_are_refused_with_the_value() -> None:

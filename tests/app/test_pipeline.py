@@ -1,0 +1,41 @@
+"""The steps of a job without a server: what the report says of the engine."""
+
+from pathlib import Path
+
+from app.pipeline import PipelineRequest, Progress, run_pipeline
+from app.version import VERSION
+from graph.activations import Function
+from graph.keras.export import write_keras
+from pruning.report import Report
+from tests.builders import GraphBuilder
+
+
+def pipeline_report(folder: Path, builder: GraphBuilder, output: str) -> Report:
+    write_keras(builder.build(output), folder / "model.keras")
+    request = PipelineRequest(
+        model=folder / "model.keras",
+        recipe={},
+        calibration=None,
+        labels=None,
+        allow_nonfinite=False,
+        output=folder,
+        objects=folder / "objects",
+        tune_seconds=0.01,
+    )
+    return run_pipeline(request, Progress(lambda _: None, lambda _: None)).report
+
+
+def test_memory_before_and_after_counts_the_same_things(tmp_path: Path) -> None:
+    b = GraphBuilder()
+    report = pipeline_report(tmp_path, b, b.activation(b.input(4096), Function.TANH))
+    assert report.engine is not None
+    # Nothing can be pruned, so nothing may change: neither weights nor the arena of a tile.
+    assert report.engine.resident_bytes == report.engine.dense_resident_bytes
+    assert report.engine.resident_bytes >= 4096 * 4
+
+
+def test_the_report_names_the_software_that_made_it(tmp_path: Path) -> None:
+    b = GraphBuilder()
+    versions = pipeline_report(tmp_path, b, b.dense(b.input(4), 2)).versions
+    assert versions["prunus"] == VERSION
+    assert list(versions) == ["prunus", "llvmlite", "python", "numpy"]
