@@ -26,6 +26,7 @@ from engine.kernels.abi import (
     FloatArray,
     FusedActivation,
 )
+from engine.kernels.alignment import aligned_zeros
 from engine.kernels.emit import (
     F32,
     PTR,
@@ -34,7 +35,7 @@ from engine.kernels.emit import (
     module_text,
     vector,
 )
-from engine.kernels.invoke import KernelCall, aligned_zeros
+from engine.kernels.invoke import KernelCall
 from engine.kernels.registry import dense_candidates, emit
 from engine.target import Isa, Target, host_target
 

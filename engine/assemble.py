@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from engine.bind import Binder, BoundStep
 from engine.errors import PackedLayerError
 from engine.kernels.abi import ALIGNMENT_BYTES, ElementFunction, KernelSpec, PackedLayer
-from engine.kernels.invoke import aligned
+from engine.kernels.alignment import aligned
 from engine.kernels.registry import dense_candidates
 from engine.memory import plan_arena
 from engine.native import BoundTile

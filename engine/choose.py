@@ -11,11 +11,14 @@ from engine.plan import ExecutionPlan, KernelChoice, TilePlan, dense_layer
 from engine.program import Program
 from engine.target import Isa, Target
 
-# Rough cost of one layer, for choosing tile widths only: 0.25 ns per weight for one sample, and
-# 0.03 ns more for every further one (SELL-16 takes 0.23 ns, row groups 1.8 ns for 64 samples).
-_SECONDS_PER_WEIGHT = 0.25e-9
-_SECONDS_PER_WEIGHT_AND_SAMPLE = 0.03e-9
+# Rough cost of one layer, for choosing tile widths only: 0.13 ns per weight for one sample, and 0.025 ns
+# more for every further one (windows take 0.13 ns, row groups 0.9 ns for 32 samples).
+_SECONDS_PER_WEIGHT = 0.13e-9
+_SECONDS_PER_WEIGHT_AND_SAMPLE = 0.025e-9
 _SECONDS_PER_STEP = 0.1e-6
+# Candidates whose estimate is this many times the best one's are not timed: estimates are rough, but
+# even between makes of CPU not as rough as that.
+HOPELESS_ESTIMATE = 3.0
 
 
 def tile_width(samples: int, isa: Isa) -> int:
@@ -57,6 +60,19 @@ def layer_candidates(
     found = dense_candidates(layer, isa, lanes)
     dense = tuple(candidate for candidate in found if not candidate.sparse)
     return found if allow_sparse or not dense else dense
+
+
+def worth_timing(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
+    """Those whose estimate is near the best one's, and in any case the best sparse and the best dense.
+
+    Args:
+        candidates: best guess first.
+    """
+    limit = HOPELESS_ESTIMATE * candidates[0].estimated_ns
+    leaders = [
+        next((one for one in candidates if one.sparse is sparse), None) for sparse in (True, False)
+    ]
+    return tuple(one for one in candidates if one.estimated_ns <= limit or one in leaders)
 
 
 def default_plan(

@@ -16,7 +16,7 @@ from engine.bind import BoundStep
 from engine.codegen import NativeLibrary, ObjectCache, load_kernels
 from engine.kernels import driver
 from engine.kernels.abi import ALIGNMENT_BYTES, FieldKind, KernelSpec
-from engine.kernels.invoke import aligned
+from engine.kernels.alignment import aligned
 from engine.kernels.registry import emit, fields_of
 from engine.target import Target
 

@@ -147,6 +147,7 @@ def dense_layer(program: Program, step: DenseStep) -> DenseLayer:
         bias=None if step.bias is None else dense_array(program.constants[step.bias]),
         activation=step.function,
         positions=step.positions,
+        nonzeros=step.nonzeros,
     )
 
 

@@ -14,6 +14,10 @@ import numpy as np
 # One reading lasts at least this long, by repeating short calls natively or in Python.
 SHORTEST_READING_SECONDS = 30e-6
 MAX_REPEATS = 64
+# A first call that takes this long is not repeated within a reading, however cold it was.
+LONG_READING_SECONDS = 1e-3
+# A race that only one contender is left in ends after this many rounds.
+ENOUGH_ROUNDS = 7
 # A contender that takes this many times as long as the best is not timed further.
 HOPELESS = 2.0
 
@@ -58,7 +62,8 @@ def race(
 ) -> None:
     """Take readings in turn until the deadline; at least one round.
 
-    Contenders that are far behind the best after three rounds are not run again.
+    Contenders that are far behind the best after three rounds are not run again; a race that has one
+    left is soon over.
 
     Args:
         contenders: what to time.
@@ -69,8 +74,8 @@ def race(
         hopeless: how many times the best one's time is far behind; infinite where times are not rivals.
     """
     for contender in contenders:
-        contender.run(1)
-        if sweep is None:
+        first = _reading(contender, 1)  # of cold code and data: not kept
+        if sweep is None and first < LONG_READING_SECONDS:
             contender.repeats = _repeats(_reading(contender, 1))
     running = list(contenders)
     for number in range(most_rounds):
@@ -83,6 +88,8 @@ def race(
         if number == 2:
             best = min(contender.seconds for contender in running)
             running = [contender for contender in running if contender.seconds <= hopeless * best]
+        if number + 1 >= ENOUGH_ROUNDS and len(running) < min(2, len(contenders)):
+            return
 
 
 def _reading(contender: Contender, repeats: int) -> float:

@@ -18,7 +18,7 @@ import numpy as np
 
 from engine.assemble import LayerKey, aligned_layer, layer_key
 from engine.bind import BoundStep
-from engine.choose import layer_candidates
+from engine.choose import layer_candidates, worth_timing
 from engine.codegen import NativeLibrary, ObjectCache
 from engine.kernels.abi import ALIGNMENT_BYTES, Candidate, DenseLayer, ElementFunction
 from engine.native import BoundTile, NativeTables, load_specs, run_function
@@ -196,7 +196,7 @@ def _tasks(program: Program, target: Target, request: TuneRequest) -> list[_Task
                 candidates = layer_candidates(
                     layer, target.isa, lanes, allow_sparse=request.allow_sparse
                 )
-                found[key] = _Task(key, layer_key(step), layer, work, candidates)
+                found[key] = _Task(key, layer_key(step), layer, work, worth_timing(candidates))
     return sorted(found.values(), key=lambda task: (-task.weights, task.key.lanes))
 
 

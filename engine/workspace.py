@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from engine.kernels.alignment import aligned_zeros
 from engine.kernels.driver import Request
-from engine.kernels.invoke import aligned_zeros
 
 # One-sample kernels may read, and ignore, up to the next vector behind a value.
 _TAIL_BYTES = 256

@@ -5,9 +5,8 @@ weights  f32[blocks][inputs][height]     rows behind the last are zeros
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from engine.kernels.abi import FloatArray
+from engine.kernels.alignment import aligned_zeros
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +21,7 @@ def pack_dense_blocks(kernel: FloatArray, height: int) -> DenseBlocks:
     """Pack a kernel, float32[inputs][units], in blocks of `height` rows (units)."""
     inputs, units = kernel.shape
     blocks = -(-units // height)
-    weights = np.zeros((blocks, inputs, height), np.float32)
+    weights = aligned_zeros(blocks * inputs * height).reshape(blocks, inputs, height)
     whole = units // height
     weights[:whole] = kernel[:, : whole * height].reshape(inputs, whole, height).transpose(1, 0, 2)
     if whole < blocks:

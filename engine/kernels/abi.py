@@ -150,12 +150,14 @@ class DenseLayer:
         bias: float32[units], or None for zeros.
         activation: applied to each output.
         positions: product of the sample axes before the contracted one (1 for a plain Dense).
+        nonzeros: of the kernel, where they were counted already; for estimates only.
     """
 
     kernel: FloatArray
     bias: FloatArray | None = None
     activation: ElementFunction = field(default_factory=ElementFunction)
     positions: int = 1
+    nonzeros: int | None = None
 
     @property
     def inputs(self) -> int:

@@ -40,7 +40,9 @@ class LayerSize:
 
 def layer_size(layer: DenseLayer) -> LayerSize:
     """Count the weights of a layer."""
-    nonzeros = int(np.count_nonzero(layer.kernel))
+    nonzeros = layer.nonzeros
+    if nonzeros is None:
+        nonzeros = int(np.count_nonzero(layer.kernel))
     density = nonzeros / layer.kernel.size
     return LayerSize(layer.kernel.size * layer.positions, nonzeros * layer.positions, density)
 

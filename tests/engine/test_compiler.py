@@ -8,16 +8,16 @@ import pytest
 from engine import limits
 from engine.artifact import artifact_bytes, parse_artifact
 from engine.assemble import layer_key
-from engine.choose import estimated_seconds, fitting_widths, tile_width, tile_widths
+from engine.choose import estimated_seconds, fitting_widths, tile_width, tile_widths, worth_timing
 from engine.codegen import ObjectCache
 from engine.compiler import CompileOptions, compile_graph
 from engine.errors import UnsupportedModelError
-from engine.kernels.abi import ElementFunction, KernelSpec
+from engine.kernels.abi import Candidate, ElementFunction, KernelSpec, PackedLayer
 from engine.passes.pipeline import build_program
 from engine.plan import CompiledModel, KernelChoice, TilePlan, tile_choice
 from engine.program import DenseStep, Place
 from engine.runtime import load
-from engine.stopwatch import Contender, race
+from engine.stopwatch import ENOUGH_ROUNDS, Contender, race
 from engine.target import Isa, available_isas, host_target
 from engine.tune import pick, task_key
 from graph.activations import Function
@@ -257,10 +257,29 @@ def test_a_race_takes_turns_and_drops_the_hopeless() -> None:
     assert len(fast.readings) == 6
     assert len(slow.readings) == 3
     assert fast.seconds < slow.seconds
-    assert order[4:10] == ["fast", "slow"] * 3
+    assert order[-9:-3] == ["fast", "slow"] * 3  # then the fast one alone
 
 
 def test_a_race_past_its_deadline_takes_one_round() -> None:
     contenders = [Contender(lambda _: None), Contender(lambda _: None)]
     race(contenders, 0.0, 10)
     assert [len(contender.readings) for contender in contenders] == [1, 1]
+
+
+def test_what_is_estimated_hopeless_is_not_timed_but_both_kinds_are() -> None:
+    def candidate(sparse: bool, nanoseconds: float) -> Candidate:
+        spec = KernelSpec("f", Isa.AVX2, 1)
+        return Candidate(spec, sparse, lambda _: PackedLayer({}, {}, 0, 0), nanoseconds)
+
+    best, near, far = candidate(True, 1.0), candidate(True, 2.9), candidate(True, 3.1)
+    dense, worse = candidate(False, 20.0), candidate(False, 30.0)
+    assert worth_timing([best, near, far, dense, worse]) == (best, near, dense)
+    assert worth_timing([dense, worse]) == (dense, worse)
+    assert worth_timing([candidate(False, 1.0), far, candidate(True, 4.0)])[1:] == (far,)
+
+
+def test_a_race_with_one_left_is_soon_over() -> None:
+    fast = Contender(lambda repeats: np.ones(200_000 * repeats).sum())
+    slow = Contender(lambda repeats: np.ones(20_000_000 * repeats).sum())
+    race([fast, slow], float("inf"), 15)
+    assert (len(fast.readings), len(slow.readings)) == (ENOUGH_ROUNDS, 3)

@@ -3,7 +3,8 @@
 import numpy as np
 
 from engine.kernels.abi import Candidate, DenseLayer, FloatArray
-from engine.kernels.invoke import KernelCall, aligned_zeros
+from engine.kernels.alignment import aligned_zeros
+from engine.kernels.invoke import KernelCall
 from engine.target import Isa
 from tests.engine.kernels.loaded import kernel_address
 

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.kernels.abi import FloatArray, KernelSpec
-from engine.kernels.invoke import KernelCall, aligned_zeros
+from engine.kernels.alignment import aligned_zeros
+from engine.kernels.invoke import KernelCall
 from tests.engine.kernels.loaded import kernel_address
 
 GUARD_FLOATS = 64

@@ -7,9 +7,9 @@ import pytest
 
 from engine.codegen import ObjectCache, load_kernels
 from engine.kernels.abi import FusedActivation, KernelSpec
+from engine.kernels.alignment import aligned_zeros
 from engine.kernels.driver import SYMBOL, emit_driver
 from engine.kernels.elementwise import activation_spec
-from engine.kernels.invoke import aligned_zeros
 from engine.kernels.layout import pack_spec, unpack_spec
 from engine.kernels.registry import emit, fields_of
 from engine.target import Isa, available_isas, host_target
