@@ -10,7 +10,7 @@ from loadtest.run import DEMO_MODEL, run_locust, wait_for_demo
 from loadtest.service import ServiceError, running_service
 from loadtest.thresholds import Outcome
 
-RATES = (500, 1000, 2000)
+RATES = (500, 1000, 2000, 4000)
 SECONDS = 10.0
 
 
