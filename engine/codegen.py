@@ -61,17 +61,6 @@ def compile_to_object(ir_text: str, symbol: str, target: Target) -> bytes:
             raise CompileError(symbol, str(error)) from error
 
 
-def compile_to_assembly(ir_text: str, target: Target) -> str:
-    """Return the assembly that `compile_to_object` would assemble; for people and tests."""
-    with _LOCK:
-        machine = _target_machine(target)
-        module = llvm.parse_assembly(ir_text)
-        module.triple = machine.triple
-        module.data_layout = str(machine.target_data)
-        _optimise(module, machine)
-        return str(machine.emit_assembly(module))
-
-
 class ObjectCache:
     """Object files by content key: in memory, and in a folder where one is given.
 
