@@ -14,13 +14,13 @@ class TextFormatter(logging.Formatter):
     """`2026-01-31T12:00:00.123Z INFO app.services.jobs [request] message`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return one line; a traceback follows on further lines."""
+        """Return one line; what follows on further lines, such as a traceback, is indented."""
         request = REQUEST_ID.get()
         mark = f" [{request}]" if request else ""
         line = f"{_timestamp(record)} {record.levelname} {record.name}{mark} {record.getMessage()}"
         if record.exc_info:
             line += "\n" + self.formatException(record.exc_info)
-        return line
+        return _plain(line)
 
 
 class JsonFormatter(logging.Formatter):
@@ -46,6 +46,17 @@ def configure_logs(form: Literal["text", "json"], level: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+
+
+def _plain(text: str) -> str:
+    """Escape control characters: names and paths of clients must neither forge lines nor steer a terminal."""
+    lines = text.split("\n")
+    return "\n  ".join(
+        line
+        if line.isprintable()
+        else "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
+        for line in lines
+    )
 
 
 def _timestamp(record: logging.LogRecord) -> str:

@@ -155,7 +155,7 @@ class Problem:
     def of(cls, error: PrunusError) -> "Problem":
         """Describe an error."""
         parts = (error.message, error.expected, error.got, error.hint)
-        return cls(error.slug, error.title, *(part[:_MAX_TEXT_CHARACTERS] for part in parts))
+        return cls(error.slug, error.title, *map(_text, parts))
 
     @classmethod
     def from_record(cls, record: Mapping[str, object]) -> "Problem":
@@ -181,6 +181,11 @@ class Problem:
         extras = {"expected": self.expected, "got": self.got, "hint": self.hint, **members}
         document.update((name, value) for name, value in extras.items() if value)
         return document
+
+
+def _text(part: str) -> str:
+    """Cut to a readable length; lone surrogates, which JSON texts may hold, cannot be encoded."""
+    return part[:_MAX_TEXT_CHARACTERS].encode("utf-8", "replace").decode()
 
 
 def kind_of(slug: str) -> ProblemKind:

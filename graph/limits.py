@@ -18,7 +18,9 @@ MAX_CONFIG_BYTES = 32 * 1024 * 1024
 MAX_CONFIG_DEPTH = 100
 MAX_CONFIG_VALUES = 2_000_000
 MAX_LAYERS = 10_000
-# Models inside models; each level may be called several times, which MAX_NODES bounds.
+# Calls of layers of any kind, those inside nested models once per call of the model.
+MAX_CALLS = 100_000
+# Models inside models; each level may be called several times, which MAX_CALLS bounds.
 MAX_MODEL_DEPTH = 16
 MAX_HDF5_OBJECTS = 200_000
 MAX_HDF5_DEPTH = 64

@@ -36,9 +36,11 @@ def parse_object(text: str, what: str) -> JsonObject:
 def _unique(pairs: list[tuple[str, Json]]) -> JsonObject:
     found = dict(pairs)
     if len(found) != len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise ConfigError("a JSON object names a key twice", got=repr(twice[:100]))
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise ConfigError("a JSON object names a key twice", got=repr(key[:100]))
+            seen.add(key)
     return found
 
 

@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from graph import limits as bounds
 from graph.activations import LINEAR, ActivationFunction
 from graph.errors import ShapeError, UnsupportedArgumentError, UnsupportedDtypeError
 from graph.keras.activation_layers import (
@@ -182,6 +183,8 @@ def _flatten(site: Site) -> str:
 
 def _reshape(site: Site) -> str:
     target = site.arguments.wholes("target_shape")
+    if len(target) >= bounds.MAX_RANK:
+        raise site.arguments.refuse("target_shape", f"at most {bounds.MAX_RANK - 1} axes")
     unknown = [place for place, length in enumerate(target) if length == -1]
     if len(unknown) > 1 or any(length < 1 for length in target if length != -1):
         raise site.arguments.refuse("target_shape", "positive lengths, and -1 at most once")

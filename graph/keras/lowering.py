@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 
+from graph import limits as bounds
 from graph.errors import (
     ConfigError,
     FileLimitError,
@@ -80,6 +81,12 @@ def _batch_shape(layer: Layer) -> tuple[int | None, ...] | None:
         return None
     if not isinstance(shape, list) or not shape:
         raise ConfigError(f"the shape of input {layer.path!r} is not a list", got=show(shape))
+    if len(shape) > bounds.MAX_RANK:
+        raise FileLimitError(
+            f"input {layer.path!r} has too many axes",
+            expected=f"at most {bounds.MAX_RANK}",
+            got=str(len(shape)),
+        )
     lengths = [_length(item, layer) for item in shape]
     if math.prod(length or 1 for length in lengths[1:]) >= 2**62:
         raise FileLimitError(f"input {layer.path!r} is too large", got=show(shape))
@@ -104,6 +111,7 @@ class _Lowering:
     def __init__(self, draft: Draft, weights: Mapping[str, LayerWeights]) -> None:
         self._draft = draft
         self._weights = weights
+        self._calls = 0
 
     def model(self, model: Model, given: Sequence[str]) -> list[str]:
         """Add one use of a model on given values; gives the values of its outputs."""
@@ -111,6 +119,7 @@ class _Lowering:
         for place, number in model.order:
             layer = model.layers[place]
             call = layer.calls[number]
+            self._count()
             if layer.class_name == "InputLayer":
                 self._check_input(layer, values, TensorRef(layer.name, number, 0))
                 continue
@@ -118,6 +127,15 @@ class _Lowering:
             for index, value in enumerate(results):
                 values[TensorRef(layer.name, number, index)] = value
         return [values[port.ref] for port in model.outputs]
+
+    def _count(self) -> None:
+        """Bound the calls: models that call models multiply them, and train-only layers add no node to be counted."""
+        self._calls += 1
+        if self._calls > bounds.MAX_CALLS:
+            raise FileLimitError(
+                "the model has too many calls of layers, those in nested models counted each time",
+                expected=f"at most {bounds.MAX_CALLS}",
+            )
 
     def _check_input(self, layer: Layer, values: Mapping[TensorRef, str], ref: TensorRef) -> None:
         """Check that what an InputLayer is given is what it states; Keras would reshape or convert it."""

@@ -43,7 +43,9 @@ def flatten(structure: Json, what: str, key: str = "") -> Iterator[_Leaf]:
         yield _Leaf(as_name(layer, what), as_index(node, what), as_index(tensor, what), key)
     elif isinstance(structure, dict):
         for name in sorted(structure):
-            yield from flatten(structure[name], what, f"{key}.{name}" if key else name)
+            # It becomes the public name of an input or output.
+            part = as_name(name, f"a key of {what}")
+            yield from flatten(structure[name], what, f"{key}.{part}" if key else part)
     elif isinstance(structure, list):
         for item in structure:
             yield from flatten(item, what, key)

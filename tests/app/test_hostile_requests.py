@@ -2,20 +2,24 @@
 
 import io
 import json
+import logging
 import random
 from collections.abc import Callable
 
 import numpy as np
+import orjson
 import pytest
 
 from app.errors import BatchTooLargeError, InvalidRequestError, WrongDtypeError
 from app.forms import job_request
+from app.logs import TextFormatter
+from app.problems import Problem
 from app.routes.predictions import _query
 from app.services.codecs import decode_json, decode_npz
 from app.services.tensors import Signature
 from app.services.uploads import Upload
 from engine.runtime import TensorSpec
-from graph.errors import PrunusError
+from graph.errors import GraphError, PrunusError
 from tests.app.live import Live
 
 JSON = {"Content-Type": "application/json"}
@@ -87,3 +91,15 @@ def test_changed_npz_files_are_read_or_refused(save: Callable[..., None]) -> Non
             decode_npz(bytes(data), 10**6)
         except PrunusError:
             continue
+
+
+def test_problems_can_be_encoded_whatever_a_file_says() -> None:
+    record = Problem.of(GraphError("m", got="\ud800")).to_record()
+    assert orjson.loads(orjson.dumps(record))["got"] == "?"
+
+
+def test_a_message_cannot_forge_a_log_line() -> None:
+    message = "a\n2026-01-01T00:00:00.000Z INFO x forged\x1b[2J\r"
+    record = logging.LogRecord("n", logging.INFO, "", 0, "%s", (message,), None)
+    lines = TextFormatter().format(record).split("\n")
+    assert lines[1:] == ["  2026-01-01T00:00:00.000Z INFO x forged\\x1b[2J\\r"]

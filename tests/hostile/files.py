@@ -690,3 +690,52 @@ def weights_beyond_float32(path: Path) -> None:
 @hostile(UnsupportedDtypeError)
 def weights_of_integers(path: Path) -> None:
     _weights(path, np.ones((3, 2), np.int8))
+
+
+# Small files that would take hours.
+
+
+@hostile(FileLimitError)
+def calls_that_multiply_without_a_node(path: Path) -> None:
+    layers = [called(input_layer(3)), called(layer("Dropout", "d", rate=0.1), ["x"])]
+    model = functional(layers, [["x", 0, 0]], [["d", 0, 0]], name="m0")
+    calls = 30
+    for level in range(1, 8):
+        inner = f"m{level - 1}"
+        nodes = [[["x", 0, 0, {}]], *([[inner, call, 0, {}]] for call in range(1, calls))]
+        item = {**model, "name": inner, "inbound_nodes": nodes}
+        ports = [["x", 0, 0]], [[inner, calls, 0]]
+        model = functional([called(input_layer(3)), item], *ports, name=f"m{level}")
+    write_legacy(path, model)
+
+
+@hostile(ConfigError)
+def a_key_twice_among_many(path: Path) -> None:
+    keys = ",".join(f'"{key}":0' for key in range(200_000))
+    write_archive(path, "{" + keys + ',"199999":1}')
+
+
+@hostile(UnsupportedArgumentError)
+def reshape_to_very_many_axes(path: Path) -> None:
+    many = [2**30] * 200_000
+    write_legacy(path, sequential(input_layer(3), layer("Reshape", target_shape=many)))
+
+
+@hostile(FileLimitError)
+def input_of_very_many_axes(path: Path) -> None:
+    write_legacy(path, sequential(input_layer(*[10**50] * 200_000), layer("Dropout", rate=0.1)))
+
+
+# Names that would reach logs, pages and metrics.
+
+
+@hostile(ConfigError)
+def output_name_that_cannot_be_printed(path: Path) -> None:
+    layers = [called(input_layer(3)), called(layer("ReLU", "r"), ["x"])]
+    write_legacy(path, functional(layers, [["x", 0, 0]], {"a\x1b[2J\nb": ["r", 0, 0]}))
+
+
+@hostile(ConfigError)
+def input_name_that_cannot_be_encoded(path: Path) -> None:
+    layers = [called(input_layer(3)), called(layer("ReLU", "r"), ["x"])]
+    write_archive(path, functional(layers, {"\ud800": ["x", 0, 0]}, [["r", 0, 0]]))
