@@ -33,8 +33,9 @@ class CompileOptions:
 
     Attributes:
         tune: whether kernels are timed on this host.
-        tune_seconds: how much processor time packing and timing may take, whole-network times included;
-            at least one reading of everything that is compared is taken.
+        tune_seconds: how much processor time packing and timing may take, whole-network times included.
+            Layers that it leaves no time for keep the best guess; every tile width and batch is read at
+            least once, chosen kernels beside dense ones.
         buckets: batch sizes to have a tile width for.
         allow_sparse: False gives the dense baseline on the same engine.
     """

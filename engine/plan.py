@@ -88,7 +88,7 @@ class LayerPlan:
     """One dense layer of the compiled network, for reports.
 
     Attributes:
-        name: path of the layer in the model.
+        name: of the graph's node; a layer that is applied twice is there twice, under two names.
         op: kind of layer, with its fused activation, e.g. `dense+relu`.
         inputs: length of the contracted axis.
         units: number of outputs.

@@ -155,7 +155,7 @@ class Executable:
         return results
 
     def close(self) -> None:
-        """Let go of code and memory; calls that are running end first, later ones are refused."""
+        """Refuse later calls, and let go of code and memory as soon as no running call needs them."""
         self._native = None
         self._idle.clear()
 

@@ -104,3 +104,8 @@ def normalize_axis(axis: int, rank: int) -> int:
             "an axis is out of range", expected=f"-{rank} <= axis < {rank}", got=str(axis)
         )
     return axis % rank
+
+
+def sample_axis(axis: int) -> int:
+    """Turn a checked axis of a batch into the axis of one sample; a negative one is both."""
+    return axis - 1 if axis > 0 else axis

@@ -23,7 +23,7 @@ from graph.activations import Function
 from graph.graph import Node
 from graph.ops import Activation, Dot, LayerNormalization, Merge, MergeKind
 from graph.shape_ops import Concatenate, Permute, RepeatVector
-from graph.tensor_type import normalize_axis
+from graph.tensor_type import normalize_axis, sample_axis
 
 RowNumbers = npt.NDArray[np.uint32]
 
@@ -150,7 +150,7 @@ def lower_concatenate(to: Lowering, node: Node, op: Concatenate) -> Place:
         to.copy_to(f"{node.name}/{value}", x, rows, joined.part(first, x.rows))
         numbers.append(rows + np.uint32(first))
         first += x.rows
-    axis = op.axis - 1 if op.axis > 0 else op.axis
+    axis = sample_axis(op.axis)
     order = np.concatenate(numbers, axis=axis)
     return to.copy(f"{node.name}/order", joined, order)
 

@@ -9,6 +9,7 @@ from engine.program import AffineStep, DenseStep, Place, PReluStep
 from graph.graph import Node
 from graph.op import Op
 from graph.ops import KERAS_EPSILON, BatchNormalization, Dense, Normalization, Rescaling
+from graph.tensor_type import sample_axis
 
 Float64Array = npt.NDArray[np.float64]
 
@@ -49,7 +50,7 @@ def lower_batch_normalization(to: Lowering, node: Node, op: BatchNormalization) 
     with np.errstate(all="ignore"):
         scale = gamma / np.sqrt(variance + op.epsilon)
     shape = to.shape(node.inputs[0])
-    axis = op.axis - 1 if op.axis > 0 else op.axis
+    axis = sample_axis(op.axis)
     along = [1] * len(shape)
     along[axis] = -1
     columns = [

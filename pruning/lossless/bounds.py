@@ -13,9 +13,9 @@ import numpy as np
 from graph.activations import AXIS_FUNCTIONS, Function
 from graph.graph import Graph, Input, Node
 from graph.ops import Activation, Dense, Dot, LayerNormalization, Merge, MergeKind, PRelu
-from graph.tensor_type import DType
+from graph.tensor_type import DType, sample_axis
 from pruning.affine_ops import as_affine
-from pruning.lossless.affine import Affine, unknown, zeros
+from pruning.lossless.affine import Affine, known, unknown, zeros
 from pruning.lossless.envelope import envelope
 from pruning.recipe import InputRange
 
@@ -114,7 +114,7 @@ def _activation(op: Activation, x: Affine) -> Affine:
         if math.isinf(shape.factor):
             return unknown(x.shape)
         return x.times(shape.factor).shifted(shape.offset).capped(shape.cap)
-    axis = f.axis - 1 if f.axis > 0 else f.axis
+    axis = sample_axis(f.axis)
     if f.function is Function.SOFTMAX:
         return Affine(np.ones(x.shape), np.zeros(x.shape))
     if f.function is Function.LOG_SOFTMAX:
@@ -168,8 +168,7 @@ def _product(a: Affine, b: Affine) -> Affine:
     with np.errstate(invalid="ignore"):
         constant = np.where(fixed_a | fixed_b, a.constant * b.constant, np.inf)
         slope = a.slope * b.constant + b.slope * a.constant
-    lost = ~np.isfinite(constant) | ~np.isfinite(slope)
-    return Affine(np.where(lost, np.inf, constant), np.where(lost, 0.0, slope))
+    return known(constant, slope)
 
 
 def _dot(op: Dot, inputs: Sequence[Affine]) -> Affine:

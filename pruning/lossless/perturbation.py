@@ -13,8 +13,9 @@ import numpy as np
 from graph.activations import AXIS_FUNCTIONS, Function
 from graph.graph import Graph, Node
 from graph.ops import Activation, Dense, Dot, LayerNormalization, Merge, MergeKind, PRelu
+from graph.tensor_type import sample_axis
 from pruning.affine_ops import as_affine
-from pruning.lossless.affine import Affine, Reals, unknown, zeros
+from pruning.lossless.affine import Affine, Reals, known, unknown, zeros
 from pruning.lossless.bounds import Bounds, aligned, moved
 from pruning.lossless.envelope import envelope
 
@@ -78,7 +79,7 @@ def _activation_error(op: Activation, error: Affine, value: Affine) -> Affine:
     f = op.function
     if f.function not in AXIS_FUNCTIONS:
         return error.times(envelope(f).lipschitz)
-    axis = f.axis - 1 if f.axis > 0 else f.axis
+    axis = sample_axis(f.axis)
     top = error.mapped(lambda a: np.broadcast_to(a.max(axis=axis, keepdims=True), a.shape))
     if f.function is Function.SOFTMAX:
         # dp_i = p_i (dx_i - sum_k p_k dx_k): at most 2 p_i (1 - p_i) max|dx|.
@@ -130,6 +131,4 @@ def _product_error(errors: Sequence[Affine], values: Sequence[Affine]) -> Affine
         if (error.slope > 0).any() or (value.slope > 0).any():
             return unknown(value.shape)
         grown, plain = grown * (value.constant + error.constant), plain * value.constant
-    difference = grown - plain
-    lost = ~np.isfinite(difference)
-    return Affine(np.where(lost, np.inf, difference), np.zeros(difference.shape))
+    return known(grown - plain, np.zeros(plain.shape))

@@ -13,6 +13,7 @@ import numpy as np
 from graph.activations import Function
 from graph.graph import Graph, Node
 from graph.ops import Activation, Dense, Merge, MergeKind, PRelu
+from graph.tensor_type import sample_axis
 from pruning.affine_ops import as_affine
 from pruning.element_moves import MOVING_OPS, sources
 from pruning.lossless.affine import Affine, Reals, zeros
@@ -119,7 +120,7 @@ def _activation(op: Activation, allowed: Affine, x: Affine) -> Affine:
         return zeros(x.shape)
     # Only differences of logits count, so what grows with the input may hide behind the largest logit's rounding;
     # the constant part may not, for a logit of -1e9 (a masked class) would hide everything.
-    axis = f.axis - 1 if f.axis > 0 else f.axis
+    axis = sample_axis(f.axis)
     smallest = np.broadcast_to(allowed.constant.min(axis=axis, keepdims=True), x.shape)
     steepest = np.broadcast_to(x.slope.max(axis=axis, keepdims=True), x.shape)
     factor = 2.0 if f.function is Function.SOFTMAX else 0.5

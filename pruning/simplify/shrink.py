@@ -8,6 +8,7 @@ import numpy as np
 from graph.graph import Graph, Node
 from graph.ops import BatchNormalization, Dense, Normalization, PRelu, Rescaling
 from graph.shape_ops import Concatenate, Reshape
+from graph.tensor_type import sample_axis
 from pruning.simplify.constants import constant_elements
 from pruning.simplify.dense_edit import DenseEdit, apply_edits, bias_of, edit_dense
 from pruning.simplify.keep import axis_mask, kept_elements
@@ -106,7 +107,7 @@ def _cut_node(graph: Graph, node: Node, plan: _Plan) -> tuple[Node, Mapping[str,
         return replace(node, op=_cut_rescaling(op, axis_mask(kept, -1))), {}
     weights = {name: graph.weights[name] for name in node.weights}
     if isinstance(op, BatchNormalization):
-        mask = axis_mask(kept, op.axis - 1 if op.axis > 0 else op.axis)
+        mask = axis_mask(kept, sample_axis(op.axis))
         return node, {name: array[mask] for name, array in weights.items()}
     if isinstance(op, PRelu | Normalization):
         return node, {name: _cut_broadcast(array, kept) for name, array in weights.items()}
