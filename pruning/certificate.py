@@ -157,9 +157,6 @@ def layer_certificate(
     )
 
 
-def weakest(certificates: Mapping[str, LayerCertificate]) -> Guarantee:
-    """The guarantee of the whole: exact only if every layer is."""
-    order = list(Guarantee)
-    return max(
-        (c.guarantee for c in certificates.values()), key=order.index, default=Guarantee.EXACT
-    )
+def weakness(certificate: LayerCertificate) -> int:
+    """How little is proven, to compare certificates by: 0 is exact."""
+    return list(Guarantee).index(certificate.guarantee)

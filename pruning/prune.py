@@ -8,7 +8,7 @@ import numpy as np
 from graph.graph import Graph
 from graph.verify import verify
 from pruning.calibrate import Accuracy, Calibration, measure_accuracy
-from pruning.certificate import Certificate, weakest
+from pruning.certificate import Certificate, Guarantee, LayerCertificate, weakness
 from pruning.compare import Comparison, compare
 from pruning.errors import CalibrationError, GateError, RecipeError
 from pruning.layers import LayerResult, Outcome, layer_results
@@ -192,9 +192,15 @@ def _is_drop_to_blame(
 def _certificate(
     records: Sequence[LayerResult], accepted: _Accepted, measured: Comparison
 ) -> Certificate:
-    certificates = {record.layer: record.certificate for record in records}
+    certificates: dict[str, LayerCertificate] = {}
+    for record in records:
+        # Several nodes with weights of their own may come from one layer: the weakest speaks for it.
+        known = certificates.get(record.layer, record.certificate)
+        certificates[record.layer] = max(known, record.certificate, key=weakness)
     return Certificate(
-        guarantee=weakest(certificates),
+        guarantee=max(certificates.values(), key=weakness).guarantee
+        if certificates
+        else Guarantee.EXACT,
         layers=certificates,
         bounds=accepted.attempt.bounds,
         simplification=accepted.change,

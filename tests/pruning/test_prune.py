@@ -382,3 +382,16 @@ def test_a_kernel_that_a_fold_computed_anew_is_no_longer_exact() -> None:
     result = prune(b.build(b.add(Rescaling((0.3,)), [h])), PruningRecipe())
     assert [n.name for n in result.graph.nodes] == ["h"]
     assert result.layers[0].certificate.guarantee is Guarantee.ROUNDING
+
+
+def test_of_two_nodes_of_one_layer_the_weaker_certificate_counts() -> None:
+    b = GraphBuilder()
+    x = b.prelu(b.dense(b.input(6), 4, name="hidden"))
+    graph = b.build(b.dense(x, 2, name="out"))
+    graph = graph.with_nodes(
+        replace(node, layer="out" if node.name == "out" else "hidden") for node in graph.nodes
+    )
+    recipe = parse_recipe({"mode": "magnitude", "sparsity": 0.5, "layers": {"out": {"skip": True}}})
+    certificate = prune(graph, recipe).certificate
+    assert certificate.guarantee is Guarantee.BUDGETED
+    assert certificate.layers["hidden"].guarantee is Guarantee.BUDGETED
