@@ -10,7 +10,7 @@ from pruning.report import Report
 from tests.builders import GraphBuilder
 
 
-def pipeline_report(folder: Path, builder: GraphBuilder, output: str) -> Report:
+def pipeline_report(folder: Path, objects: Path, builder: GraphBuilder, output: str) -> Report:
     write_keras(builder.build(output), folder / "model.keras")
     request = PipelineRequest(
         model=folder / "model.keras",
@@ -19,23 +19,23 @@ def pipeline_report(folder: Path, builder: GraphBuilder, output: str) -> Report:
         labels=None,
         allow_nonfinite=False,
         output=folder,
-        objects=folder / "objects",
+        objects=objects,
         tune_seconds=0.01,
     )
     return run_pipeline(request, Progress(lambda _: None, lambda _: None)).report
 
 
-def test_memory_before_and_after_counts_the_same_things(tmp_path: Path) -> None:
+def test_memory_before_and_after_counts_the_same_things(tmp_path: Path, objects: Path) -> None:
     b = GraphBuilder()
-    report = pipeline_report(tmp_path, b, b.activation(b.input(4096), Function.TANH))
+    report = pipeline_report(tmp_path, objects, b, b.activation(b.input(4096), Function.TANH))
     assert report.engine is not None
     # Nothing can be pruned, so nothing may change: neither weights nor the arena of a tile.
     assert report.engine.resident_bytes == report.engine.dense_resident_bytes
     assert report.engine.resident_bytes >= 4096 * 4
 
 
-def test_the_report_names_the_software_that_made_it(tmp_path: Path) -> None:
+def test_the_report_names_the_software_that_made_it(tmp_path: Path, objects: Path) -> None:
     b = GraphBuilder()
-    versions = pipeline_report(tmp_path, b, b.dense(b.input(4), 2)).versions
+    versions = pipeline_report(tmp_path, objects, b, b.dense(b.input(4), 2)).versions
     assert versions["prunus"] == VERSION
     assert list(versions) == ["prunus", "llvmlite", "python", "numpy"]
