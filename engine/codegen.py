@@ -12,7 +12,9 @@ import stat
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +63,27 @@ def compile_to_object(ir_text: str, symbol: str, target: Target) -> bytes:
             raise CompileError(symbol, str(error)) from error
 
 
+@dataclass(frozen=True, slots=True)
+class ModuleSource:
+    """A module that need not be written where its object is cached.
+
+    Attributes:
+        symbol: the function that it defines.
+        write: gives the LLVM IR text.
+        identity: sources of one identity write one text; None where only the text itself tells.
+    """
+
+    symbol: str
+    write: Callable[[], str]
+    identity: str | None = None
+
+    def key(self, target: Target) -> str:
+        """The key of the module's object."""
+        if self.identity is None:
+            return cache_key("text", self.write(), target)
+        return cache_key("identity", self.identity, target)
+
+
 class ObjectCache:
     """Object files by content key: in memory, and in a folder where one is given.
 
@@ -82,16 +105,16 @@ class ObjectCache:
             _drop_unfinished(self._folder)
         self._objects: dict[str, bytes] = {}
 
-    def get(self, ir_text: str, symbol: str, target: Target) -> bytes:
+    def get(self, source: "ModuleSource", target: Target) -> bytes:
         """Return the object code of a module, compiled now if it is in neither memory nor folder.
 
         Raises:
             CompileError: LLVM does not accept the text.
         """
-        key = cache_key(ir_text, target)
+        key = source.key(target)
         code = self._objects.get(key) or self._read(key)
         if code is None:
-            code = compile_to_object(ir_text, symbol, target)
+            code = compile_to_object(source.write(), source.symbol, target)
             self._write(key, code)
         self._objects[key] = code
         return code
@@ -184,7 +207,7 @@ class NativeLibrary:
 
 
 def load_kernels(modules: Mapping[str, str], target: Target, cache: ObjectCache) -> NativeLibrary:
-    """Compile (or take from the cache) and link modules.
+    """Compile (or take from the cache) and link modules that are written already.
 
     Args:
         modules: LLVM IR text by the symbol it defines.
@@ -195,12 +218,36 @@ def load_kernels(modules: Mapping[str, str], target: Target, cache: ObjectCache)
         CompileError: LLVM does not accept a module.
         LinkError: the code could not be loaded.
     """
-    objects = {symbol: cache.get(text, symbol, target) for symbol, text in modules.items()}
+    sources = [ModuleSource(symbol, partial(str, text)) for symbol, text in modules.items()]
+    return load_sources(sources, target, cache)
+
+
+def load_sources(
+    sources: Iterable[ModuleSource], target: Target, cache: ObjectCache
+) -> NativeLibrary:
+    """Compile (or take from the cache) and link modules.
+
+    Args:
+        sources: modules, each with a symbol of its own.
+        target: CPU to run on.
+        cache: where objects come from and go to.
+
+    Raises:
+        CompileError: LLVM does not accept a module.
+        LinkError: the code could not be loaded.
+    """
+    objects = {source.symbol: cache.get(source, target) for source in sources}
     return NativeLibrary(objects, target)
 
 
-def cache_key(ir_text: str, target: Target) -> str:
-    """Return the key of a module's object: a hash over everything that changes the code."""
+def cache_key(kind: str, name: str, target: Target) -> str:
+    """Return the key of a module's object: a hash over everything that changes the code.
+
+    Args:
+        kind: what `name` is: the module's "text", or its "identity".
+        name: what stands for the text.
+        target: CPU and features.
+    """
     parts: Iterable[str] = (
         str(PIPELINE_VERSION),
         llvmlite.__version__,
@@ -208,7 +255,8 @@ def cache_key(ir_text: str, target: Target) -> str:
         llvm.get_process_triple(),
         target.cpu_name,
         target.features,
-        ir_text,
+        kind,
+        name,
     )
     digest = hashlib.sha256()
     for part in parts:

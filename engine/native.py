@@ -4,21 +4,22 @@ The layout of the tables is that of `engine.kernels.driver`.
 """
 
 import ctypes
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from engine.bind import BoundStep
-from engine.codegen import NativeLibrary, ObjectCache, load_kernels
+from engine.codegen import ModuleSource, NativeLibrary, ObjectCache, load_sources
+from engine.fingerprint import writers_fingerprint
 from engine.kernels import driver
 from engine.kernels.abi import ALIGNMENT_BYTES, FieldKind, KernelSpec
 from engine.kernels.alignment import aligned
 from engine.kernels.registry import emit, fields_of
-from engine.target import Target
+from engine.target import Isa, Target
 
 Run = Any  # ctypes' function pointer type has no public name that mypy can check calls of
 _RUN_SIGNATURE = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
@@ -87,15 +88,18 @@ def load_specs(specs: Sequence[KernelSpec], target: Target, cache: ObjectCache) 
     Raises:
         CodegenError: they could not be compiled or loaded.
     """
-    modules = {driver.SYMBOL: _driver_text(target.isa)}
-    modules.update({spec.symbol: _kernel_text(spec) for spec in specs})
-    return load_kernels(modules, target, cache)
+    writers = writers_fingerprint()
+    run = partial(driver.emit_driver, target.isa)
+    sources = [ModuleSource(driver.SYMBOL, run, _identity(writers, target.isa))]
+    sources += [
+        ModuleSource(spec.symbol, partial(emit, spec), _identity(writers, spec)) for spec in specs
+    ]
+    return load_sources(sources, target, cache)
 
 
-_KEPT_TEXTS = 1024
-# Writing the text takes longest of what loading a model takes; models mostly share their kernels.
-_kernel_text = functools.lru_cache(_KEPT_TEXTS)(emit)
-_driver_text = functools.lru_cache(_KEPT_TEXTS)(driver.emit_driver)
+def _identity(writers: str | None, written: Isa | KernelSpec) -> str | None:
+    """What stands for a kernel's text; None where the writers are unknown."""
+    return None if writers is None else f"{writers} {written!r}"
 
 
 def run_function(library: NativeLibrary) -> Run:

@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 
 from engine import codegen
-from engine.codegen import ObjectCache, cache_key, compile_to_object, load_kernels
+from engine.codegen import (
+    ModuleSource,
+    ObjectCache,
+    cache_key,
+    compile_to_object,
+    load_kernels,
+)
 from engine.errors import CacheFolderError, CompileError, LinkError
 from engine.target import Isa, available_isas, host_target
 
@@ -24,6 +30,10 @@ def answer(cache: ObjectCache) -> int:
     result = ctypes.CFUNCTYPE(ctypes.c_int64)(library.address(SYMBOL))()
     library.close()
     return int(result)
+
+
+def source(text: str, identity: str | None = None) -> ModuleSource:
+    return ModuleSource(SYMBOL, lambda: text, identity)
 
 
 def only_file(path: Path) -> Path:
@@ -68,8 +78,8 @@ def test_an_object_under_another_key_is_not_used(tmp_path: Path) -> None:
     path = folder(tmp_path)
     cache = ObjectCache(path)
     other = IR.replace("42", "41")
-    cache.get(other, SYMBOL, host_target())
-    key = cache_key(IR, host_target())
+    cache.get(source(other), host_target())
+    key = cache_key("text", IR, host_target())
     only_file(path).rename(path / f"{key}.o")
     assert answer(ObjectCache(path)) == 42
 
@@ -117,9 +127,26 @@ def test_no_files_are_left_behind_when_writing_fails(
 
 def test_the_key_changes_with_text_and_target() -> None:
     target = host_target()
-    keys = {cache_key(IR, host_target(isa)) for isa in available_isas()}
-    keys.add(cache_key(IR + "\n", target))
+    keys = {cache_key("text", IR, host_target(isa)) for isa in available_isas()}
+    keys.add(cache_key("text", IR + "\n", target))
     assert len(keys) == len(available_isas()) + 1
+
+
+def test_a_module_with_an_identity_is_written_only_to_compile_it(tmp_path: Path) -> None:
+    def never() -> str:
+        raise AssertionError("written although its object is cached")
+
+    code = ObjectCache(folder(tmp_path)).get(source(IR, "answer 1"), host_target())
+    cached = ObjectCache(folder(tmp_path))
+    assert cached.get(ModuleSource(SYMBOL, never, "answer 1"), host_target()) == code
+    with pytest.raises(AssertionError, match="written"):
+        cached.get(ModuleSource(SYMBOL, never, "answer 2"), host_target())
+
+
+def test_an_identity_is_never_taken_for_a_text() -> None:
+    assert source(IR).key(host_target()) != source("", IR).key(host_target())
+    identities = {source("", "a").key(host_target(isa)) for isa in available_isas()}
+    assert len(identities) == len(available_isas())
 
 
 def test_wrong_text_is_a_compile_error() -> None:
@@ -157,9 +184,9 @@ def test_the_oldest_files_go_when_there_are_too_many(
     monkeypatch.setattr(codegen, "OBJECT_MAX_FILES", 3)
     cache = ObjectCache(folder(tmp_path))
     for number in range(5):
-        cache.get(IR.replace("42", str(number)), SYMBOL, host_target())
+        cache.get(source(IR.replace("42", str(number))), host_target())
         for age, file in enumerate(folder(tmp_path).iterdir()):
             os.utime(file, (file.stat().st_mtime - 10 - age, file.stat().st_mtime - 10 - age))
     kept = {file.stem for file in folder(tmp_path).iterdir()}
     assert len(kept) == 3
-    assert cache_key(IR.replace("42", "4"), host_target()) in kept
+    assert cache_key("text", IR.replace("42", "4"), host_target()) in kept

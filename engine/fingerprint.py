@@ -1,0 +1,62 @@
+"""Names the code that writes kernels, so that a cached object is found without writing its text again.
+
+The text of a kernel follows from its specification and from the source files below. Their hash stands for
+it, together with the versions of what runs them. What is hashed must be what this process has loaded: a
+file that changed after this module was imported makes the fingerprint unknown, and keys then come from
+the text itself.
+"""
+
+import functools
+import hashlib
+import os
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+_ENGINE = Path(__file__).parent
+# Clocks of file systems are coarse: what changed this shortly before the import counts as later.
+_MARGIN_SECONDS = 1.0
+_IMPORTED_AT = time.time()
+
+
+@functools.lru_cache(1)
+def writers_fingerprint() -> str | None:
+    """The fingerprint of this process's kernel writers; None where it cannot be known."""
+    return fingerprint_of(writer_sources(), _IMPORTED_AT)
+
+
+def writer_sources() -> list[Path]:
+    """Every file that the text of kernels, or how it is compiled, depends on."""
+    folders = (_ENGINE / "kernels", _ENGINE / "formats")
+    return [
+        *(source for folder in folders for source in sorted(folder.glob("*.py"))),
+        *(_ENGINE / name for name in ("target.py", "codegen.py")),
+        _ENGINE.parent / "graph" / "activations.py",
+    ]
+
+
+def fingerprint_of(sources: Iterable[Path], loaded_at: float) -> str | None:
+    """Hash source files.
+
+    Args:
+        sources: files; at least one must exist.
+        loaded_at: `time.time` value after which they may differ from the code in memory.
+
+    Returns:
+        None where a file cannot be read or is too new: its time of change, which nobody can set.
+    """
+    digest = hashlib.sha256(f"{sys.version} {np.__version__}".encode())
+    try:
+        for source in sources:
+            with source.open("rb") as file:
+                if os.fstat(file.fileno()).st_ctime > loaded_at - _MARGIN_SECONDS:
+                    return None
+                content = file.read()
+            digest.update(f"\n{source.parent.name}/{source.name} {len(content)}\n".encode())
+            digest.update(content)
+    except OSError:
+        return None  # installed without sources
+    return digest.hexdigest()
