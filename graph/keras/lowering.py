@@ -42,10 +42,14 @@ def lower_model(model: Model, weights: Mapping[str, LayerWeights], dialect: Dial
 def _outputs(model: Model, values: Sequence[str]) -> list[Output]:
     """Public names as Keras gives them: the key in an object of outputs, else the layer's name."""
     counts: dict[str, int] = {}
-    return [
-        Output(numbered(port.name or port.ref.layer, counts), value)
-        for port, value in zip(model.outputs, values, strict=True)
-    ]
+    outputs: dict[str, Output] = {}
+    for port, value in zip(model.outputs, values, strict=True):
+        name = numbered(port.name or port.ref.layer, counts)
+        # A number may make the name that another layer has by itself.
+        while name in outputs:
+            name = numbered(port.name or port.ref.layer, counts)
+        outputs[name] = Output(name, value)
+    return list(outputs.values())
 
 
 def _add_input(draft: Draft, port: Port, layers: Mapping[str, Layer]) -> str:

@@ -407,3 +407,17 @@ def test_a_configuration_may_be_read_again(tmp_path: Path) -> None:
     first, second = (json.dumps(str(read_model(path).graph.nodes)) for _ in range(2))
     assert first == second
     assert path.read_bytes() == before
+
+
+def test_output_names_stay_unique_when_a_numbered_name_is_taken(tmp_path: Path) -> None:
+    # `r` twice becomes r and r_1, which is also the name of a layer of its own.
+    layers = [
+        called(input_layer(3)),
+        called(layer("ReLU", "r"), ["x"], [["r", 0, 0, {}]]),
+        called(layer("ReLU", "r_1"), ["x"]),
+    ]
+    outputs = [["r", 0, 0], ["r", 1, 0], ["r_1", 0, 0]]
+    path = write_legacy(tmp_path / "m.h5", functional(layers, [["x", 0, 0]], outputs))
+    names = [output.name for output in read_model(path).graph.outputs]
+    assert len(set(names)) == 3
+    assert names[0] == "r"
