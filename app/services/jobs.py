@@ -186,7 +186,12 @@ class Jobs:
         else:
             task.cancel()
             await asyncio.wait([task])
-        return await asyncio.to_thread(self.log.get, job_id)
+        job = await asyncio.to_thread(self.log.get, job_id)
+        if not job.ended:  # its task had not got as far as to end it
+            self._cancelled.discard(job_id)
+            await self._end(job, JobState.CANCELLED, JobCancelledError("cancelled as it began"))
+            job = await asyncio.to_thread(self.log.get, job_id)
+        return job
 
     def notify(self) -> None:
         """Wake whoever watches a job."""

@@ -1,6 +1,8 @@
 """Jobs: queue, progress, events, cancelling, and a model that is still being prepared."""
 
 import json
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -91,6 +93,25 @@ def test_a_running_job_can_be_cancelled(make_settings: Make, small_file: Path) -
         assert list((service.data / "jobs").iterdir()) == []
         again = service.http.delete(f"/jobs/{job_id}")
         assert (again.status_code, slug(again)) == (409, "job-finished")
+
+
+def test_a_job_can_be_cancelled_as_it_begins(
+    make_settings: Make, small_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with live(make_settings()) as service:
+        jobs = service.app.state.services.jobs
+        begun, start = threading.Event(), jobs.log.start
+
+        def slow_start(job_id: str) -> None:
+            start(job_id)
+            begun.set()
+            time.sleep(0.2)
+
+        monkeypatch.setattr(jobs.log, "start", slow_start)
+        job_id = queue(service, small_file, "unwanted")
+        assert begun.wait(10)
+        assert service.http.delete(f"/jobs/{job_id}").json()["state"] == "cancelled"
+        assert list((service.data / "jobs").iterdir()) == []
 
 
 def test_a_waiting_job_can_be_cancelled_and_the_queue_goes_on(

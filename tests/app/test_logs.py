@@ -39,7 +39,8 @@ def test_text_lines_name_the_request(request_id: str) -> None:
 
 def test_text_lines_end_with_the_traceback() -> None:
     lines = TextFormatter().format(record(failed=True)).splitlines()
-    assert lines[-1].startswith("ValueError: invalid literal")
+    # Indented, so that what a log line holds cannot pass for another line.
+    assert lines[-1].startswith("  ValueError: invalid literal")
 
 
 def test_json_lines(request_id: str) -> None:
