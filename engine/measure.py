@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from contextlib import ExitStack, closing
 from functools import partial
 from typing import Any
 
@@ -120,18 +121,19 @@ def measure_network(
     Without a baseline the model is its own.
     """
     models = [model] if dense is None else [model, dense]
-    executables = [Executable(each, cache, target) for each in models]
     times = []
-    for number, batch in enumerate(REPORTED_BATCHES):
-        if _batch_bytes(model.program, batch) > MAX_BATCH_BYTES:
-            break
-        inputs = random_batch(model.program, batch)
-        contenders = [Contender(partial(_call, each, inputs)) for each in executables]
-        now = time.thread_time()
-        race(contenders, now + (deadline - now) / (len(REPORTED_BATCHES) - number), MAX_ROUNDS)
-        times.append(NetworkTime(batch, contenders[0].seconds, contenders[-1].seconds))
-    for each in executables:
-        each.close()
+    with ExitStack() as stack:
+        executables = [
+            stack.enter_context(closing(Executable(each, cache, target))) for each in models
+        ]
+        for number, batch in enumerate(REPORTED_BATCHES):
+            if _batch_bytes(model.program, batch) > MAX_BATCH_BYTES:
+                break
+            inputs = random_batch(model.program, batch)
+            contenders = [Contender(partial(_call, each, inputs)) for each in executables]
+            now = time.thread_time()
+            race(contenders, now + (deadline - now) / (len(REPORTED_BATCHES) - number), MAX_ROUNDS)
+            times.append(NetworkTime(batch, contenders[0].seconds, contenders[-1].seconds))
     return tuple(times)
 
 
