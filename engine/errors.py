@@ -11,7 +11,8 @@ EngineError
 ├── KernelError              a kernel that cannot be built as asked
 │   ├── UnknownFamilyError   no such kernel family
 │   ├── UnsupportedKernelError   the family does not cover this specification
-│   └── PackError            a weight matrix that the format cannot hold
+│   ├── PackError            a weight matrix that the format cannot hold
+│   └── NarrowValuesError    a weight too large for the 16-bit type asked for
 ├── UnsupportedModelError    a valid graph that the engine cannot run
 │   └── VariableLengthError  a value has an axis of varying length
 ├── ProgramError             a program breaks an invariant (our own bug, or a hostile artifact)
@@ -142,6 +143,21 @@ class PackError(KernelError):
 
     def __init__(self, format_name: str, expected: str, got: str) -> None:
         super().__init__(f"format {format_name}", expected=expected, got=got)
+
+
+class NarrowValuesError(KernelError):
+    """A weight is too large for the 16-bit type that was asked for."""
+
+    slug = "weights-too-large"
+    title = "Weights do not fit the type asked for"
+
+    def __init__(self, values: str, largest: float, got: float) -> None:
+        super().__init__(
+            f"a weight is too large for {values}",
+            expected=f"magnitudes up to {largest:g}",
+            got=f"{got:g}",
+            hint="use bfloat16, or keep float32",
+        )
 
 
 class UnsupportedModelError(EngineError):

@@ -105,6 +105,14 @@ class ElementFunction:
         return {f"p{i}": float_bits(value) for i, value in enumerate(padded)}
 
 
+class ValueType(StrEnum):
+    """What the weights of a layer are stored as; sums are float32 always."""
+
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+    FLOAT16 = "float16"
+
+
 @dataclass(frozen=True, slots=True)
 class KernelSpec:
     """Names exactly one piece of machine code.
@@ -151,6 +159,8 @@ class DenseLayer:
         activation: applied to each output.
         positions: product of the sample axes before the contracted one (1 for a plain Dense).
         nonzeros: of the kernel, where they were counted already; for estimates only.
+        values: type that holds every number of the kernel exactly (`engine.formats.narrow` rounds a
+            layer to it); kernels may store the weights so, or as float32.
     """
 
     kernel: FloatArray
@@ -158,6 +168,7 @@ class DenseLayer:
     activation: ElementFunction = field(default_factory=ElementFunction)
     positions: int = 1
     nonzeros: int | None = None
+    values: ValueType = ValueType.FLOAT32
 
     @property
     def inputs(self) -> int:
