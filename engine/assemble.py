@@ -9,6 +9,7 @@ from engine.kernels.alignment import aligned
 from engine.kernels.registry import dense_candidates
 from engine.memory import plan_arena
 from engine.native import BoundTile
+from engine.parts import part_layer, part_step
 from engine.plan import ExecutionPlan, KernelChoice, TilePlan, dense_layer
 from engine.program import DenseStep, Program
 
@@ -21,6 +22,9 @@ class LayerKey:
     bias: str | None
     function: ElementFunction
     positions: int
+
+
+_PackedKey = tuple[LayerKey, KernelSpec, tuple[range, ...]]
 
 
 def layer_key(step: DenseStep) -> LayerKey:
@@ -43,26 +47,30 @@ class Packer:
 
     def __init__(self, program: Program) -> None:
         self._program = program
-        self._packed: dict[tuple[LayerKey, KernelSpec], PackedLayer] = {}
+        self._packed: dict[_PackedKey, tuple[PackedLayer, ...]] = {}
 
-    def packed(self, step: DenseStep, choice: KernelChoice) -> PackedLayer:
-        """The layer of a step in the format of the chosen kernel.
+    def packed(self, step: DenseStep, choice: KernelChoice) -> tuple[PackedLayer, ...]:
+        """The parts of a step's layer in the format of the chosen kernel.
 
         Raises:
             PackedLayerError: the kernel does not suit the layer.
         """
         if choice.packed is not None:
             return choice.packed
-        key = (layer_key(step), choice.spec)
+        key = (layer_key(step), choice.spec, choice.parts)
         if key not in self._packed:
-            self._packed[key] = self._pack(step, choice.spec)
+            self._packed[key] = self._pack(step, choice.spec, choice.parts)
         return self._packed[key]
 
-    def _pack(self, step: DenseStep, spec: KernelSpec) -> PackedLayer:
+    def _pack(
+        self, step: DenseStep, spec: KernelSpec, parts: tuple[range, ...]
+    ) -> tuple[PackedLayer, ...]:
         layer = dense_layer(self._program, step)
         for candidate in dense_candidates(layer, spec.isa, spec.lanes):
             if candidate.spec == spec:
-                return aligned_layer(candidate.pack(layer))
+                return tuple(
+                    aligned_layer(candidate.pack(part_layer(layer, rows))) for rows in parts
+                )
         raise PackedLayerError(f"layer {step.name!r} has no kernel {spec.symbol}")
 
 
@@ -76,11 +84,17 @@ def bind_tile(program: Program, plan: ExecutionPlan, tile: TilePlan, packer: Pac
     """Bind one tile width."""
     arena = plan_arena(program, tile.lanes)
     binder = Binder(program, plan.isa, tile.lanes, arena)
-    steps: list[BoundStep] = []
+    steps: list[tuple[BoundStep, ...]] = []
     for number, step in enumerate(program.steps):
         if isinstance(step, DenseStep):
             choice = tile.choices[number]
-            steps.append(binder.dense(step, choice.spec, packer.packed(step, choice)))
+            packed = packer.packed(step, choice)
+            steps.append(
+                tuple(
+                    binder.dense(part_step(step, rows), choice.spec, part)
+                    for rows, part in zip(choice.parts, packed, strict=True)
+                )
+            )
         else:
-            steps.append(binder.step(step))
+            steps.append((binder.step(step),))
     return BoundTile(tile.lanes, arena.size_bytes, tuple(steps))

@@ -7,6 +7,7 @@ from engine.errors import UnsupportedModelError
 from engine.kernels.abi import Candidate, DenseLayer
 from engine.kernels.registry import dense_candidates
 from engine.memory import plan_arena
+from engine.parts import whole
 from engine.plan import ExecutionPlan, KernelChoice, TilePlan, dense_layer
 from engine.program import Program
 from engine.target import Isa, Target
@@ -90,7 +91,7 @@ def default_plan(
         layer = dense_layer(program, step)  # one at a time: it may have to be written out
         for lanes, chosen in choices.items():
             best = layer_candidates(layer, target.isa, lanes, allow_sparse=allow_sparse)[0]
-            chosen[number] = KernelChoice(best.spec, best.sparse, None)
+            chosen[number] = KernelChoice(best.spec, best.sparse, None, whole(layer.units))
     tiles = tuple(
         TilePlan(lanes, chosen, estimated_seconds(program, lanes))
         for lanes, chosen in choices.items()

@@ -154,7 +154,7 @@ def _bucket_plan(lanes: int, choice: KernelChoice, tuned: TunedLayer | None) -> 
         lanes=lanes,
         kernel=choice.spec.symbol,
         sparse=choice.sparse,
-        bytes=0 if choice.packed is None else choice.packed.bytes,
+        bytes=sum(part.bytes for part in choice.packed or ()),
         seconds=sparse if choice.sparse else dense,
         dense_seconds=dense,
         sparse_seconds=sparse,

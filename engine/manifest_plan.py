@@ -9,6 +9,7 @@ from engine.choose import tile_width
 from engine.errors import ManifestError
 from engine.kernels.abi import FusedActivation, KernelSpec, PackedLayer, packed_layer
 from engine.packed_checks import PACKING_VERSION, check_packed, is_storable
+from engine.parts import ROW_STEP, are_parts, part_step
 from engine.plan import (
     BucketPlan,
     ExecutionPlan,
@@ -18,7 +19,7 @@ from engine.plan import (
     TilePlan,
 )
 from engine.program import DenseStep, Program
-from engine.record import Record, as_integer
+from engine.record import Record, as_integer, as_items
 from engine.sections import SectionReader, SectionWriter
 from engine.target import Isa
 
@@ -134,7 +135,7 @@ def _encode_choice(
     step: DenseStep, choice: KernelChoice, sections: SectionWriter
 ) -> dict[str, Any]:
     packed = choice.packed
-    if packed is not None and not is_storable(choice.spec, step, packed):
+    if packed is not None and not _are_storable(step, choice, packed):
         packed = None
     activation = choice.spec.activation
     return {
@@ -142,8 +143,16 @@ def _encode_choice(
         "activation": None if activation is None else activation.value,
         "variant": dict(choice.spec.variant),
         "sparse": choice.sparse,
-        "packed": None if packed is None else _encode_packed(packed, sections),
+        "parts": [rows.stop for rows in choice.parts],
+        "packed": None if packed is None else [_encode_packed(part, sections) for part in packed],
     }
+
+
+def _are_storable(step: DenseStep, choice: KernelChoice, packed: tuple[PackedLayer, ...]) -> bool:
+    return all(
+        is_storable(choice.spec, part_step(step, rows), part)
+        for rows, part in zip(choice.parts, packed, strict=True)
+    )
 
 
 def _encode_packed(packed: PackedLayer, sections: SectionWriter) -> dict[str, Any]:
@@ -169,14 +178,38 @@ def _decode_choice(
             for name, value in variant.entries(MAX_VARIANTS)
         ),
     )
-    packed = record.take("packed")
+    parts = _decode_parts(record, step)
     path = f"{record.path}.packed"
-    layer = None if packed is None else _decode_packed(Record(packed, path), sections)
-    choice = KernelChoice(spec, record.flag("sparse"), layer)
+    value = record.take("packed")
+    packed = None if value is None else _decode_parts_packed(value, path, len(parts), sections)
+    choice = KernelChoice(spec, record.flag("sparse"), packed, parts)
     record.done()
-    if layer is not None:
-        check_packed(spec, step, layer, path)
+    for rows, part in zip(parts, packed or (), strict=packed is not None):
+        check_packed(spec, part_step(step, rows), part, path)
     return choice
+
+
+def _decode_parts_packed(
+    value: Any, path: str, count: int, sections: SectionReader
+) -> tuple[PackedLayer, ...]:
+    def decode(item: Any, item_path: str) -> PackedLayer:
+        return _decode_packed(Record(item, item_path), sections)
+
+    return as_items(value, path, count, decode, count)
+
+
+def _decode_parts(record: Record, step: DenseStep) -> tuple[range, ...]:
+    """Ranges of outputs, from their ends."""
+    ends = record.items("parts", limits.MAX_PARTS, as_integer, 1)
+    parts = tuple(range(*pair) for pair in zip((0, *ends[:-1]), ends, strict=True))
+    units = step.y.rows // step.positions
+    if not are_parts(parts, units) or (len(parts) > 1 and step.positions > 1):
+        raise ManifestError(
+            f"{record.path}.parts",
+            expected=f"rising multiples of {ROW_STEP} that end with {units}",
+            got=str(ends)[:80],
+        )
+    return parts
 
 
 def _decode_packed(record: Record, sections: SectionReader) -> PackedLayer:

@@ -32,12 +32,12 @@ class BoundTile:
     Attributes:
         lanes: samples per tile.
         arena_bytes: memory that the steps need.
-        steps: in order.
+        steps: phases in order; the parts of a phase may run at the same time.
     """
 
     lanes: int
     arena_bytes: int
-    steps: tuple[BoundStep, ...]
+    steps: tuple[tuple[BoundStep, ...], ...]
 
 
 class NativePlan:
@@ -109,7 +109,9 @@ def run_function(library: NativeLibrary) -> Run:
 
 def distinct_specs(tiles: Sequence[BoundTile]) -> list[KernelSpec]:
     """Every kernel that the tiles use, once."""
-    return list(dict.fromkeys(step.spec for tile in tiles for step in tile.steps))
+    return list(
+        dict.fromkeys(step.spec for tile in tiles for phase in tile.steps for step in phase)
+    )
 
 
 class NativeTables:
@@ -134,13 +136,14 @@ class NativeTables:
         return self._kept(fields)
 
     def _tile(self, tile: BoundTile) -> list[int]:
-        table = np.zeros((len(tile.steps), len(driver.Step)), np.int64)
-        for row, step in zip(table, tile.steps, strict=True):
+        steps = [step for phase in tile.steps for step in phase]
+        table = np.zeros((len(steps), len(driver.Step)), np.int64)
+        for row, step in zip(table, steps, strict=True):
             row[driver.Step.KERNEL] = self._library.address(step.spec.symbol)
             row[driver.Step.ARGS] = self._arguments(step)
         fields = {
             driver.Tile.LANES: tile.lanes,
-            driver.Tile.STEPS: len(tile.steps),
+            driver.Tile.STEPS: len(steps),
             driver.Tile.TABLE: self._kept(table),
         }
         return [fields[field] for field in driver.Tile]

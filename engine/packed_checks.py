@@ -23,7 +23,7 @@ _Check = Callable[[PackedView], None]
 
 # To be raised when a packed format or the variants of a kernel change: plans of artifacts with another
 # number are not used, and their layers are packed anew from the neutral weights.
-PACKING_VERSION = 1
+PACKING_VERSION = 2
 
 
 def is_storable(spec: KernelSpec, step: DenseStep, packed: PackedLayer) -> bool:

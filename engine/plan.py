@@ -19,12 +19,14 @@ class KernelChoice:
     Attributes:
         spec: the machine code.
         sparse: whether it skips zeros.
-        packed: the layer in the kernel's format; None where it is packed when loaded.
+        packed: each part in the kernel's format; None where they are packed when loaded.
+        parts: ranges of outputs that threads may compute at the same time; see `engine.parts`.
     """
 
     spec: KernelSpec
     sparse: bool
-    packed: PackedLayer | None
+    packed: tuple[PackedLayer, ...] | None
+    parts: tuple[range, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,12 +36,18 @@ class TilePlan:
     Attributes:
         lanes: samples per tile.
         choices: by number of the dense step.
-        seconds: measured or estimated time of one tile through the whole network.
+        seconds: measured or estimated time of one tile through the whole network, by one thread.
+        shared_seconds: wall time of one tile where the plan's threads share the parts of its layers; None
+            where that is not done.
+        spread_seconds: wall time of one tile while each of the plan's other threads runs one, too; None
+            where that is not done.
     """
 
     lanes: int
     choices: Mapping[int, KernelChoice]
     seconds: float
+    shared_seconds: float | None = None
+    spread_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,12 +59,14 @@ class ExecutionPlan:
         cpu_name: LLVM's name of the CPU that it was chosen on.
         tuned: whether kernels were timed there; otherwise they are the model's best guess.
         tiles: by rising lanes.
+        threads: how many threads it was made for.
     """
 
     isa: Isa
     cpu_name: str
     tuned: bool
     tiles: tuple[TilePlan, ...]
+    threads: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from engine.choose import layer_candidates, worth_timing
 from engine.codegen import NativeLibrary, ObjectCache
 from engine.kernels.abi import ALIGNMENT_BYTES, Candidate, DenseLayer, ElementFunction
 from engine.native import BoundTile, NativeTables, load_specs, run_function
+from engine.parts import whole
 from engine.plan import ExecutionPlan, KernelChoice, TilePlan, dense_layer
 from engine.program import DenseStep, Program
 from engine.sections import padded
@@ -237,10 +238,12 @@ class _Bench:
         choices, contenders = [], []
         for candidate in task.candidates:
             packed = aligned_layer(candidate.pack(layer))
-            choices.append(KernelChoice(candidate.spec, candidate.sparse, packed))
+            choices.append(
+                KernelChoice(candidate.spec, candidate.sparse, (packed,), whole(layer.units))
+            )
             numbers = {**packed.ints, "x": 0, "y": x_bytes}
             step = BoundStep(candidate.spec, numbers, packed.constants)
-            plan = tables.plan([BoundTile(lanes, x_bytes + y_bytes, (step,))], [0, 0])
+            plan = tables.plan([BoundTile(lanes, x_bytes + y_bytes, ((step,),))], [0, 0])
             contenders.append(Contender(partial(self._repeat, workspace, plan, lanes)))
         race(contenders, deadline, MAX_ROUNDS, self._sweep)
         return pick(task.layer_key, choices, [contender.seconds for contender in contenders])

@@ -39,7 +39,7 @@ class Tampered:
 
     def packed(self, lanes: int, name: str) -> np.ndarray:
         """A writeable view of a packed array of the first dense layer."""
-        return self.array(self.layer(lanes)["packed"]["constants"][name])
+        return self.array(self.layer(lanes)["packed"][0]["constants"][name])
 
     def sealed(self, text: bytes | None = None) -> bytes:
         """The file, with `text` in place of the manifest where given."""

@@ -101,8 +101,8 @@ def test_every_array_is_read_only_and_aligned(content: bytes) -> None:
     model = parse_artifact(memoryview(aligned)[start : start + len(content)]).model
     packed = [choice.packed for tile in model.plan.tiles for choice in tile.choices.values()]
     assert packed
-    for layer in packed:
-        assert layer is not None
+    assert all(packed)
+    for layer in (part for parts in packed for part in parts or ()):
         for array in layer.constants.values():
             assert not array.flags.writeable
             assert array.ctypes.data % 64 == 0

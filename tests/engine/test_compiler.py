@@ -145,7 +145,7 @@ def test_progress_is_told_stage_by_stage(object_cache: ObjectCache) -> None:
 
 
 def choice(sparse: bool) -> KernelChoice:
-    return KernelChoice(KernelSpec("f", Isa.AVX2, 1), sparse, None)
+    return KernelChoice(KernelSpec("f", Isa.AVX2, 1), sparse, None, (range(8),))
 
 
 STEP = DenseStep("d", Place(0, 0, 8), Place(1, 0, 8), "k", None, 1, 2000, ElementFunction())

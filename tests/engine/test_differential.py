@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from engine.choose import layer_candidates
 from engine.codegen import ObjectCache
 from engine.compiler import compile_graph
+from engine.parts import whole
 from engine.plan import KernelChoice, dense_layer
 from engine.runtime import Executable
 from engine.target import Isa, available_isas, host_target
@@ -72,7 +73,7 @@ def test_any_admissible_kernels_work_together(
         for number, step in steps.items():
             layer = dense_layer(model.program, step)
             drawn = data.draw(st.sampled_from(layer_candidates(layer, isa, tile.lanes)))
-            choices[number] = KernelChoice(drawn.spec, drawn.sparse, None)
+            choices[number] = KernelChoice(drawn.spec, drawn.sparse, None, whole(layer.units))
         tiles.append(replace(tile, choices=choices, seconds=data.draw(st.floats(1e-6, 1e-3))))
     mixed = replace(model, plan=replace(model.plan, tiles=tuple(tiles)))
     assert_close(Executable(mixed, object_cache, target).run(inputs), oracle(graph, inputs))

@@ -1,0 +1,83 @@
+"""Splitting a dense layer into parts that threads compute at the same time.
+
+A part is a range of the layer's outputs. It is a dense layer of its own, packed for the same kernel, that
+writes its rows of the whole layer's result. One thread may run all parts one after another: the same code
+works on the same data, so results do not depend on how many threads there are.
+
+Only layers that are applied once to a sample are split this way: rows of a part must lie side by side.
+"""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from engine.kernels.abi import DenseLayer, FloatArray
+from engine.program import DenseStep, Place
+
+# Boundaries between parts are multiples of this: whole vectors of every level, whole cache lines of y.
+ROW_STEP = 16
+# What a row costs besides its non-zeros (start values, activation, store), in non-zeros.
+_ROW_COST = 4
+
+
+def split_rows(kernel: FloatArray, parts: int) -> tuple[range, ...]:
+    """Cut a layer's outputs into ranges with about as many non-zeros each.
+
+    Args:
+        kernel: float32[inputs][units].
+        parts: how many are wanted; at least 1. There are fewer where the layer is too narrow.
+
+    Returns:
+        Ranges that are not empty and follow each other from 0 to `units`.
+    """
+    units = kernel.shape[1]
+    ends = [*range(ROW_STEP, units, ROW_STEP), units]
+    costs = np.cumsum(np.count_nonzero(kernel, axis=0) + _ROW_COST)[np.array(ends) - 1]
+    bounds = [0]
+    for part in range(1, parts):
+        wanted = costs[-1] * part / parts
+        bound = ends[int(np.argmin(np.abs(costs - wanted)))]
+        if bounds[-1] < bound < units:
+            bounds.append(bound)
+    bounds.append(units)
+    return tuple(range(*pair) for pair in itertools.pairwise(bounds))
+
+
+def whole(units: int) -> tuple[range, ...]:
+    """A layer in one part."""
+    return (range(units),)
+
+
+def are_parts(parts: Sequence[range], units: int) -> bool:
+    """Whether ranges are parts of a layer: none is empty, and they follow each other in whole steps."""
+    bounds = [0, *(part.stop for part in parts)]
+    return (
+        bounds[-1] == units
+        and all(part.step == 1 and len(part) > 0 for part in parts)
+        and [part.start for part in parts] == bounds[:-1]
+        and all(bound % ROW_STEP == 0 for bound in bounds[:-1])
+    )
+
+
+def part_layer(layer: DenseLayer, rows: range) -> DenseLayer:
+    """The layer of some of the outputs; the layer itself where they are all of them.
+
+    The kernel of a part is a view: float32[inputs][len(rows)], not contiguous.
+    """
+    if len(rows) == layer.units:
+        return layer
+    place = slice(rows.start, rows.stop)
+    bias = None if layer.bias is None else layer.bias[place]
+    return replace(layer, kernel=layer.kernel[:, place], bias=bias, nonzeros=None)
+
+
+def part_step(step: DenseStep, rows: range) -> DenseStep:
+    """The step that computes some of the outputs, where it is applied once to a sample.
+
+    Its number of non-zeros stays that of the whole step.
+    """
+    if step.positions * len(rows) == step.y.rows:
+        return step
+    return replace(step, y=Place(step.y.buffer, step.y.first + rows.start, len(rows)))
