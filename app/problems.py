@@ -41,6 +41,7 @@ PROBLEMS: Mapping[str, ProblemKind] = {
         400, "The body is not a .npy or .npz file, is cut off, or holds Python objects."
     ),
     "body-too-large": ProblemKind(413, "The body, or one field of it, is over its limit."),
+    "body-timeout": ProblemKind(408, "The body of the prediction did not arrive in time."),
     "upload-timeout": ProblemKind(408, "The upload did not arrive in time."),
     "storage-full": ProblemKind(507, "The disk of the data folder is full; delete models."),
     "unsupported-media-type": ProblemKind(
@@ -110,6 +111,9 @@ PROBLEMS: Mapping[str, ProblemKind] = {
     "unsupported-model": ProblemKind(422, "The engine cannot run this model."),
     "variable-length": ProblemKind(422, "Every axis but the batch needs a fixed length."),
     "unsupported-kernel": ProblemKind(500, "There is no native kernel for a part of the model."),
+    "weights-too-large": ProblemKind(
+        422, "A weight is too large for the 16-bit type that was asked for."
+    ),
     "code-generation-failed": ProblemKind(500, "Native code could not be made."),
     "unsuitable-cpu": ProblemKind(500, "The CPU lacks instructions that were asked for."),
     "unsafe-object-cache": ProblemKind(
