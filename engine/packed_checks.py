@@ -15,11 +15,13 @@ from engine.formats.window import WINDOW_STEP
 from engine.kernels import dense_gemm, spmm_rows, spmv_sell, spmv_window
 from engine.kernels.abi import FieldKind, KernelSpec, PackedLayer
 from engine.kernels.registry import fields_of
+from engine.kernels.weight_loads import OPTIONAL_VARIANTS
 from engine.packed_view import PackedView
 from engine.program import DenseStep
 from engine.target import Isa
 
 _Check = Callable[[PackedView], None]
+_NARROW = frozenset(OPTIONAL_VARIANTS)
 
 # To be raised when a packed format or the variants of a kernel change: plans of artifacts with another
 # number are not used, and their layers are packed anew from the neutral weights.
@@ -61,7 +63,7 @@ def _check_dense(view: PackedView, height: int) -> None:
     """See `engine.formats.dense_blocks`."""
     blocks = -(-view.units // height)
     view.expect_ints({"inputs": view.inputs, "units": view.units, "blocks": blocks})
-    view.array("weights", np.float32, (blocks * view.inputs * height,))
+    view.weights("weights", blocks * view.inputs * height)
     view.array("bias", np.float32, (view.units,))
 
 
@@ -71,7 +73,7 @@ def _check_gemm(view: PackedView) -> None:
 
 
 def _check_gemv(view: PackedView) -> None:
-    view.expect_variants("unroll", "vectors")
+    view.expect_variants("unroll", "vectors", optional=_NARROW)
     view.expect(view.lanes == 1, "one sample per tile")
     view.variant_number("unroll", (1, 2, 4, 8))
     _check_dense(view, view.variant_number("vectors", range(1, 9)) * view.isa.vector_floats)
@@ -90,23 +92,23 @@ def _check_chunks(view: PackedView, height: int) -> int:
 
 def _check_sell(view: PackedView) -> None:
     """See `engine.formats.sell`."""
-    view.expect_variants("access", "index")
+    view.expect_variants("access", "index", optional=_NARROW)
     view.variant_word("access", [access.value for access in spmv_sell.Access])
     width = view.isa.vector_floats
     entries = _check_chunks(view, width) * width
     kind = np.uint16 if view.variant_number("index", (16, 32)) == 16 else np.uint32
-    view.array("values", np.float32, (entries,))
+    view.weights("values", entries)
     view.expect_below(view.array("columns", kind, (entries,)), view.inputs, "columns")
 
 
 def _check_window(view: PackedView) -> None:
     """See `engine.formats.window`."""
-    view.expect_variants("columns", "vectors")
+    view.expect_variants("columns", "vectors", optional=_NARROW)
     view.expect(view.isa is Isa.AVX512, "AVX-512")
     width = view.variant_number("columns", (32, 64, 128))
     height = view.variant_number("vectors", range(1, 9)) * view.isa.vector_floats
     steps = _check_chunks(view, height)
-    view.array("values", np.float32, (steps * height,))
+    view.weights("values", steps * height)
     view.array("columns", np.uint8, (steps * height,))
     # A window may end behind the last column, but not behind the 64 bytes that it lies in.
     last = (-(-view.inputs // WINDOW_STEP) * WINDOW_STEP - width) // WINDOW_STEP

@@ -8,7 +8,9 @@ import numpy.typing as npt
 
 from engine.errors import PackedLayerError
 from engine.kernels.abi import KernelSpec, PackedLayer
+from engine.kernels.weight_loads import CHOICE, OPTIONAL_VARIANTS
 from engine.program import DenseStep
+from engine.target import Isa
 
 
 class PackedView:
@@ -59,11 +61,11 @@ class PackedView:
         present[rows] = True
         self.expect(bool(present.all()), "every row is written")
 
-    def expect_variants(self, *names: str) -> None:
-        """The kernel's variant is made of exactly these choices."""
+    def expect_variants(self, *names: str, optional: frozenset[str] = frozenset()) -> None:
+        """The kernel's variant is made of exactly these choices, and perhaps of optional ones."""
+        made = [name for name, _ in self._spec.variant]
         self.expect(
-            [name for name, _ in self._spec.variant] == list(names),
-            f"kernel variant {', '.join(names)}",
+            made == sorted({*names, *(optional & set(made))}), f"kernel variant {', '.join(names)}"
         )
 
     def variant_number(self, name: str, allowed: Container[int]) -> int:
@@ -91,6 +93,20 @@ class PackedView:
                 f"{self._path}: kernel variant {name}", expected=str(allowed), got=str(value)
             )
         return value
+
+    def weights(self, name: str, count: int) -> None:
+        """A constant of so many weights, stored as the variant says (`engine.kernels.weight_loads`).
+
+        Raises:
+            PackedLayerError: it is another.
+        """
+        dtype: type[np.generic] = np.float32
+        if CHOICE in dict(self._spec.variant):
+            words = [str(word) for word in OPTIONAL_VARIANTS[CHOICE]]
+            word = self.variant_word(CHOICE, words)
+            self.expect(word != "f16" or self.isa is not Isa.GENERIC, "AVX2 or AVX-512 for f16")
+            dtype = np.uint16
+        self.array(name, dtype, (count,))
 
     def array(
         self, name: str, dtype: type[np.generic], shape: tuple[int | None, ...]

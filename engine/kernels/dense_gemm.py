@@ -30,6 +30,12 @@ from engine.kernels.activations import Parameters, apply, load_parameters
 from engine.kernels.emit import F32, Value, vector
 from engine.kernels.estimate import GEMM_SHARE, GEMV_NS, layer_size, tile_ns
 from engine.kernels.kernel_writer import KernelWriter
+from engine.kernels.weight_loads import (
+    load_weights,
+    stored_weights,
+    weight_element,
+    with_values,
+)
 from engine.target import Isa
 
 GEMM_FAMILY = "dense_gemm"
@@ -64,7 +70,11 @@ def candidates(layer: DenseLayer, isa: Isa, lanes: int) -> tuple[Candidate, ...]
         estimate = size.weights * GEMV_NS
         vectors = min(4, -(-layer.units // isa.vector_floats))
         spec = KernelSpec(
-            GEMV_FAMILY, isa, 1, activation, (("unroll", 8 // vectors), ("vectors", vectors))
+            GEMV_FAMILY,
+            isa,
+            1,
+            activation,
+            with_values((("unroll", 8 // vectors), ("vectors", vectors)), layer, isa),
         )
         height = vectors * isa.vector_floats
     else:
@@ -72,10 +82,10 @@ def candidates(layer: DenseLayer, isa: Isa, lanes: int) -> tuple[Candidate, ...]
         estimate = tile_ns(size.weights, lanes, isa, GEMM_SHARE)
         height = _SUMS[isa] // parts
         spec = KernelSpec(GEMM_FAMILY, isa, lanes, activation, (("rows", height),))
-    return (Candidate(spec, False, partial(_pack, height=height), estimate),)
+    return (Candidate(spec, False, partial(_pack, spec=spec, height=height), estimate),)
 
 
-def _pack(layer: DenseLayer, height: int) -> PackedLayer:
+def _pack(layer: DenseLayer, spec: KernelSpec, height: int) -> PackedLayer:
     packed = pack_dense_blocks(layer.kernel, height)
     ints = {
         "inputs": layer.inputs,
@@ -84,7 +94,8 @@ def _pack(layer: DenseLayer, height: int) -> PackedLayer:
         "positions": layer.positions,
         **layer.activation.as_ints(),
     }
-    constants = {"weights": packed.weights, "bias": layer.bias_or_zeros()}
+    weights = stored_weights(packed.weights, spec)
+    constants = {"weights": weights, "bias": layer.bias_or_zeros()}
     return packed_layer(constants, ints, layer.inputs * layer.units)
 
 
@@ -162,7 +173,8 @@ def emit_gemv(spec: KernelSpec) -> str:
         x = w.at(w.argument("x"), w.mul(position.index, inputs), F32)
         y = w.at(w.argument("y"), w.mul(position.index, units), F32)
         with w.loop(0, w.argument("blocks")) as block:
-            base = w.at(w.argument("weights"), w.mul(w.mul(block.index, inputs), height), F32)
+            start = w.mul(w.mul(block.index, inputs), height)
+            base = w.at(w.argument("weights"), start, weight_element(spec))
             sums = _gemv_sums(w, x, base)
             first = w.mul(block.index, height)
             for number, total in enumerate(sums):
@@ -195,9 +207,12 @@ def _gemv_column(
     w: KernelWriter, x: Value, base: Value, column: Value, sums: Sequence[Value]
 ) -> list[Value]:
     operand = w.splat(w.load(F32, w.at(x, column, F32)), w.full_width)
-    weights = w.at(base, w.mul(column, len(sums) * w.full_width), F32)
+    width, element = w.full_width, weight_element(w.spec)
+    weights = w.at(base, w.mul(column, len(sums) * width), element)
     return [
-        w.fma(w.load(total.type, w.at(weights, number * w.full_width, F32)), operand, total)
+        w.fma(
+            load_weights(w, w.spec, w.at(weights, number * width, element), width), operand, total
+        )
         for number, total in enumerate(sums)
     ]
 

@@ -29,6 +29,7 @@ class Family:
         lanes: numbers of lanes.
         activates: whether a specification names an activation.
         variants: values of each choice; a specification makes every choice.
+        optional: values of choices that a specification may leave out.
         isas: instruction set levels.
     """
 
@@ -38,6 +39,7 @@ class Family:
     activates: bool = False
     variants: Mapping[str, Collection[int | str]] = field(default_factory=dict)
     isas: Collection[Isa] = tuple(Isa)
+    optional: Mapping[str, Collection[int | str]] = field(default_factory=dict)
 
     def unmet(self, spec: KernelSpec) -> str | None:
         """Return the requirement that a specification does not meet; None where it meets all."""
@@ -47,11 +49,13 @@ class Family:
             return f"lanes: {self.lanes.value}"
         if (spec.activation is not None) != self.activates:
             return "an activation" if self.activates else "no activation"
-        if [name for name, _ in spec.variant] != sorted(self.variants):
+        made = [name for name, _ in spec.variant]
+        if made != sorted({*self.variants, *(self.optional.keys() & made)}):
             return f"the choices {', '.join(sorted(self.variants)) or 'none'}"
+        allowed = {**self.variants, **self.optional}
         for name, value in spec.variant:
-            if value not in self.variants[name]:
-                return f"{name} one of {', '.join(map(str, self.variants[name]))}"
+            if value not in allowed[name]:
+                return f"{name} one of {', '.join(map(str, allowed[name]))}"
         return None
 
 

@@ -17,6 +17,7 @@ from engine.kernels import (
 )
 from engine.kernels.abi import Candidate, DenseLayer, Field, KernelSpec
 from engine.kernels.family import Family, Lanes, fixed
+from engine.kernels.weight_loads import OPTIONAL_VARIANTS
 from engine.target import Isa
 
 _DENSE_FIELDS = fixed(dense_gemm.FIELDS)
@@ -26,7 +27,12 @@ FAMILIES: Mapping[str, Family] = {
         fixed(spmm_rows.FIELDS), spmm_rows.emit, Lanes.TILE, True, spmm_rows.VARIANTS
     ),
     spmv_sell.FAMILY: Family(
-        fixed(spmv_sell.FIELDS), spmv_sell.emit, Lanes.ONE, True, spmv_sell.VARIANTS
+        fixed(spmv_sell.FIELDS),
+        spmv_sell.emit,
+        Lanes.ONE,
+        True,
+        spmv_sell.VARIANTS,
+        optional=OPTIONAL_VARIANTS,
     ),
     spmv_window.FAMILY: Family(
         fixed(spmv_window.FIELDS),
@@ -35,12 +41,18 @@ FAMILIES: Mapping[str, Family] = {
         True,
         spmv_window.VARIANTS,
         (Isa.AVX512,),
+        OPTIONAL_VARIANTS,
     ),
     dense_gemm.GEMM_FAMILY: Family(
         _DENSE_FIELDS, dense_gemm.emit_gemm, Lanes.TILE, True, dense_gemm.GEMM_VARIANTS
     ),
     dense_gemm.GEMV_FAMILY: Family(
-        _DENSE_FIELDS, dense_gemm.emit_gemv, Lanes.ONE, True, dense_gemm.GEMV_VARIANTS
+        _DENSE_FIELDS,
+        dense_gemm.emit_gemv,
+        Lanes.ONE,
+        True,
+        dense_gemm.GEMV_VARIANTS,
+        optional=OPTIONAL_VARIANTS,
     ),
     elementwise.ACTIVATION_FAMILY: Family(
         fixed(elementwise.ACTIVATION_FIELDS), elementwise.emit_activation, Lanes.ONE, True

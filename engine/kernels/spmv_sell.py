@@ -44,6 +44,12 @@ from engine.kernels.one_sample import (
     tail_ints,
 )
 from engine.kernels.shared_pack import SharedPack
+from engine.kernels.weight_loads import (
+    load_weights,
+    stored_weights,
+    weight_element,
+    with_values,
+)
 from engine.target import Isa
 
 FAMILY = "spmv_sell"
@@ -79,7 +85,7 @@ def candidates(layer: DenseLayer, isa: Isa) -> tuple[Candidate, ...]:
             isa,
             1,
             layer.activation.function,
-            (("access", access.value), ("index", bits)),
+            with_values((("access", access.value), ("index", bits)), layer, isa),
         )
         for access in accesses
     ]
@@ -103,6 +109,7 @@ def emit(spec: KernelSpec) -> str:
     w = KernelWriter(spec, FIELDS)
     width = w.full_width
     index_type = I16 if spec.number("index") == 16 else I32
+    element = weight_element(spec)
     fetch = {Access.GATHER: _gathered, Access.LOAD: _loaded}[Access(str(spec.option("access")))]
 
     def chunk(
@@ -111,10 +118,10 @@ def emit(spec: KernelSpec) -> str:
         start = (*streams, w.zero(sum_type(w)))
         with w.loop(0, steps, carried=start) as step:
             columns, values, total = step.carried
-            weights = w.load(sum_type(w), values)
+            weights = load_weights(w, spec, values, width)
             operands = fetch(w, x, columns, index_type)
             following = accumulate(w, weights, operands, total)
-            step.carry((w.at(columns, width, index_type), w.at(values, width, F32), following))
+            step.carry((w.at(columns, width, index_type), w.at(values, width, element), following))
         columns, values, total = step.carried
         return [total], (columns, values)
 
@@ -130,7 +137,7 @@ def _pack(layer: DenseLayer, spec: KernelSpec) -> PackedLayer:
         "steps": sell.steps,
         "rows": sell.rows,
         "columns": sell.columns,
-        "values": sell.values,
+        "values": stored_weights(sell.values, spec),
         **tail_constants(layer, sell.rows),
     }
     return packed_layer(constants, tail_ints(layer, len(sell.steps)), sell.nonzeros)

@@ -43,6 +43,12 @@ from engine.kernels.one_sample import (
     tail_constants,
     tail_ints,
 )
+from engine.kernels.weight_loads import (
+    load_weights,
+    stored_weights,
+    weight_element,
+    with_values,
+)
 from engine.target import Isa
 
 FAMILY = "spmv_window"
@@ -76,7 +82,7 @@ def candidates(layer: DenseLayer, isa: Isa) -> tuple[Candidate, ...]:
             isa,
             1,
             layer.activation.function,
-            (("columns", columns), ("vectors", vectors)),
+            with_values((("columns", columns), ("vectors", vectors)), layer, isa),
         )
         for columns, vectors in ((64, 2), (32, 2))
         if columns <= room
@@ -93,6 +99,7 @@ def emit(spec: KernelSpec) -> str:
     w = KernelWriter(spec, FIELDS)
     vectors = spec.number("vectors")
     height = vectors * _WIDTH
+    element = weight_element(spec)
 
     def chunk(
         x: Value, steps: Value, streams: Sequence[Value]
@@ -102,11 +109,11 @@ def emit(spec: KernelSpec) -> str:
             windows, columns, values, *sums = step.carried
             window = _load_window(w, x, windows)
             following = [
-                _add(w, window, w.at(columns, place), w.at(values, place, F32), total)
+                _add(w, window, w.at(columns, place), w.at(values, place, element), total)
                 for place, total in zip(range(0, height, _WIDTH), sums, strict=True)
             ]
-            streams = (w.at(windows, 1, I16), w.at(columns, height), w.at(values, height, F32))
-            step.carry((*streams, *following))
+            behind = (w.at(windows, 1, I16), w.at(columns, height), w.at(values, height, element))
+            step.carry((*behind, *following))
         return list(step.carried[3:]), step.carried[:3]
 
     streams = [w.argument(name) for name in ("windows", "columns", "values")]
@@ -122,7 +129,7 @@ def _pack(layer: DenseLayer, spec: KernelSpec) -> PackedLayer:
         "rows": packed.rows,
         "windows": packed.windows,
         "columns": packed.columns,
-        "values": packed.values,
+        "values": stored_weights(packed.values, spec),
         **tail_constants(layer, packed.rows),
     }
     return packed_layer(constants, tail_ints(layer, len(packed.steps)), packed.nonzeros)
@@ -155,6 +162,6 @@ def _add(
             w.select(chosen, high, low) for low, high in zip(pairs[::2], pairs[1::2], strict=True)
         ]
         bit *= 2
-    weights = w.load(total.type, values)
+    weights = load_weights(w, w.spec, values, _WIDTH)
     takes_part = w.compare("slt", codes, w.zero(codes.type))
     return w.select(takes_part, w.fma(weights, pairs[0], total), total)

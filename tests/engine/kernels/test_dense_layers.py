@@ -5,7 +5,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.kernels.abi import Candidate, DenseLayer, ElementFunction, FloatArray, FusedActivation
+from engine.formats.narrow import narrow_layer
+from engine.kernels.abi import (
+    Candidate,
+    DenseLayer,
+    ElementFunction,
+    FloatArray,
+    FusedActivation,
+    ValueType,
+)
 from engine.kernels.registry import dense_candidates
 from engine.target import Isa, available_isas
 from tests.engine.kernels.dense_oracle import (
@@ -166,6 +174,26 @@ def test_the_activation_is_applied_once_to_the_whole_sum(
     for candidate in dense_candidates(layer, isa, lanes):
         y = run_candidate(candidate, layer, x)
         assert np.max(abs(y - meaning) / (scale + 1)) <= TOLERANCE, candidate.spec.symbol
+
+
+@pytest.mark.parametrize("values", [ValueType.BFLOAT16, ValueType.FLOAT16])
+@pytest.mark.parametrize(("isa", "lanes"), LEVELS)
+def test_rounded_weights_are_the_same_numbers_in_every_kernel(
+    isa: Isa, lanes: int, values: ValueType
+) -> None:
+    drawn = drawn_layer(201, 70, 0.8, 2)
+    drawn.kernel[3, 5], drawn.kernel[4, 5], drawn.kernel[5, 6] = np.nan, 3e-7, -3e-5
+    layer = narrow_layer(drawn, values)
+    x = drawn_input(layer, lanes)
+    exact, scale = expected(layer, x)
+    for candidate in dense_candidates(layer, isa, lanes):
+        y = run_candidate(candidate, layer, x)
+        error = np.nanmax(abs(y - exact) / (scale + 1e-30))
+        assert error <= TOLERANCE, candidate.spec.symbol
+        np.testing.assert_array_equal(np.isnan(y), np.isnan(exact))
+        if dict(candidate.spec.variant).get("values"):
+            narrow = candidate.pack(layer).constants
+            assert np.uint16 in {narrow.get("values", narrow.get("weights")).dtype.type}
 
 
 def test_symbols_name_one_code_each() -> None:
