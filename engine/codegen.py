@@ -1,4 +1,4 @@
-"""LLVM IR text to object code to running functions, with a cache of object files on disk.
+"""Object code of kernels: compiled or taken from a cache of files on disk, and linked into this process.
 
 A cached object is code that will be executed: the folder must belong to this user and be closed to
 others, every file carries its own checksum, and files are replaced atomically. A file that is
@@ -10,7 +10,6 @@ import hashlib
 import os
 import stat
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -21,7 +20,8 @@ from typing import Any
 import llvmlite
 import llvmlite.binding as llvm
 
-from engine.errors import CacheFolderError, CompileError, LinkError
+from engine.errors import CacheFolderError, LinkError
+from engine.object_code import LLVM_LOCK, compile_to_object, on_cores, target_machine
 from engine.target import Target
 
 # Part of every cache key: to be raised when the same IR text is compiled in another way.
@@ -34,33 +34,6 @@ UNFINISHED_MAX_SECONDS = 600.0
 _MAGIC = b"PRUNUSO1"
 _UNFINISHED = ".new-"
 _DIGEST_BYTES = 32
-# LLVM's target registry and llvmlite's pass builder are not thread-safe. Reentrant, because the garbage
-# collector may close a library in the middle of anything, on this thread too.
-_LOCK = threading.RLock()
-
-
-def compile_to_object(ir_text: str, symbol: str, target: Target) -> bytes:
-    """Compile a module to a relocatable object for `target`.
-
-    Args:
-        ir_text: LLVM IR of one module.
-        symbol: the function it defines (for messages).
-        target: CPU and features to generate code for.
-
-    Raises:
-        CompileError: LLVM does not accept the text.
-    """
-    with _LOCK:
-        machine = _target_machine(target)
-        try:
-            module = llvm.parse_assembly(ir_text)
-            module.triple = machine.triple
-            module.data_layout = str(machine.target_data)
-            module.verify()
-            _optimise(module, machine)
-            return bytes(machine.emit_object(module))
-        except RuntimeError as error:
-            raise CompileError(symbol, str(error)) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,19 +78,38 @@ class ObjectCache:
             _drop_unfinished(self._folder)
         self._objects: dict[str, bytes] = {}
 
-    def get(self, source: "ModuleSource", target: Target) -> bytes:
-        """Return the object code of a module, compiled now if it is in neither memory nor folder.
+    def get(self, source: ModuleSource, target: Target) -> bytes:
+        """Return the object code of a module; see `get_all`."""
+        return self.get_all([source], target)[source.symbol]
+
+    def get_all(self, sources: Iterable[ModuleSource], target: Target) -> dict[str, bytes]:
+        """Return object code by symbol; what is in neither memory nor folder is compiled on all cores.
 
         Raises:
-            CompileError: LLVM does not accept the text.
+            CompileError: LLVM does not accept a text.
         """
-        key = source.key(target)
-        code = self._objects.get(key) or self._read(key)
-        if code is None:
+        keyed = [(source.key(target), source) for source in sources]
+        missing = {key: source for key, source in keyed if not self._found(key)}
+
+        def add(item: tuple[str, ModuleSource]) -> None:
+            key, source = item
             code = compile_to_object(source.write(), source.symbol, target)
             self._write(key, code)
-        self._objects[key] = code
-        return code
+            self._objects[key] = code
+
+        on_cores(add, list(missing.items()), target.cores)
+        if missing and self._folder is not None:
+            _drop_oldest(self._folder)
+        return {source.symbol: self._objects[key] for key, source in keyed}
+
+    def _found(self, key: str) -> bool:
+        """Whether the object is in memory, or was in the folder."""
+        if key not in self._objects:
+            code = self._read(key)
+            if code is None:
+                return False
+            self._objects[key] = code
+        return True
 
     def _read(self, key: str) -> bytes | None:
         if self._folder is None:
@@ -149,10 +141,8 @@ class ObjectCache:
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(_MAGIC + _checksum(key, code) + code)
-                file.flush()
-                os.fsync(file.fileno())
+            # Not flushed to the disk: what a power cut leaves half written fails its checksum.
             os.replace(name, self._folder / f"{key}.o")
-            _drop_oldest(self._folder)
         except OSError:
             Path(name).unlink(missing_ok=True)
 
@@ -176,8 +166,8 @@ class NativeLibrary:
         self._lljit: Any = None
         self._tracker: Any = None
         try:
-            with _LOCK:
-                self._lljit = llvm.create_lljit_compiler(_target_machine(target))
+            with LLVM_LOCK:
+                self._lljit = llvm.create_lljit_compiler(target_machine(target))
                 self._tracker = builder.link(self._lljit, "kernels")
         except RuntimeError as error:
             raise LinkError(tuple(objects), str(error)) from error
@@ -199,7 +189,7 @@ class NativeLibrary:
         self._addresses = {}
         tracker, self._tracker = self._tracker, None
         lljit, self._lljit = self._lljit, None
-        with _LOCK:
+        with LLVM_LOCK:
             if tracker is not None:
                 tracker.close()
             if lljit is not None:
@@ -236,8 +226,7 @@ def load_sources(
         CompileError: LLVM does not accept a module.
         LinkError: the code could not be loaded.
     """
-    objects = {source.symbol: cache.get(source, target) for source in sources}
-    return NativeLibrary(objects, target)
+    return NativeLibrary(cache.get_all(sources, target), target)
 
 
 def cache_key(kind: str, name: str, target: Target) -> str:
@@ -264,25 +253,6 @@ def cache_key(kind: str, name: str, target: Target) -> str:
         digest.update(len(data).to_bytes(8, "little"))
         digest.update(data)
     return digest.hexdigest()
-
-
-def _target_machine(target: Target) -> Any:
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    return llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(
-        cpu=target.cpu_name, features=target.features, opt=2, reloc="pic", codemodel="jitdefault"
-    )
-
-
-def _optimise(module: Any, machine: Any) -> None:
-    """Run LLVM's scalar passes. The vectors are ours, so its vectorisers and unroller stay off."""
-    options = llvm.create_pipeline_tuning_options(speed_level=2)
-    options.loop_vectorization = False
-    options.slp_vectorization = False
-    options.loop_unrolling = False
-    options.loop_interleaving = False
-    builder = llvm.create_pass_builder(machine, options)
-    builder.getModulePassManager().run(module, builder)
 
 
 def _checksum(key: str, code: bytes) -> bytes:
@@ -315,9 +285,10 @@ def _drop_unfinished(folder: Path) -> None:
 
 def _drop_oldest(folder: Path) -> None:
     """Keep the number of files below the limit."""
-    names = [entry for entry in os.scandir(folder) if entry.name.endswith(".o")]
-    surplus = len(names) - OBJECT_MAX_FILES
-    if surplus > 0:
-        by_age = sorted(names, key=lambda entry: entry.stat(follow_symlinks=False).st_mtime)
-        for entry in by_age[:surplus]:
-            Path(entry.path).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # another process may be doing the same
+        names = [entry for entry in os.scandir(folder) if entry.name.endswith(".o")]
+        surplus = len(names) - OBJECT_MAX_FILES
+        if surplus > 0:
+            by_age = sorted(names, key=lambda entry: entry.stat(follow_symlinks=False).st_mtime)
+            for entry in by_age[:surplus]:
+                Path(entry.path).unlink(missing_ok=True)

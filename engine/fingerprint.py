@@ -33,7 +33,7 @@ def writer_sources() -> list[Path]:
     folders = (_ENGINE / "kernels", _ENGINE / "formats")
     return [
         *(source for folder in folders for source in sorted(folder.glob("*.py"))),
-        *(_ENGINE / name for name in ("target.py", "codegen.py")),
+        *(_ENGINE / name for name in ("target.py", "object_code.py")),
         _ENGINE.parent / "graph" / "activations.py",
     ]
 

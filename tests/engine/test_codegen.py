@@ -2,6 +2,11 @@
 
 import ctypes
 import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,10 +16,10 @@ from engine.codegen import (
     ModuleSource,
     ObjectCache,
     cache_key,
-    compile_to_object,
     load_kernels,
 )
 from engine.errors import CacheFolderError, CompileError, LinkError
+from engine.object_code import compile_to_object, on_cores
 from engine.target import Isa, available_isas, host_target
 
 SYMBOL = "answer"
@@ -190,3 +195,67 @@ def test_the_oldest_files_go_when_there_are_too_many(
     kept = {file.stem for file in folder(tmp_path).iterdir()}
     assert len(kept) == 3
     assert cache_key("text", IR.replace("42", "4"), host_target()) in kept
+
+
+def modules(count: int) -> list[ModuleSource]:
+    """Modules that each define a function giving its own number."""
+
+    text = "define i64 @f{0}() {{\n  ret i64 {0}\n}}\n"
+    return [ModuleSource(f"f{n}", partial(text.format, n)) for n in range(count)]
+
+
+def test_modules_compiled_at_the_same_time_give_the_objects_of_one_after_the_other(
+    tmp_path: Path,
+) -> None:
+    one = ObjectCache().get_all(modules(24), replace(host_target(), cores=1))
+    many = ObjectCache(folder(tmp_path)).get_all(modules(24), replace(host_target(), cores=4))
+    assert many == one
+    assert len(list(folder(tmp_path).iterdir())) == 24
+    assert ObjectCache(folder(tmp_path)).get_all(modules(24), host_target()) == one
+
+
+def test_results_keep_the_order_of_the_items() -> None:
+    assert on_cores(lambda n: n * n, range(50), 3) == [n * n for n in range(50)]
+
+
+@pytest.mark.parametrize("cores", [1, 3])
+def test_one_wrong_module_among_others_is_a_compile_error(cores: int) -> None:
+    wrong = ModuleSource("wrong", lambda: "define i64 @wrong() { ret i32 }")
+    with pytest.raises(CompileError, match="wrong"):
+        ObjectCache().get_all([*modules(5), wrong], replace(host_target(), cores=cores))
+
+
+def test_many_threads_load_through_one_cache_at_once(tmp_path: Path) -> None:
+    cache = ObjectCache(folder(tmp_path))
+
+    def load(_: int) -> list[int]:
+        library = codegen.load_sources(modules(6), replace(host_target(), cores=2), cache)
+        results = [
+            int(ctypes.CFUNCTYPE(ctypes.c_int64)(library.address(f"f{n}"))()) for n in range(6)
+        ]
+        library.close()
+        return results
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(load, range(16))) == [list(range(6))] * 16
+    assert len(list(folder(tmp_path).iterdir())) == 6
+
+
+def test_several_processes_fill_one_folder_at_once(tmp_path: Path) -> None:
+    path = folder(tmp_path)
+    code = (
+        "from pathlib import Path\n"
+        "from engine.codegen import ObjectCache\n"
+        "from engine.target import host_target\n"
+        "from tests.engine.test_codegen import modules\n"
+        f"print(len(ObjectCache(Path({str(path)!r})).get_all(modules(20), host_target())))\n"
+    )
+    root = Path(__file__).parents[2]
+    children = [
+        subprocess.Popen([sys.executable, "-c", code], cwd=root, stdout=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    assert [child.communicate(timeout=60)[0] for child in children] == ["20\n"] * 3
+    assert len(list(path.iterdir())) == 20, "nothing half written is left"
+    ObjectCache(path).get_all(modules(20), host_target())
+    assert {file.stat().st_mode & 0o777 for file in path.iterdir()} == {0o600}
