@@ -57,6 +57,9 @@ fmt: $(DEV_STAMP) ## Format and fix what can be fixed
 bench: $(DEV_STAMP) $(PEERS_STAMP) ## Measure Prunus beside its peers, write docs/benchmarks.md (QUICK=1: a short look)
 	$(BIN)/python -m benchmarks.run $(if $(QUICK),--quick) $(BENCH)
 
+never-slower: $(DEV_STAMP) $(PEERS_STAMP) ## Time sparse layers against dense ones at every sparsity, write docs/never-slower.md
+	$(BIN)/python -m benchmarks.never_slower --page docs/never-slower.md
+
 load: $(DEV_STAMP) ## Load test: starts a service, or LOAD="--url http://... --rate 500"
 	$(BIN)/python -m loadtest.run $(LOAD)
 

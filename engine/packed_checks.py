@@ -12,7 +12,7 @@ import numpy as np
 
 from engine.errors import PackedLayerError
 from engine.formats.window import WINDOW_STEP
-from engine.kernels import dense_gemm, spmm_rows, spmv_sell, spmv_window
+from engine.kernels import dense_columns, dense_gemm, spmm_rows, spmv_sell, spmv_window
 from engine.kernels.abi import FieldKind, KernelSpec, PackedLayer
 from engine.kernels.registry import fields_of
 from engine.kernels.weight_loads import OPTIONAL_VARIANTS
@@ -77,6 +77,12 @@ def _check_gemv(view: PackedView) -> None:
     view.expect(view.lanes == 1, "one sample per tile")
     view.variant_number("unroll", (1, 2, 4, 8))
     _check_dense(view, view.variant_number("vectors", range(1, 9)) * view.isa.vector_floats)
+
+
+def _check_columns(view: PackedView) -> None:
+    view.expect_variants("vectors")
+    view.expect(view.isa in dense_columns.ISAS, "AVX2 or AVX-512")
+    _check_dense(view, view.variant_number("vectors", range(1, 7)) * view.isa.vector_floats)
 
 
 def _check_chunks(view: PackedView, height: int) -> int:
@@ -181,6 +187,7 @@ def _check_panel(
 _CHECKS: Mapping[str, _Check] = {
     dense_gemm.GEMM_FAMILY: _check_gemm,
     dense_gemm.GEMV_FAMILY: _check_gemv,
+    dense_columns.FAMILY: _check_columns,
     spmv_sell.FAMILY: _check_sell,
     spmv_window.FAMILY: _check_window,
     spmm_rows.FAMILY: _check_row_groups,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from engine.errors import UnknownFamilyError, UnsupportedKernelError
 from engine.kernels import (
+    dense_columns,
     dense_gemm,
     dot,
     elementwise,
@@ -53,6 +54,14 @@ FAMILIES: Mapping[str, Family] = {
         True,
         dense_gemm.GEMV_VARIANTS,
         optional=OPTIONAL_VARIANTS,
+    ),
+    dense_columns.FAMILY: Family(
+        _DENSE_FIELDS,
+        dense_columns.emit,
+        Lanes.TILE,
+        True,
+        dense_columns.VARIANTS,
+        dense_columns.ISAS,
     ),
     elementwise.ACTIVATION_FAMILY: Family(
         fixed(elementwise.ACTIVATION_FIELDS), elementwise.emit_activation, Lanes.ONE, True
@@ -120,6 +129,7 @@ def dense_candidates(layer: DenseLayer, isa: Isa, lanes: int) -> tuple[Candidate
         lanes: samples per tile: 1, or a multiple of the vector width.
     """
     found = [*dense_gemm.candidates(layer, isa, lanes)]
+    found += dense_columns.candidates(layer, isa, lanes)
     if lanes > 1:
         found += spmm_rows.candidates(layer, isa, lanes)
     else:
