@@ -118,6 +118,11 @@ def usable_cores(cgroup: Path = CGROUP_FOLDER, process: Path = Path("/proc/self/
     return max(1, cores)
 
 
+def last_level_bytes() -> int | None:
+    """Size of the third-level cache that this process's cores share; None where there is none."""
+    return _cache_bytes(3, "Unified")
+
+
 def _host_features() -> dict[str, bool]:
     return dict(llvm.get_host_cpu_features())
 

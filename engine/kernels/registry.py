@@ -15,6 +15,7 @@ from engine.kernels import (
     spmm_rows,
     spmv_sell,
     spmv_window,
+    stamp,
 )
 from engine.kernels.abi import Candidate, DenseLayer, Field, KernelSpec
 from engine.kernels.family import Family, Lanes, fixed
@@ -94,6 +95,7 @@ FAMILIES: Mapping[str, Family] = {
         fixed(layout.PACK_FIELDS), layout.emit_pack, Lanes.ANY, variants=layout.PACK_VARIANTS
     ),
     layout.UNPACK_FAMILY: Family(fixed(layout.UNPACK_FIELDS), layout.emit_unpack, Lanes.ANY),
+    stamp.FAMILY: Family(fixed(stamp.FIELDS), stamp.emit, Lanes.ONE),
 }
 
 

@@ -3,7 +3,7 @@
 import llvmlite.binding as llvm
 import pytest
 
-from engine.kernels import dot, driver, elementwise, groups, layout, rows, sparsemax
+from engine.kernels import dot, driver, elementwise, groups, layout, rows, sparsemax, stamp
 from engine.kernels.abi import FusedActivation, KernelSpec
 from engine.kernels.dense_gemm import GEMM_FAMILY, GEMV_FAMILY
 from engine.kernels.elementwise import MergeOp
@@ -30,6 +30,7 @@ SPECS = [
     dot.dot_spec(G, 4, normalize=True),
     layout.pack_spec(G, 8, "float16"),
     layout.unpack_spec(G, 8),
+    stamp.stamp_spec(G),
 ]
 
 

@@ -1,0 +1,202 @@
+"""How long each layer of a network takes where it runs: inside whole calls, on this host, on one thread.
+
+A tile is run as it is served, with a stamp (`engine.kernels.stamp`) between any two steps. So a layer finds
+the caches as the layers around it leave them, which no loop over a single layer can show.
+"""
+
+import ctypes
+import statistics
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.assemble import bind_plan
+from engine.bind import BoundStep
+from engine.codegen import ObjectCache
+from engine.kernels.abi import KernelSpec
+from engine.kernels.stamp import stamp_spec
+from engine.measure import random_batch
+from engine.native import BoundTile, NativePlan
+from engine.plan import ExecutionPlan
+from engine.program import DenseStep, Program
+from engine.target import Isa, Target
+from engine.workspace import Workspace
+
+MOST_CALLS = 400
+LEAST_CALLS = 7
+_TIMESPEC = np.dtype([("seconds", np.int64), ("nanoseconds", np.int64)])
+
+
+@dataclass(frozen=True, slots=True)
+class LayerRun:
+    """One dense layer in one tile width.
+
+    Attributes:
+        number: of the step in the program.
+        name: of the graph's node.
+        spec: the machine code.
+        sparse: whether it skips zeros.
+        nonzeros: weights that are not zero.
+        weights: all weights of the kernel.
+        positions: how often it is applied to one sample.
+        bytes: size of the layer in the kernel's format.
+        seconds: median time of one tile.
+    """
+
+    number: int
+    name: str
+    spec: KernelSpec
+    sparse: bool
+    nonzeros: int
+    weights: int
+    positions: int
+    bytes: int
+    seconds: float
+
+    @property
+    def products(self) -> int:
+        """Weights that one tile of the layer multiplies: zeros only where the kernel does not skip them."""
+        return (self.nonzeros if self.sparse else self.weights) * self.positions * self.spec.lanes
+
+    @property
+    def useful_products(self) -> int:
+        """Those of them whose weight is not zero."""
+        return self.nonzeros * self.positions * self.spec.lanes
+
+
+@dataclass(frozen=True, slots=True)
+class TileRun:
+    """The whole network in one tile width.
+
+    Attributes:
+        lanes: samples per tile.
+        resident_bytes: packed weights and arena: what a call goes over again and again.
+        seconds: median time of one tile, steps that are no dense layers included.
+        layers: in program order.
+    """
+
+    lanes: int
+    resident_bytes: int
+    seconds: float
+    layers: tuple[LayerRun, ...]
+
+
+def time_layers(
+    program: Program, plan: ExecutionPlan, target: Target, cache: ObjectCache, seconds: float
+) -> tuple[TileRun, ...]:
+    """Time the dense layers of a program in every tile width of a plan, all widths in turn.
+
+    Args:
+        program: a checked program.
+        plan: kernels of the target's level.
+        target: this host.
+        cache: object code.
+        seconds: how long to call; every width is called at least seven times.
+
+    Raises:
+        CodegenError: kernels could not be compiled or loaded.
+    """
+    tiles = bind_plan(program, plan)
+    benches = [_StampedTile(program, tile, target, cache) for tile in tiles]
+    end = time.perf_counter() + seconds
+    for calls in range(MOST_CALLS):
+        if calls >= LEAST_CALLS and time.perf_counter() > end:
+            break
+        for bench in benches:
+            bench.call()
+    return tuple(
+        _tile_run(program, bound, bench.medians(), plan)
+        for bound, bench in zip(tiles, benches, strict=True)
+    )
+
+
+class _StampedTile:
+    """A tile with a stamp before each step, one behind the last, and one more for what a stamp costs."""
+
+    def __init__(
+        self, program: Program, tile: BoundTile, target: Target, cache: ObjectCache
+    ) -> None:
+        self._stamps = np.zeros(len(tile.steps) + 2, _TIMESPEC)
+        marks = _marks(target.isa, self._stamps)
+        steps = [phase for pair in zip(marks, tile.steps, strict=False) for phase in pair]
+        stamped = replace(tile, steps=(*steps, *marks[len(tile.steps) :]))
+        self._native = NativePlan([stamped], [0, 0], target, cache)
+        self._workspace = Workspace(
+            self._native.arena_bytes, len(program.inputs), len(program.outputs)
+        )
+        self._lanes = tile.lanes
+        self._inputs = list(random_batch(program, tile.lanes).values())
+        self._outputs = [
+            np.empty((tile.lanes, *slot.sample_shape), np.float32) for slot in program.outputs
+        ]
+        self._calls: list[list[int]] = []
+
+    def call(self) -> None:
+        """Run the tile twice; what is kept is the second time, of warm code."""
+        for _ in range(2):
+            address = self._workspace.request(
+                self._native.address, self._inputs, self._outputs, self._lanes
+            )
+            self._native.run(address)
+        times = self._stamps["seconds"] * 1_000_000_000 + self._stamps["nanoseconds"]
+        self._calls.append(np.diff(times).tolist())
+
+    def medians(self) -> list[float]:
+        """Seconds of every step."""
+        *steps, stamp = (statistics.median(each) for each in zip(*self._calls, strict=True))
+        return [max(0.0, step - stamp) * 1e-9 for step in steps]
+
+
+def _marks(isa: Isa, stamps: npt.NDArray[Any]) -> list[tuple[BoundStep, ...]]:
+    """A phase for each stamp."""
+    clock = ctypes.cast(ctypes.CDLL(None).clock_gettime, ctypes.c_void_p).value or 0
+    numbers = {"clock": clock, "clock_id": time.CLOCK_MONOTONIC}
+    start, size = stamps.ctypes.data, stamps.itemsize
+    return [
+        (BoundStep(stamp_spec(isa), {**numbers, "out": start + place * size}, {}),)
+        for place in range(len(stamps))
+    ]
+
+
+def _tile_run(
+    program: Program, tile: BoundTile, seconds: Sequence[float], plan: ExecutionPlan
+) -> TileRun:
+    choices = next(each.choices for each in plan.tiles if each.lanes == tile.lanes)
+    layers = tuple(
+        _layer_run(number, step, tile.steps[number], choices[number].sparse, seconds[number])
+        for number, step in program.dense_steps().items()
+    )
+    arrays = {
+        id(array): array.nbytes
+        for phase in tile.steps
+        for part in phase
+        for array in part.constants.values()
+    }
+    resident = sum(arrays.values()) + tile.arena_bytes
+    return TileRun(tile.lanes, resident, sum(seconds), layers)
+
+
+def _layer_run(
+    number: int, step: DenseStep, phase: tuple[BoundStep, ...], sparse: bool, seconds: float
+) -> LayerRun:
+    inputs, units = step.x.rows // step.positions, step.y.rows // step.positions
+    return LayerRun(
+        number=number,
+        name=step.name,
+        spec=phase[0].spec,
+        sparse=sparse,
+        nonzeros=step.nonzeros,
+        weights=inputs * units,
+        positions=step.positions,
+        bytes=sum(array.nbytes for part in phase for array in part.constants.values()),
+        seconds=seconds,
+    )
+
+
+def by_layer(tiles: Sequence[TileRun]) -> Mapping[tuple[int, int], LayerRun]:
+    """The layers of all tiles, by number of the step and lanes."""
+    return {(run.number, tile.lanes): run for tile in tiles for run in tile.layers}

@@ -1,0 +1,234 @@
+"""What this host can do at most, measured: the roofs that kernels are held against.
+
+A roof is the best reading of a loop that does one thing only (`engine.kernels.probes`). All loops are read in
+turn, several times, so that a busy moment of the machine spoils no roof. On `threads` threads, each with data
+of its own, a roof is the sum over the threads.
+"""
+
+import ctypes
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+
+from engine.codegen import NativeLibrary, ObjectCache, load_kernels
+from engine.kernels.abi import FloatArray
+from engine.kernels.alignment import aligned_zeros
+from engine.kernels.probes import (
+    BLOCK_VECTORS,
+    FETCH_FLOATS,
+    FMA_CHAINS,
+    PERMUTE_CHAINS,
+    PLACES,
+    RESULT_FLOATS,
+    Probe,
+    emit_probe,
+    fill_places,
+    probes_of,
+)
+from engine.target import Isa, Target, last_level_bytes
+
+# Readings of each loop, and how long one lasts; with eight loops, about half a second.
+ROUNDS = 20
+READING_SECONDS = 2e-3
+MEMORY = "memory"
+# A pass over memory must miss every cache, and fit into a small container.
+_MEMORY_BYTES = (32 * 2**20, 128 * 2**20)
+_FETCHES = {Probe.GATHER: "gather", Probe.LOADS: "loads"}
+_READS = (Probe.READ, Probe.READ4)
+_PROBE_SIGNATURE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryLevel:
+    """A cache, or memory.
+
+    Attributes:
+        name: "L1", "L2", "L3" or "memory".
+        size_bytes: of the cache, as one core sees it; None for memory.
+        gigabytes_per_second: best rate of reading what lies in it, one byte after the other.
+    """
+
+    name: str
+    size_bytes: int | None
+    gigabytes_per_second: float
+
+
+@dataclass(frozen=True, slots=True)
+class Roofs:
+    """The roofs of one core, or of several threads together.
+
+    Attributes:
+        isa: level of the instructions.
+        threads: how many worked at once.
+        gflops: float32 multiplications and additions in registers, 10^9 a second.
+        gather_per_ns: elements fetched from the first-level cache at places read from memory.
+        gather_by: "gather" or "loads": which way of fetching was the faster one.
+        permute_per_ns: elements fetched by permutations of registers; None where the level has none.
+        levels: from the nearest to memory.
+    """
+
+    isa: Isa
+    threads: int
+    gflops: float
+    gather_per_ns: float
+    gather_by: str
+    permute_per_ns: float | None
+    levels: tuple[MemoryLevel, ...]
+
+    def home(self, size_bytes: int) -> MemoryLevel:
+        """The nearest level that holds so many bytes."""
+        return next(
+            level
+            for level in self.levels
+            if level.size_bytes is None or size_bytes <= level.size_bytes
+        )
+
+
+@dataclass(slots=True)
+class _Loop:
+    """A probe on so much data.
+
+    Attributes:
+        probe: the code.
+        level: what is read; empty for probes that read no memory.
+        blocks: that one repeat reads.
+        work: floating-point operations, elements or bytes of one repeat.
+        repeats: of one reading.
+    """
+
+    probe: Probe
+    level: str
+    blocks: int
+    work: int
+    repeats: int = 1
+
+
+def measure_roofs(target: Target, cache: ObjectCache, threads: int = 1) -> Roofs:
+    """Measure for about half a second.
+
+    Args:
+        target: this host.
+        cache: object code of the loops.
+        threads: at least 1; more than the host has cores measures the same less exactly.
+
+    Raises:
+        CodegenError: a loop could not be compiled or loaded.
+    """
+    isa = target.isa
+    sizes = _level_sizes(target, threads)
+    room = RESULT_FLOATS + max(FETCH_FLOATS, max(sizes.values()) // 4)
+    rooms = [aligned_zeros(room) for _ in range(threads)]
+    library = load_kernels(
+        {probe.value: emit_probe(probe, isa) for probe in probes_of(isa)}, target, cache
+    )
+    try:
+        rates = _best_rates(_loops(isa, sizes), rooms, library)
+    finally:
+        library.close()
+    fetches = {probe: rates[probe, ""] for probe in _FETCHES if (probe, "") in rates}
+    fastest = max(fetches, key=lambda probe: fetches[probe])
+    permute = rates.get((Probe.PERMUTE, ""))
+    return Roofs(
+        isa=isa,
+        threads=threads,
+        gflops=rates[Probe.FMA, ""],
+        gather_per_ns=fetches[fastest],
+        gather_by=_FETCHES[fastest],
+        permute_per_ns=permute,
+        levels=tuple(
+            MemoryLevel(name, _capacities(target)[name], max(rates[read, name] for read in _READS))
+            for name in sizes
+        ),
+    )
+
+
+def _capacities(target: Target) -> dict[str, int | None]:
+    """What each level holds, nearest first; a host may have no third level."""
+    levels: dict[str, int | None] = {"L1": target.l1d_bytes, "L2": target.l2_bytes}
+    last = last_level_bytes()
+    if last is not None and last > target.l2_bytes:
+        levels["L3"] = last
+    return {**levels, MEMORY: None}
+
+
+def _level_sizes(target: Target, threads: int) -> dict[str, int]:
+    """Bytes that each thread reads to measure a level: clearly inside it, and outside the one before."""
+    sizes: dict[str, int] = {}
+    for name, capacity in _capacities(target).items():
+        match name:
+            case "L1" | "L2":
+                sizes[name] = (capacity or 0) // 2
+            case "L3":
+                sizes[name] = max((capacity or 0) // (4 * threads), 2 * target.l2_bytes)
+            case _:
+                least, most = _MEMORY_BYTES
+                wanted = 4 * (last_level_bytes() or target.l2_bytes)
+                sizes[name] = min(max(wanted, least), most) // threads
+    return sizes
+
+
+def _loops(isa: Isa, sizes: Mapping[str, int]) -> list[_Loop]:
+    width = isa.vector_floats
+    work = {
+        Probe.FMA: 2 * FMA_CHAINS * width,
+        Probe.PERMUTE: PERMUTE_CHAINS * width,
+        Probe.GATHER: PLACES,
+        Probe.LOADS: PLACES,
+    }
+    loops = [_Loop(probe, "", 0, work[probe]) for probe in probes_of(isa) if probe in work]
+    block = BLOCK_VECTORS * width * 4
+    loops += [
+        _Loop(read, name, size // block, size // block * block)
+        for name, size in sizes.items()
+        for read in _READS
+    ]
+    return loops
+
+
+def _best_rates(
+    loops: Sequence[_Loop], rooms: Sequence[FloatArray], library: NativeLibrary
+) -> dict[tuple[Probe, str], float]:
+    """Work per nanosecond of all threads together, the best of all rounds, by probe and level."""
+    for room in rooms:
+        room[:] = (
+            1  # memory that was never written is one page, which lies in the first-level cache
+        )
+        fill_places(room)
+    rates: dict[tuple[Probe, str], float] = {}
+    with ThreadPoolExecutor(len(rooms)) as pool:
+        for _ in range(ROUNDS):
+            for loop in loops:
+                seconds = _together(pool, partial(_call, library, loop), rooms)
+                rate = sum(loop.work * loop.repeats / each for each in seconds) / 1e9
+                key = (loop.probe, loop.level)
+                rates[key] = max(rates.get(key, 0.0), rate)
+                # The first readings are short, and so too low: they say how long the others must be.
+                loop.repeats = max(1, int(loop.repeats * READING_SECONDS / max(seconds)))
+    return rates
+
+
+def _call(library: NativeLibrary, loop: _Loop, room: FloatArray) -> float:
+    """Seconds of one call."""
+    function = _PROBE_SIGNATURE(library.address(loop.probe.value))
+    address = room.ctypes.data
+    start = time.perf_counter()
+    function(address, loop.repeats, loop.blocks)
+    return time.perf_counter() - start
+
+
+def _together(
+    pool: ThreadPoolExecutor, call: Callable[[FloatArray], float], rooms: Sequence[FloatArray]
+) -> list[float]:
+    """Run a call on every room at the same time, and give the seconds of each."""
+    if len(rooms) == 1:
+        return [call(rooms[0])]
+    barrier = threading.Barrier(len(rooms))
+
+    def wait_and_call(room: FloatArray) -> float:
+        barrier.wait()
+        return call(room)
+
+    return list(pool.map(wait_and_call, rooms))

@@ -1,0 +1,57 @@
+"""Times of layers inside whole calls."""
+
+import time
+
+import numpy as np
+import pytest
+
+from engine.choose import default_plan
+from engine.codegen import ObjectCache
+from engine.layer_times import time_layers
+from engine.passes.pipeline import build_program
+from engine.plan import CompiledModel
+from engine.runtime import Executable
+from engine.target import Isa, available_isas, host_target
+from graph.activations import Function
+from tests.builders import GraphBuilder
+
+
+@pytest.mark.parametrize("isa", available_isas())
+def test_every_dense_layer_of_every_width_has_a_time(isa: Isa, object_cache: ObjectCache) -> None:
+    builder = GraphBuilder(seed=1)
+    x = builder.input(300, name="x")
+    large = builder.dense(x, 400, sparsity=0.8, activation=Function.RELU)
+    small = builder.dense(large, 16)
+    program = build_program(builder.build(builder.activation(small, Function.SOFTMAX)))
+    target = host_target(isa)
+    plan = default_plan(program, target, (1, 16))
+    tiles = time_layers(program, plan, target, object_cache, 0.05)
+    assert [tile.lanes for tile in tiles] == [1, 16]
+    for tile in tiles:
+        first, second = tile.layers
+        assert [first.number, second.number] == list(program.dense_steps())
+        assert (first.weights, second.weights) == (120_000, 6_400)
+        assert first.nonzeros == program.dense_steps()[first.number].nonzeros
+        assert first.seconds > second.seconds > 0
+        assert first.seconds + second.seconds <= tile.seconds
+        assert tile.resident_bytes >= first.bytes + second.bytes
+    one, many = tiles
+    assert many.layers[0].seconds > one.layers[0].seconds
+
+
+def test_the_time_is_that_of_a_call(object_cache: ObjectCache) -> None:
+    builder = GraphBuilder(seed=2)
+    x = builder.input(512, name="x")
+    program = build_program(builder.build(builder.dense(x, 2048, sparsity=0.5)))
+    target = host_target()
+    plan = default_plan(program, target, (16,))
+    (tile,) = time_layers(program, plan, target, object_cache, 0.1)
+    executable = Executable(CompiledModel(program, plan, (), ()), object_cache, target)
+    inputs = {"x": np.ones((16, 512), np.float32)}
+    calls = []
+    for _ in range(50):
+        start = time.perf_counter()
+        executable.run(inputs)
+        calls.append(time.perf_counter() - start)
+    executable.close()
+    assert 0.2 * min(calls) < tile.seconds < 5 * float(np.median(calls))
