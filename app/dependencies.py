@@ -13,6 +13,7 @@ from app.services.lifecycle import Lifecycle
 from app.services.ownership import Ownership
 from app.services.registry import Registry
 from app.services.storage import Storage
+from app.services.upload_gate import UploadGate
 from app.settings import Settings
 
 
@@ -28,6 +29,7 @@ class Services:
     registry: Registry
     inference: Inference
     jobs: Jobs
+    upload_gate: UploadGate
     lifecycle: Lifecycle
 
 

@@ -7,6 +7,7 @@ ServiceError                    base
 │   ├── InvalidJsonError        a body that is not JSON
 │   ├── InvalidArrayError       a body that is not a .npy or .npz file that may be read
 │   ├── BodyTooLargeError       a body or a field over its limit
+│   ├── BodyTimeoutError        a prediction's body that did not arrive in time
 │   ├── UploadTimeoutError      an upload that did not arrive in time
 │   ├── StorageFullError        an upload that does not fit on the disk
 │   ├── MediaTypeError          a body of a kind that is not read
@@ -22,6 +23,7 @@ ServiceError                    base
 │   ├── ModelNotReadyError      still being prepared, or loading
 │   ├── ModelUnavailableError   stored, but it could not be loaded
 │   ├── DuplicateVersionError / JobFinishedError
+│   ├── TooManyUploadsError / ModelMemoryError
 │   └── OverloadedError / QueueFullError / ShuttingDownError
 ├── JobError                    a job ended without a model
 │   ├── JobTimeoutError / JobMemoryError / JobCpuError / JobFileError
@@ -96,6 +98,13 @@ class BodyTooLargeError(RequestError):
             expected=f"at most {limit_bytes:,} bytes",
             hint=f"the limit is the setting {setting}",
         )
+
+
+class BodyTimeoutError(RequestError):
+    """A prediction's body that did not arrive in time."""
+
+    slug = "body-timeout"
+    title = "The body took too long"
 
 
 class UploadTimeoutError(RequestError):
@@ -291,6 +300,21 @@ class OverloadedError(StateError):
     slug = "overloaded"
     title = "Too many requests are waiting"
     retry_after_seconds = 1
+
+
+class TooManyUploadsError(StateError):
+    """Too many uploads arrive at a time."""
+
+    slug = "too-many-uploads"
+    title = "Too many uploads are arriving"
+    retry_after_seconds = 5
+
+
+class ModelMemoryError(StateError):
+    """The loaded models would need more memory than allowed."""
+
+    slug = "model-memory-full"
+    title = "There is no memory left for the model"
 
 
 class QueueFullError(StateError):

@@ -38,6 +38,7 @@ from app.services.ownership import Ownership
 from app.services.recovery import recover
 from app.services.registry import Registry
 from app.services.storage import Storage
+from app.services.upload_gate import UploadGate
 from app.services.uploads import FILE_PARTS, Upload
 from app.settings import Settings
 from app.version import VERSION
@@ -151,7 +152,12 @@ def _open(
     loaders = ThreadPoolExecutor(target.cores, thread_name_prefix="load")
     stack.callback(loaders.shutdown, wait=True)
     cache = ObjectCache(storage.objects)
-    registry = Registry(metrics.models, lambda path: load(path, cache, target), loaders)
+    registry = Registry(
+        metrics.models,
+        lambda path: load(path, cache, target),
+        loaders,
+        settings.model_memory_max_bytes,
+    )
     stack.callback(registry.close)
     inference = Inference(settings, metrics, target.cores)
     stack.callback(inference.close)
@@ -166,6 +172,7 @@ def _open(
         registry=registry,
         inference=inference,
         jobs=Jobs(settings, job_log, onboarding, metrics, lifecycle),
+        upload_gate=UploadGate(settings, metrics),
         lifecycle=lifecycle,
     )
 

@@ -99,12 +99,10 @@ class ModelSeries:
         self, samples: int, decode: float, queue: float, compute: float, encode: float
     ) -> None:
         """Count one answered prediction: its samples, and the seconds of its phases."""
-        phases = self.phases
-        phases[0].observe(decode)
-        phases[1].observe(queue)
-        phases[2].observe(compute)
-        phases[3].observe(encode)
-        phases[4].observe(decode + queue + compute + encode)
+        total = decode + queue + compute + encode
+        for cell, seconds in zip(self.phases, (decode, queue, compute, encode, total), strict=True):
+            cell.counts[bisect_left(DURATION_BUCKETS_SECONDS, seconds)] += 1
+            cell.sum += seconds
         self.batches.observe(samples)
         self.samples += samples
 
@@ -265,6 +263,9 @@ class Metrics:
         )
         self.uploaded_bytes = Counter(
             "prunus_upload_bytes", "Bytes of uploads received.", registry=registry
+        )
+        self.uploads_in_flight = Gauge(
+            "prunus_uploads_in_flight", "Uploads that are arriving.", registry=registry
         )
         self.jobs_finished = Counter(
             "prunus_jobs_finished", "Jobs that ended, by state.", ("state",), registry=registry

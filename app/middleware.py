@@ -1,9 +1,11 @@
 """What happens around every request, as one plain ASGI layer: its id, its metrics, its log line, its problems."""
 
+import itertools
 import logging
-import os
 import re
+import secrets
 import time
+from collections.abc import Awaitable
 from typing import Any
 
 import orjson
@@ -64,25 +66,20 @@ class RequestLayer:
     def __init__(self, app: ASGIApp, account: RequestAccount) -> None:
         self._app = app
         self._account = account
+        # Random once, then counted: random bytes for each request are a system call each.
+        self._id_start = secrets.token_hex(4)
+        self._id_numbers = itertools.count(1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection event of the server."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = _request_id(scope)
+        request_id = _given_id(scope) or f"{self._id_start}{next(self._id_numbers):08x}"
         token = REQUEST_ID.set(request_id)
         exchange = _Exchange(send, request_id.encode())
         start = time.perf_counter()
         self._account.in_flight += 1
-        try:
-            await self._answer(scope, receive, exchange)
-        finally:
-            self._account.in_flight -= 1
-            self._account.count(scope, exchange.status, time.perf_counter() - start)
-            REQUEST_ID.reset(token)
-
-    async def _answer(self, scope: Scope, receive: Receive, exchange: "_Exchange") -> None:
         try:
             await self._app(scope, receive, exchange.send)
         except PrunusError as error:
@@ -94,6 +91,10 @@ class RequestLayer:
             if exchange.status:
                 raise
             await _send_problem(exchange, InternalError("the service failed; see its log"))
+        finally:
+            self._account.in_flight -= 1
+            self._account.count(scope, exchange.status, time.perf_counter() - start)
+            REQUEST_ID.reset(token)
 
 
 # Called many times a second in normal operation: logged at level debug.
@@ -115,14 +116,15 @@ class _Exchange:
         """The request's id."""
         return self._request_id.decode()
 
-    async def send(self, message: Message) -> None:
+    def send(self, message: Message) -> Awaitable[None]:
         """Pass on a message of the application."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            headers = list(message.get("headers", ()))
-            headers.append((b"x-request-id", self._request_id))
-            message["headers"] = headers
-        await self._send(message)
+            message["headers"] = [
+                *message.get("headers", ()),
+                (b"x-request-id", self._request_id),
+            ]
+        return self._send(message)
 
 
 async def _send_problem(exchange: _Exchange, error: PrunusError) -> None:
@@ -147,11 +149,12 @@ async def _send_problem(exchange: _Exchange, error: PrunusError) -> None:
     await exchange.send({"type": "http.response.body", "body": body})
 
 
-def _request_id(scope: Scope) -> str:
+def _given_id(scope: Scope) -> str:
+    """Return the id that the client gave, or nothing."""
     for name, value in scope["headers"]:
         if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
             return str(value, "ascii")
-    return os.urandom(8).hex()
+    return ""
 
 
 def _shown(path: str) -> str:

@@ -55,12 +55,25 @@ class Settings(BaseSettings):
     upload_timeout_seconds: PositiveFloat = Field(
         default=1800.0, description="Time for a whole upload to arrive."
     )
+    upload_idle_timeout_seconds: PositiveFloat = Field(
+        default=30.0, description="Longest pause between two pieces of an upload."
+    )
+    upload_parallel_max_uploads: PositiveInt = Field(
+        default=8, description="Uploads arriving at a time before 503 is answered."
+    )
     wait_max_seconds: PositiveFloat = Field(
         default=600.0, description="Longest `?wait=` of an upload."
     )
 
     predict_body_max_bytes: PositiveInt = Field(
         default=64 * MIB, description="Body of one prediction request."
+    )
+    predict_json_max_bytes: PositiveInt = Field(
+        default=8 * MIB,
+        description="Body of one JSON prediction, and the arrays that it is answered with.",
+    )
+    predict_read_timeout_seconds: PositiveFloat = Field(
+        default=30.0, description="Time for the body of one prediction to arrive."
     )
     predict_decoded_max_bytes: PositiveInt = Field(
         default=256 * MIB,
@@ -79,6 +92,10 @@ class Settings(BaseSettings):
         default=0.0002,
         ge=0,
         description="A prediction measured to be faster than this runs on the event loop itself.",
+    )
+
+    model_memory_max_bytes: PositiveInt = Field(
+        default=8 * GIB, description="Memory of all loaded models together."
     )
 
     job_queue_max_jobs: PositiveInt = Field(

@@ -52,13 +52,14 @@ async def upload_model(
     then is answered with its problem.
     """
     services.jobs.check_room()
-    upload = await receive_upload(
-        request.headers.get("content-type", ""),
-        request.stream(),
-        services.storage.uploads,
-        services.ownership.owner_id,
-        services.settings,
-    )
+    with services.upload_gate.passage():
+        upload = await receive_upload(
+            request.headers.get("content-type", ""),
+            request.stream(),
+            services.storage.uploads,
+            services.ownership.owner_id,
+            services.settings,
+        )
     services.metrics.uploaded_bytes.inc(sum(upload.sizes.values()))
     job = await services.jobs.submit(upload, job_request(upload))
     if wait:

@@ -8,10 +8,11 @@ from functools import lru_cache
 from urllib.parse import parse_qs
 
 from starlette.requests import ClientDisconnect
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from app.dependencies import Services
 from app.errors import (
+    BodyTimeoutError,
     BodyTooLargeError,
     InvalidRequestError,
     MediaTypeError,
@@ -35,11 +36,13 @@ from app.services.codecs import (
     sniff,
 )
 from app.services.registry import LoadedModel
-from app.services.tensors import Array
+from app.services.tensors import AnswerLimit, Array
+from app.settings import Settings
 from graph.errors import PrunusError
 
 _VERSION = re.compile(r"0{0,9}[1-9][0-9]{0,9}")
 _FORMS = (JSON, NPY, NPZ)
+_TYPE_HEADERS = {form: (b"content-type", form.encode()) for form in _FORMS}
 _MEDIA_TYPES = {
     **{form: form for form in (*_FORMS, OCTETS)},
     "application/npy": NPY,
@@ -64,36 +67,38 @@ class PredictEndpoint:
                 content_type = value
             elif name == b"accept":
                 accept = value
-        body = await _read(receive, services.settings.predict_body_max_bytes)
-        start = time.perf_counter()
         form = media_type(content_type)
+        body = await _read(receive, form, services.settings)
+        start = time.perf_counter()
         if form == OCTETS:
             form = sniff(body)
         answer_form = answer_media_type(accept, form)
         call = _decode(form, body, scope["query_string"], services)
-        model = await _find(services, call)
+        model = _loaded(services, call) or await _find(services, call)
         try:
             arrays, samples = model.signature.arrays(
                 call.inputs,
                 services.inference.batch_max_samples,
-                services.settings.predict_decoded_max_bytes,
+                answer_limit(answer_form, services.settings),
+                has_booleans=call.has_booleans,
             )
             decoded = time.perf_counter()
-            answer = await services.inference.run(model, arrays, samples)
+            if services.inference.is_inline(model, samples):
+                answer = services.inference.run_here(model, arrays)
+            else:
+                answer = await services.inference.run(model, arrays)
         except PrunusError as error:
             model.series.fail(error.slug)
             raise
         computed = time.perf_counter()
         bare = type(call.inputs) is not dict
         answer_form, content = encode_answer(answer_form, model, answer.outputs, bare=bare)
+        length = b"%d" % len(content)
         await send(
             {
                 "type": "http.response.start",
                 "status": 200,
-                "headers": [
-                    (b"content-type", answer_form.encode()),
-                    (b"content-length", b"%d" % len(content)),
-                ],
+                "headers": [_TYPE_HEADERS[answer_form], (b"content-length", length)],
             }
         )
         await send({"type": "http.response.body", "body": content})
@@ -106,21 +111,54 @@ class PredictEndpoint:
         )
 
 
-async def _read(receive: Receive, limit_bytes: int) -> bytes:
-    """Return the body; refuse it as soon as more than `limit_bytes` have come."""
-    chunks: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        chunk = message.get("body", b"")
-        size += len(chunk)
-        if size > limit_bytes:
-            raise BodyTooLargeError("the body", limit_bytes, "PRUNUS_PREDICT_BODY_MAX_BYTES")
-        if not message.get("more_body", False):
-            return b"".join((*chunks, chunk)) if chunks else bytes(chunk)
-        chunks.append(chunk)
+async def _read(receive: Receive, form: str, settings: Settings) -> bytes:
+    """Return the body; refuse it as soon as too much has come, or when the rest does not come in time."""
+    is_json = form == JSON
+    name = "PRUNUS_PREDICT_JSON_MAX_BYTES" if is_json else "PRUNUS_PREDICT_BODY_MAX_BYTES"
+    limit = settings.predict_json_max_bytes if is_json else settings.predict_body_max_bytes
+    message = await receive()
+    if message.get("more_body", False):
+        # Most bodies come whole; only others need a clock.
+        return await _read_parts(message, receive, limit, name, settings)
+    return _checked_part(message, 0, limit, name)
+
+
+async def _read_parts(
+    message: Message, receive: Receive, limit: int, limit_name: str, settings: Settings
+) -> bytes:
+    parts = [_checked_part(message, 0, limit, limit_name)]
+    size = len(parts[0])
+    try:
+        async with asyncio.timeout(settings.predict_read_timeout_seconds):
+            while message.get("more_body", False):
+                message = await receive()
+                parts.append(_checked_part(message, size, limit, limit_name))
+                size += len(parts[-1])
+    except TimeoutError:
+        raise BodyTimeoutError(
+            "the body did not arrive in time",
+            expected=f"at most {settings.predict_read_timeout_seconds:g} seconds",
+            got=f"{size:,} bytes so far",
+            hint="the limit is the setting PRUNUS_PREDICT_READ_TIMEOUT_SECONDS",
+        ) from None
+    return b"".join(parts)
+
+
+def _checked_part(message: Message, size: int, limit_bytes: int, limit_name: str) -> bytes:
+    """Return what a message adds to a body of `size` bytes."""
+    if message["type"] == "http.disconnect":
+        raise ClientDisconnect
+    part: bytes = message.get("body", b"")
+    if size + len(part) > limit_bytes:
+        raise BodyTooLargeError("the body", limit_bytes, limit_name)
+    return part
+
+
+def answer_limit(form: str, settings: Settings) -> AnswerLimit:
+    """Return how large the arrays of an answer may be: text is written while everybody waits."""
+    if form == JSON:
+        return AnswerLimit(settings.predict_json_max_bytes, "PRUNUS_PREDICT_JSON_MAX_BYTES")
+    return AnswerLimit(settings.predict_decoded_max_bytes, "PRUNUS_PREDICT_DECODED_MAX_BYTES")
 
 
 @lru_cache(maxsize=256)
@@ -185,8 +223,13 @@ def _decode(form: str, body: bytes, query: bytes, services: Services) -> Predict
     model, version = _query(query)
     if form == JSON:
         call = decode_json(body)
+        if call.model and call.version is not None:
+            return call
         return PredictCall(
-            call.model or model, version if call.version is None else call.version, call.inputs
+            call.model or model,
+            version if call.version is None else call.version,
+            call.inputs,
+            call.has_booleans,
         )
     if form == NPY:
         return PredictCall(model, version, decode_npy(body))
@@ -209,6 +252,13 @@ def _query(query: bytes) -> tuple[str, int | None]:
             "'version' cannot be used", expected="a positive whole number", got=repr(version[:40])
         )
     return fields.get("model", [""])[-1], None if version is None else int(version)
+
+
+def _loaded(services: Services, call: PredictCall) -> LoadedModel | None:
+    try:
+        return services.registry.get(call.model, call.version) if call.model else None
+    except PrunusError:
+        return None
 
 
 async def _find(services: Services, call: PredictCall) -> LoadedModel:
@@ -260,6 +310,7 @@ _STATUSES = {
     "400": "The body cannot be read.",
     "404": "There is no such model or version.",
     "406": "Accept allows no form of the answer.",
+    "408": "The body did not arrive in time.",
     "413": "The body or the batch is over its limit.",
     "415": "The content type is not supported.",
     "422": "The inputs do not fit the model.",

@@ -45,17 +45,23 @@ class Inference:
         )
         metrics.predict_pending.set_function(lambda: self._pending)
 
-    async def run(self, model: LoadedModel, arrays: Mapping[str, Array], samples: int) -> Answer:
-        """Compute the outputs of a checked batch.
+    def is_inline(self, model: LoadedModel, samples: int) -> bool:
+        """Tell whether a batch is run where it is asked for, on the event loop."""
+        # One sample's time times samples is an upper bound: a batch never takes longer than that.
+        return model.sample_seconds * samples <= self._inline_max_seconds
+
+    def run_here(self, model: LoadedModel, arrays: Mapping[str, Array]) -> Answer:
+        """Compute the outputs of a checked batch in this thread."""
+        start = time.perf_counter()
+        outputs = model.executable.run(arrays)
+        return Answer(outputs, 0.0, time.perf_counter() - start)
+
+    async def run(self, model: LoadedModel, arrays: Mapping[str, Array]) -> Answer:
+        """Compute the outputs of a checked batch in the pool.
 
         Raises:
             OverloadedError: too many predictions wait already.
         """
-        # One sample's time times samples is an upper bound: a batch never takes longer than that.
-        if model.sample_seconds * samples <= self._inline_max_seconds:
-            start = time.perf_counter()
-            outputs = model.executable.run(arrays)
-            return Answer(outputs, 0.0, time.perf_counter() - start)
         if self._pending >= self._pending_max_requests:
             raise OverloadedError(
                 "too many predictions wait", expected=f"at most {self._pending_max_requests}"

@@ -6,6 +6,7 @@ requests always find a whole one. Loading needs the engine's runtime only, never
 
 import asyncio
 import logging
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
@@ -15,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from app.errors import (
+    ModelMemoryError,
     ModelNotFoundError,
     ModelNotReadyError,
     ModelUnavailableError,
@@ -84,17 +86,25 @@ def load_warm(loader: Loader, artifact: Path) -> Warm:
 class Registry:
     """The loaded versions."""
 
-    def __init__(self, collector: ModelCollector, loader: Loader, executor: Executor) -> None:
+    def __init__(
+        self,
+        collector: ModelCollector,
+        loader: Loader,
+        executor: Executor,
+        memory_max_bytes: int = sys.maxsize,
+    ) -> None:
         """Start empty.
 
         Args:
             collector: where each version's series of metrics are kept.
             loader: makes an executable from an artifact file.
             executor: threads that load.
+            memory_max_bytes: of all loaded versions together.
         """
         self._collector = collector
         self._loader = loader
         self._executor = executor
+        self._memory_max_bytes = memory_max_bytes
         self._models: dict[str, dict[int, LoadedModel]] = {}
         self._latest: dict[str, LoadedModel] = {}
         self._broken: dict[Key, str] = {}
@@ -143,10 +153,28 @@ class Registry:
         """Load an artifact in a thread, without putting it in place.
 
         Raises:
+            ModelMemoryError: there is no memory left for it.
             PrunusError: it cannot be loaded.
         """
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._executor, load_warm, self._loader, artifact)
+        warm = await loop.run_in_executor(self._executor, load_warm, self._loader, artifact)
+        try:
+            self._check_memory(warm.executable)
+        except ModelMemoryError:
+            warm.executable.close()
+            raise
+        return warm
+
+    def _check_memory(self, executable: Executable) -> None:
+        loaded = (one for versions in self._models.values() for one in versions.values())
+        used = sum(one.executable.resident_bytes for one in loaded)
+        if used + executable.resident_bytes > self._memory_max_bytes:
+            raise ModelMemoryError(
+                "there is no memory left for the model",
+                expected=f"at most {self._memory_max_bytes:,} bytes for all models together",
+                got=f"{used:,} bytes in use, {executable.resident_bytes:,} more wanted",
+                hint="delete versions, or raise the setting PRUNUS_MODEL_MEMORY_MAX_BYTES",
+            )
 
     def put(self, key: Key, warm: Warm, summary: ModelSummary) -> None:
         """Put a loaded version in place; from now on it answers."""

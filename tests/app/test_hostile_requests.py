@@ -16,7 +16,7 @@ from app.logs import TextFormatter
 from app.problems import Problem
 from app.routes.predictions import _query
 from app.services.codecs import decode_json, decode_npz
-from app.services.tensors import Signature
+from app.services.tensors import AnswerLimit, Signature
 from app.services.uploads import Upload
 from engine.runtime import TensorSpec
 from graph.errors import GraphError, PrunusError
@@ -51,9 +51,9 @@ def test_a_batch_whose_answer_would_be_too_large_is_refused() -> None:
     sizes = (TensorSpec("x", "float32", (1,)),), (TensorSpec("y", "float32", (1024, 256)),)
     signature, mebibyte = Signature(*sizes), 1024 * 1024
     samples = np.zeros((8, 1), np.float32)
-    assert signature.arrays(samples, 100, 8 * mebibyte)[1] == 8
+    assert signature.arrays(samples, 100, AnswerLimit(8 * mebibyte, "A"))[1] == 8
     with pytest.raises(BatchTooLargeError, match="answer"):
-        signature.arrays(samples, 100, 8 * mebibyte - 1)
+        signature.arrays(samples, 100, AnswerLimit(8 * mebibyte - 1, "A"))
 
 
 def test_a_lone_surrogate_is_no_name(service: Live) -> None:
