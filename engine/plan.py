@@ -37,6 +37,8 @@ class TilePlan:
         lanes: samples per tile.
         choices: by number of the dense step.
         seconds: measured or estimated time of one tile through the whole network, by one thread.
+        half_seconds: the same with at most half of its samples, which kernels for few lanes make use of; None
+            where it is no less.
         shared_seconds: wall time of one tile where the plan's threads share the parts of its layers; None
             where that is not done.
         spread_seconds: wall time of one tile while each of the plan's other threads runs one, too; None
@@ -48,6 +50,13 @@ class TilePlan:
     seconds: float
     shared_seconds: float | None = None
     spread_seconds: float | None = None
+    half_seconds: float | None = None
+
+    def seconds_for(self, samples: int) -> float:
+        """Time of the tile with so many valid samples, by one thread."""
+        if self.half_seconds is not None and 2 * samples <= self.lanes:
+            return self.half_seconds
+        return self.seconds
 
 
 @dataclass(frozen=True, slots=True, eq=False)

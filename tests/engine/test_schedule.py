@@ -1,0 +1,131 @@
+"""Schedules: every sample once, never worse than the naive ways, monotone, threads only where they pay."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.plan import TilePlan
+from engine.schedule import THREADS_MUST_REACH, WIDER_MUST_REACH, Mode, Schedule, make_schedule
+
+LANES = (1, 4, 8, 16, 32)
+
+
+def tile(lanes: int, seconds: float, shared: float | None, spread: float | None) -> TilePlan:
+    return TilePlan(lanes, {}, seconds, shared, spread)
+
+
+@st.composite
+def tile_tables(draw: st.DrawFn, *, equal_spread: bool = False) -> tuple[TilePlan, ...]:
+    lanes = sorted(draw(st.sets(st.sampled_from(LANES), min_size=1)))
+    seconds = st.floats(1e-7, 1e-3)
+    tiles = []
+    for width in lanes:
+        alone = draw(seconds)
+        shared = draw(st.one_of(st.none(), seconds))
+        spread = alone if equal_spread else draw(st.one_of(st.none(), seconds))
+        tiles.append(tile(width, alone, shared, spread))
+    return tuple(tiles)
+
+
+def covered(schedule: Schedule, tiles: tuple[TilePlan, ...], samples: int) -> list[int]:
+    """Samples of each tile that one thread runs, in order, as the native driver does."""
+    found = []
+    while samples > 0:
+        lanes = tiles[schedule.tiles[min(samples, schedule.longest)]].lanes
+        found.append(min(lanes, samples))
+        samples -= lanes
+    return found
+
+
+@given(tile_tables(), st.integers(1, 9), st.integers(1, 2000))
+def test_every_sample_is_run_once(tiles: tuple[TilePlan, ...], threads: int, samples: int) -> None:
+    schedule = make_schedule(tiles, 2, threads)
+    entry = min(samples, schedule.longest)
+    chunk = schedule.chunks[entry]
+    assert (schedule.modes[entry] is Mode.SPREAD) == (chunk > 0)
+    starts = range(0, samples, chunk or samples)
+    pieces = [min(chunk or samples, samples - start) for start in starts]
+    assert sum(sum(covered(schedule, tiles, piece)) for piece in pieces) == samples
+
+
+@given(tile_tables(), st.integers(1, 9), st.integers(1, 9))
+def test_no_request_is_slower_than_with_tiles_of_one_width(
+    tiles: tuple[TilePlan, ...], planned: int, threads: int
+) -> None:
+    schedule = make_schedule(tiles, planned, threads)
+    for samples in range(1, schedule.longest + 1):
+        naive = min(-(-samples // one.lanes) * one.seconds for one in tiles)
+        assert schedule.seconds[samples] <= naive / WIDER_MUST_REACH * (1 + 1e-9)
+
+
+@given(tile_tables(equal_spread=True), st.integers(1, 9))
+def test_fewer_samples_never_take_much_longer(tiles: tuple[TilePlan, ...], threads: int) -> None:
+    schedule = make_schedule(tiles, 2, threads)
+    least = math.inf
+    for seconds in reversed(schedule.seconds[1:]):
+        least = min(least, seconds)
+        assert seconds <= least / (WIDER_MUST_REACH * THREADS_MUST_REACH) * (1 + 1e-9)
+
+
+@given(tile_tables(), st.integers(1, 9))
+def test_threads_are_used_only_where_they_save_a_tenth(
+    tiles: tuple[TilePlan, ...], threads: int
+) -> None:
+    alone = make_schedule(tiles, 2, 1)
+    several = make_schedule(tiles, 2, threads)
+    assert set(alone.modes) == {Mode.ALONE}
+    for samples in range(1, alone.longest + 1):
+        if several.modes[samples] is not Mode.ALONE:
+            assert several.seconds[samples] <= THREADS_MUST_REACH * alone.seconds[samples]
+
+
+def test_tiles_are_cut_for_the_least_total_time() -> None:
+    tiles = (tile(1, 1.0, None, None), tile(16, 4.0, None, None), tile(32, 7.0, None, None))
+    cut = make_schedule(tiles, 1, 1).tiles
+    assert cut[1:5] == (0, 0, 0, 0)  # up to four samples, one by one is as fast as a tile of 16
+    assert set(cut[5:17]) == {1}
+    # 17 and 18 samples: a tile of 16 and singles; the order does not matter to the time.
+    assert set(cut[17:19]) <= {0, 1}
+    assert set(cut[20:33]) == {2}
+    assert len(cut) == 129
+
+
+def test_a_slow_width_is_never_used() -> None:
+    tiles = (tile(1, 1.0, None, None), tile(16, 100.0, None, None))
+    assert set(make_schedule(tiles, 1, 1).tiles[1:]) == {0}
+
+
+@pytest.mark.parametrize(("wide", "first"), [(0.95, 0), (0.85, 1)])
+def test_one_sample_prefers_its_own_kernels(wide: float, first: int) -> None:
+    tiles = (tile(1, 1.0, None, None), tile(8, wide, None, None))
+    assert make_schedule(tiles, 1, 1).tiles[1:3] == (first, 1)
+
+
+def test_a_tile_for_four_samples_may_be_cheaper_with_two() -> None:
+    cheap = TilePlan(4, {}, 3.0, half_seconds=1.5)
+    assert [cheap.seconds_for(samples) for samples in (1, 2, 3, 4)] == [1.5, 1.5, 3.0, 3.0]
+    single = tile(1, 1.0, None, None)
+    assert make_schedule((single, cheap), 1, 1).seconds[1:7] == (1.0, 1.5, 2.5, 3.0, 4.0, 4.5)
+    costly = TilePlan(4, {}, 3.0)
+    assert make_schedule((single, costly), 1, 1).seconds[1:4] == (1.0, 2.0, 3.0)
+
+
+def test_a_long_layer_is_shared_and_long_requests_are_spread() -> None:
+    tiles = (tile(1, 10.0, 6.0, 10.5), tile(8, 20.0, 12.0, 21.0))
+    schedule = make_schedule(tiles, 2, 2)
+    assert schedule.modes[1] is Mode.SHARED
+    assert schedule.modes[8] is Mode.SHARED
+    assert (schedule.modes[16], schedule.chunks[16]) == (Mode.SPREAD, 8)
+    assert schedule.seconds[16] == pytest.approx(21.0)
+    # What the threads would win is less than a tenth.
+    assert set(make_schedule((tile(1, 10.0, 9.5, 19.0),), 2, 2).modes) == {Mode.ALONE}
+
+
+def test_times_for_other_numbers_of_threads_follow_from_those_measured() -> None:
+    tiles = (tile(8, 10.0, 6.0, 12.0),)
+    # Of ten, eight are divided: two threads need 6, four need 4; a second thread costs a tile 2 more.
+    assert make_schedule(tiles, 2, 4).seconds[8] == pytest.approx(4.0)
+    assert make_schedule(tiles, 2, 4).seconds[32] == pytest.approx(16.0)
+    assert set(make_schedule(tiles, 2, 1).modes) == {Mode.ALONE}
