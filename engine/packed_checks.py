@@ -181,7 +181,10 @@ def _check_panel(
     if columns.size:
         last = view.inputs * column_bytes - number * panel_bytes - column_bytes
         view.expect(int(columns.max()) * unit <= last, "columns inside the input")
-        view.expect(not (columns % stride).any(), "whole columns")
+        # The largest power of two in the stride by a logical sum: division takes ten times as long.
+        even, odd = stride & -stride, stride // (stride & -stride)
+        view.expect(int(np.bitwise_or.reduce(columns)) % even == 0, "whole columns")
+        view.expect(odd == 1 or not (columns % stride).any(), "whole columns")
 
 
 _CHECKS: Mapping[str, _Check] = {
