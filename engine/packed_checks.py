@@ -11,17 +11,19 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from engine.errors import PackedLayerError
-from engine.formats.window import WINDOW_STEP
-from engine.kernels import dense_columns, dense_gemm, spmm_rows, spmv_sell, spmv_window
+from engine.kernels import (
+    dense_columns,
+    dense_gemm,
+    spmm_rows,
+)
 from engine.kernels.abi import FieldKind, KernelSpec, PackedLayer
 from engine.kernels.registry import fields_of
-from engine.kernels.weight_loads import OPTIONAL_VARIANTS
+from engine.packed_one_sample import NARROW, ONE_SAMPLE_CHECKS
 from engine.packed_view import PackedView
 from engine.program import DenseStep
 from engine.target import Isa
 
 _Check = Callable[[PackedView], None]
-_NARROW = frozenset(OPTIONAL_VARIANTS)
 
 # To be raised when a packed format or the variants of a kernel change: plans of artifacts with another
 # number are not used, and their layers are packed anew from the neutral weights.
@@ -73,7 +75,7 @@ def _check_gemm(view: PackedView) -> None:
 
 
 def _check_gemv(view: PackedView) -> None:
-    view.expect_variants("unroll", "vectors", optional=_NARROW)
+    view.expect_variants("unroll", "vectors", optional=NARROW)
     view.expect(view.lanes == 1, "one sample per tile")
     view.variant_number("unroll", (1, 2, 4, 8))
     _check_dense(view, view.variant_number("vectors", range(1, 9)) * view.isa.vector_floats)
@@ -83,43 +85,6 @@ def _check_columns(view: PackedView) -> None:
     view.expect_variants("vectors")
     view.expect(view.isa in dense_columns.ISAS, "AVX2 or AVX-512")
     _check_dense(view, view.variant_number("vectors", range(1, 7)) * view.isa.vector_floats)
-
-
-def _check_chunks(view: PackedView, height: int) -> int:
-    """What one-sample sparse formats share: see `engine.kernels.one_sample`; the number of steps."""
-    view.expect(view.lanes == 1, "one sample per tile")
-    steps = view.array("steps", np.uint32, (None,)).astype(np.int64)
-    rows = view.array("rows", np.uint32, (steps.size * height,))
-    view.array("bias", np.float32, (rows.size,))
-    view.expect_ints({"chunks": steps.size, "x_bytes": view.inputs * 4, "y_bytes": view.units * 4})
-    view.expect_all_rows(rows)
-    return int(steps.sum())
-
-
-def _check_sell(view: PackedView) -> None:
-    """See `engine.formats.sell`."""
-    view.expect_variants("access", "index", optional=_NARROW)
-    view.variant_word("access", [access.value for access in spmv_sell.Access])
-    width = view.isa.vector_floats
-    entries = _check_chunks(view, width) * width
-    kind = np.uint16 if view.variant_number("index", (16, 32)) == 16 else np.uint32
-    view.weights("values", entries)
-    view.expect_below(view.array("columns", kind, (entries,)), view.inputs, "columns")
-
-
-def _check_window(view: PackedView) -> None:
-    """See `engine.formats.window`."""
-    view.expect_variants("columns", "vectors", optional=_NARROW)
-    view.expect(view.isa is Isa.AVX512, "AVX-512")
-    width = view.variant_number("columns", (32, 64, 128))
-    height = view.variant_number("vectors", range(1, 9)) * view.isa.vector_floats
-    steps = _check_chunks(view, height)
-    view.weights("values", steps * height)
-    view.array("columns", np.uint8, (steps * height,))
-    # A window may end behind the last column, but not behind the 64 bytes that it lies in.
-    last = (-(-view.inputs // WINDOW_STEP) * WINDOW_STEP - width) // WINDOW_STEP
-    view.expect(last >= 0, "windows inside the input")
-    view.expect_below(view.array("windows", np.uint16, (steps,)), last + 1, "windows")
 
 
 def _check_row_groups(view: PackedView) -> None:
@@ -191,7 +156,6 @@ _CHECKS: Mapping[str, _Check] = {
     dense_gemm.GEMM_FAMILY: _check_gemm,
     dense_gemm.GEMV_FAMILY: _check_gemv,
     dense_columns.FAMILY: _check_columns,
-    spmv_sell.FAMILY: _check_sell,
-    spmv_window.FAMILY: _check_window,
+    **ONE_SAMPLE_CHECKS,
     spmm_rows.FAMILY: _check_row_groups,
 }

@@ -17,6 +17,7 @@ class PackedView:
     """A packed layer beside the kernel and the layer that it is for.
 
     Attributes:
+        spec: the kernel.
         lanes: samples per tile.
         isa: instruction set level of the kernel.
         inputs: length of the contracted axis.
@@ -32,7 +33,7 @@ class PackedView:
         self.inputs = step.x.rows // step.positions
         self.units = step.y.rows // step.positions
         self.ints: Mapping[str, int] = packed.ints
-        self._spec = spec
+        self.spec = spec
         self._packed = packed
         self._path = path
 
@@ -63,7 +64,7 @@ class PackedView:
 
     def expect_variants(self, *names: str, optional: frozenset[str] = frozenset()) -> None:
         """The kernel's variant is made of exactly these choices, and perhaps of optional ones."""
-        made = [name for name, _ in self._spec.variant]
+        made = [name for name, _ in self.spec.variant]
         self.expect(
             made == sorted({*names, *(optional & set(made))}), f"kernel variant {', '.join(names)}"
         )
@@ -74,7 +75,7 @@ class PackedView:
         Raises:
             PackedLayerError: it is another.
         """
-        value = self._spec.option(name)
+        value = self.spec.option(name)
         if not isinstance(value, int) or value not in allowed:
             raise PackedLayerError(
                 f"{self._path}: kernel variant {name}", expected=str(allowed), got=str(value)
@@ -87,7 +88,7 @@ class PackedView:
         Raises:
             PackedLayerError: it is another.
         """
-        value = self._spec.option(name)
+        value = self.spec.option(name)
         if not isinstance(value, str) or value not in allowed:
             raise PackedLayerError(
                 f"{self._path}: kernel variant {name}", expected=str(allowed), got=str(value)
@@ -101,7 +102,7 @@ class PackedView:
             PackedLayerError: it is another.
         """
         dtype: type[np.generic] = np.float32
-        if CHOICE in dict(self._spec.variant):
+        if CHOICE in dict(self.spec.variant):
             words = [str(word) for word in OPTIONAL_VARIANTS[CHOICE]]
             word = self.variant_word(CHOICE, words)
             self.expect(word != "f16" or self.isa is not Isa.GENERIC, "AVX2 or AVX-512 for f16")

@@ -15,11 +15,16 @@ from engine.target import Isa
 GEMV_NS = 0.043
 SELL_LOAD_NS = 0.20
 SELL_GATHER_NS = 0.37
+# Nanoseconds per lane and step in lockstep; per weight of a block, and more for each block.
+LOCKSTEP_NS = 0.06
+_BLOCK_WEIGHT_NS = 0.03
+_BLOCK_NS = 0.16
 # Nanoseconds per lane and step of a window kernel, by columns in the window.
 WINDOW_LANE_NS = {32: 0.058, 64: 0.076, 128: 0.15}
 # Share of the FMA peak; and the peak in float32 products per nanosecond.
 GEMM_SHARE = 0.95
 SPMM_SHARE = 0.6
+PATTERNS_GAIN = 0.3
 FMA_PER_NS = {Isa.AVX512: 58.0, Isa.AVX2: 58.0, Isa.GENERIC: 18.0}
 
 
@@ -53,6 +58,21 @@ def tile_ns(products: int, lanes: int, isa: Isa, share: float) -> float:
     Tiles narrower than half a 512-bit register cost as much as eight samples.
     """
     return products * max(lanes, 8) / (FMA_PER_NS[isa] * share)
+
+
+def patterns_share(size: LayerSize, shared: float) -> float:
+    """Share of the FMA peak of pattern groups.
+
+    Args:
+        size: of the layer.
+        shared: share of the non-zeros that lie in columns of four rows side by side.
+    """
+    return SPMM_SHARE + PATTERNS_GAIN * max(shared, size.density / 2)
+
+
+def blocks_ns(size: LayerSize, fill: float, block: int) -> float:
+    """Time of a block kernel, for blocks of so many weights of which a share `fill` is not zero."""
+    return size.nonzeros / fill * (_BLOCK_WEIGHT_NS + _BLOCK_NS / block)
 
 
 def window_ns(size: LayerSize, columns: int) -> float:

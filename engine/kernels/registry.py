@@ -13,6 +13,8 @@ from engine.kernels import (
     rows,
     sparsemax,
     spmm_rows,
+    spmv_blocks,
+    spmv_lockstep,
     spmv_sell,
     spmv_window,
     stamp,
@@ -35,6 +37,23 @@ FAMILIES: Mapping[str, Family] = {
         True,
         spmv_sell.VARIANTS,
         optional=OPTIONAL_VARIANTS,
+    ),
+    spmv_blocks.FAMILY: Family(
+        fixed(spmv_sell.FIELDS),
+        spmv_blocks.emit,
+        Lanes.ONE,
+        True,
+        spmv_blocks.VARIANTS,
+        optional=OPTIONAL_VARIANTS,
+    ),
+    spmv_lockstep.FAMILY: Family(
+        fixed(spmv_lockstep.FIELDS),
+        spmv_lockstep.emit,
+        Lanes.ONE,
+        True,
+        spmv_lockstep.VARIANTS,
+        (Isa.AVX512, Isa.AVX2),
+        OPTIONAL_VARIANTS,
     ),
     spmv_window.FAMILY: Family(
         fixed(spmv_window.FIELDS),
@@ -135,7 +154,8 @@ def dense_candidates(layer: DenseLayer, isa: Isa, lanes: int) -> tuple[Candidate
     if lanes > 1:
         found += spmm_rows.candidates(layer, isa, lanes)
     else:
-        found += [*spmv_window.candidates(layer, isa), *spmv_sell.candidates(layer, isa)]
+        for family in (spmv_blocks, spmv_lockstep, spmv_window, spmv_sell):
+            found += family.candidates(layer, isa)
     return tuple(sorted(found, key=lambda candidate: candidate.estimated_ns))
 
 

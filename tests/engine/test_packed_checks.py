@@ -22,6 +22,7 @@ from engine.kernels.registry import dense_candidates
 from engine.packed_checks import check_packed, is_storable
 from engine.program import DenseStep, Place
 from engine.target import Isa
+from tests.engine.kernels.structured_layers import blocked_layer, spread_layer
 
 RELU = ElementFunction(FusedActivation.RELU)
 INPUTS, UNITS, POSITIONS = 200, 37, 2
@@ -45,6 +46,15 @@ def layer(sparsity: float, values: ValueType = ValueType.FLOAT32) -> DenseLayer:
     return narrow_layer(made, values)
 
 
+def structured_layers() -> Iterator[tuple[KernelSpec, PackedLayer]]:
+    """Kernels that are offered only where the weights have a structure."""
+    for drawn in (*BLOCKED, spread_layer(RELU, POSITIONS)):
+        for isa, values in product(Isa, ValueType):
+            for candidate in dense_candidates(narrow_layer(drawn, values), isa, 1):
+                if candidate.spec.family in {"spmv_blocks", "spmv_lockstep"}:
+                    yield candidate.spec, candidate.pack(narrow_layer(drawn, values))
+
+
 def packed_layers(sparsity: float = 0.8) -> Iterator[tuple[KernelSpec, PackedLayer]]:
     """Every candidate on every level and tile width; packing needs no CPU of that level."""
     seen: set[KernelSpec] = set()
@@ -56,7 +66,12 @@ def packed_layers(sparsity: float = 0.8) -> Iterator[tuple[KernelSpec, PackedLay
                 yield candidate.spec, candidate.pack(drawn)
 
 
-CASES = [pytest.param(*case, id=case[0].symbol) for case in packed_layers()]
+BLOCKED = [
+    blocked_layer((INPUTS, UNITS), block, RELU, POSITIONS)
+    for block in ((1, 16), (1, 8), (1, 4), (4, 1), (8, 1), (16, 1))
+]
+STRUCTURED = dict(structured_layers())
+CASES = [pytest.param(*case, id=case[0].symbol) for case in (*packed_layers(), *STRUCTURED.items())]
 
 
 @pytest.mark.parametrize("sparsity", [0.0, 0.5, 0.99, 1.0])
@@ -64,6 +79,20 @@ def test_what_is_packed_passes_and_is_stored(sparsity: float) -> None:
     for spec, packed in packed_layers(sparsity):
         check_packed(spec, STEP, packed, "layer")
         assert is_storable(spec, STEP, packed)
+
+
+@pytest.mark.parametrize(("spec", "packed"), STRUCTURED.items(), ids=lambda one: "")
+def test_what_is_packed_by_structure_passes_and_is_stored(
+    spec: KernelSpec, packed: PackedLayer
+) -> None:
+    check_packed(spec, STEP, packed, "layer")
+    assert is_storable(spec, STEP, packed)
+
+
+def test_every_structured_family_is_among_the_cases() -> None:
+    assert {spec.family for spec in STRUCTURED} == {"spmv_blocks", "spmv_lockstep"}
+    sizes = {spec.option("size") for spec in STRUCTURED if spec.family == "spmv_blocks"}
+    assert sizes == {4, 8, 16}
 
 
 @pytest.mark.parametrize(("spec", "packed"), CASES)
@@ -94,7 +123,7 @@ def test_arrays_of_another_length_or_dtype_are_refused(
 def test_the_largest_index_anywhere_is_refused(spec: KernelSpec, packed: PackedLayer) -> None:
     for name, array in packed.constants.items():
         # A permutation's code has no bit that could lead outside of its window.
-        is_code = spec.family == "spmv_window" and name == "columns"
+        is_code = spec.family in {"spmv_window", "spmv_lockstep"} and name == "columns"
         if array.dtype == np.float32 or is_code or name in {"values", "weights"}:
             continue
         for place in {0, array.size // 2, array.size - 1}:

@@ -15,6 +15,8 @@ G = Isa.GENERIC
 RELU = FusedActivation.RELU
 SPECS = [
     KernelSpec("spmm_rows", G, 16, RELU, (("rows", 2), ("spread", "load"))),
+    KernelSpec("spmv_blocks", G, 1, RELU, (("shape", "rows"), ("size", 4))),
+    KernelSpec("spmv_blocks", G, 1, RELU, (("shape", "run"), ("size", 4))),
     KernelSpec("spmv_sell", G, 1, RELU, (("access", "load"), ("index", 16))),
     KernelSpec(GEMM_FAMILY, G, 16, RELU, (("rows", 4),)),
     KernelSpec(GEMV_FAMILY, G, 1, RELU, (("unroll", 2), ("vectors", 4))),
@@ -64,4 +66,4 @@ def test_the_driver_compiles_for_arm() -> None:
 
 def test_every_family_that_has_a_plain_level_is_listed() -> None:
     listed = {spec.family for spec in SPECS}
-    assert set(FAMILIES) - listed == {"dense_columns", "spmv_window"}
+    assert set(FAMILIES) - listed == {"dense_columns", "spmv_lockstep", "spmv_window"}

@@ -1,0 +1,88 @@
+"""Checks of packed layers from a file for the sparse kernels of one sample; see `engine.packed_checks`."""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from engine.formats.unit_blocks import BlockShape
+from engine.formats.window import WINDOW_STEP
+from engine.kernels import spmv_blocks, spmv_lockstep, spmv_sell, spmv_window
+from engine.kernels.weight_loads import OPTIONAL_VARIANTS
+from engine.packed_view import PackedView
+from engine.target import Isa
+
+NARROW = frozenset(OPTIONAL_VARIANTS)
+
+
+def _check_chunks(view: PackedView, height: int) -> int:
+    """What one-sample sparse formats share: see `engine.kernels.one_sample`; the number of steps."""
+    view.expect(view.lanes == 1, "one sample per tile")
+    steps = view.array("steps", np.uint32, (None,)).astype(np.int64)
+    rows = view.array("rows", np.uint32, (steps.size * height,))
+    view.array("bias", np.float32, (rows.size,))
+    view.expect_ints({"chunks": steps.size, "x_bytes": view.inputs * 4, "y_bytes": view.units * 4})
+    view.expect_all_rows(rows)
+    return int(steps.sum())
+
+
+def _check_sell(view: PackedView) -> None:
+    """See `engine.formats.sell`."""
+    view.expect_variants("access", "index", optional=NARROW)
+    view.variant_word("access", [access.value for access in spmv_sell.Access])
+    width = view.isa.vector_floats
+    entries = _check_chunks(view, width) * width
+    kind = np.uint16 if view.variant_number("index", (16, 32)) == 16 else np.uint32
+    view.weights("values", entries)
+    view.expect_below(view.array("columns", kind, (entries,)), view.inputs, "columns")
+
+
+def _check_window(view: PackedView) -> None:
+    """See `engine.formats.window`."""
+    view.expect_variants("columns", "vectors", optional=NARROW)
+    view.expect(view.isa is Isa.AVX512, "AVX-512")
+    width = view.variant_number("columns", (32, 64, 128))
+    height = view.variant_number("vectors", range(1, 9)) * view.isa.vector_floats
+    steps = _check_chunks(view, height)
+    view.weights("values", steps * height)
+    view.array("columns", np.uint8, (steps * height,))
+    # A window may end behind the last column, but not behind the 64 bytes that it lies in.
+    last = (-(-view.inputs // WINDOW_STEP) * WINDOW_STEP - width) // WINDOW_STEP
+    view.expect(last >= 0, "windows inside the input")
+    view.expect_below(view.array("windows", np.uint16, (steps,)), last + 1, "windows")
+
+
+def _check_blocks(view: PackedView) -> None:
+    """See `engine.formats.unit_blocks`."""
+    view.expect_variants("shape", "size", optional=NARROW)
+    shape = view.variant_word("shape", [shape.value for shape in BlockShape])
+    width = view.isa.vector_floats
+    view.variant_number("size", [size for size in spmv_blocks.SIZES if size <= width])
+    vectors = spmv_blocks.vectors_of(view.spec)
+    steps = _check_chunks(view, width if shape == BlockShape.RUN else vectors * width)
+    view.weights("values", steps * vectors * width)
+    # A run may end behind the last input, by less than the room that kernels may read.
+    columns = view.array("columns", np.uint16, (steps * spmv_blocks.bands_of(view.spec),))
+    view.expect_below(columns, view.inputs, "columns")
+
+
+def _check_lockstep(view: PackedView) -> None:
+    """See `engine.formats.lockstep`."""
+    view.expect_variants("vectors", optional=NARROW)
+    view.expect(view.isa is not Isa.GENERIC, "AVX2 or AVX-512")
+    height = view.variant_number("vectors", (2, 4)) * view.isa.vector_floats
+    windows = -(-view.inputs // spmv_lockstep.window_width(view.isa))
+    _check_chunks(view, height)
+    steps = view.array("steps", np.uint32, (None,))
+    view.expect(bool((steps == windows).all()), "every window in every chunk")
+    counts = view.array("counts", np.uint32, (windows,)).astype(np.int64)
+    entries = steps.size * int(counts.sum()) * height
+    view.weights("values", entries)
+    view.array("columns", np.uint8, (entries,))
+
+
+ONE_SAMPLE_CHECKS: Mapping[str, Callable[[PackedView], None]] = {
+    spmv_sell.FAMILY: _check_sell,
+    spmv_window.FAMILY: _check_window,
+    spmv_blocks.FAMILY: _check_blocks,
+    spmv_lockstep.FAMILY: _check_lockstep,
+}
