@@ -3,7 +3,8 @@
 EngineError
 ├── TargetError              this host, or the instruction set asked for
 │   ├── UnknownIsaError      a name that is no instruction set level
-│   └── IsaUnavailableError  a level above what this CPU has
+│   ├── IsaUnavailableError  a level above what this CPU has
+│   └── ThreadCountError     a number of threads that is none
 ├── CodegenError             LLVM text to machine code
 │   ├── CompileError         LLVM refused the text of a kernel
 │   └── LinkError            machine code could not be loaded into the process
@@ -77,6 +78,21 @@ class IsaUnavailableError(TargetError):
             expected=f"{host!r} or lower",
             got=repr(wanted),
             hint="ask for a lower level, or unset PRUNUS_ISA",
+        )
+
+
+class ThreadCountError(TargetError):
+    """The given number of threads is none."""
+
+    slug = "wrong-thread-count"
+    title = "That is no number of threads"
+
+    def __init__(self, got: str) -> None:
+        super().__init__(
+            "wrong number of threads",
+            expected="a whole number, 1 or more",
+            got=repr(got)[:80],
+            hint="unset PRUNUS_THREADS to use the cores that this process may use",
         )
 
 

@@ -12,7 +12,7 @@ MAX_ARENA_BYTES = 8 * 1024**3
 MAX_TILES = 16
 MAX_LANES = 256
 # Ranges of one layer's outputs that threads compute at the same time.
-MAX_PARTS = 256
+MAX_PARTS = 32
 MAX_SECTIONS = 200_000
 MAX_MANIFEST_BYTES = 64 * 1024 * 1024
 MAX_ARTIFACT_BYTES = 16 * 1024**3

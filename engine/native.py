@@ -15,7 +15,7 @@ import numpy.typing as npt
 from engine.bind import BoundStep
 from engine.codegen import ModuleSource, NativeLibrary, ObjectCache, load_sources
 from engine.fingerprint import writers_fingerprint
-from engine.kernels import driver
+from engine.kernels import driver, share
 from engine.kernels.abi import ALIGNMENT_BYTES, FieldKind, KernelSpec
 from engine.kernels.alignment import aligned
 from engine.kernels.registry import emit, fields_of
@@ -45,7 +45,9 @@ class NativePlan:
 
     Attributes:
         run: the native function `prunus_run(request)`; releases the GIL.
-        address: of the plan table, for the request.
+        share: `prunus_share(request)`; the same as `run` where the plan was made for one thread.
+        address: of the plan table, for a request.
+        shared_address: of the plan table for a request in mode SHARED.
         arena_bytes: what an arena needs for any tile.
         constant_bytes: size of all constants.
     """
@@ -56,6 +58,7 @@ class NativePlan:
         choice: Sequence[int],
         target: Target,
         cache: ObjectCache,
+        shared_choice: Sequence[int] | None = None,
     ) -> None:
         """Load the code and fill the tables.
 
@@ -64,16 +67,20 @@ class NativePlan:
             choice: tile to use for each number of remaining samples; entry 0 is not used.
             target: CPU to run on.
             cache: where object code comes from and goes to.
+            shared_choice: the same for requests in mode SHARED; None where one thread runs all.
 
         Raises:
             CodegenError: kernels could not be compiled or loaded.
         """
-        self._library = load_specs(distinct_specs(tiles), target, cache)
+        several = shared_choice is not None
+        self._library = load_specs(distinct_specs(tiles), target, cache, several_threads=several)
         self._tables = NativeTables(self._library)
         self.address = self._tables.plan(tiles, choice)
+        self.shared_address = self._tables.plan_of(self.address, shared_choice or choice)
         self.constant_bytes = self._tables.constant_bytes
         self.arena_bytes = max(tile.arena_bytes for tile in tiles)
         self.run: Run = run_function(self._library)
+        self.share: Run = run_function(self._library, share.SYMBOL) if several else self.run
 
     def __del__(self) -> None:
         # The last call may end after `Executable.close`: code goes when nobody can be in it.
@@ -82,29 +89,46 @@ class NativePlan:
             library.close()
 
 
-def load_specs(specs: Sequence[KernelSpec], target: Target, cache: ObjectCache) -> NativeLibrary:
+def load_specs(
+    specs: Sequence[KernelSpec],
+    target: Target,
+    cache: ObjectCache,
+    *,
+    several_threads: bool = False,
+) -> NativeLibrary:
     """Load the driver and kernels.
+
+    Args:
+        specs: kernels, each once.
+        target: CPU to run on.
+        cache: where object code comes from and goes to.
+        several_threads: whether `prunus_share` is wanted too.
 
     Raises:
         CodegenError: they could not be compiled or loaded.
     """
     writers = writers_fingerprint()
-    run = partial(driver.emit_driver, target.isa)
-    sources = [ModuleSource(driver.SYMBOL, run, _identity(writers, target.isa))]
+    drivers = {driver.SYMBOL: driver.emit_driver}
+    if several_threads:
+        drivers[share.SYMBOL] = share.emit_share
+    sources = [
+        ModuleSource(symbol, partial(write, target.isa), _identity(writers, (symbol, target.isa)))
+        for symbol, write in drivers.items()
+    ]
     sources += [
         ModuleSource(spec.symbol, partial(emit, spec), _identity(writers, spec)) for spec in specs
     ]
     return load_sources(sources, target, cache)
 
 
-def _identity(writers: str | None, written: Isa | KernelSpec) -> str | None:
+def _identity(writers: str | None, written: tuple[str, Isa] | KernelSpec) -> str | None:
     """What stands for a kernel's text; None where the writers are unknown."""
     return None if writers is None else f"{writers} {written!r}"
 
 
-def run_function(library: NativeLibrary) -> Run:
-    """The native function `prunus_run(request)`; calling it releases the GIL."""
-    return _RUN_SIGNATURE(library.address(driver.SYMBOL))
+def run_function(library: NativeLibrary, symbol: str = driver.SYMBOL) -> Run:
+    """The native function `prunus_run(request)`, or another of its kind; calling it releases the GIL."""
+    return _RUN_SIGNATURE(library.address(symbol))
 
 
 def distinct_specs(tiles: Sequence[BoundTile]) -> list[KernelSpec]:
@@ -135,6 +159,14 @@ class NativeTables:
         fields[driver.Plan.TILES] = self._kept(np.array([self._tile(t) for t in tiles], np.int64))
         return self._kept(fields)
 
+    def plan_of(self, plan: int, choice: Sequence[int]) -> int:
+        """Address of a plan table with the tiles of another one, made by `plan`, and its own choice."""
+        fields = (ctypes.c_int64 * len(driver.Plan)).from_address(plan)
+        copy = np.array(fields, np.int64)
+        copy[driver.Plan.LONGEST] = len(choice) - 1
+        copy[driver.Plan.CHOICE] = self._kept(np.array(choice, np.int64))
+        return self._kept(copy)
+
     def _tile(self, tile: BoundTile) -> list[int]:
         steps = [step for phase in tile.steps for step in phase]
         table = np.zeros((len(steps), len(driver.Step)), np.int64)
@@ -145,6 +177,8 @@ class NativeTables:
             driver.Tile.LANES: tile.lanes,
             driver.Tile.STEPS: len(steps),
             driver.Tile.TABLE: self._kept(table),
+            driver.Tile.PHASES: len(tile.steps),
+            driver.Tile.PARTS: self._kept(np.array([len(phase) for phase in tile.steps], np.int64)),
         }
         return [fields[field] for field in driver.Tile]
 

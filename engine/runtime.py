@@ -2,12 +2,14 @@
 
 `load` opens and checks an artifact, loads its kernels (from the object cache, or compiled now) and
 gives an `Executable`. Any number of threads may call `run` at once: each takes a workspace (arena and
-request) from a pool. An executable survives `fork`: it holds no threads and no locks.
+request) from a stock. Calls that are long enough are helped by the process's pool of native threads
+(`engine.pool`). An executable survives `fork`: it holds no threads and no locks.
 """
 
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +27,18 @@ from engine.errors import (
     InputDtypeError,
     InputNameError,
     InputShapeError,
+    ThreadCountError,
 )
 from engine.native import NativePlan
-from engine.plan import CompiledModel, ExecutionPlan, LayerPlan, NetworkTime, tile_choice
+from engine.plan import CompiledModel, ExecutionPlan, LayerPlan, NetworkTime
+from engine.pool import MAX_THREADS, PROCESS_POOL
 from engine.program import InputSlot
-from engine.target import Target, host_target
-from engine.workspace import Workspace
+from engine.schedule import Mode, Schedule, make_schedule
+from engine.target import Target, host_target, wanted_threads
+from engine.workspace import Help, Workspace
 
 # Workspaces kept for later calls; more concurrent calls than this allocate theirs anew.
 MAX_IDLE_WORKSPACES = 16
-# Remaining samples for which the best sequence of tiles is looked up; beyond, whole tiles are cut.
-_LONGEST_TILES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,10 @@ class TensorSpec:
 
 
 def load(
-    artifact: Path | Artifact, cache: ObjectCache, target: Target | None = None
+    artifact: Path | Artifact,
+    cache: ObjectCache,
+    target: Target | None = None,
+    threads: int | None = None,
 ) -> "Executable":
     """Open an artifact and make it ready to run.
 
@@ -62,13 +68,15 @@ def load(
         artifact: a file, or an artifact that is open already.
         cache: object code of kernels.
         target: CPU to run on; default: this host.
+        threads: how many may compute one request; default: `PRUNUS_THREADS`, else all usable cores.
 
     Raises:
+        ThreadCountError: it is not 1 or more.
         ArtifactError: the file is no artifact that may be run.
         CodegenError: kernels could not be compiled or loaded.
     """
     opened = open_artifact(artifact) if isinstance(artifact, Path) else artifact
-    return Executable(opened.model, cache, target or host_target())
+    return Executable(opened.model, cache, target or host_target(), threads)
 
 
 class Executable:
@@ -81,10 +89,23 @@ class Executable:
         plan: the dense layers, their kernels, and what was measured when the model was compiled.
         times: whole-network times measured when the model was compiled.
         is_tuned_here: whether kernels were timed on a CPU of this kind; otherwise they are best guesses.
+        threads: how many may compute one request.
+        schedule: what is done with a request of so many samples.
     """
 
-    def __init__(self, model: CompiledModel, cache: ObjectCache, target: Target) -> None:
-        """Load the code for `target`; see `load`."""
+    def __init__(
+        self,
+        model: CompiledModel,
+        cache: ObjectCache,
+        target: Target,
+        threads: int | None = None,
+        schedule: Schedule | None = None,
+    ) -> None:
+        """Load the code for `target`; see `load`.
+
+        A `schedule` replaces the one that follows from the plan's times; it changes neither kernels nor
+        parts.
+        """
         program = model.program
         plan = plan_for(model, target)
         self.name = program.name
@@ -97,9 +118,16 @@ class Executable:
         self.plan: tuple[LayerPlan, ...] = model.layers
         self.times: tuple[NetworkTime, ...] = model.times
         self.is_tuned_here = plan.tuned and plan.cpu_name == target.cpu_name
-        longest = _LONGEST_TILES * max(tile.lanes for tile in plan.tiles)
+        self.threads = _checked_threads(threads, target)
+        self.schedule = schedule or make_schedule(plan.tiles, plan.threads, self.threads)
+        self._help = _help(self.schedule, self.threads)
+        self._pool = partial(PROCESS_POOL.address, self.threads - 1, target, cache)
         self._native: NativePlan | None = NativePlan(
-            bind_plan(program, plan), tile_choice(plan.tiles, longest), target, cache
+            bind_plan(program, plan),
+            self.schedule.tiles,
+            target,
+            cache,
+            self.schedule.shared_tiles if any(self._help) else None,
         )
         self._slots = tuple(_CheckedInput(slot) for slot in program.inputs)
         self._idle: deque[Workspace] = deque(maxlen=MAX_IDLE_WORKSPACES)
@@ -110,7 +138,7 @@ class Executable:
         native = self._native
         if native is None:
             return 0
-        return native.constant_bytes + len(self._idle) * native.arena_bytes
+        return native.constant_bytes + sum(workspace.bytes for workspace in tuple(self._idle))
 
     def run(self, inputs: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[np.float32]]:
         """Compute the outputs of a batch.
@@ -149,7 +177,13 @@ class Executable:
             workspace = self._idle.pop()
         except IndexError:
             workspace = Workspace(native.arena_bytes, len(arrays), len(results))
-        native.run(workspace.request(native.address, arrays, [*results.values()], batch))
+        help_ = self._help[batch if batch < len(self._help) else -1]
+        if help_ is None:
+            native.run(workspace.request(native.address, arrays, [*results.values()], batch))
+        else:
+            plan = native.address if help_.chunk else native.shared_address
+            address = workspace.request(plan, arrays, [*results.values()], batch)
+            native.share(workspace.shared_request(address, self._pool(), help_))
         if self._native is native:
             self._idle.append(workspace)
         return results
@@ -167,6 +201,26 @@ class Executable:
             expected=", ".join(map(repr, known)),
             got=", ".join(map(repr, extra)),
         )
+
+
+def _checked_threads(threads: int | None, target: Target) -> int:
+    if threads is None:
+        threads = wanted_threads(target.cores)
+    if threads < 1:
+        raise ThreadCountError(str(threads))
+    return min(threads, MAX_THREADS)
+
+
+def _help(schedule: Schedule, threads: int) -> tuple[Help | None, ...]:
+    """By samples of a request: who helps; None for one thread. Longer requests are like the last."""
+    if threads == 1 or all(mode is Mode.ALONE for mode in schedule.modes):
+        return (None,)
+    return tuple(
+        None if mode is Mode.ALONE else Help(threads - 1, chunk, int(1e9 * min(seconds, 1e6)))
+        for mode, chunk, seconds in zip(
+            schedule.modes, schedule.chunks, schedule.seconds, strict=True
+        )
+    )
 
 
 def plan_for(model: CompiledModel, target: Target) -> ExecutionPlan:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import llvmlite.binding as llvm
 
-from engine.errors import IsaUnavailableError, UnknownIsaError
+from engine.errors import IsaUnavailableError, ThreadCountError, UnknownIsaError
 
 ISA_VARIABLE = "PRUNUS_ISA"
+THREADS_VARIABLE = "PRUNUS_THREADS"
 CPUS_FOLDER = Path("/sys/devices/system/cpu")
 CGROUP_FOLDER = Path("/sys/fs/cgroup")
 DEFAULT_L1D_BYTES = 32 * 1024
@@ -116,6 +117,25 @@ def usable_cores(cgroup: Path = CGROUP_FOLDER, process: Path = Path("/proc/self/
         # A quota of 1.5 cores still lets two threads make progress; below one core means one.
         cores = min(cores, max(1, round(quota)))
     return max(1, cores)
+
+
+def wanted_threads(cores: int, environment: Mapping[str, str] | None = None) -> int:
+    """Return how many threads may compute one request: `PRUNUS_THREADS`, else the usable cores.
+
+    Args:
+        cores: what this process may use; see `usable_cores`.
+        environment: variables to read instead of the process's own.
+
+    Raises:
+        ThreadCountError: `PRUNUS_THREADS` is no whole number above 0.
+    """
+    text = (os.environ if environment is None else environment).get(THREADS_VARIABLE, "").strip()
+    if not text:
+        return cores
+    threads = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+    if threads < 1:
+        raise ThreadCountError(text)
+    return threads
 
 
 def last_level_bytes() -> int | None:

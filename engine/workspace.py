@@ -2,6 +2,7 @@
 
 import ctypes
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,26 @@ import numpy.typing as npt
 
 from engine.kernels.alignment import aligned_zeros
 from engine.kernels.driver import Request
+from engine.kernels.pool import LINE_BYTES
+from engine.kernels.share import JOB_BYTES
 
 # One-sample kernels may read, and ignore, up to the next vector behind a value.
 _TAIL_BYTES = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Help:
+    """What helpers of a call need to know.
+
+    Attributes:
+        helpers: how many may take part, besides the caller.
+        chunk: samples of a chunk in mode SPREAD; 0 in mode SHARED.
+        expected_ns: how long the call should take: workers are woken for long ones.
+    """
+
+    helpers: int
+    chunk: int
+    expected_ns: int
 
 
 class Workspace:
@@ -25,7 +43,11 @@ class Workspace:
             inputs: number of input arrays.
             outputs: number of output arrays.
         """
-        self.arena = aligned_zeros((arena_bytes + _TAIL_BYTES) // 4)
+        self._arena_floats = (arena_bytes + _TAIL_BYTES) // 4
+        self.arena = aligned_zeros(self._arena_floats)
+        self._helper_arenas: list[npt.NDArray[np.float32]] = []
+        self._arenas = (ctypes.c_int64 * 0)()
+        self._job = np.zeros(0, np.uint8)
         self._inputs = (ctypes.c_int64 * inputs)()
         self._outputs = (ctypes.c_int64 * outputs)()
         self._request = (ctypes.c_int64 * len(Request))()
@@ -56,6 +78,42 @@ class Workspace:
         self._request[Request.PLAN] = plan
         self._request[Request.SAMPLES] = samples
         return self._address
+
+    def shared_request(self, address: int, pool: int, help_: Help) -> int:
+        """Add to a filled request what `prunus_share` needs, and give its address.
+
+        Args:
+            address: what `request` gave.
+            pool: address of a pool.
+            help_: who may help, and how.
+        """
+        if not self._job.size:
+            self._make_job()
+        if help_.chunk and len(self._helper_arenas) < help_.helpers:
+            self._make_arenas(help_.helpers)
+        request = self._request
+        request[Request.POOL] = pool
+        request[Request.HELPERS] = help_.helpers
+        request[Request.CHUNK] = help_.chunk
+        request[Request.EXPECTED_NS] = help_.expected_ns
+        return address
+
+    @property
+    def bytes(self) -> int:
+        """Size of all arenas."""
+        return self.arena.nbytes + sum(arena.nbytes for arena in self._helper_arenas)
+
+    def _make_job(self) -> None:
+        block = np.zeros(JOB_BYTES + LINE_BYTES, np.uint8)
+        start = -block.ctypes.data % LINE_BYTES
+        self._job = block[start : start + JOB_BYTES]
+        self._request[Request.JOB] = self._job.ctypes.data
+
+    def _make_arenas(self, count: int) -> None:
+        more = count - len(self._helper_arenas)
+        self._helper_arenas += [aligned_zeros(self._arena_floats) for _ in range(more)]
+        self._arenas = (ctypes.c_int64 * count)(*(a.ctypes.data for a in self._helper_arenas))
+        self._request[Request.ARENAS] = ctypes.addressof(self._arenas)
 
 
 def _address_of(array: npt.NDArray[Any]) -> int:

@@ -5,16 +5,17 @@
 `request` points to eight-byte fields, in the order of `Request`; `PLAN` points to a plan, which is
 shared by all threads and read only; ARENA belongs to the calling thread.
 
-    request  plan ptr | arena ptr | inputs ptr | outputs ptr | first i64 | samples i64
+    request  plan ptr | arena ptr | inputs ptr | outputs ptr | first i64 | samples i64 | for several threads:
+             pool ptr | job ptr | arenas of helpers ptr | helpers i64 | chunk i64 | expected ns i64
     plan     longest i64 | choice ptr | tiles ptr
     choice   i64[longest + 1]: for r remaining samples, the number of the tile to use (entry 0 unused);
              more than `longest` remaining samples use the entry of `longest`
-    tiles    per tile: lanes i64 | steps i64 | step table ptr
+    tiles    per tile: lanes i64 | steps i64 | step table ptr | phases i64 | parts of each phase i64[] ptr
     step     kernel ptr | args ptr
 
-A tile of `lanes` samples is used for min(lanes, remaining) of them. Several threads may share one
-request: give each its own range (`first`, `samples`) and its own arena. `first` is the number of the
-first sample in the user arrays.
+A tile of `lanes` samples is used for min(lanes, remaining) of them. `first` is the number of the first
+sample in the user arrays. The steps of a tile are the parts of its phases one after another; a single
+thread needs to know nothing of phases. Several threads are the business of `engine.kernels.share`.
 
 Sample of what is generated::
 
@@ -43,6 +44,12 @@ class Request(IntEnum):
     OUTPUTS = 3
     FIRST_SAMPLE = 4
     SAMPLES = 5
+    POOL = 6
+    JOB = 7
+    ARENAS = 8
+    HELPERS = 9
+    CHUNK = 10
+    EXPECTED_NS = 11
 
 
 class Plan(IntEnum):
@@ -59,6 +66,8 @@ class Tile(IntEnum):
     LANES = 0
     STEPS = 1
     TABLE = 2
+    PHASES = 3
+    PARTS = 4
 
 
 class Step(IntEnum):

@@ -1,0 +1,201 @@
+"""The process's pool of native threads, which help calls that are long enough.
+
+There is at most one pool in a process, made when a call first wants it; executables come and go. A worker
+is a daemon thread that stays in one native call (`engine.kernels.pool`), without the GIL: it spins for a
+short time after a job and then sleeps on a semaphore. Nothing ever waits for a worker that has not taken
+part, so a pool without workers, or with all of them asleep, only leaves the work to the caller.
+
+- After `fork` the child has no workers: it makes a pool of its own when it wants one.
+- At exit the workers are told to leave before the interpreter goes. Code and memory of the pool are never
+  freed: a daemon thread may be in them to the very end.
+"""
+
+import atexit
+import ctypes
+import os
+import threading
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.codegen import ModuleSource, ObjectCache, load_sources
+from engine.errors import LinkError
+from engine.kernels import pool as native
+from engine.kernels.pool import Pool, Sleeper
+from engine.target import Target
+
+MAX_THREADS = native.MAX_WORKERS + 1
+# How long workers may take to leave at exit: a part of a layer, or a chunk of samples.
+_EXIT_SECONDS = 2.0
+_WORKER_SIGNATURE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
+
+
+@dataclass(frozen=True, slots=True)
+class PoolTimes:
+    """When workers sleep and are woken, in nanoseconds; see docs/decisions/0005-threads.md.
+
+    Attributes:
+        spin: how long a worker looks for the next job before it sleeps.
+        hot: a call that begins so soon after the last one ended wakes workers, however short it is.
+        wake: a call that should take so long wakes workers.
+    """
+
+    spin: int = 100_000
+    hot: int = 100_000
+    wake: int = 150_000
+
+
+class ThreadPool:
+    """Workers, and the memory through which callers reach them.
+
+    Attributes:
+        address: of that memory, for a request.
+        workers: how many there are.
+    """
+
+    def __init__(self, target: Target, cache: ObjectCache, times: PoolTimes | None = None) -> None:
+        """Make a pool without workers.
+
+        Args:
+            target: the host.
+            cache: object code.
+            times: when workers sleep and are woken.
+
+        Raises:
+            CodegenError: the code could not be compiled or loaded.
+            LinkError: the C library lacks what is needed.
+        """
+        source = ModuleSource(native.SYMBOL, native.emit_worker)
+        self._library = load_sources([source], target, cache)
+        self._run = _WORKER_SIGNATURE(self._library.address(native.SYMBOL))
+        self._libc = ctypes.CDLL(None)
+        line = native.LINE_BYTES
+        block = np.zeros(native.POOL_BYTES + line, np.uint8)
+        start = -block.ctypes.data % line
+        self._memory = block[start : start + native.POOL_BYTES]
+        self.address = int(self._memory.ctypes.data)
+        self._fields = self._memory.view(np.int64)
+        self._threads: list[threading.Thread] = []
+        for field, name in (
+            (Pool.SEM_WAIT, "sem_wait"),
+            (Pool.SEM_POST, "sem_post"),
+            (Pool.CLOCK, "clock_gettime"),
+            (Pool.YIELD, "sched_yield"),
+        ):
+            self._fields[field // 8] = self._function(name)
+        self.set_times(times or PoolTimes())
+        # One reference more than will ever be dropped: see the module's text.
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self))
+
+    @property
+    def workers(self) -> int:
+        """How many workers there are."""
+        return len(self._threads)
+
+    def set_times(self, times: PoolTimes) -> None:
+        """Change when workers sleep and are woken; those that exist keep how long they spin."""
+        self._fields[Pool.SPIN_NS // 8] = times.spin
+        self._fields[Pool.HOT_NS // 8] = times.hot
+        self._fields[Pool.WAKE_NS // 8] = times.wake
+
+    def grow(self, workers: int) -> None:
+        """Have at least so many workers, or as many as the system allows."""
+        while self.workers < min(workers, native.MAX_WORKERS):
+            number = self.workers + 1
+            if self._libc.sem_init(ctypes.c_void_p(self._semaphore(number)), 0, 0) != 0:
+                return
+            thread = threading.Thread(
+                target=self._run, args=(self.address, number), name=f"prunus-{number}", daemon=True
+            )
+            try:
+                thread.start()
+            except RuntimeError:  # no more threads: callers do the work themselves
+                return
+            self._threads.append(thread)
+            self._fields[Pool.WORKERS // 8] = number
+
+    def stop(self, seconds: float) -> bool:
+        """Have the workers leave; whether all did in that time."""
+        self._fields[Pool.STOP // 8] = 1
+        for number in range(1, self.workers + 1):
+            self._libc.sem_post(ctypes.c_void_p(self._semaphore(number)))
+        deadline = time.monotonic() + seconds
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def sleeping(self) -> int:
+        """How many workers sleep now."""
+        states = [
+            self._fields[(self._line(number) + Sleeper.STATE) // 8]
+            for number in range(1, self.workers + 1)
+        ]
+        return sum(int(state) == 1 for state in states)
+
+    def _function(self, name: str) -> int:
+        try:
+            address = ctypes.cast(getattr(self._libc, name), ctypes.c_void_p).value
+        except AttributeError:
+            raise LinkError((name,), "not in the C library") from None
+        return address or 0
+
+    def _semaphore(self, number: int) -> int:
+        return self.address + self._line(number) + Sleeper.SEMAPHORE
+
+    def _line(self, number: int) -> int:
+        return Pool.SLEEPERS + number * native.LINE_BYTES
+
+
+class ProcessPool:
+    """The pool of this process: none, until a call wants one.
+
+    Attributes:
+        pool: what there is now.
+    """
+
+    def __init__(self) -> None:
+        self.pool: ThreadPool | None = None
+        self._lock = threading.Lock()
+        self._ended = False
+        self._watching = False
+        self._before_fork: list[ThreadPool | None] = []
+
+    def address(self, workers: int, target: Target, cache: ObjectCache) -> int:
+        """Address of a pool, of at least so many workers if the system allows and the process goes on.
+
+        Raises:
+            CodegenError: the code could not be compiled or loaded.
+        """
+        pool = self.pool
+        if pool is not None and pool.workers >= workers:
+            return pool.address
+        with self._lock:
+            self._watch()
+            pool = self.pool or ThreadPool(target, cache)
+            if not self._ended:
+                pool.grow(workers)
+            self.pool = pool
+            return pool.address
+
+    def end(self) -> None:
+        """Have the workers leave, and start none again in this process."""
+        with self._lock:
+            self._ended = True
+        if self.pool is not None:
+            self.pool.stop(_EXIT_SECONDS)
+
+    def _watch(self) -> None:
+        if not self._watching:
+            self._watching = True
+            atexit.register(self.end)
+            os.register_at_fork(after_in_child=self._forked)
+
+    def _forked(self) -> None:
+        # Another thread may have held the lock, and the workers are not here.
+        self._before_fork.append(self.pool)
+        self.pool = None
+        self._lock = threading.Lock()
+
+
+PROCESS_POOL = ProcessPool()
