@@ -14,7 +14,7 @@ PRUNUS_DATA_DIR ?= data
 export HOST PORT PRUNUS_DATA_DIR
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check fmt bench load lock
+.PHONY: help serve test check fmt bench never-slower load lock
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12

@@ -11,9 +11,11 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from engine.errors import PackedLayerError
+from engine.formats.pattern_groups import MEMBERS
 from engine.kernels import (
     dense_columns,
     dense_gemm,
+    spmm_patterns,
     spmm_rows,
 )
 from engine.kernels.abi import FieldKind, KernelSpec, PackedLayer
@@ -135,6 +137,53 @@ def _check_row_groups(view: PackedView) -> None:
         view.expect_all_rows(rows[groups])
 
 
+def _check_pattern_groups(view: PackedView) -> None:
+    """See `engine.formats.pattern_groups`."""
+    view.expect_variants("spread")
+    spread = view.variant_word("spread", [spread.value for spread in spmm_rows.Spread])
+    view.expect(spread == "load" or view.isa is not Isa.GENERIC, "AVX2 or AVX-512")
+    panels = view.array("panels", np.uint32, (None, 4)).astype(np.int64)
+    buckets = view.array("buckets", np.uint32, (None, 4)).astype(np.int64)
+    rows = view.array("rows", np.uint32, (None,))
+    columns = view.array("columns", np.uint16, (None,))
+    values = view.array("values", np.float32, (None,))
+    view.array("bias", np.float32, (view.units,))
+    view.expect_ints(
+        {
+            "panel_count": len(panels) - 1,
+            "x_bytes": view.inputs * view.lanes * 4,
+            "y_bytes": view.units * view.lanes * 4,
+        }
+    )
+    view.expect(rows.size % MEMBERS == 0 and len(panels) >= 2, "whole groups in panels")
+    view.expect(values.size % MEMBERS == 0, "four weights a step")
+    # Each product is bounded before the next, so that none can wrap around.
+    limits = [values.size] * 3 + [rows.size]
+    view.expect(max(limits) < 2**29, "fewer than 2^29 entries")
+    view.expect(bool((buckets <= limits).all()), "buckets inside the arrays")
+    steps = buckets[:, :3].sum(axis=1) * buckets[:, 3]
+    view.expect(bool((steps <= values.size).all()), "buckets inside the arrays")
+    totals = np.zeros((len(buckets) + 1, 4), np.int64)
+    totals[1:, 0] = np.arange(1, len(buckets) + 1)
+    totals[1:, 1] = np.cumsum(buckets[:, 3])
+    totals[1:, 2] = np.cumsum(buckets[:, :3] @ np.array([1, 2, 4]) * buckets[:, 3])
+    totals[1:, 3] = np.cumsum(steps)
+    view.expect(
+        panels[0, 0] == 0
+        and bool((panels[1:, 0] >= panels[:-1, 0]).all())
+        and panels[-1].tolist()
+        == [len(buckets), rows.size // MEMBERS, columns.size, values.size // MEMBERS],
+        "panels follow each other and end with the arrays",
+    )
+    view.expect(bool((totals[panels[:, 0]] == panels).all()), "buckets fill their panels")
+    view.expect_below(rows, view.units, "row numbers")
+    for number in range(len(panels) - 1):
+        _check_panel(view, number, columns[panels[number, 2] : panels[number + 1, 2]])
+    for number in {0, len(panels) - 2}:
+        groups = slice(panels[number, 1] * MEMBERS, panels[number + 1, 1] * MEMBERS)
+        view.expect_all_rows(rows[groups])
+
+
 def _check_panel(
     view: PackedView, number: int, columns: np.ndarray[tuple[int], np.dtype[np.uint16]]
 ) -> None:
@@ -158,4 +207,5 @@ _CHECKS: Mapping[str, _Check] = {
     dense_columns.FAMILY: _check_columns,
     **ONE_SAMPLE_CHECKS,
     spmm_rows.FAMILY: _check_row_groups,
+    spmm_patterns.FAMILY: _check_pattern_groups,
 }

@@ -12,6 +12,7 @@ from engine.kernels import (
     layout,
     rows,
     sparsemax,
+    spmm_patterns,
     spmm_rows,
     spmv_blocks,
     spmv_lockstep,
@@ -27,6 +28,9 @@ from engine.target import Isa
 _DENSE_FIELDS = fixed(dense_gemm.FIELDS)
 
 FAMILIES: Mapping[str, Family] = {
+    spmm_patterns.FAMILY: Family(
+        fixed(spmm_patterns.FIELDS), spmm_patterns.emit, Lanes.TILE, True, spmm_patterns.VARIANTS
+    ),
     spmm_rows.FAMILY: Family(
         fixed(spmm_rows.FIELDS), spmm_rows.emit, Lanes.TILE, True, spmm_rows.VARIANTS
     ),
@@ -153,6 +157,7 @@ def dense_candidates(layer: DenseLayer, isa: Isa, lanes: int) -> tuple[Candidate
     found += dense_columns.candidates(layer, isa, lanes)
     if lanes > 1:
         found += spmm_rows.candidates(layer, isa, lanes)
+        found += spmm_patterns.candidates(layer, isa, lanes)
     else:
         for family in (spmv_blocks, spmv_lockstep, spmv_window, spmv_sell):
             found += family.candidates(layer, isa)

@@ -15,6 +15,7 @@ G = Isa.GENERIC
 RELU = FusedActivation.RELU
 SPECS = [
     KernelSpec("spmm_rows", G, 16, RELU, (("rows", 2), ("spread", "load"))),
+    KernelSpec("spmm_patterns", G, 16, RELU, (("spread", "load"),)),
     KernelSpec("spmv_blocks", G, 1, RELU, (("shape", "rows"), ("size", 4))),
     KernelSpec("spmv_blocks", G, 1, RELU, (("shape", "run"), ("size", 4))),
     KernelSpec("spmv_sell", G, 1, RELU, (("access", "load"), ("index", 16))),
