@@ -9,13 +9,16 @@ sleeps on a semaphore. `pool` points to lines of 128 bytes, so that what one thr
     settings  functions of libc, times in nanoseconds, number of workers; read only
     callers   how many calls are in progress that would like help; when the last one ended; until when
               calls are not helped, because the last helpers were late
-    gate      generation << 32 | open << 31 | helpers inside; stop; function, argument of the job
+    gate      generation << 32 | open << 31 | helpers inside; stop; function and argument of the job; the
+              core that its caller was on
     sleepers  one line per worker: state (0 awake, 1 asleep, 2 being woken), its semaphore
 
 A caller that finds no other caller owns the gate. It opens the gate for a new generation, does the work
 itself, shuts the gate, and waits until nobody is inside. A worker enters by counting itself in, which can
 only succeed while the gate is open, and at most once in a generation. So a job may be forgotten as soon as
-the gate is shut and empty, and a worker that is late or asleep costs its caller nothing.
+the gate is shut and empty, and a worker that is late or asleep costs its caller nothing. A worker that
+finds itself on its caller's core, because the others are busy, only takes time from it: it sleeps at once,
+and calls are not helped for a while.
 
 `function(argument, number)` is called by each worker that enters; workers are numbered from 1, the caller
 being 0.
@@ -46,6 +49,7 @@ class Pool(IntEnum):
     HOT_NS = 40
     WAKE_NS = 48
     WORKERS = 56
+    GET_CPU = 64
     CALLERS = LINE_BYTES
     LAST_END = LINE_BYTES + 8
     CALM_UNTIL = LINE_BYTES + 16
@@ -53,6 +57,7 @@ class Pool(IntEnum):
     STOP = 2 * LINE_BYTES + 8
     FUNCTION = 2 * LINE_BYTES + 16
     ARGUMENT = 2 * LINE_BYTES + 24
+    CPU = 2 * LINE_BYTES + 32
     SLEEPERS = 3 * LINE_BYTES
 
 
@@ -69,6 +74,8 @@ POOL_BYTES = Pool.SLEEPERS + (MAX_WORKERS + 1) * LINE_BYTES
 _PAUSES_PER_LOOK = 64
 _PAUSES_BEFORE_YIELD = 2048
 _CLOCK_MONOTONIC = 1
+# How long calls are not helped after a worker had to share its caller's core.
+_CALM_NS = 2_000_000
 
 _COMMON = """
 define internal i64 @now(ptr %pool) #0 {
@@ -82,6 +89,14 @@ define internal i64 @now(ptr %pool) #0 {
   %whole = mul i64 %seconds, 1000000000
   %sum = add i64 %whole, %nanoseconds
   ret i64 %sum
+}
+
+define internal i64 @cpu(ptr %pool) #0 {
+  %place = getelementptr i8, ptr %pool, i64 $GET_CPU
+  %get = load ptr, ptr %place, align 8
+  %number = call i32 %get()
+  %wide = sext i32 %number to i64
+  ret i64 %wide
 }
 
 ; One step of waiting: a pause, and after many of them the core is left to others.
@@ -137,6 +152,18 @@ check:
   %wanted = and i1 %open, %new
   br i1 %wanted, label %enter, label %pause
 enter:
+  %here = call i64 @cpu(ptr %pool)
+  %therep = getelementptr i8, ptr %pool, i64 $CPU
+  %there = load i64, ptr %therep, align 8
+  %same = icmp eq i64 %here, %there
+  br i1 %same, label %crowded, label %count.in
+crowded:
+  %instant = call i64 @now(ptr %pool)
+  %until = add i64 %instant, $CALM_NS
+  %calmp = getelementptr i8, ptr %pool, i64 $CALM_UNTIL
+  store atomic i64 %until, ptr %calmp monotonic, align 8
+  br label %sleep
+count.in:
   %inside = add i64 %g, 1
   %pair = cmpxchg ptr %gate, i64 %g, i64 %inside acq_rel monotonic, align 8
   %entered = extractvalue { i64, i1 } %pair, 1
@@ -186,9 +213,17 @@ out:
 _CALLER = """
 define internal void @open_gate(ptr %pool, ptr %function, ptr %argument, i64 %helpers, i64 %expected, i64 %now) #0 {
 entry:
+  %workersp = getelementptr i8, ptr %pool, i64 $WORKERS
+  %workers = load atomic i64, ptr %workersp acquire, align 8
+  %any = icmp sgt i64 %workers, 0
+  br i1 %any, label %open, label %done
+open:
   %gate = getelementptr i8, ptr %pool, i64 $GATE
   %functionp = getelementptr i8, ptr %pool, i64 $FUNCTION
   %argumentp = getelementptr i8, ptr %pool, i64 $ARGUMENT
+  %cpup = getelementptr i8, ptr %pool, i64 $CPU
+  %here = call i64 @cpu(ptr %pool)
+  store i64 %here, ptr %cpup, align 8
   store ptr %function, ptr %functionp, align 8
   store ptr %argument, ptr %argumentp, align 8
   %old = load atomic i64, ptr %gate monotonic, align 8
@@ -210,8 +245,6 @@ recent:                                      ; calls follow each other closely: 
   %close = icmp slt i64 %gap, %hot
   br i1 %close, label %rouse, label %done
 rouse:
-  %workersp = getelementptr i8, ptr %pool, i64 $WORKERS
-  %workers = load atomic i64, ptr %workersp acquire, align 8
   %most = call i64 @llvm.smin.i64(i64 %workers, i64 %helpers)
   %postp = getelementptr i8, ptr %pool, i64 $SEM_POST
   %post = load ptr, ptr %postp, align 8
@@ -286,6 +319,7 @@ def fill(template: str, **more: object) -> str:
         "INSIDE_MASK": (1 << 31) - 1,
         "LOOK_MASK": _PAUSES_PER_LOOK - 1,
         "BEFORE_YIELD": _PAUSES_BEFORE_YIELD,
+        "CALM_NS": _CALM_NS,
         "MONOTONIC": _CLOCK_MONOTONIC,
         "PAUSE": pause_text()[0],
     }
