@@ -39,6 +39,7 @@ from engine.manifest_plan import (
     encode_layer,
     encode_plan,
     encode_time,
+    unplanned,
 )
 from engine.manifest_program import decode_program, encode_program
 from engine.plan import CompiledModel
@@ -53,7 +54,9 @@ from engine.sections import (
 )
 
 MAGIC = b"PRUNUSA\0"
-VERSION = 1
+VERSION = 2
+# Of files of these versions the program is read, which has not changed, and a plan is made anew.
+PROGRAM_ONLY_VERSIONS = (1,)
 # magic, version, 4 zero bytes, manifest bytes, sha256, 8 zero bytes
 _HEADER = struct.Struct("<8sIIQ32s8s")
 _MAX_TIMES = 64
@@ -181,7 +184,7 @@ def parse_artifact(
     """
     data = memoryview(content).toreadonly()
     _check_size(len(data), allowed)
-    manifest_bytes = _check_header(data, allowed)
+    version, manifest_bytes = _check_header(data, allowed)
     first = _HEADER.size + padded(manifest_bytes)
     if first > len(data):
         raise ArtifactTruncatedError(
@@ -194,7 +197,7 @@ def parse_artifact(
     sections = SectionReader(
         data[first:], record.items("sections", limits.MAX_SECTIONS, decode_section)
     )
-    return Artifact(_decode_model(record, sections), len(data))
+    return Artifact(_decode_model(record, sections, version), len(data))
 
 
 def _check_size(size: int, allowed: ArtifactLimits) -> None:
@@ -208,15 +211,15 @@ def _check_size(size: int, allowed: ArtifactLimits) -> None:
         )
 
 
-def _check_header(data: memoryview, allowed: ArtifactLimits) -> int:
-    """Check header and checksum; the length of the manifest."""
+def _check_header(data: memoryview, allowed: ArtifactLimits) -> tuple[int, int]:
+    """Check header and checksum; the version, and the length of the manifest."""
     magic, version, zero, manifest_bytes, digest, zeros = _HEADER.unpack(data[: _HEADER.size])
     if magic != MAGIC:
         raise NotAnArtifactError("the file is no Prunus artifact", expected=repr(MAGIC))
-    if version != VERSION:
+    if version not in (VERSION, *PROGRAM_ONLY_VERSIONS):
         raise ArtifactVersionError(
             "artifact version",
-            expected=str(VERSION),
+            expected=f"{min(PROGRAM_ONLY_VERSIONS)} to {VERSION}",
             got=str(version),
             hint="compile the model again",
         )
@@ -230,15 +233,20 @@ def _check_header(data: memoryview, allowed: ArtifactLimits) -> int:
         )
     if hashlib.sha256(data[_HEADER.size :]).digest() != digest:
         raise ArtifactChecksumError("the file is damaged: its checksum differs")
-    return int(manifest_bytes)
+    return int(version), int(manifest_bytes)
 
 
-def _decode_model(record: Record, sections: SectionReader) -> CompiledModel:
+def _decode_model(record: Record, sections: SectionReader, version: int) -> CompiledModel:
     program = decode_program(record.record("program"), sections)
     try:
         check_program(program)
     except ProgramError as error:
         raise ArtifactProgramError(error.message, expected=error.expected, got=error.got) from error
+    if version in PROGRAM_ONLY_VERSIONS:
+        for name in ("plan", "layers", "times"):
+            record.take(name)
+        record.done()
+        return CompiledModel(program, unplanned(), (), ())
     plan = decode_plan(record.record("plan"), program, sections)
     model = CompiledModel(
         program,

@@ -4,7 +4,13 @@ from dataclasses import dataclass, replace
 
 from engine.bind import Binder, BoundStep
 from engine.errors import PackedLayerError
-from engine.kernels.abi import ALIGNMENT_BYTES, ElementFunction, KernelSpec, PackedLayer
+from engine.kernels.abi import (
+    ALIGNMENT_BYTES,
+    ElementFunction,
+    KernelSpec,
+    PackedLayer,
+    ValueType,
+)
 from engine.kernels.alignment import aligned
 from engine.kernels.registry import dense_candidates
 from engine.memory import plan_arena
@@ -45,8 +51,9 @@ def aligned_layer(packed: PackedLayer) -> PackedLayer:
 class Packer:
     """Packs layers when they are first needed; equal layers share their packed form."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, values: ValueType = ValueType.FLOAT32) -> None:
         self._program = program
+        self._values = values
         self._packed: dict[_PackedKey, tuple[PackedLayer, ...]] = {}
 
     def packed(self, step: DenseStep, choice: KernelChoice) -> tuple[PackedLayer, ...]:
@@ -65,7 +72,7 @@ class Packer:
     def _pack(
         self, step: DenseStep, spec: KernelSpec, parts: tuple[range, ...]
     ) -> tuple[PackedLayer, ...]:
-        layer = dense_layer(self._program, step)
+        layer = dense_layer(self._program, step, self._values)
         for candidate in dense_candidates(layer, spec.isa, spec.lanes):
             if candidate.spec == spec:
                 return tuple(
@@ -76,7 +83,7 @@ class Packer:
 
 def bind_plan(program: Program, plan: ExecutionPlan) -> tuple[BoundTile, ...]:
     """Bind every tile width of a plan, with kernels packed where they are not yet."""
-    packer = Packer(program)
+    packer = Packer(program, plan.values)
     return tuple(bind_tile(program, plan, tile, packer) for tile in plan.tiles)
 
 

@@ -2,21 +2,33 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from engine import limits
 from engine.errors import UnsupportedModelError
-from engine.kernels.abi import Candidate, DenseLayer
+from engine.kernels.abi import Candidate, DenseLayer, ValueType
+from engine.kernels.estimate import layer_size
 from engine.kernels.registry import dense_candidates
 from engine.memory import plan_arena
-from engine.parts import whole
+from engine.parts import split_rows, whole
 from engine.plan import ExecutionPlan, KernelChoice, TilePlan, dense_layer
 from engine.program import Program
 from engine.target import Isa, Target
 
-# Rough cost of one layer, for choosing tile widths only: 0.13 ns per weight for one sample, and 0.025 ns
-# more for every further one (windows take 0.13 ns, row groups 0.9 ns for 32 samples).
-_SECONDS_PER_WEIGHT = 0.13e-9
-_SECONDS_PER_WEIGHT_AND_SAMPLE = 0.025e-9
-_SECONDS_PER_STEP = 0.1e-6
+# Batch sizes to have a tile width for. Between 8 and 16, and 16 and 32, further widths save less than the
+# time and bytes that they cost: a sparse tile of 12 takes as long as one of 16, and 24 as 32.
+DEFAULT_BUCKETS = (1, 4, 8, 16, 32)
+# Layers with a larger share of non-zeros are dense layers.
+MOST_DENSITY = 0.97
+# Moving a value into or out of a tile, and calling a kernel.
+_NS_PER_VALUE = 0.065
+_NS_PER_STEP = 100.0
+# A layer is split where each part takes at least this long: a barrier between threads takes about 1 us.
+LEAST_PART_NS = 5000.0
+_BARRIER_NS = 1000.0
+# Estimated price of having threads at all: waking them, and what they take from each other.
+_WAKE_NS = 3000.0
+_CROWD_SHARE = 0.05
 # Candidates whose estimate is this many times the best one's are not timed: estimates are rough, but
 # even between makes of CPU not as rough as that.
 HOPELESS_ESTIMATE = 3.0
@@ -57,10 +69,14 @@ def fitting_widths(program: Program, widths: Sequence[int]) -> tuple[int, ...]:
 def layer_candidates(
     layer: DenseLayer, isa: Isa, lanes: int, *, allow_sparse: bool = True
 ) -> tuple[Candidate, ...]:
-    """Admissible kernels, best guess first; without sparse ones if asked and if there is another."""
+    """Admissible kernels, best guess first.
+
+    Without sparse ones where there is another, if asked or if the layer has next to no zeros to skip.
+    """
     found = dense_candidates(layer, isa, lanes)
     dense = tuple(candidate for candidate in found if not candidate.sparse)
-    return found if allow_sparse or not dense else dense
+    some_zeros = layer_size(layer).density <= MOST_DENSITY
+    return found if (allow_sparse and some_zeros) or not dense else dense
 
 
 def worth_timing(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
@@ -76,32 +92,73 @@ def worth_timing(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
     return tuple(one for one in candidates if one.estimated_ns <= limit or one in leaders)
 
 
+def layer_parts(layer: DenseLayer, candidate: Candidate, threads: int) -> tuple[range, ...]:
+    """How a layer is split for a kernel: in as many parts as there are threads, unless it is too short.
+
+    One split serves all modes: one thread runs the parts in sequence. So the kernels are compared in
+    parts, and one packed form is stored.
+    """
+    count = min(threads, limits.MAX_PARTS, int(candidate.estimated_ns / LEAST_PART_NS))
+    if count < 2 or layer.positions > 1:
+        return whole(layer.units)
+    if candidate.sparse:
+        return split_rows(layer.kernel, count)
+    return split_rows(np.broadcast_to(np.float32(1), layer.kernel.shape), count)
+
+
 def default_plan(
-    program: Program, target: Target, widths: Sequence[int], *, allow_sparse: bool = True
+    program: Program,
+    target: Target,
+    widths: Sequence[int],
+    *,
+    allow_sparse: bool = True,
+    threads: int = 1,
+    values: ValueType = ValueType.FLOAT32,
 ) -> ExecutionPlan:
     """A plan without measurements; its layers are packed when bound.
 
     Raises:
         UnsupportedModelError: no width fits into memory.
+        NarrowValuesError: a weight is too large for `values`.
     """
-    choices: dict[int, dict[int, KernelChoice]] = {
-        lanes: {} for lanes in fitting_widths(program, widths)
-    }
+    fitting = fitting_widths(program, widths)
+    choices: dict[int, dict[int, KernelChoice]] = {lanes: {} for lanes in fitting}
+    alone, shared = dict.fromkeys(fitting, 0.0), dict.fromkeys(fitting, 0.0)
     for number, step in program.dense_steps().items():
-        layer = dense_layer(program, step)  # one at a time: it may have to be written out
+        layer = dense_layer(program, step, values)  # one at a time: it may have to be written out
         for lanes, chosen in choices.items():
             best = layer_candidates(layer, target.isa, lanes, allow_sparse=allow_sparse)[0]
-            chosen[number] = KernelChoice(best.spec, best.sparse, None, whole(layer.units))
+            parts = layer_parts(layer, best, threads)
+            chosen[number] = KernelChoice(best.spec, best.sparse, None, parts)
+            alone[lanes] += best.estimated_ns
+            barrier = _BARRIER_NS if len(parts) > 1 else 0.0
+            shared[lanes] += best.estimated_ns / len(parts) + barrier
     tiles = tuple(
-        TilePlan(lanes, chosen, estimated_seconds(program, lanes))
+        _estimated_tile(program, lanes, chosen, alone[lanes], shared[lanes], threads)
         for lanes, chosen in choices.items()
     )
-    return ExecutionPlan(target.isa, target.cpu_name, tuned=False, tiles=tiles)
+    return ExecutionPlan(
+        target.isa, target.cpu_name, tuned=False, tiles=tiles, threads=threads, values=values
+    )
 
 
-def estimated_seconds(program: Program, lanes: int) -> float:
-    """Rough time of one tile through the network: good enough to order tile widths."""
-    per_weight = _SECONDS_PER_WEIGHT + _SECONDS_PER_WEIGHT_AND_SAMPLE * (lanes - 1)
-    weights = sum(step.positions * step.nonzeros for step in program.dense_steps().values())
-    moved = sum(program.buffers) * lanes * _SECONDS_PER_WEIGHT / 2
-    return weights * per_weight + moved + len(program.steps) * _SECONDS_PER_STEP
+def _estimated_tile(
+    program: Program,
+    lanes: int,
+    choices: dict[int, KernelChoice],
+    alone_ns: float,
+    shared_ns: float,
+    threads: int,
+) -> TilePlan:
+    """A tile with rough times: good enough to order tile widths and modes."""
+    other_ns = sum(program.buffers) * lanes * _NS_PER_VALUE + len(program.steps) * _NS_PER_STEP
+    seconds = (alone_ns + other_ns) * 1e-9
+    if threads < 2:
+        return TilePlan(lanes, choices, seconds)
+    return TilePlan(
+        lanes,
+        choices,
+        seconds,
+        shared_seconds=(shared_ns + other_ns + _WAKE_NS) * 1e-9,
+        spread_seconds=(1 + _CROWD_SHARE) * seconds + _WAKE_NS * 1e-9,
+    )

@@ -11,6 +11,8 @@ MAX_NAME_CHARACTERS = 1_024
 MAX_ARENA_BYTES = 8 * 1024**3
 MAX_TILES = 16
 MAX_LANES = 256
+# Threads that a plan may be made for.
+MAX_PLAN_THREADS = 1_024
 # Ranges of one layer's outputs that threads compute at the same time.
 MAX_PARTS = 32
 MAX_SECTIONS = 200_000

@@ -1,13 +1,21 @@
 """Plans, layer reports and times as JSON, and back."""
 
+import math
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from engine import limits
 from engine.choose import tile_width
 from engine.errors import ManifestError
-from engine.kernels.abi import FusedActivation, KernelSpec, PackedLayer, packed_layer
+from engine.kernels.abi import (
+    FusedActivation,
+    KernelSpec,
+    PackedLayer,
+    ValueType,
+    packed_layer,
+)
 from engine.packed_checks import PACKING_VERSION, check_packed, is_storable
 from engine.parts import ROW_STEP, are_parts, part_step
 from engine.plan import (
@@ -30,6 +38,7 @@ _VARIANT_WORD = re.compile(r"[a-z][a-z0-9_]{0,31}")
 MAX_VARIANT_NUMBER = 4096
 # No tile takes a day.
 MAX_SECONDS = 86_400.0
+_MODE_TIMES = ("half_seconds", "shared_seconds", "spread_seconds")
 
 
 def encode_plan(plan: ExecutionPlan, program: Program, sections: SectionWriter) -> dict[str, Any]:
@@ -40,10 +49,15 @@ def encode_plan(plan: ExecutionPlan, program: Program, sections: SectionWriter) 
         "isa": plan.isa.value,
         "cpu": plan.cpu_name,
         "tuned": plan.tuned,
+        "threads": plan.threads,
+        "values": plan.values.value,
         "tiles": [
             {
                 "lanes": tile.lanes,
                 "seconds": tile.seconds.hex(),
+                "half_seconds": _hex(tile.half_seconds),
+                "shared_seconds": _hex(tile.shared_seconds),
+                "spread_seconds": _hex(tile.spread_seconds),
                 "layers": [
                     {"step": number, **_encode_choice(steps[number], choice, sections)}
                     for number, choice in sorted(tile.choices.items())
@@ -57,30 +71,30 @@ def encode_plan(plan: ExecutionPlan, program: Program, sections: SectionWriter) 
 def decode_plan(record: Record, program: Program, sections: SectionReader) -> ExecutionPlan:
     """From JSON; every packed layer is checked against its layer.
 
-    A plan of another packing version comes back with the widths of its tiles but without choices.
+    Of a plan of another packing version nothing but `values` is looked at; it comes back without tiles.
 
     Raises:
         ManifestError: not of the documented form.
         SectionError: a section that is not there.
         PackedLayerError: a packed layer that does not fit its kernel or its layer.
     """
+    values = _decode_values(record)
+    if record.integer("packing") != PACKING_VERSION:
+        return unplanned(values)
     try:
         isa = Isa(record.text("isa"))
     except ValueError as error:
         raise ManifestError("unknown instruction set level", got=str(error)[:80]) from error
 
-    current = record.integer("packing") == PACKING_VERSION
-
     def decode_tile(value: Any, path: str) -> TilePlan:
-        tile = Record(value, path)
-        if not current:
-            return _decode_stale_tile(tile, isa)
-        return _decode_tile(tile, isa, program, sections)
+        return _decode_tile(Record(value, path), isa, program, sections)
 
     plan = ExecutionPlan(
         isa=isa,
         cpu_name=record.text("cpu"),
-        tuned=record.flag("tuned") and current,
+        tuned=record.flag("tuned"),
+        threads=record.integer("threads", 1, limits.MAX_PLAN_THREADS),
+        values=values,
         tiles=record.items("tiles", limits.MAX_TILES, decode_tile, 1),
     )
     record.done()
@@ -90,16 +104,25 @@ def decode_plan(record: Record, program: Program, sections: SectionReader) -> Ex
     return plan
 
 
-def _decode_stale_tile(record: Record, isa: Isa) -> TilePlan:
-    """A tile of another packing version: its layers are left unread."""
-    lanes, seconds = _decode_width(record, isa)
-    record.take("layers")
-    record.done()
-    return TilePlan(lanes, {}, seconds)
+def unplanned(values: ValueType = ValueType.FLOAT32) -> ExecutionPlan:
+    """What stands for a plan that this version cannot read: kernels are chosen when it is loaded."""
+    return ExecutionPlan(Isa.GENERIC, "", tuned=False, tiles=(), values=values)
 
 
-def _decode_width(record: Record, isa: Isa) -> tuple[int, float]:
-    """Lanes and seconds of a tile."""
+def _decode_values(record: Record) -> ValueType:
+    text = record.text("values")
+    try:
+        return ValueType(text)
+    except ValueError:
+        raise ManifestError(
+            f"{record.path}.values",
+            expected=", ".join(values.value for values in ValueType),
+            got=repr(text)[:80],
+        ) from None
+
+
+def _decode_width(record: Record, isa: Isa) -> TilePlan:
+    """A tile without its layers."""
     lanes = record.integer("lanes", 1, limits.MAX_LANES)
     if lanes != tile_width(lanes, isa):
         raise ManifestError(
@@ -107,14 +130,27 @@ def _decode_width(record: Record, isa: Isa) -> tuple[int, float]:
             expected=f"1, 4, 8 or a multiple of {isa.vector_floats}",
             got=str(lanes),
         )
-    seconds = record.number("seconds")
+    return TilePlan(
+        lanes,
+        {},
+        _time(record.number("seconds"), f"{record.path}.seconds"),
+        **{name: _optional_time(record, name) for name in _MODE_TIMES},
+    )
+
+
+def _optional_time(record: Record, name: str) -> float | None:
+    seconds = record.optional_number(name)
+    return None if seconds is None else _time(seconds, f"{record.path}.{name}")
+
+
+def _time(seconds: float, path: str) -> float:
     if not 0 < seconds < MAX_SECONDS:
-        raise ManifestError(f"{record.path}.seconds", expected="a time", got=str(seconds))
-    return lanes, seconds
+        raise ManifestError(path, expected="a time", got=str(seconds))
+    return seconds
 
 
 def _decode_tile(record: Record, isa: Isa, program: Program, sections: SectionReader) -> TilePlan:
-    lanes, seconds = _decode_width(record, isa)
+    tile = _decode_width(record, isa)
     steps = program.dense_steps()
 
     def decode_choice(value: Any, path: str) -> tuple[int, KernelChoice]:
@@ -122,13 +158,13 @@ def _decode_tile(record: Record, isa: Isa, program: Program, sections: SectionRe
         number = choice.integer("step")
         if number not in steps:
             raise ManifestError(f"{path} names a step that is no dense layer", got=str(number))
-        return number, _decode_choice(choice, steps[number], isa, lanes, sections)
+        return number, _decode_choice(choice, steps[number], isa, tile.lanes, sections)
 
     choices = dict(record.items("layers", limits.MAX_STEPS, decode_choice))
     record.done()
     if choices.keys() != steps.keys():
         raise ManifestError(f"{record.path} does not choose a kernel for every dense layer")
-    return TilePlan(lanes, choices, seconds)
+    return replace(tile, choices=choices)
 
 
 def _encode_choice(
@@ -256,12 +292,14 @@ def encode_layer(layer: LayerPlan) -> dict[str, Any]:
         "units": layer.units,
         "positions": layer.positions,
         "nonzeros": layer.nonzeros,
+        "rounding": float(layer.rounding).hex(),
         "buckets": [
             {
                 "lanes": bucket.lanes,
                 "kernel": bucket.kernel,
                 "sparse": bucket.sparse,
                 "bytes": bucket.bytes,
+                "parts": bucket.parts,
                 "seconds": _hex(bucket.seconds),
                 "dense_seconds": _hex(bucket.dense_seconds),
                 "sparse_seconds": _hex(bucket.sparse_seconds),
@@ -289,8 +327,11 @@ def decode_layer(value: Any, path: str) -> LayerPlan:
         nonzeros=nonzeros,
         sparsity=1 - nonzeros / (inputs * units),
         buckets=record.items("buckets", limits.MAX_TILES, _decode_bucket),
+        rounding=record.number("rounding"),
     )
     record.done()
+    if not 0 <= layer.rounding < math.inf:
+        raise ManifestError(f"{path}.rounding", expected="a share", got=str(layer.rounding))
     return layer
 
 
@@ -301,6 +342,7 @@ def _decode_bucket(value: Any, path: str) -> BucketPlan:
         kernel=record.text("kernel"),
         sparse=record.flag("sparse"),
         bytes=record.integer("bytes"),
+        parts=record.integer("parts", 1, limits.MAX_PARTS),
         seconds=record.optional_number("seconds"),
         dense_seconds=record.optional_number("dense_seconds"),
         sparse_seconds=record.optional_number("sparse_seconds"),
@@ -315,6 +357,8 @@ def encode_time(time: NetworkTime) -> dict[str, Any]:
         "batch": time.batch,
         "seconds": time.seconds.hex(),
         "dense_seconds": _hex(time.dense_seconds),
+        "threaded_seconds": _hex(time.threaded_seconds),
+        "threaded_dense_seconds": _hex(time.threaded_dense_seconds),
     }
 
 
@@ -329,6 +373,8 @@ def decode_time(value: Any, path: str) -> NetworkTime:
         record.integer("batch", 1),
         record.number("seconds"),
         record.optional_number("dense_seconds"),
+        record.optional_number("threaded_seconds"),
+        record.optional_number("threaded_dense_seconds"),
     )
     record.done()
     return time

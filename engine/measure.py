@@ -2,10 +2,9 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,15 +13,18 @@ import numpy.typing as npt
 from engine.assemble import bind_plan
 from engine.codegen import ObjectCache
 from engine.native import NativePlan
-from engine.plan import CompiledModel, ExecutionPlan, NetworkTime
+from engine.plan import CompiledModel, ExecutionPlan, NetworkTime, TilePlan
 from engine.program import Program
 from engine.runtime import Executable
-from engine.stopwatch import Contender, race
+from engine.stopwatch import Clock, Contender, race
 from engine.target import Target
 from engine.workspace import Workspace
 
 REPORTED_BATCHES = (1, 16, 64, 256)
 MAX_ROUNDS = 15
+# Kernels for so many lanes may be faster where at most half of them hold samples.
+WIDEST_HALF = 8
+HALF_MUST_REACH = 0.9
 # A batch is left out where its arrays alone would take more than this.
 MAX_BATCH_BYTES = 1024**3
 
@@ -68,20 +70,50 @@ def measure_tiles(
         deadline: `time.thread_time` value; each tile is timed at least once.
     """
     plans = [chosen] if dense is None else [chosen, dense]
-    benches = [_TileBench(program, plan, target, cache) for plan in plans]
-    contenders = [
-        [Contender(bench.repeater(number, tile.lanes)) for number, tile in enumerate(plan.tiles)]
-        for bench, plan in zip(benches, plans, strict=True)
-    ]
-    # All widths in turn: the table of widths compares them with each other, not only with dense.
-    race([one for row in contenders for one in row], deadline, MAX_ROUNDS, hopeless=float("inf"))
-    tiles = [
-        [replace(tile, seconds=one.seconds) for tile, one in zip(plan.tiles, row, strict=True)]
-        for plan, row in zip(plans, contenders, strict=True)
-    ]
+    timed = [_TimedPlan(plan, _TileBench(program, plan, target, cache)) for plan in plans]
+    # All widths in turn: the schedule compares them with each other, not only with dense.
+    contenders = [one for plan in timed for one in plan.contenders]
+    race(contenders, deadline, MAX_ROUNDS, hopeless=float("inf"))
+    tiles = [plan.tiles() for plan in timed]
     best = tuple(min(rivals, key=lambda tile: tile.seconds) for rivals in zip(*tiles, strict=True))
     baseline = None if dense is None else replace(dense, tiles=tuple(tiles[1]))
     return MeasuredPlans(replace(chosen, tiles=best), baseline)
+
+
+class _TimedPlan:
+    """The contenders of one plan: each tile, and narrow tiles with half of their samples."""
+
+    def __init__(self, plan: ExecutionPlan, bench: "_TileBench") -> None:
+        self._tiles = plan.tiles
+        self._full = [
+            Contender(bench.repeater(number, tile.lanes)) for number, tile in enumerate(plan.tiles)
+        ]
+        self._half = {
+            number: Contender(bench.repeater(number, tile.lanes // 2))
+            for number, tile in enumerate(plan.tiles)
+            if 1 < tile.lanes <= WIDEST_HALF
+        }
+        self.contenders = [*self._full, *self._half.values()]
+
+    def tiles(self) -> list[TilePlan]:
+        """The tiles with what was measured; what was not is scaled like that."""
+        return [self._tile(number, tile) for number, tile in enumerate(self._tiles)]
+
+    def _tile(self, number: int, tile: TilePlan) -> TilePlan:
+        seconds = self._full[number].seconds
+        half = self._half[number].seconds if number in self._half else seconds
+        scale = seconds / tile.seconds
+        return replace(
+            tile,
+            seconds=seconds,
+            half_seconds=half if half <= HALF_MUST_REACH * seconds else None,
+            shared_seconds=_scaled(tile.shared_seconds, scale),
+            spread_seconds=_scaled(tile.spread_seconds, scale),
+        )
+
+
+def _scaled(seconds: float | None, scale: float) -> float | None:
+    return None if seconds is None else seconds * scale
 
 
 class _TileBench:
@@ -94,15 +126,15 @@ class _TileBench:
         self._natives = [NativePlan([tile], [0, 0], target, cache) for tile in tiles]
         self._program = program
 
-    def repeater(self, number: int, lanes: int) -> Callable[[int], None]:
+    def repeater(self, number: int, samples: int) -> Callable[[int], None]:
         """A function that runs tile `number` so often, on the same samples."""
         native, program = self._natives[number], self._program
         workspace = Workspace(native.arena_bytes, len(program.inputs), len(program.outputs))
-        inputs = list(random_batch(program, lanes).values())
-        outputs = [np.empty((lanes, *slot.sample_shape), np.float32) for slot in program.outputs]
+        inputs = list(random_batch(program, samples).values())
+        outputs = [np.empty((samples, *slot.sample_shape), np.float32) for slot in program.outputs]
 
         def run(repeats: int) -> None:
-            address = workspace.request(native.address, inputs, outputs, lanes)
+            address = workspace.request(native.address, inputs, outputs, samples)
             for _ in range(repeats):
                 native.run(address)
 
@@ -118,31 +150,73 @@ def measure_network(
 ) -> tuple[NetworkTime, ...]:
     """Time whole calls at each reported batch size, for a model and a baseline of its signature in turn.
 
-    Without a baseline the model is its own.
+    On one thread first; then, where the model's plan is for several, with all of them.
+
+    Args:
+        model: the compiled network.
+        dense: the baseline; without one the model is its own.
+        target: the host.
+        cache: object code.
+        deadline: `time.thread_time` value; each batch is timed at least once.
     """
+    batches = [b for b in REPORTED_BATCHES if batch_bytes(model.program, b) <= MAX_BATCH_BYTES]
     models = [model] if dense is None else [model, dense]
-    times = []
     with ExitStack() as stack:
-        executables = [
-            stack.enter_context(closing(Executable(each, cache, target))) for each in models
-        ]
-        for number, batch in enumerate(REPORTED_BATCHES):
-            if _batch_bytes(model.program, batch) > MAX_BATCH_BYTES:
-                break
-            inputs = random_batch(model.program, batch)
-            contenders = [Contender(partial(_call, each, inputs)) for each in executables]
-            now = time.thread_time()
-            race(contenders, now + (deadline - now) / (len(REPORTED_BATCHES) - number), MAX_ROUNDS)
-            times.append(NetworkTime(batch, contenders[0].seconds, contenders[-1].seconds))
-    return tuple(times)
+
+        def executables(threads: int) -> list[Executable]:
+            return [
+                stack.enter_context(closing(Executable(each, cache, target, threads)))
+                for each in models
+            ]
+
+        several = model.plan.threads > 1
+        end = (time.thread_time() + deadline) / 2 if several else deadline
+        alone = _race_batches(model.program, executables(1), batches, end, time.thread_time)
+        if not several:
+            return tuple(NetworkTime(b, *pair) for b, pair in zip(batches, alone, strict=True))
+        wall = time.perf_counter() + max(0.0, deadline - time.thread_time())
+        threaded = _race_batches(
+            model.program, executables(model.plan.threads), batches, wall, time.perf_counter
+        )
+    return tuple(
+        NetworkTime(batch, *one, *many)
+        for batch, one, many in zip(batches, alone, threaded, strict=True)
+    )
 
 
-def _call(executable: Executable, inputs: dict[str, npt.NDArray[Any]], repeats: int) -> None:
-    for _ in range(repeats):
-        executable.run(inputs)
+def _race_batches(
+    program: Program,
+    executables: Sequence[Executable],
+    batches: Sequence[int],
+    deadline: float,
+    clock: Clock,
+) -> list[tuple[float, float]]:
+    """Seconds of the first and the last executable, by batch."""
+    times = []
+    for number, batch in enumerate(batches):
+        inputs = random_batch(program, batch)
+        contenders = [Contender(repeated_call(each, inputs)) for each in executables]
+        now = clock()
+        end = now + (deadline - now) / (len(batches) - number)
+        race(contenders, end, MAX_ROUNDS, hopeless=float("inf"), clock=clock)
+        times.append((contenders[0].seconds, contenders[-1].seconds))
+    return times
 
 
-def _batch_bytes(program: Program, batch: int) -> int:
+def repeated_call(
+    executable: Executable, inputs: dict[str, npt.NDArray[Any]]
+) -> Callable[[int], None]:
+    """A function that computes a batch so often."""
+
+    def run(repeats: int) -> None:
+        for _ in range(repeats):
+            executable.run(inputs)
+
+    return run
+
+
+def batch_bytes(program: Program, batch: int) -> int:
+    """Size of the inputs and outputs of a batch."""
     shapes = [slot.sample_shape for slot in program.inputs]
     shapes += [slot.sample_shape for slot in program.outputs]
     return 4 * batch * sum(math.prod(shape) for shape in shapes)

@@ -3,13 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from engine.kernels.abi import DenseLayer, KernelSpec, PackedLayer
+from engine.formats.narrow import narrow_layer
+from engine.kernels.abi import DenseLayer, KernelSpec, PackedLayer, ValueType
 from engine.program import DenseStep, Program, dense_array
 from engine.target import Isa
-
-# One sample goes into a wider tile only where that needs at most this share of the time: a wider tile
-# touches more memory than its warm measurement shows.
-WIDER_MUST_REACH = 0.8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,8 +64,9 @@ class ExecutionPlan:
         isa: instruction set level of all kernels.
         cpu_name: LLVM's name of the CPU that it was chosen on.
         tuned: whether kernels were timed there; otherwise they are the model's best guess.
-        tiles: by rising lanes.
+        tiles: by rising lanes; empty where the plan of a file is of no use to this version.
         threads: how many threads it was made for.
+        values: what the weights of dense layers are rounded to before they are packed.
     """
 
     isa: Isa
@@ -76,6 +74,7 @@ class ExecutionPlan:
     tuned: bool
     tiles: tuple[TilePlan, ...]
     threads: int = 1
+    values: ValueType = ValueType.FLOAT32
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +86,7 @@ class BucketPlan:
         kernel: native symbol.
         sparse: whether it skips zeros.
         bytes: size of the layer in the kernel's format.
+        parts: how many threads can share the layer.
         seconds: of the chosen kernel for one tile, as measured on this layer or on one of its shape and
             function with as many non-zeros, give or take 10 %; None where not measured.
         dense_seconds: of the best dense kernel; None where not measured.
@@ -97,6 +97,7 @@ class BucketPlan:
     kernel: str
     sparse: bool
     bytes: int
+    parts: int
     seconds: float | None
     dense_seconds: float | None
     sparse_seconds: float | None
@@ -115,6 +116,7 @@ class LayerPlan:
         nonzeros: weights of the kernel that are not zero.
         sparsity: share of the kernel's weights that are zero, in [0, 1].
         buckets: by rising lanes.
+        rounding: largest relative change of a weight by the plan's 16-bit values; 0 with float32.
     """
 
     name: str
@@ -125,21 +127,27 @@ class LayerPlan:
     nonzeros: int
     sparsity: float
     buckets: tuple[BucketPlan, ...]
+    rounding: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class NetworkTime:
-    """Measured processor time of a whole call at one batch size, the Python side included.
+    """Measured time of a whole call at one batch size, the Python side included.
 
     Attributes:
         batch: samples of the call.
-        seconds: median of the compiled network.
-        dense_seconds: median of the same network with dense kernels only; None where not measured.
+        seconds: processor time of the compiled network on one thread, median.
+        dense_seconds: the same of the network with dense kernels only; None where not measured.
+        threaded_seconds: wall time of the compiled network with all threads of its plan; None where it
+            has one.
+        threaded_dense_seconds: the same with dense kernels only.
     """
 
     batch: int
     seconds: float
     dense_seconds: float | None
+    threaded_seconds: float | None = None
+    threaded_dense_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -159,35 +167,19 @@ class CompiledModel:
     times: tuple[NetworkTime, ...]
 
 
-def dense_layer(program: Program, step: DenseStep) -> DenseLayer:
-    """A dense step with its weights, as kernels take it."""
-    return DenseLayer(
+def dense_layer(
+    program: Program, step: DenseStep, values: ValueType = ValueType.FLOAT32
+) -> DenseLayer:
+    """A dense step with its weights, as kernels take it.
+
+    Raises:
+        NarrowValuesError: a weight is too large for `values`.
+    """
+    layer = DenseLayer(
         kernel=dense_array(program.constants[step.kernel]),
         bias=None if step.bias is None else dense_array(program.constants[step.bias]),
         activation=step.function,
         positions=step.positions,
         nonzeros=step.nonzeros,
     )
-
-
-def tile_choice(tiles: tuple[TilePlan, ...], longest: int) -> list[int]:
-    """Which tile to use first, for each number of remaining samples from 0 to `longest`.
-
-    The total time is least when the rest is cut the same way: time(r) = min over tiles t of
-    seconds[t] + time(r - lanes[t]). A tile of one sample may so be used several times; where a single
-    one is left, a wider tile must be clearly faster than it. Entry 0 is not used.
-    """
-    best, choice = [0.0], [0]
-    for remaining in range(1, longest + 1):
-        options = [
-            (_seconds_for(tile, remaining) + best[max(0, remaining - tile.lanes)], number)
-            for number, tile in enumerate(tiles)
-        ]
-        seconds, number = min(options)
-        best.append(seconds)
-        choice.append(number)
-    return choice
-
-
-def _seconds_for(tile: TilePlan, remaining: int) -> float:
-    return tile.seconds / WIDER_MUST_REACH if remaining == 1 < tile.lanes else tile.seconds
+    return narrow_layer(layer, values)

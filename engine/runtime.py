@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from engine.artifact import Artifact, open_artifact
 from engine.assemble import bind_plan
-from engine.choose import default_plan, tile_widths
+from engine.choose import DEFAULT_BUCKETS, default_plan, tile_widths
 from engine.codegen import ObjectCache
 from engine.errors import (
     BatchMismatchError,
@@ -88,7 +88,8 @@ class Executable:
         outputs: in the model's order; always float32.
         plan: the dense layers, their kernels, and what was measured when the model was compiled.
         times: whole-network times measured when the model was compiled.
-        is_tuned_here: whether kernels were timed on a CPU of this kind; otherwise they are best guesses.
+        is_tuned_here: whether kernels were timed on a CPU of this kind, for as many threads; otherwise they
+            are best guesses, and `engine.retune` makes better ones.
         threads: how many may compute one request.
         schedule: what is done with a request of so many samples.
     """
@@ -107,7 +108,8 @@ class Executable:
         parts.
         """
         program = model.program
-        plan = plan_for(model, target)
+        self.threads = _checked_threads(threads, target)
+        plan = plan_for(model, target, self.threads)
         self.name = program.name
         self.inputs = tuple(
             TensorSpec(slot.name, slot.dtype, slot.sample_shape) for slot in program.inputs
@@ -117,8 +119,9 @@ class Executable:
         )
         self.plan: tuple[LayerPlan, ...] = model.layers
         self.times: tuple[NetworkTime, ...] = model.times
-        self.is_tuned_here = plan.tuned and plan.cpu_name == target.cpu_name
-        self.threads = _checked_threads(threads, target)
+        self.is_tuned_here = (
+            plan.tuned and plan.cpu_name == target.cpu_name and plan.threads >= self.threads
+        )
         self.schedule = schedule or make_schedule(plan.tiles, plan.threads, self.threads)
         self._help = _help(self.schedule, self.threads)
         self._pool = partial(PROCESS_POOL.address, self.threads - 1, target, cache)
@@ -223,14 +226,15 @@ def _help(schedule: Schedule, threads: int) -> tuple[Help | None, ...]:
     )
 
 
-def plan_for(model: CompiledModel, target: Target) -> ExecutionPlan:
+def plan_for(model: CompiledModel, target: Target, threads: int) -> ExecutionPlan:
     """The model's own plan where its instruction set is the target's, else best guesses."""
-    layers = model.program.dense_steps().keys()
-    complete = all(tile.choices.keys() == layers for tile in model.plan.tiles)
-    if complete and model.plan.isa is target.isa:
-        return model.plan
-    widths = tile_widths([tile.lanes for tile in model.plan.tiles], target.isa)
-    return default_plan(model.program, target, widths)
+    plan, layers = model.plan, model.program.dense_steps().keys()
+    complete = all(tile.choices.keys() == layers for tile in plan.tiles)
+    if plan.tiles and complete and plan.isa is target.isa:
+        return plan
+    buckets = [tile.lanes for tile in plan.tiles] or DEFAULT_BUCKETS
+    widths = tile_widths(buckets, target.isa)
+    return default_plan(model.program, target, widths, threads=threads, values=plan.values)
 
 
 class _CheckedInput:

@@ -85,6 +85,7 @@ class SectionReader:
         """
         self._data = data
         self._sections = sections
+        self._arrays: dict[int, npt.NDArray[Any]] = {}
         end = 0
         for number, section in enumerate(sections):
             if section.offset != end:
@@ -104,13 +105,18 @@ class SectionReader:
             raise SectionError("there are bytes behind the last section", got=str(len(data) - end))
 
     def array(self, number: int) -> npt.NDArray[Any]:
-        """The array of a section.
+        """The array of a section; the same object each time, so that its uses can be told from others.
 
         Raises:
             SectionError: there is no such section.
         """
         if not 0 <= number < len(self._sections):
             raise SectionError("there is no such section", got=str(number))
+        if number not in self._arrays:
+            self._arrays[number] = self._view(number)
+        return self._arrays[number]
+
+    def _view(self, number: int) -> npt.NDArray[Any]:
         section = self._sections[number]
         part = self._data[section.offset : section.offset + section.size_bytes]
         flat = np.frombuffer(part, np.dtype(section.dtype).newbyteorder("<"))

@@ -1,7 +1,8 @@
 """Times native plans against each other on this host, so that noise hits all of them alike.
 
-Readings are processor time of the calling thread, on which all native code runs: what other processes do
-at the same time lengthens a call, and says nothing about a kernel.
+Readings of one thread's work are its processor time: what other processes do at the same time lengthens
+a call, and says nothing about a kernel. Work that threads share is read from the wall, and judged by the
+lower quartile: what else the machine does can only lengthen a call.
 """
 
 import statistics
@@ -20,6 +21,7 @@ LONG_READING_SECONDS = 1e-3
 ENOUGH_ROUNDS = 7
 # A contender that takes this many times as long as the best is not timed further.
 HOPELESS = 2.0
+Clock = Callable[[], float]
 
 
 @dataclass(slots=True)
@@ -29,7 +31,7 @@ class Contender:
     Attributes:
         run: does the work `repeats` times.
         repeats: how often, per reading.
-        readings: processor seconds for one repeat, so far.
+        readings: seconds for one repeat, so far.
     """
 
     run: Callable[[int], None]
@@ -40,6 +42,11 @@ class Contender:
     def seconds(self) -> float:
         """Median of the readings; infinite before the first."""
         return statistics.median(self.readings) if self.readings else float("inf")
+
+    @property
+    def low_seconds(self) -> float:
+        """Lower quartile of the readings; infinite before the first."""
+        return float(np.quantile(self.readings, 0.25)) if self.readings else float("inf")
 
 
 class CacheSweep:
@@ -59,6 +66,7 @@ def race(
     most_rounds: int,
     sweep: CacheSweep | None = None,
     hopeless: float = HOPELESS,
+    clock: Clock = time.thread_time,
 ) -> None:
     """Take readings in turn until the deadline; at least one round.
 
@@ -67,23 +75,24 @@ def race(
 
     Args:
         contenders: what to time.
-        deadline: `time.thread_time` value.
+        deadline: value of `clock`.
         most_rounds: readings of each contender.
         sweep: run before each reading, for the time of code whose data is not in the caches; then
             every reading is a single repeat.
         hopeless: how many times the best one's time is far behind; infinite where times are not rivals.
+        clock: processor time of this thread, or `time.perf_counter` where other threads help.
     """
     for contender in contenders:
-        first = _reading(contender, 1)  # of cold code and data: not kept
+        first = _reading(contender, 1, clock)  # of cold code and data: not kept
         if sweep is None and first < LONG_READING_SECONDS:
-            contender.repeats = _repeats(_reading(contender, 1))
+            contender.repeats = _repeats(_reading(contender, 1, clock))
     running = list(contenders)
     for number in range(most_rounds):
         for contender in running:
             if sweep is not None:
                 sweep()
-            contender.readings.append(_reading(contender, contender.repeats))
-        if time.thread_time() > deadline:
+            contender.readings.append(_reading(contender, contender.repeats, clock))
+        if clock() > deadline:
             return
         if number == 2:
             best = min(contender.seconds for contender in running)
@@ -92,10 +101,10 @@ def race(
             return
 
 
-def _reading(contender: Contender, repeats: int) -> float:
-    start = time.thread_time()
+def _reading(contender: Contender, repeats: int, clock: Clock) -> float:
+    start = clock()
     contender.run(repeats)
-    return (time.thread_time() - start) / repeats
+    return (clock() - start) / repeats
 
 
 def _repeats(seconds: float) -> int:

@@ -3,8 +3,10 @@
 A task is one class of layers in one tile width: layers of one shape and function whose numbers of
 non-zeros differ by less than 10 % are timed once. The candidates are packed, run in turn on the same
 input, and compared by medians; dense wins unless sparse is at least 10 % faster (the rule of LIBXSMM's
-fsspmdm). Where the network's weights do not stay in the second-level cache from one call to the next,
-caches are swept before each reading. Heavy layers come first, and narrow tiles before wide ones; when
+fsspmdm). A layer that is long enough for several threads is timed in the parts that it will run in; the
+threads' own gain is measured on whole tiles (`engine.measure`), so the choice of kernel is one for all
+modes. Where the network's weights do not stay in the second-level cache from one call to the next,
+caches are swept before each reading, and what an empty call takes then is taken off. Heavy layers come first, and narrow tiles before wide ones; when
 the time is spent, the rest keep the best guess of `engine.choose`.
 """
 
@@ -18,11 +20,17 @@ import numpy as np
 
 from engine.assemble import LayerKey, aligned_layer, layer_key
 from engine.bind import BoundStep
-from engine.choose import layer_candidates, worth_timing
+from engine.choose import layer_candidates, layer_parts, worth_timing
 from engine.codegen import NativeLibrary, ObjectCache
-from engine.kernels.abi import ALIGNMENT_BYTES, Candidate, DenseLayer, ElementFunction
+from engine.kernels.abi import (
+    ALIGNMENT_BYTES,
+    Candidate,
+    DenseLayer,
+    ElementFunction,
+    ValueType,
+)
 from engine.native import BoundTile, NativeTables, load_specs, run_function
-from engine.parts import whole
+from engine.parts import part_layer, split_rows
 from engine.plan import ExecutionPlan, KernelChoice, TilePlan, dense_layer
 from engine.program import DenseStep, Program
 from engine.sections import padded
@@ -35,6 +43,9 @@ SPARSE_MUST_REACH = 0.9
 # Layers whose numbers of non-zeros differ by less than this share are timed once.
 SAME_CLASS_SHARE = 0.1
 MAX_ROUNDS = 15
+# Tuning ends after this many times its processor time, however little of that it was given.
+MOST_WALL = 1.5
+EMPTY_CALL_READINGS = 5
 Report = Callable[[float], None]
 
 
@@ -120,8 +131,17 @@ class Tuning:
         for number, step in program.dense_steps().items():
             tuned = self.of(step, tile.lanes)
             if tuned is not None:
-                choices[number] = tuned.choice(layer_key(step), dense_only=dense_only)
+                choice = tuned.choice(layer_key(step), dense_only=dense_only)
+                choices[number] = _split_anew(program, step, choice)
         return replace(tile, choices=choices)
+
+
+def _split_anew(program: Program, step: DenseStep, choice: KernelChoice) -> KernelChoice:
+    """The choice with parts that suit the step's own zeros, where another layer of its class was timed."""
+    if choice.packed is not None or len(choice.parts) < 2 or not choice.sparse:
+        return choice
+    kernel = dense_layer(program, step).kernel
+    return replace(choice, parts=split_rows(kernel, len(choice.parts)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,6 +151,7 @@ class _Task:
     layer: DenseLayer
     weights: int  # non-zeros x positions: how heavy it is
     candidates: tuple[Candidate, ...]
+    threads: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +162,15 @@ class TuneRequest:
         widths: tile widths.
         seconds: how much processor time packing and timing may take.
         allow_sparse: whether sparse kernels take part.
+        threads: for how many threads long layers are split.
+        values: what weights are rounded to.
     """
 
     widths: Sequence[int]
     seconds: float
     allow_sparse: bool = True
+    threads: int = 1
+    values: ValueType = ValueType.FLOAT32
 
 
 def tune(
@@ -170,11 +195,13 @@ def tune(
     tasks = _tasks(program, target, request)
     bench = _Bench(tasks, target, cache, _sweep(program, target))
     deadline = time.thread_time() + request.seconds
+    # On a busy host processor time is spent slowly.
+    wall_deadline = time.perf_counter() + MOST_WALL * request.seconds
     done: dict[TaskKey, TunedLayer] = {}
     try:
         for number, task in enumerate(tasks):
             now = time.thread_time()
-            if now >= deadline:
+            if now >= deadline or time.perf_counter() >= wall_deadline:
                 break
             # Tasks left share the time left by their weight, so that small ones are short.
             share = task.weights / sum(rest.weights for rest in tasks[number:])
@@ -190,14 +217,16 @@ def _tasks(program: Program, target: Target, request: TuneRequest) -> list[_Task
     found: dict[TaskKey, _Task] = {}
     for step in program.dense_steps().values():
         work = step.nonzeros * step.positions + 1
-        layer = dense_layer(program, step)
+        layer = dense_layer(program, step, request.values)
         for lanes in request.widths:
             key = task_key(step, lanes)
             if key not in found:
                 candidates = layer_candidates(
                     layer, target.isa, lanes, allow_sparse=request.allow_sparse
                 )
-                found[key] = _Task(key, layer_key(step), layer, work, worth_timing(candidates))
+                found[key] = _Task(
+                    key, layer_key(step), layer, work, worth_timing(candidates), request.threads
+                )
     return sorted(found.values(), key=lambda task: (-task.weights, task.key.lanes))
 
 
@@ -235,21 +264,41 @@ class _Bench:
         count = layer.positions * layer.inputs * lanes
         workspace.arena[:count] = rng.standard_normal(count, np.float32)
         tables = NativeTables(self._library)
-        choices, contenders = [], []
-        for candidate in task.candidates:
-            packed = aligned_layer(candidate.pack(layer))
-            choices.append(
-                KernelChoice(candidate.spec, candidate.sparse, (packed,), whole(layer.units))
-            )
-            numbers = {**packed.ints, "x": 0, "y": x_bytes}
-            step = BoundStep(candidate.spec, numbers, packed.constants)
-            plan = tables.plan([BoundTile(lanes, x_bytes + y_bytes, ((step,),))], [0, 0])
-            contenders.append(Contender(partial(self._repeat, workspace, plan, lanes)))
+
+        def contender(steps: tuple[BoundStep, ...]) -> Contender:
+            plan = tables.plan([BoundTile(lanes, x_bytes + y_bytes, (steps,))], [0, 0])
+            return Contender(partial(self._repeat, workspace, plan, lanes))
+
+        choices = [_packed_choice(task, candidate) for candidate in task.candidates]
+        contenders = [contender(_part_steps(choice, lanes, x_bytes)) for choice in choices]
         race(contenders, deadline, MAX_ROUNDS, self._sweep)
-        return pick(task.layer_key, choices, [contender.seconds for contender in contenders])
+        empty = 0.0
+        if self._sweep is not None:
+            calls = contender(())
+            race([calls], math.inf, EMPTY_CALL_READINGS, self._sweep)
+            empty = min(calls.readings)
+        seconds = [max(one.seconds - empty, empty / 10) for one in contenders]
+        return pick(task.layer_key, choices, seconds)
 
     def _repeat(self, workspace: Workspace, plan: int, lanes: int, repeats: int) -> None:
         self._run(workspace.request(plan, (), (), repeats * lanes))
+
+
+def _packed_choice(task: _Task, candidate: Candidate) -> KernelChoice:
+    """A candidate with the layer packed for it, in the parts that it will run in."""
+    parts = layer_parts(task.layer, candidate, task.threads)
+    packed = tuple(aligned_layer(candidate.pack(part_layer(task.layer, rows))) for rows in parts)
+    return KernelChoice(candidate.spec, candidate.sparse, packed, parts)
+
+
+def _part_steps(choice: KernelChoice, lanes: int, y: int) -> tuple[BoundStep, ...]:
+    """The parts of a layer whose x lies at 0 and whose y at byte `y`."""
+    return tuple(
+        BoundStep(
+            choice.spec, {**part.ints, "x": 0, "y": y + rows.start * lanes * 4}, part.constants
+        )
+        for rows, part in zip(choice.parts, choice.packed or (), strict=True)
+    )
 
 
 def pick(layer: LayerKey, choices: Sequence[KernelChoice], seconds: Sequence[float]) -> TunedLayer:

@@ -152,8 +152,8 @@ def test_reserved_bytes_are_zero(content: bytes, field: int) -> None:
 
 def test_another_version_is_refused(content: bytes) -> None:
     head = list(HEADER.unpack(content[:64]))
-    head[1] = 2
-    with pytest.raises(ArtifactVersionError, match="expected 1; got 2"):
+    head[1] = 3
+    with pytest.raises(ArtifactVersionError, match="expected 1 to 2; got 3"):
         parse_artifact(seal(head, content[64:]))
 
 
@@ -245,6 +245,18 @@ STEP, TILE = ("program", "steps"), ("plan", "tiles", 0)
         ((*TILE, "lanes"), 3),
         ((*TILE, "seconds"), "nan"),
         ((*TILE, "seconds"), "-0x1p0"),
+        ((*TILE, "half_seconds"), "0x0p0"),
+        ((*TILE, "shared_seconds"), "nan"),
+        ((*TILE, "shared_seconds"), 1),
+        ((*TILE, "spread_seconds"), "inf"),
+        (("plan", "threads"), 0),
+        (("plan", "threads"), 2**40),
+        (("plan", "threads"), None),
+        (("plan", "values"), "float64"),
+        (("plan", "packing"), "2"),
+        (("layers", 0, "buckets", 0, "parts"), 0),
+        (("layers", 0, "rounding"), "nan"),
+        (("layers", 0, "rounding"), "-0x1p0"),
         ((*TILE, "layers"), []),
         ((*TILE, "layers", 0, "step"), 0),
         ((*TILE, "layers", 0, "family"), 'x"() { ret void }'),
@@ -273,8 +285,24 @@ def test_a_plan_of_another_packing_version_is_made_anew(
     tampered = Tampered(content)
     tampered.manifest["plan"]["packing"] = 0
     tampered.layer(1)["variant"] = {"of": "another time"}
+    assert_made_anew(tampered, object_cache)
+
+
+def test_of_an_older_version_the_program_is_read(content: bytes, object_cache: ObjectCache) -> None:
+    tampered = Tampered(content)
+    tampered.head[1] = 1
+    tampered.manifest["plan"] = {"isa": "of another time"}
+    tampered.manifest["layers"] = ["whatever"]
+    tampered.manifest["times"] = None
+    assert_made_anew(tampered, object_cache)
+    tampered.manifest["program"]["buffers"] = []
+    with pytest.raises(ArtifactError):
+        parse_artifact(tampered.sealed())
+
+
+def assert_made_anew(tampered: Tampered, object_cache: ObjectCache) -> None:
     artifact = parse_artifact(tampered.sealed())
-    assert [tile.lanes for tile in artifact.model.plan.tiles] == [1, 8, 16, 64]
+    assert artifact.model.plan.tiles == ()
     executable = load(artifact, object_cache)
     assert not executable.is_tuned_here
     inputs = random_inputs(model_graph(), 19)

@@ -8,13 +8,13 @@ import pytest
 from engine import limits
 from engine.artifact import artifact_bytes, parse_artifact
 from engine.assemble import layer_key
-from engine.choose import estimated_seconds, fitting_widths, tile_width, tile_widths, worth_timing
+from engine.choose import default_plan, fitting_widths, tile_width, tile_widths, worth_timing
 from engine.codegen import ObjectCache
 from engine.compiler import CompileOptions, compile_graph
 from engine.errors import UnsupportedModelError
 from engine.kernels.abi import Candidate, ElementFunction, KernelSpec, PackedLayer
 from engine.passes.pipeline import build_program
-from engine.plan import CompiledModel, KernelChoice, TilePlan, tile_choice
+from engine.plan import CompiledModel, KernelChoice
 from engine.program import DenseStep, Place
 from engine.runtime import load
 from engine.stopwatch import ENOUGH_ROUNDS, Contender, race
@@ -178,33 +178,6 @@ def test_layers_of_one_shape_and_about_as_many_nonzeros_are_one_class() -> None:
     assert task_key(STEP, 1) != task_key(replace(STEP, x=Place(0, 0, 9)), 1)
 
 
-def tiles(*entries: tuple[int, float]) -> tuple[TilePlan, ...]:
-    return tuple(TilePlan(lanes, {}, seconds) for lanes, seconds in entries)
-
-
-def test_tiles_are_cut_for_the_least_total_time() -> None:
-    cut = tile_choice(tiles((1, 1.0), (16, 4.0), (64, 10.0)), 128)
-    assert cut[1:5] == [0, 0, 0, 0]  # up to four samples, one by one is as fast as a tile of 16
-    assert set(cut[5:17]) == {1}
-    # 17 to 20 samples: a tile of 16 and singles; the order does not matter to the time.
-    assert set(cut[17:21]) <= {0, 1}
-    assert set(cut[49:65]) == {2}
-    assert len(cut) == 129
-
-
-def test_a_slow_width_is_never_used() -> None:
-    assert set(tile_choice(tiles((1, 1.0), (16, 100.0)), 64)[1:]) == {0}
-
-
-def test_one_sample_prefers_its_own_kernels() -> None:
-    assert tile_choice(tiles((1, 1.0), (8, 0.85)), 2) == [0, 0, 1]
-    assert tile_choice(tiles((1, 1.0), (8, 0.75)), 2) == [0, 1, 1]
-
-
-def test_few_samples_are_run_one_by_one_where_that_is_faster() -> None:
-    assert tile_choice(tiles((1, 1.0), (8, 3.5)), 5)[1:] == [0, 0, 0, 1, 1]
-
-
 @pytest.mark.parametrize(
     ("buckets", "isa", "widths"),
     [
@@ -214,7 +187,7 @@ def test_few_samples_are_run_one_by_one_where_that_is_faster() -> None:
         ((2, 3), Isa.GENERIC, (4,)),
         ((5, 9), Isa.GENERIC, (8, 12)),
         ((1, 3, 5, 8, 9, 17), Isa.AVX512, (1, 4, 8, 16, 32)),
-        (CompileOptions().buckets, Isa.AVX512, (1, 8, 16, 32)),
+        (CompileOptions().buckets, Isa.AVX512, (1, 4, 8, 16, 32)),
         ((10_000,), Isa.AVX512, (limits.MAX_LANES,)),
     ],
 )
@@ -236,10 +209,13 @@ def test_widths_that_do_not_fit_into_memory_are_left_out(
 
 
 def test_the_estimate_grows_with_work() -> None:
-    thin, thick = build_program(network(0.99)), build_program(network(0.5))
-    assert estimated_seconds(thin, 1) < estimated_seconds(thick, 1)
-    assert estimated_seconds(thick, 1) < estimated_seconds(thick, 64)
-    assert estimated_seconds(thick, 64) < 64 * estimated_seconds(thick, 1)
+    def estimates(sparsity: float) -> list[float]:
+        program = build_program(network(sparsity))
+        plan = default_plan(program, host_target(), (1, 64))
+        return [tile.seconds for tile in plan.tiles]
+
+    thin, thick = estimates(0.99), estimates(0.5)
+    assert thin[0] < thick[0] < thick[1] < 64 * thick[0]
 
 
 def test_a_race_takes_turns_and_drops_the_hopeless() -> None:

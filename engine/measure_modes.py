@@ -1,0 +1,175 @@
+"""Times the modes of several threads against one thread, on this host: per tile, and whole calls.
+
+One tile is run alone, shared by all threads, and by each thread at once. The calls take turns, are timed
+from the wall and compared by their lower quartiles; only the differences are added to the tile's own time,
+so that the Python side of a call counts for nothing. Then whole requests are run as the schedule wants
+them: tiles whose mode is slower there than one thread lose it.
+"""
+
+import time
+from bisect import bisect_left
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
+from dataclasses import replace
+
+from engine.codegen import ObjectCache
+from engine.measure import (
+    MAX_BATCH_BYTES,
+    MAX_ROUNDS,
+    REPORTED_BATCHES,
+    batch_bytes,
+    random_batch,
+    repeated_call,
+)
+from engine.plan import CompiledModel, ExecutionPlan, TilePlan
+from engine.runtime import Executable
+from engine.schedule import Mode, Schedule, make_schedule
+from engine.stopwatch import Contender, race
+from engine.target import Target
+
+# Forced modes wake the workers, whatever the estimate says.
+_LONG_SECONDS = 1.0
+
+
+def measure_modes(
+    model: CompiledModel, target: Target, cache: ObjectCache, deadline: float
+) -> ExecutionPlan:
+    """The model's plan with measured times of its tiles for several threads.
+
+    Args:
+        model: its plan's tiles have their seconds for one thread.
+        target: the host.
+        cache: object code.
+        deadline: `time.perf_counter` value; each mode of each tile is timed at least once.
+    """
+    plan = model.plan
+    if plan.threads < 2:
+        return plan
+    with ExitStack() as stack:
+        executables = {
+            mode: stack.enter_context(
+                closing(
+                    Executable(
+                        model, cache, target, plan.threads, forced(plan.tiles, plan.threads, mode)
+                    )
+                )
+            )
+            for mode in Mode
+        }
+        tiles = []
+        for number, tile in enumerate(plan.tiles):
+            now = time.perf_counter()
+            end = now + (deadline - now) / (len(plan.tiles) - number)
+            tiles.append(_measured_tile(model, tile, executables, end))
+    return replace(plan, tiles=tuple(tiles))
+
+
+def forced(tiles: Sequence[TilePlan], threads: int, mode: Mode) -> Schedule:
+    """Requests as large as a tile run that tile; in mode SPREAD, that many samples per thread."""
+    lanes = [tile.lanes for tile in tiles]
+    longest = threads * lanes[-1]
+    samples = range(1, longest + 1)
+    numbers = (0, *(min(bisect_left(lanes, count), len(lanes) - 1) for count in samples))
+    chunks = (0, *(-(-count // threads) if mode is Mode.SPREAD else 0 for count in samples))
+    seconds = (_LONG_SECONDS,) * (longest + 1)
+    return Schedule(numbers, numbers, (mode,) * (longest + 1), chunks, seconds)
+
+
+def _measured_tile(
+    model: CompiledModel, tile: TilePlan, executables: dict[Mode, Executable], deadline: float
+) -> TilePlan:
+    """The tile with its times shared and spread; None where the mode cannot be or has no gain."""
+    threads = model.plan.threads
+    samples = {Mode.ALONE: tile.lanes, Mode.SHARED: tile.lanes, Mode.SPREAD: threads * tile.lanes}
+    if all(len(choice.parts) == 1 for choice in tile.choices.values()):
+        del samples[Mode.SHARED]
+    if batch_bytes(model.program, samples[Mode.SPREAD]) > MAX_BATCH_BYTES:
+        del samples[Mode.SPREAD]
+    contenders = {
+        mode: Contender(repeated_call(executables[mode], random_batch(model.program, count)))
+        for mode, count in samples.items()
+    }
+    race(
+        list(contenders.values()),
+        deadline,
+        MAX_ROUNDS,
+        hopeless=float("inf"),
+        clock=time.perf_counter,
+    )
+    alone = contenders[Mode.ALONE].low_seconds
+
+    def seconds(mode: Mode) -> float | None:
+        if mode not in contenders:
+            return None
+        return max(
+            tile.seconds + contenders[mode].low_seconds - alone,
+            tile.seconds / (threads if mode is Mode.SHARED else 1),
+        )
+
+    return replace(tile, shared_seconds=seconds(Mode.SHARED), spread_seconds=seconds(Mode.SPREAD))
+
+
+def proven_modes(
+    model: CompiledModel, target: Target, cache: ObjectCache, deadline: float
+) -> ExecutionPlan:
+    """The plan without the modes that are slower than one thread, in whole calls of reported batches.
+
+    Args:
+        model: its plan's tiles have all times.
+        target: the host.
+        cache: object code.
+        deadline: `time.perf_counter` value; each batch is timed at least once.
+    """
+    plan = model.plan
+    schedule = make_schedule(plan.tiles, plan.threads, plan.threads)
+    batches = [
+        batch
+        for batch in REPORTED_BATCHES
+        if schedule.modes[min(batch, schedule.longest)] is not Mode.ALONE
+        and batch_bytes(model.program, batch) <= MAX_BATCH_BYTES
+    ]
+    if not batches:
+        return plan
+    lost: set[tuple[Mode, int]] = set()
+    with (
+        closing(Executable(model, cache, target, plan.threads)) as several,
+        closing(Executable(model, cache, target, 1)) as alone,
+    ):
+        for number, batch in enumerate(batches):
+            inputs = random_batch(model.program, batch)
+            rivals = [Contender(repeated_call(each, inputs)) for each in (several, alone)]
+            now = time.perf_counter()
+            end = now + (deadline - now) / (len(batches) - number)
+            race(rivals, end, MAX_ROUNDS, hopeless=float("inf"), clock=time.perf_counter)
+            if rivals[0].low_seconds > rivals[1].low_seconds:
+                mode = schedule.modes[min(batch, schedule.longest)]
+                lost |= {(mode, tile) for tile in tiles_used(plan.tiles, schedule, batch)}
+    return replace(plan, tiles=without(plan.tiles, lost))
+
+
+def tiles_used(tiles: Sequence[TilePlan], schedule: Schedule, samples: int) -> set[int]:
+    """Numbers of the tiles that a request of so many samples runs."""
+    entry = min(samples, schedule.longest)
+    shared = schedule.modes[entry] is Mode.SHARED
+    table = schedule.shared_tiles if shared else schedule.tiles
+    chunk = schedule.chunks[entry] or samples
+    used: set[int] = set()
+    for piece in {min(chunk, samples), samples % chunk}:
+        left = piece
+        while left > 0:
+            number = table[min(left, schedule.longest)]
+            used.add(number)
+            left -= tiles[number].lanes
+    return used
+
+
+def without(tiles: Sequence[TilePlan], lost: set[tuple[Mode, int]]) -> tuple[TilePlan, ...]:
+    """The tiles, some of which lose a mode."""
+    return tuple(
+        replace(
+            tile,
+            shared_seconds=None if (Mode.SHARED, number) in lost else tile.shared_seconds,
+            spread_seconds=None if (Mode.SPREAD, number) in lost else tile.spread_seconds,
+        )
+        for number, tile in enumerate(tiles)
+    )

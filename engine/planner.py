@@ -1,0 +1,211 @@
+"""Program to compiled model: which kernel, in which width, by how many threads; timed or estimated."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from engine.assemble import Packer
+from engine.choose import DEFAULT_BUCKETS, default_plan, tile_widths
+from engine.codegen import ObjectCache
+from engine.formats.narrow import narrowing_error
+from engine.kernels.abi import ValueType
+from engine.measure import measure_network, measure_tiles
+from engine.measure_modes import measure_modes, proven_modes
+from engine.plan import (
+    BucketPlan,
+    CompiledModel,
+    ExecutionPlan,
+    KernelChoice,
+    LayerPlan,
+    TilePlan,
+)
+from engine.pool import MAX_THREADS
+from engine.program import DenseStep, Program, dense_array
+from engine.target import Target, wanted_threads
+from engine.tune import TunedLayer, TuneRequest, Tuning, tune
+
+Progress = Callable[[str, float], None]
+# How the tuning time is shared out: layers, tile widths, modes of several threads, whole network.
+_LAYERS_SHARE, _TILES_SHARE, _MODES_SHARE, _NETWORK_SHARE = 0.55, 0.15, 0.15, 0.15
+
+
+@dataclass(frozen=True, slots=True)
+class CompileOptions:
+    """How to compile.
+
+    Attributes:
+        tune: whether kernels are timed on this host.
+        tune_seconds: how much processor time packing and timing may take, whole-network times included;
+            the wall time is at most half as much more, and what compiling kernels takes. Layers that
+            they leave no time for keep the best guess; every tile width, mode and batch is read at least
+            once, chosen kernels beside dense ones.
+        buckets: batch sizes to have a tile width for.
+        allow_sparse: False gives the dense baseline on the same engine.
+        threads: how many threads to plan for; default: `PRUNUS_THREADS`, else the target's cores.
+        values: what the weights of dense layers are rounded to. Anything but float32 changes the outputs.
+    """
+
+    tune: bool = True
+    tune_seconds: float = 5.0
+    buckets: tuple[int, ...] = DEFAULT_BUCKETS
+    allow_sparse: bool = True
+    threads: int | None = None
+    values: ValueType = ValueType.FLOAT32
+
+
+def plan_program(
+    program: Program,
+    target: Target,
+    options: CompileOptions,
+    cache: ObjectCache,
+    progress: Progress | None = None,
+) -> CompiledModel:
+    """Choose kernels, tile widths and modes for a checked program, and pack its layers.
+
+    Args:
+        program: the network, with its weights in neutral form.
+        target: the CPU; where `options.tune` is set it must be this host.
+        options: how to compile.
+        cache: object code; kernels that are timed are compiled into it.
+        progress: told the stage (`tune`, `pack`, `measure`) and its share done, in [0, 1].
+
+    Raises:
+        UnsupportedModelError: the model's values do not fit into memory.
+        NarrowValuesError: a weight is too large for `options.values`.
+        CodegenError: a kernel could not be compiled or loaded.
+    """
+    job = _Job(
+        program, target, options, cache, progress or _silent, Packer(program, options.values)
+    )
+    guess = job.guess(allow_sparse=options.allow_sparse)
+    if options.tune:
+        return _tuned(job, guess)
+    return _model(program, job.packed(guess), Tuning({}))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Job:
+    """What the stages share."""
+
+    program: Program
+    target: Target
+    options: CompileOptions
+    cache: ObjectCache
+    report: Progress
+    packer: Packer
+
+    @property
+    def threads(self) -> int:
+        """How many threads to plan for."""
+        asked = self.options.threads
+        return min(MAX_THREADS, wanted_threads(self.target.cores) if asked is None else asked)
+
+    def guess(self, *, allow_sparse: bool) -> ExecutionPlan:
+        """The plan without measurements."""
+        return default_plan(
+            self.program,
+            self.target,
+            tile_widths(self.options.buckets, self.target.isa),
+            allow_sparse=allow_sparse,
+            threads=self.threads,
+            values=self.options.values,
+        )
+
+    def packed(self, plan: ExecutionPlan) -> ExecutionPlan:
+        """The plan with every layer packed; no layer is packed twice for one kernel."""
+        self.report("pack", 0.0)
+        steps = self.program.dense_steps()
+        return replace(plan, tiles=tuple(self._packed_tile(steps, tile) for tile in plan.tiles))
+
+    def _packed_tile(self, steps: dict[int, DenseStep], tile: TilePlan) -> TilePlan:
+        choices = {
+            number: replace(choice, packed=self.packer.packed(steps[number], choice))
+            for number, choice in tile.choices.items()
+        }
+        return replace(tile, choices=choices)
+
+
+def _tuned(job: _Job, guess: ExecutionPlan) -> CompiledModel:
+    program, options = job.program, job.options
+    task = TuneRequest(
+        [tile.lanes for tile in guess.tiles],
+        _LAYERS_SHARE * options.tune_seconds,
+        options.allow_sparse,
+        guess.threads,
+        options.values,
+    )
+    tuning = tune(program, job.target, task, job.cache, lambda share: job.report("tune", share))
+    chosen = job.packed(tuning.applied(program, guess, dense_only=False))
+    dense = None
+    if options.allow_sparse:
+        rival = job.guess(allow_sparse=False)
+        dense = job.packed(tuning.applied(program, rival, dense_only=True))
+    job.report("measure", 0.0)
+    tiles_end = time.thread_time() + options.tune_seconds * _TILES_SHARE
+    plans = measure_tiles(program, chosen, dense, job.target, job.cache, tiles_end)
+    baseline = None if plans.dense is None else CompiledModel(program, plans.dense, (), ())
+    job.report("measure", 0.3)
+    model = _with_modes(job, _model(program, plans.chosen, tuning))
+    job.report("measure", 0.6)
+    end = time.thread_time() + options.tune_seconds * _NETWORK_SHARE
+    return replace(model, times=measure_network(model, baseline, job.target, job.cache, end))
+
+
+def _with_modes(job: _Job, model: CompiledModel) -> CompiledModel:
+    """The model with measured times for several threads, and only modes that hold in whole calls."""
+    half = job.options.tune_seconds * _MODES_SHARE / 2
+    end = time.perf_counter() + half
+    timed = replace(model, plan=measure_modes(model, job.target, job.cache, end))
+    return replace(
+        timed, plan=proven_modes(timed, job.target, job.cache, time.perf_counter() + half)
+    )
+
+
+def _model(program: Program, plan: ExecutionPlan, tuning: Tuning) -> CompiledModel:
+    """The model with a report for each layer."""
+    layers = tuple(_layer_plan(program, number, plan, tuning) for number in program.dense_steps())
+    return CompiledModel(program, plan, layers, ())
+
+
+def _layer_plan(program: Program, number: int, plan: ExecutionPlan, tuning: Tuning) -> LayerPlan:
+    step = program.dense_steps()[number]
+    inputs, units = step.x.rows // step.positions, step.y.rows // step.positions
+    return LayerPlan(
+        name=step.name,
+        op=f"dense+{step.function.function.value}",
+        inputs=inputs,
+        units=units,
+        positions=step.positions,
+        nonzeros=step.nonzeros,
+        sparsity=1 - step.nonzeros / (inputs * units),
+        buckets=tuple(
+            _bucket_plan(tile.lanes, tile.choices[number], tuning.of(step, tile.lanes))
+            for tile in plan.tiles
+        ),
+        rounding=_rounding(program, step, plan.values),
+    )
+
+
+def _rounding(program: Program, step: DenseStep, values: ValueType) -> float:
+    if values is ValueType.FLOAT32:
+        return 0.0
+    return narrowing_error(dense_array(program.constants[step.kernel]), values).largest
+
+
+def _bucket_plan(lanes: int, choice: KernelChoice, tuned: TunedLayer | None) -> BucketPlan:
+    dense = None if tuned is None else tuned.times.dense
+    sparse = None if tuned is None else tuned.times.sparse
+    return BucketPlan(
+        lanes=lanes,
+        kernel=choice.spec.symbol,
+        sparse=choice.sparse,
+        bytes=sum(part.bytes for part in choice.packed or ()),
+        parts=len(choice.parts),
+        seconds=sparse if choice.sparse else dense,
+        dense_seconds=dense,
+        sparse_seconds=sparse,
+    )
+
+
+def _silent(stage: str, share: float) -> None:
+    del stage, share
