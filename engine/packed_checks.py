@@ -89,9 +89,15 @@ def _check_columns(view: PackedView) -> None:
     _check_dense(view, view.variant_number("vectors", range(1, 7)) * view.isa.vector_floats)
 
 
+def _check_ahead(view: PackedView) -> None:
+    if spmm_rows.AHEAD in dict(view.spec.variant):
+        view.variant_number(spmm_rows.AHEAD, (spmm_rows.AHEAD_BYTES,))
+
+
 def _check_row_groups(view: PackedView) -> None:
     """See `engine.formats.row_groups`."""
-    view.expect_variants("rows", "spread")
+    view.expect_variants("rows", "spread", optional=frozenset(spmm_rows.OPTIONAL_VARIANTS))
+    _check_ahead(view)
     spread = view.variant_word("spread", [spread.value for spread in spmm_rows.Spread])
     if spread == spmm_rows.Spread.PERMUTE:
         view.expect(view.isa is not Isa.GENERIC, "AVX2 or AVX-512")
@@ -139,7 +145,8 @@ def _check_row_groups(view: PackedView) -> None:
 
 def _check_pattern_groups(view: PackedView) -> None:
     """See `engine.formats.pattern_groups`."""
-    view.expect_variants("spread")
+    view.expect_variants("spread", optional=frozenset(spmm_rows.OPTIONAL_VARIANTS))
+    _check_ahead(view)
     spread = view.variant_word("spread", [spread.value for spread in spmm_rows.Spread])
     view.expect(spread == "load" or view.isa is not Isa.GENERIC, "AVX2 or AVX-512")
     panels = view.array("panels", np.uint32, (None, 4)).astype(np.int64)

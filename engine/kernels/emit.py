@@ -249,6 +249,12 @@ class Writer:
         else:
             self.masked_store(value, address, mask)
 
+    def prefetch(self, address: Value) -> None:
+        """Ask for the cache line at an address, which need not be valid."""
+        name = "llvm.prefetch.p0"
+        self.declarations[name] = f"declare void @{name}(ptr, i32, i32, i32)"
+        self.line(f"call void @{name}({address}, i32 0, i32 3, i32 1)")
+
     # --- control flow ------------------------------------------------------------------------
 
     def start_block(self, label: str) -> None:

@@ -29,10 +29,20 @@ _DENSE_FIELDS = fixed(dense_gemm.FIELDS)
 
 FAMILIES: Mapping[str, Family] = {
     spmm_patterns.FAMILY: Family(
-        fixed(spmm_patterns.FIELDS), spmm_patterns.emit, Lanes.TILE, True, spmm_patterns.VARIANTS
+        fixed(spmm_patterns.FIELDS),
+        spmm_patterns.emit,
+        Lanes.TILE,
+        True,
+        spmm_patterns.VARIANTS,
+        optional=spmm_rows.OPTIONAL_VARIANTS,
     ),
     spmm_rows.FAMILY: Family(
-        fixed(spmm_rows.FIELDS), spmm_rows.emit, Lanes.TILE, True, spmm_rows.VARIANTS
+        fixed(spmm_rows.FIELDS),
+        spmm_rows.emit,
+        Lanes.TILE,
+        True,
+        spmm_rows.VARIANTS,
+        optional=spmm_rows.OPTIONAL_VARIANTS,
     ),
     spmv_sell.FAMILY: Family(
         fixed(spmv_sell.FIELDS),

@@ -38,7 +38,13 @@ from engine.kernels.emit import F32, I16, I32, I64, Value
 from engine.kernels.estimate import layer_size, patterns_share, tile_ns
 from engine.kernels.kernel_writer import KernelWriter
 from engine.kernels.shared_pack import SharedPack
-from engine.kernels.spmm_rows import MAX_PARTS, PANEL_BYTES, column_unit
+from engine.kernels.spmm_rows import (
+    MAX_PARTS,
+    PANEL_BYTES,
+    ahead,
+    column_unit,
+    fetch_ahead,
+)
 from engine.kernels.spread import Spread, loaded_weights, permuted_weights
 from engine.target import Isa
 
@@ -61,7 +67,7 @@ FIELDS = (
 )
 VARIANTS: Mapping[str, Collection[int | str]] = {"spread": tuple(Spread)}
 # Below these there is too little to share: share of non-zeros at random places, of blocks of rows.
-_LEAST_DENSITY = 0.15
+_LEAST_DENSITY = 0.25
 _LEAST_SHARED = 0.5
 # Which of the four rows use each input of a step: quad, pair, single.
 _USERS = (((0, 1, 2, 3),), ((0, 1), (2, 3)), ((0,), (1,), (2,), (3,)))
@@ -74,7 +80,10 @@ def candidates(layer: DenseLayer, isa: Isa, lanes: int) -> tuple[Candidate, ...]
     if size.density < _LEAST_DENSITY and shared < _LEAST_SHARED:
         return ()
     spread = Spread.LOAD if isa is Isa.GENERIC else Spread.PERMUTE
-    spec = KernelSpec(FAMILY, isa, lanes, layer.activation.function, (("spread", spread.value),))
+    fetch = ahead(size.nonzeros // layer.positions)
+    spec = KernelSpec(
+        FAMILY, isa, lanes, layer.activation.function, (*fetch, ("spread", spread.value))
+    )
     panel = min(max(1, PANEL_BYTES // (4 * lanes)), MAX_COLUMN // column_unit(lanes))
     estimate = tile_ns(size.nonzeros, lanes, isa, patterns_share(size, shared))
     pack = SharedPack(partial(_pack, lanes=lanes, panel=panel))
@@ -215,6 +224,8 @@ def _emit_step(
 ) -> list[Value]:
     """One non-zero of each of the four rows."""
     columns, values = streams
+    # One input for four weights is a stream too thin to be worth asking for.
+    fetch_ahead(w, values, columns if len(users) == MEMBERS else None)
     weights = _weights(w, scope, values, len(users))
     following = list(sums)
     for input_, members in enumerate(users):

@@ -77,6 +77,14 @@ class Spread(StrEnum):
     PERMUTE = "permute"
 
 
+# How far ahead of the weights a kernel asks for them, where they do not stay in the second-level cache:
+# the CPU's own prefetchers follow one of two streams that are read at unlike speeds badly.
+AHEAD = "ahead"
+AHEAD_BYTES = 2048
+OPTIONAL_VARIANTS: Mapping[str, Collection[int | str]] = {AHEAD: (AHEAD_BYTES,)}
+# Bytes of a stored weight, and of those that may stay in a second-level cache.
+_WEIGHT_BYTES = 6
+_CACHED_BYTES = 512 * 1024
 VARIANTS: Mapping[str, Collection[int | str]] = {"rows": range(1, 33), "spread": tuple(Spread)}
 
 
@@ -91,19 +99,39 @@ def candidates(layer: DenseLayer, isa: Isa, lanes: int) -> tuple[Candidate, ...]
     panel = min(max(1, PANEL_BYTES // (4 * lanes)), MAX_COLUMN // column_unit(lanes))
     members = max(2, 4 // parts)
     spreads = [Spread.LOAD] if isa is Isa.GENERIC else [Spread.PERMUTE, Spread.LOAD]
+    nonzeros = layer_size(layer).nonzeros
+    fetch = ahead(nonzeros // layer.positions)
+    choices = [(fetch, spread) for spread in spreads]
+    if fetch:
+        choices.append(((), spreads[0]))
     specs = [
         KernelSpec(
             FAMILY,
             isa,
             lanes,
             layer.activation.function,
-            (("rows", members), ("spread", spread.value)),
+            (*entry, ("rows", members), ("spread", spread.value)),
         )
-        for spread in spreads
+        for entry, spread in choices
     ]
-    estimate = tile_ns(layer_size(layer).nonzeros, lanes, isa, SPMM_SHARE)
+    estimate = tile_ns(nonzeros, lanes, isa, SPMM_SHARE)
     pack = SharedPack(partial(_pack, spec=specs[0], panel=panel))  # whatever the spread
     return tuple(Candidate(spec, True, pack, estimate) for spec in specs)
+
+
+def ahead(nonzeros: int) -> tuple[tuple[str, int | str], ...]:
+    """The entry of a variant that says how far ahead weights are asked for; none if they are few."""
+    return ((AHEAD, AHEAD_BYTES),) if nonzeros * _WEIGHT_BYTES > _CACHED_BYTES else ()
+
+
+def fetch_ahead(w: KernelWriter, values: Value, columns: Value | None) -> None:
+    """Ask for the weights to come, and for their columns, where the variant says so."""
+    if AHEAD not in dict(w.spec.variant):
+        return
+    distance = w.spec.number(AHEAD)
+    w.prefetch(w.at(values, distance))
+    if columns is not None:  # two bytes of column for four of weight
+        w.prefetch(w.at(columns, distance // 2))
 
 
 def _pack(layer: DenseLayer, spec: KernelSpec, panel: int) -> PackedLayer:
@@ -248,6 +276,7 @@ def _emit_step(
 ) -> list[Value]:
     """One non-zero of each of the R rows."""
     following: list[Value] = []
+    fetch_ahead(w, values, columns)
     weights = _weights(w, values)
     for member, column in enumerate(_columns(w, columns)):
         weight = weights[member]

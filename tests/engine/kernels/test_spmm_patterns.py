@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from engine.kernels import spmm_rows
 from engine.kernels.abi import DenseLayer, ElementFunction, FusedActivation
+from engine.kernels.registry import emit
 from engine.kernels.spmm_patterns import candidates
 from engine.target import Isa, available_isas
 from tests.engine.kernels.dense_oracle import expected, lanes_of, run_candidate
@@ -37,3 +39,19 @@ def test_it_is_offered_where_rows_share_columns() -> None:
     blocks = np.repeat(thin[:, ::4], 4, axis=1)
     assert len(candidates(DenseLayer(blocks), Isa.AVX512, 16)) == 1
     assert len(candidates(DenseLayer(np.ones((64, 64), np.float32)), Isa.AVX2, 8)) == 1
+
+
+@pytest.mark.parametrize("isa", available_isas())
+def test_large_layers_ask_for_their_weights_ahead(isa: Isa) -> None:
+    rng = np.random.default_rng(0)
+    kernel = rng.normal(size=(700, 300)).astype(np.float32)
+    kernel[rng.random(kernel.shape) < 0.5] = 0
+    layer = DenseLayer(kernel)
+    x = rng.normal(size=(700, 16)).astype(np.float32)
+    exact, scale = expected(layer, x)
+    found = [*candidates(layer, isa, 16), *spmm_rows.candidates(layer, isa, 16)]
+    ahead = [one for one in found if "ahead" in dict(one.spec.variant)]
+    assert {one.spec.family for one in ahead} == {"spmm_patterns", "spmm_rows"}
+    for candidate in ahead:
+        assert "llvm.prefetch" in emit(candidate.spec)
+        assert np.max(abs(run_candidate(candidate, layer, x) - exact) / scale) <= 2e-6
