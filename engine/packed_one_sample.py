@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from engine.formats.sweep import MAX_WIDTH
 from engine.formats.unit_blocks import BlockShape
 from engine.formats.window import WINDOW_STEP
-from engine.kernels import spmv_blocks, spmv_lockstep, spmv_sell, spmv_window
+from engine.kernels import spmv_blocks, spmv_sell, spmv_sweep, spmv_window
 from engine.kernels.weight_loads import OPTIONAL_VARIANTS
 from engine.packed_view import PackedView
 from engine.target import Isa
@@ -65,24 +66,32 @@ def _check_blocks(view: PackedView) -> None:
     view.expect_below(columns, view.inputs, "columns")
 
 
-def _check_lockstep(view: PackedView) -> None:
-    """See `engine.formats.lockstep`."""
+def _check_sweep(view: PackedView) -> None:
+    """See `engine.formats.sweep`."""
     view.expect_variants("vectors", optional=NARROW)
     view.expect(view.isa is not Isa.GENERIC, "AVX2 or AVX-512")
-    height = view.variant_number("vectors", (2, 4)) * view.isa.vector_floats
-    windows = -(-view.inputs // spmv_lockstep.window_width(view.isa))
-    _check_chunks(view, height)
+    width = view.isa.vector_floats
+    vectors = view.variant_number("vectors", (1, 2, 4))
+    _check_chunks(view, vectors * width)
     steps = view.array("steps", np.uint32, (None,))
+    slide, count = view.ints["slide"], view.ints["count"]
+    # A window may end behind the last input, by less than the room that kernels may read.
+    view.expect(0 < slide <= MAX_WIDTH and 0 <= count <= MAX_WIDTH, "a pace of windows")
+    windows = -(-view.inputs // slide)
     view.expect(bool((steps == windows).all()), "every window in every chunk")
-    counts = view.array("counts", np.uint32, (windows,)).astype(np.int64)
-    entries = steps.size * int(counts.sum()) * height
+    entries = steps.size * windows * count * vectors * width
     view.weights("values", entries)
     view.array("columns", np.uint8, (entries,))
+    rest = view.array("rest", np.uint32, (steps.size * vectors,)).astype(np.int64)
+    entries = int(rest.sum()) * width
+    view.weights("rest_values", entries)
+    columns = view.array("rest_columns", np.uint16, (entries,))
+    view.expect_below(columns, view.inputs, "columns")
 
 
 ONE_SAMPLE_CHECKS: Mapping[str, Callable[[PackedView], None]] = {
     spmv_sell.FAMILY: _check_sell,
     spmv_window.FAMILY: _check_window,
     spmv_blocks.FAMILY: _check_blocks,
-    spmv_lockstep.FAMILY: _check_lockstep,
+    spmv_sweep.FAMILY: _check_sweep,
 }

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from engine.formats.row_order import sort_rows
+from engine.formats.row_order import SortedRows, sort_rows
 from engine.kernels.abi import FloatArray
 
 
@@ -35,22 +35,39 @@ class Sell:
 
 def pack_sell(kernel: FloatArray, height: int, index_bits: int) -> Sell:
     """Pack a kernel, float32[inputs][units], in chunks of `height` rows; indices of 16 or 32 bits."""
+    kind = np.uint16 if index_bits == 16 else np.uint32
     ordered = sort_rows(kernel, height)
-    chunks = len(ordered.rows) // height
-    steps = ordered.lengths.reshape(chunks, height).max(axis=1)
+    slices = sliced(ordered, height)
+    return Sell(
+        steps=slices.steps,
+        rows=ordered.rows,
+        columns=slices.columns.astype(kind),
+        values=slices.values,
+        nonzeros=int(ordered.lengths.sum()),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Slices:
+    """Sorted rows in slices of `height`: steps of each, and per slice [step][height]."""
+
+    steps: npt.NDArray[np.uint32]
+    columns: npt.NDArray[np.int32]
+    values: FloatArray
+
+
+def sliced(ordered: SortedRows, height: int) -> Slices:
+    """Cut sorted rows into slices; rows that end early are filled up with column 0 and value 0."""
+    slices = len(ordered.rows) // height
+    steps = ordered.lengths.reshape(slices, height).max(axis=1)
     columns = np.where(
         np.arange(ordered.columns.shape[1]) < ordered.lengths[:, None], ordered.columns, 0
     )
-    kind = np.uint16 if index_bits == 16 else np.uint32
-    parts = [slice(chunk * height, (chunk + 1) * height) for chunk in range(chunks)]
-    return Sell(
+    parts = [slice(number * height, (number + 1) * height) for number in range(slices)]
+    return Slices(
         steps=steps.astype(np.uint32),
-        rows=ordered.rows,
-        columns=_joined([columns[part, :n].T for part, n in zip(parts, steps, strict=True)]).astype(
-            kind
-        ),
+        columns=_joined([columns[part, :n].T for part, n in zip(parts, steps, strict=True)]),
         values=_joined([ordered.values[part, :n].T for part, n in zip(parts, steps, strict=True)]),
-        nonzeros=int(ordered.lengths.sum()),
     )
 
 

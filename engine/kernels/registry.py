@@ -15,8 +15,8 @@ from engine.kernels import (
     spmm_patterns,
     spmm_rows,
     spmv_blocks,
-    spmv_lockstep,
     spmv_sell,
+    spmv_sweep,
     spmv_window,
     stamp,
 )
@@ -60,12 +60,12 @@ FAMILIES: Mapping[str, Family] = {
         spmv_blocks.VARIANTS,
         optional=OPTIONAL_VARIANTS,
     ),
-    spmv_lockstep.FAMILY: Family(
-        fixed(spmv_lockstep.FIELDS),
-        spmv_lockstep.emit,
+    spmv_sweep.FAMILY: Family(
+        fixed(spmv_sweep.FIELDS),
+        spmv_sweep.emit,
         Lanes.ONE,
         True,
-        spmv_lockstep.VARIANTS,
+        spmv_sweep.VARIANTS,
         (Isa.AVX512, Isa.AVX2),
         OPTIONAL_VARIANTS,
     ),
@@ -169,7 +169,7 @@ def dense_candidates(layer: DenseLayer, isa: Isa, lanes: int) -> tuple[Candidate
         found += spmm_rows.candidates(layer, isa, lanes)
         found += spmm_patterns.candidates(layer, isa, lanes)
     else:
-        for family in (spmv_blocks, spmv_lockstep, spmv_window, spmv_sell):
+        for family in (spmv_blocks, spmv_sweep, spmv_window, spmv_sell):
             found += family.candidates(layer, isa)
     return tuple(sorted(found, key=lambda candidate: candidate.estimated_ns))
 

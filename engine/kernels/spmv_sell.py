@@ -110,7 +110,9 @@ def emit(spec: KernelSpec) -> str:
     width = w.full_width
     index_type = I16 if spec.number("index") == 16 else I32
     element = weight_element(spec)
-    fetch = {Access.GATHER: _gathered, Access.LOAD: _loaded}[Access(str(spec.option("access")))]
+    fetch = {Access.GATHER: _gathered, Access.LOAD: loaded_operands}[
+        Access(str(spec.option("access")))
+    ]
 
     def chunk(
         x: Value, steps: Value, streams: Sequence[Value]
@@ -158,7 +160,7 @@ def _gathered(w: KernelWriter, x: Value, columns: Value, index_type: str) -> Val
     return w.value(kind, f"{text}{everywhere} splat (i1 true), {w.zero(kind)})", "x")
 
 
-def _loaded(w: KernelWriter, x: Value, columns: Value, index_type: str) -> Value:
+def loaded_operands(w: KernelWriter, x: Value, columns: Value, index_type: str) -> Value:
     """Scalar loads, put together in groups of four, which is what one 128-bit register takes."""
     width = w.full_width
     bits = 16 if index_type == I16 else 32

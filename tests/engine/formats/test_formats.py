@@ -1,5 +1,7 @@
 """Packed formats hold exactly the weights they were given."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,6 +12,8 @@ from engine.formats.dense_blocks import pack_dense_blocks
 from engine.formats.nonzeros import find_nonzeros
 from engine.formats.row_groups import RowGroups, pack_row_groups
 from engine.formats.sell import Sell, pack_sell
+from engine.formats.sweep import Pace, Sweep, choose_pace, pack_sweep
+from engine.formats.unit_blocks import BlockShape, block_fill, pack_unit_blocks
 from engine.formats.window import VALID, WINDOW_STEP, Windows, pack_windows
 
 SHAPES = {
@@ -165,3 +169,74 @@ def test_nonzeros_come_row_by_row(units: int) -> None:
     np.testing.assert_array_equal(found.columns, columns)
     np.testing.assert_array_equal(found.values, kernel[columns, rows])
     np.testing.assert_array_equal(found.lengths, np.count_nonzero(kernel, axis=0))
+
+
+def unpack_sweep(packed: Sweep, shape: tuple[int, int], pace: Pace, form: tuple[int, int]) -> Any:
+    """`form` is (height of a chunk, lanes of a slice)."""
+    kernel = np.zeros(shape, np.float32)
+    height, lanes = form
+    windows = pace.windows(shape[0])
+    chunks = len(packed.rows) // height
+    rows = packed.rows.reshape(chunks, height)
+    places = packed.columns.reshape(chunks, windows, pace.count, height)
+    values = packed.values.reshape(places.shape)
+    assert (places < pace.width).all()
+    for chunk, window, step in np.ndindex(chunks, windows, pace.count):
+        used = values[chunk, window, step] != 0
+        columns = window * pace.slide + places[chunk, window, step][used].astype(int)
+        assert not kernel[columns, rows[chunk][used]].any(), "a weight twice"
+        kernel[columns, rows[chunk][used]] = values[chunk, window, step][used]
+    start = 0
+    for number, steps in enumerate(packed.rest.astype(int)):
+        for _ in range(steps):
+            used = packed.rest_values[start : start + lanes] != 0
+            columns = packed.rest_columns[start : start + lanes][used]
+            row = packed.rows[number * lanes : (number + 1) * lanes][used]
+            assert not kernel[columns, row].any(), "a weight twice"
+            kernel[columns, row] = packed.rest_values[start : start + lanes][used]
+            start += lanes
+    assert start == len(packed.rest_values)
+    return kernel
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    **SHAPES,
+    form=st.sampled_from([(8, 8), (32, 8), (32, 16)]),
+    pace=st.sampled_from([Pace(8, 3, 1), Pace(8, 8, 2), Pace(32, 14, 1), Pace(32, 32, 5)]),
+)
+def test_sweeps_hold_the_weights(
+    inputs: int, units: int, sparsity: float, seed: int, form: tuple[int, int], pace: Pace
+) -> None:
+    kernel = drawn(inputs, units, sparsity, seed)
+    packed = pack_sweep(kernel, pace, *form)
+    np.testing.assert_array_equal(unpack_sweep(packed, kernel.shape, pace, form), kernel)
+    assert packed.nonzeros == np.count_nonzero(kernel)
+
+
+def test_an_even_pattern_leaves_nothing_behind_and_no_lane_idle() -> None:
+    kernel = np.zeros((128, 64), np.float32)
+    kernel[np.arange(0, 128, 4) + 1] = 1
+    pace, load = choose_pace(kernel, 32)
+    assert (load.lanes, load.rest) == (1.0, 0.0)
+    assert pace.slide == 4 * pace.count
+
+
+def test_a_sweep_takes_16_bit_columns() -> None:
+    with pytest.raises(PackError, match="65536"):
+        pack_sweep(np.zeros((70_000, 1), np.float32), Pace(32, 32, 1), 16, 16)
+
+
+@pytest.mark.parametrize("shape", list(BlockShape))
+def test_blocks_are_found_by_looking(shape: BlockShape) -> None:
+    kernel = drawn(96, 64, 0.0, 0)
+    keep = np.random.default_rng(0).random((96, 16) if shape is BlockShape.ROWS else (24, 64)) < 0.2
+    axis = 1 if shape is BlockShape.ROWS else 0
+    assert block_fill(kernel * np.repeat(keep, 4, axis=axis), shape, 4) == 1.0
+    assert block_fill(drawn(96, 64, 0.9, 0), shape, 4) < 0.5
+    assert block_fill(np.zeros((96, 64), np.float32), shape, 4) == 0.0
+
+
+def test_blocks_of_more_rows_than_there_are_are_refused() -> None:
+    with pytest.raises(PackError, match="units"):
+        pack_unit_blocks(np.ones((20, 3), np.float32), BlockShape.ROWS, 4, 4)

@@ -82,7 +82,7 @@ def test_candidates_come_best_guess_first() -> None:
     assert not dense[0].sparse
     kernel[rng.random(kernel.shape) < 0.95] = 0
     sparse = dense_candidates(DenseLayer(kernel), Isa.AVX512, 1)
-    assert sparse[0].spec.family == "spmv_window"
+    assert sparse[0].spec.family == "spmv_sweep"
     kernel[rng.random(kernel.shape) < 0.9] = 0
     thin = dense_candidates(DenseLayer(kernel), Isa.AVX512, 1)
     assert thin[0].spec.family == "spmv_sell"
