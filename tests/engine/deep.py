@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from engine.choose import layer_candidates
 from engine.codegen import ObjectCache
 from engine.compiler import CompileOptions, compile_graph
+from engine.kernels.registry import dense_candidates
 from engine.parts import whole
 from engine.plan import CompiledModel, KernelChoice, dense_layer
 from engine.runtime import Executable
@@ -81,15 +81,22 @@ def _kernel(rng: np.random.Generator, inputs: int, units: int, sparsity: float) 
 
 
 def forced_models(
-    graph: Graph, isa: Isa, widths: tuple[int, ...], cache: ObjectCache
+    graph: Graph, isa: Isa, widths: tuple[int, ...], cache: ObjectCache, family: str = ""
 ) -> Iterator[CompiledModel]:
-    """Models of one tile width, until every candidate kernel of every layer has had its turn."""
+    """Models of one tile width, until every candidate kernel (of a family) of every layer has had its turn."""
     target = host_target(isa)
     model = compile_graph(graph, target, CompileOptions(tune=False, buckets=widths), cache)
     steps = model.program.dense_steps()
     layers = {number: dense_layer(model.program, step) for number, step in steps.items()}
     for tile in model.plan.tiles:
-        found = {n: layer_candidates(layer, isa, tile.lanes) for n, layer in layers.items()}
+        found = {
+            number: [
+                candidate
+                for candidate in dense_candidates(layer, isa, tile.lanes)
+                if family in ("", candidate.spec.family)
+            ]
+            for number, layer in layers.items()
+        }
         for turn in range(max(map(len, found.values()))):
             choices = {}
             for number, candidates in found.items():
