@@ -95,6 +95,7 @@ def _measured_tile(
         MAX_ROUNDS,
         hopeless=float("inf"),
         clock=time.perf_counter,
+        warm=True,
     )
     alone = contenders[Mode.ALONE].low_seconds
 
@@ -140,7 +141,7 @@ def proven_modes(
             rivals = [Contender(repeated_call(each, inputs)) for each in (several, alone)]
             now = time.perf_counter()
             end = now + (deadline - now) / (len(batches) - number)
-            race(rivals, end, MAX_ROUNDS, hopeless=float("inf"), clock=time.perf_counter)
+            race(rivals, end, MAX_ROUNDS, hopeless=float("inf"), clock=time.perf_counter, warm=True)
             if rivals[0].low_seconds > rivals[1].low_seconds:
                 mode = schedule.modes[min(batch, schedule.longest)]
                 lost |= {(mode, tile) for tile in tiles_used(plan.tiles, schedule, batch)}

@@ -67,6 +67,8 @@ def race(
     sweep: CacheSweep | None = None,
     hopeless: float = HOPELESS,
     clock: Clock = time.thread_time,
+    *,
+    warm: bool = False,
 ) -> None:
     """Take readings in turn until the deadline; at least one round.
 
@@ -81,6 +83,8 @@ def race(
             every reading is a single repeat.
         hopeless: how many times the best one's time is far behind; infinite where times are not rivals.
         clock: processor time of this thread, or `time.perf_counter` where other threads help.
+        warm: run once before each reading, for the time of code whose data is in the caches as far as it
+            fits: what a contender leaves there would count against the next.
     """
     for contender in contenders:
         first = _reading(contender, 1, clock)  # of cold code and data: not kept
@@ -91,6 +95,8 @@ def race(
         for contender in running:
             if sweep is not None:
                 sweep()
+            elif warm:
+                contender.run(1)
             contender.readings.append(_reading(contender, contender.repeats, clock))
         if clock() > deadline:
             return
