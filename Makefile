@@ -14,7 +14,7 @@ PRUNUS_DATA_DIR ?= data
 export HOST PORT PRUNUS_DATA_DIR
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check fmt bench never-slower load lock
+.PHONY: help serve test check fmt bench never-slower load load-wrk lock
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -62,6 +62,9 @@ never-slower: $(DEV_STAMP) $(PEERS_STAMP) ## Time sparse layers against dense on
 
 load: $(DEV_STAMP) ## Load test: starts a service, or LOAD="--url http://... --rate 500"
 	$(BIN)/python -m loadtest.run $(LOAD)
+
+load-wrk: $(DEV_STAMP) ## Most requests/s of one process on one core, by wrk (apt-get install wrk); WRK="--rounds 5"
+	$(BIN)/python -m loadtest.wrk --page docs/http-load.md $(WRK)
 
 lock: ## Renew the hashed locks (needs uv)
 	uv pip compile pyproject.toml --quiet --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements/dev.txt

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 from app.logs import configure_logs
 from app.main import create_app
+from app.protocol import HoldingProtocol
 from app.settings import Settings
 
 _LOG = logging.getLogger(__name__)
@@ -67,7 +68,7 @@ def serve(host: str | None, port: int | None, data_dir: Path | None, demo: bool 
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http="httptools",
+        http=HoldingProtocol,
         ws="none",
         lifespan="on",
         log_config=None,

@@ -19,6 +19,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from app.main import create_app
+from app.protocol import HoldingProtocol
 from app.settings import Settings
 from tests.conftest import REPOSITORY
 
@@ -51,7 +52,12 @@ def live(settings: Settings, worker_module: str = "app.worker") -> Iterator[Live
     """Run the service in a thread until the block ends."""
     app = create_app(settings, worker_module=worker_module)
     config = uvicorn.Config(
-        app, log_config=None, access_log=False, ws="none", timeout_graceful_shutdown=2
+        app,
+        http=HoldingProtocol,
+        log_config=None,
+        access_log=False,
+        ws="none",
+        timeout_graceful_shutdown=2,
     )
     server = uvicorn.Server(config)
     listener = socket.create_server(("127.0.0.1", 0))

@@ -9,10 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from app.cli import main
-from app.commands.bench import time_batch
 from engine.artifact import open_artifact
-from engine.codegen import ObjectCache
-from engine.runtime import load
 from graph.graph import Graph
 from graph.keras.read import read_model
 from graph.reference import run
@@ -149,35 +146,6 @@ def test_predict_reads_and_writes_every_form(
     else:
         found = np.load(output)
     assert close(found, wanted(small_graph, inputs_file))
-
-
-def test_bench_measures_dense_and_sparse(prunus: Prunus, small_file: Path) -> None:
-    done = prunus(
-        *("bench", small_file, "--batch", "1,16", "--seconds", "0.02", "--json"),
-        *("--tune-seconds", "0.05"),
-    )
-    assert done.exit_code == 0, done.output
-    timings = json.loads(done.stdout)["timings"]
-    assert [(t["batch"], t["form"]) for t in timings] == [
-        *((1, "dense"), (1, "sparse"), (16, "dense"), (16, "sparse"))
-    ]
-    for timing in timings:
-        assert 0 < timing["p50_seconds"] <= timing["p90_seconds"] <= timing["p99_seconds"]
-        assert timing["calls"] >= 20
-
-
-def test_bench_prints_a_table_of_an_artifact(prunus: Prunus, artifact: Path) -> None:
-    done = prunus("bench", artifact, "--batch", "4", "--seconds", "0.02")
-    assert done.exit_code == 0, done.output
-    assert "samples/s" in done.stdout
-    assert "f32_" in done.stdout
-    assert "dense us" in done.stdout
-
-
-def test_a_timing_counts_what_it_called(artifact: Path) -> None:
-    timing = time_batch(load(artifact, ObjectCache()), "sparse", 7, 0.01)
-    assert timing.samples_per_second <= 7 / timing.p50_seconds * 2
-    assert timing.batch == 7
 
 
 @pytest.mark.parametrize("command", ["prune", "inspect", "bench"])
