@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from engine.kernels import spmv_sell, spmv_window
 from engine.layer_times import LayerRun
 from engine.roof import Roofs
 
@@ -24,10 +23,14 @@ class Roof(StrEnum):
     PERMUTE = "permute"
 
 
-# How one-sample kernels fetch the elements of x that their weights ask for. Others read x in order.
-FETCHES: Mapping[str, Roof] = {
-    spmv_sell.FAMILY: Roof.GATHER,
-    spmv_window.FAMILY: Roof.PERMUTE,
+# How sparse kernels for one sample fetch the elements of x that their weights ask for; None where one access
+# serves several weights, so that no such roof holds.
+FETCHES: Mapping[str, Roof | None] = {
+    "spmv_blocks": None,
+    "spmv_sweep": Roof.PERMUTE,
+    "spmv_sell": Roof.GATHER,
+    "spmv_sweep": Roof.PERMUTE,
+    "spmv_window": Roof.PERMUTE,
 }
 
 

@@ -1,8 +1,11 @@
-"""`prunus bench`: latency and throughput on this host, as served and dense, and each layer's kernel."""
+"""`prunus bench`: latency and throughput on this host, dense against sparse, and layers against its roofs."""
 
+import importlib.util
+import platform
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,84 +14,108 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from app.commands.console import (
-    FILE,
-    cache_option,
-    microseconds,
-    refusals_as_messages,
-    table,
-)
-from app.commands.inspect import artifact_layers, layer_rows
+from app.commands.bench_result import BatchTiming, BenchResult, as_document, as_text
+from app.commands.console import FILE, OUTPUT, cache_option, refusals_as_messages
 from app.commands.sources import is_artifact, object_cache, read_recipe
 from engine.artifact import Artifact, open_artifact
+from engine.choose import default_plan
 from engine.codegen import ObjectCache
-from engine.compiler import CompileOptions, compile_graph
+from engine.compiler import compile_graph
+from engine.layer_times import time_layers
 from engine.plan import CompiledModel
-from engine.runtime import Executable, load
-from engine.target import host_target
+from engine.planner import CompileOptions, plan_program
+from engine.roof import measure_roofs
+from engine.runtime import Executable, load, plan_for
+from engine.target import Target, host_target, wanted_threads
 
 _MIN_CALLS = 20
 _WARM_UP_CALLS = 5
+# The forms are called in turns, so that a busy moment of the machine hits both.
+_TURN_SECONDS = 0.02
+LAYER_SECONDS = 1.0
+PICTURE_ENDINGS = (".png", ".svg")
 
 
-@dataclass(frozen=True, slots=True)
-class BatchTiming:
-    """Times of single calls with one batch size, one after the other.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Forms:
+    """What is compared.
 
     Attributes:
-        form: "sparse" is the model as it is served, "dense" the original with dense kernels.
+        sparse: as it is served.
+        dense: what it is compared with.
+        dense_is: what that is, for readers.
     """
 
-    batch: int
-    form: str
-    calls: int
-    p50_seconds: float
-    p90_seconds: float
-    p99_seconds: float
-    samples_per_second: float
+    sparse: CompiledModel
+    dense: CompiledModel
+    dense_is: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Host:
+    """Where it is measured.
+
+    Attributes:
+        target: the CPU.
+        cache: object code.
+        threads: that may compute one request.
+    """
+
+    target: Target
+    cache: ObjectCache
+    threads: int
 
 
 @click.command(context_settings={"show_default": True})
 @click.argument("model", type=FILE)
 @click.option("--batch", "batches", default="1,16,64,256", help="Batch sizes.")
+@click.option("--threads", type=click.IntRange(min=1), help="For one request; default: as served.")
 @click.option("--seconds", type=click.FloatRange(min=0.01), default=1.0, help="Time per row.")
 @click.option("--recipe", metavar="JSON|FILE", help="Pruning recipe; default lossless.")
 @click.option("--tune-seconds", type=click.FloatRange(min=0.01), default=5.0, help="Time to tune.")
 @click.option("--allow-nonfinite", is_flag=True, help="Accept weights that are NaN or infinite.")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+@click.option("--picture", type=OUTPUT, help="Draw a roofline, .png or .svg; needs matplotlib.")
 @cache_option
 @refusals_as_messages
 def bench(
     model: Path,
     batches: str,
+    threads: int | None,
     seconds: float,
     recipe: str | None,
     tune_seconds: float,
     *,
     allow_nonfinite: bool,
     as_json: bool,
+    picture: Path | None,
     cache_dir: Path,
 ) -> None:
-    """Measure MODEL, a Keras file or an artifact; of a Keras file also dense on the same engine."""
+    """Measure MODEL, a Keras file or an artifact, against dense kernels and this host's roofs.
+
+    Latency percentiles and throughput by batch size; then each layer's kernel in every tile width, with the
+    roof (multiply-add, gather, permute, bandwidth) that holds it down, and its share of it.
+    """
     sizes = _batch_sizes(batches)
-    cache = object_cache(cache_dir)
+    if picture is not None:
+        _check_picture(picture)
+    target = host_target()
+    host = _Host(target, object_cache(cache_dir), threads or wanted_threads(target.cores))
     if is_artifact(model):
-        forms = {"sparse": open_artifact(model).model}
+        forms = _forms_of_artifact(open_artifact(model).model, host, tune_seconds)
     else:
         options = (read_recipe(recipe), tune_seconds, allow_nonfinite)
-        forms = _compile_both(model, cache, *options)
-    loaded = {form: load(Artifact(compiled, 0), cache) for form, compiled in forms.items()}
-    timings = [
-        time_batch(executable, form, batch, seconds)
-        for batch in sizes
-        for form, executable in loaded.items()
-    ]
-    layers = artifact_layers(forms["sparse"])
+        forms = _forms_of_file(model, host, *options)
+    result = _measure(forms, host, sizes, seconds)
+    if picture is not None:
+        # Imported here: matplotlib takes a second, and need not be there.
+        from app.commands.roofline import draw
+
+        draw(result, picture)
     if as_json:
-        document = {"timings": [asdict(timing) for timing in timings], "layers": layers}
-        click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
+        click.echo(orjson.dumps(as_document(result), option=orjson.OPT_INDENT_2).decode())
     else:
-        click.echo(_text(timings, layers))
+        click.echo(as_text(result))
 
 
 def _batch_sizes(text: str) -> list[int]:
@@ -101,40 +128,117 @@ def _batch_sizes(text: str) -> list[int]:
     return sizes
 
 
-def _compile_both(
+def _check_picture(path: Path) -> None:
+    """Refuse before anything is measured what could not be drawn."""
+    if path.suffix.lower() not in PICTURE_ENDINGS:
+        raise click.BadParameter(
+            f"expected a name that ends in {' or '.join(PICTURE_ENDINGS)}, got {path.name!r}",
+            param_hint="--picture",
+        )
+    if importlib.util.find_spec("matplotlib") is None:
+        raise click.ClickException(
+            "--picture needs matplotlib, which is not installed; pip install 'prunus[charts]'"
+        )
+
+
+def _forms_of_artifact(model: CompiledModel, host: _Host, seconds: float) -> _Forms:
+    widths = tuple(tile.lanes for tile in plan_for(model, host.target, host.threads).tiles)
+    options = CompileOptions(
+        tune_seconds=seconds, buckets=widths, allow_sparse=False, threads=host.threads
+    )
+    dense = plan_program(model.program, host.target, options, host.cache)
+    return _Forms(model, dense, "the same layers by dense kernels, zeros included")
+
+
+def _forms_of_file(
     path: Path,
-    cache: ObjectCache,
+    host: _Host,
     recipe: Mapping[str, object],
     tune_seconds: float,
     allow_nonfinite: bool,
-) -> dict[str, CompiledModel]:
+) -> _Forms:
     # Imported here: an artifact is measured without the reader and the pruning room.
     from graph.keras.read import read_model
     from pruning.prune import prune
     from pruning.recipe import parse_recipe
 
     result = prune(read_model(path, allow_nonfinite=allow_nonfinite).graph, parse_recipe(recipe))
-    target, half = host_target(), tune_seconds / 2
-    dense = CompileOptions(tune_seconds=half, allow_sparse=False)
-    return {
-        "dense": compile_graph(result.original, target, dense, cache),
-        "sparse": compile_graph(result.graph, target, CompileOptions(tune_seconds=half), cache),
-    }
+    half = tune_seconds / 2
+    sparse = CompileOptions(tune_seconds=half, threads=host.threads)
+    dense = replace(sparse, allow_sparse=False)
+    return _Forms(
+        sparse=compile_graph(result.graph, host.target, sparse, host.cache),
+        dense=compile_graph(result.original, host.target, dense, host.cache),
+        dense_is="the model as it was before pruning, by dense kernels",
+    )
 
 
-def time_batch(executable: Executable, form: str, batch: int, seconds: float) -> BatchTiming:
-    """Call a model again and again for `seconds`, and at least 20 times, on normal inputs."""
-    inputs = _inputs(executable, batch)
+def _measure(forms: _Forms, host: _Host, sizes: Sequence[int], seconds: float) -> BenchResult:
+    target, cache = host.target, host.cache
+    with ExitStack() as stack:
+        loaded = {
+            form: stack.enter_context(
+                closing(load(Artifact(model, 0), cache, target, host.threads))
+            )
+            for form, model in (("dense", forms.dense), ("sparse", forms.sparse))
+        }
+        timings = [timing for batch in sizes for timing in time_forms(loaded, batch, seconds)]
+        is_tuned_here = loaded["sparse"].is_tuned_here
+        threads = loaded["sparse"].threads
+    program, plan = forms.sparse.program, plan_for(forms.sparse, target, threads)
+    widths = [tile.lanes for tile in plan.tiles]
+    dense = default_plan(program, target, widths, allow_sparse=False)
+    return BenchResult(
+        model=program.name,
+        processor=processor_name(),
+        cpu=target.cpu_name,
+        threads=threads,
+        is_tuned_here=is_tuned_here,
+        dense_is=forms.dense_is,
+        timings=timings,
+        roofs=measure_roofs(target, cache),
+        shared_roofs=measure_roofs(target, cache, threads) if threads > 1 else None,
+        layers=forms.sparse.layers,
+        tiles=time_layers(program, plan, target, cache, LAYER_SECONDS),
+        dense_tiles=time_layers(program, dense, target, cache, LAYER_SECONDS),
+    )
+
+
+def time_forms(
+    forms: Mapping[str, Executable], batch: int, seconds: float
+) -> tuple[BatchTiming, ...]:
+    """Call each form again and again on normal inputs: for `seconds`, and at least 20 times.
+
+    The forms take turns, so that a busy moment of the machine hits all of them. The first calls of a turn,
+    which find the other form's data in the caches, do not count.
+    """
+    inputs = {form: _inputs(executable, batch) for form, executable in forms.items()}
+    times: dict[str, list[float]] = {form: [] for form in forms}
+    end = time.perf_counter() + seconds * len(forms)
+    while min(map(len, times.values())) < _MIN_CALLS or time.perf_counter() < end:
+        for form, executable in forms.items():
+            times[form] += _turn(executable, inputs[form], min(_TURN_SECONDS, seconds))
+    return tuple(_timing(batch, form, readings) for form, readings in times.items())
+
+
+def _turn(
+    executable: Executable, inputs: Mapping[str, npt.NDArray[Any]], seconds: float
+) -> list[float]:
     for _ in range(_WARM_UP_CALLS):
         executable.run(inputs)
-    times: list[float] = []
+    readings: list[float] = []
     end = time.perf_counter() + seconds
-    while len(times) < _MIN_CALLS or time.perf_counter() < end:
+    while not readings or time.perf_counter() < end:
         start = time.perf_counter()
         executable.run(inputs)
-        times.append(time.perf_counter() - start)
-    p50, p90, p99 = (float(value) for value in np.percentile(times, (50, 90, 99)))
-    return BatchTiming(batch, form, len(times), p50, p90, p99, batch * len(times) / sum(times))
+        readings.append(time.perf_counter() - start)
+    return readings
+
+
+def _timing(batch: int, form: str, readings: Sequence[float]) -> BatchTiming:
+    p50, p90, p99 = (float(value) for value in np.percentile(readings, (50, 90, 99)))
+    count = len(readings)
+    return BatchTiming(batch, form, count, p50, p90, p99, batch * count / sum(readings))
 
 
 def _inputs(executable: Executable, batch: int) -> dict[str, npt.NDArray[Any]]:
@@ -145,20 +249,11 @@ def _inputs(executable: Executable, batch: int) -> dict[str, npt.NDArray[Any]]:
     }
 
 
-def _text(timings: list[BatchTiming], layers: list[dict[str, Any]]) -> str:
-    dense = {timing.batch: timing.p50_seconds for timing in timings if timing.form == "dense"}
-    rows = [
-        [
-            str(timing.batch),
-            timing.form,
-            microseconds(timing.p50_seconds),
-            microseconds(timing.p90_seconds),
-            microseconds(timing.p99_seconds),
-            f"{timing.samples_per_second:,.0f}",
-            f"{dense[timing.batch] / timing.p50_seconds:.2f}" if timing.batch in dense else "",
-        ]
-        for timing in timings
-    ]
-    heads = ["batch", "form", "p50 us", "p90 us", "p99 us", "samples/s", "times as fast"]
-    layer_heads = ["layer", "op", "shape", "left", "sparsity", "lanes", "kernel", "dense us", "us"]
-    return f"{table(heads, rows)}\n\n{table(layer_heads, layer_rows(layers))}"
+def processor_name(listing: Path = Path("/proc/cpuinfo")) -> str:
+    """The CPU's name as the kernel tells it; where it does not, the kind of machine."""
+    try:
+        lines = listing.read_text().splitlines()
+    except OSError:
+        lines = []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.machine())
