@@ -72,7 +72,7 @@ def parts(folder: Path) -> Stages:
     from engine.codegen import ObjectCache
     from engine.fingerprint import writers_fingerprint
     from engine.native import NativeTables, distinct_specs, load_specs
-    from engine.plan import tile_choice
+    from engine.schedule import make_schedule
     from engine.target import host_target
 
     stages = Stages()
@@ -83,8 +83,11 @@ def parts(folder: Path) -> Stages:
     library = stages.timed(
         "read and link objects", lambda: load_specs(distinct_specs(tiles), target, cache)
     )
-    choice = tile_choice(model.plan.tiles, 4 * max(tile.lanes for tile in tiles))
-    stages.timed("fill the tables", lambda: NativeTables(library).plan(tiles, choice))
+    plan = model.plan
+    schedule = stages.timed(
+        "decide the schedule", lambda: make_schedule(plan.tiles, plan.threads, target.cores)
+    )
+    stages.timed("fill the tables", lambda: NativeTables(library).plan(tiles, schedule.tiles))
     return stages
 
 
