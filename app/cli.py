@@ -1,4 +1,4 @@
-"""`prunus serve | prune | inspect | predict | bench`."""
+"""`prunus serve | prune | tune | inspect | predict | bench`."""
 
 from importlib import import_module
 
@@ -6,7 +6,7 @@ import click
 
 from app.version import VERSION
 
-_COMMANDS = ("serve", "prune", "inspect", "predict", "bench")
+_COMMANDS = ("serve", "prune", "tune", "inspect", "predict", "bench")
 
 
 class LazyCommands(click.Group):

@@ -1,0 +1,46 @@
+"""Kernels chosen again for an artifact, on the host it is to run on.
+
+An artifact holds its program and neutral weights, so neither the model's file nor the graph is needed. Use it
+where `Executable.is_tuned_here` is false: the artifact comes from another kind of CPU, was made for fewer
+threads, was compiled without timing, or was written by an older version.
+"""
+
+from dataclasses import replace
+
+from engine.artifact import Artifact
+from engine.codegen import ObjectCache
+from engine.plan import CompiledModel
+from engine.planner import CompileOptions, Progress, plan_program
+from engine.target import Target
+
+
+def retune(
+    artifact: Artifact | CompiledModel,
+    target: Target,
+    options: CompileOptions,
+    cache: ObjectCache,
+    progress: Progress | None = None,
+) -> CompiledModel:
+    """Plan an artifact's program for another target; what it computes stays the same.
+
+    Args:
+        artifact: an opened artifact, or its model; it is not changed, and the result refers to its
+            weights.
+        target: the CPU; where `options.tune` is set it must be this host.
+        options: how to plan. Its `values` are kept as they are asked for: see `options_of` for those
+            of the artifact.
+        cache: object code; kernels that are timed are compiled into it.
+        progress: told the stage (`tune`, `pack`, `measure`) and its share done, in [0, 1].
+
+    Raises:
+        UnsupportedModelError: the model's values do not fit into memory.
+        NarrowValuesError: a weight is too large for `options.values`.
+        CodegenError: a kernel could not be compiled or loaded.
+    """
+    model = artifact.model if isinstance(artifact, Artifact) else artifact
+    return plan_program(model.program, target, options, cache, progress)
+
+
+def options_of(model: CompiledModel, options: CompileOptions) -> CompileOptions:
+    """The options with the 16-bit values that the model was compiled with: its outputs stay the same."""
+    return replace(options, values=model.plan.values)
