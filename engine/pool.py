@@ -32,17 +32,22 @@ _WORKER_SIGNATURE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
 
 @dataclass(frozen=True, slots=True)
 class PoolTimes:
-    """When workers sleep and are woken, in nanoseconds; see docs/decisions/0005-threads.md.
+    """When workers sleep, are woken and are left alone, in nanoseconds; see docs/decisions/0005-threads.md.
 
     Attributes:
         spin: how long a worker looks for the next job before it sleeps.
         hot: a call that begins so soon after the last one ended wakes workers, however short it is.
         wake: a call that should take so long wakes workers.
+        calm: how long calls are not helped after a worker found itself on its caller's core.
+        patience: for how many times its own length a call that helpers delayed has the next ones run alone;
+            not a time.
     """
 
     spin: int = 100_000
     hot: int = 100_000
     wake: int = 150_000
+    calm: int = 2_000_000
+    patience: int = 16
 
 
 class ThreadPool:
@@ -93,10 +98,12 @@ class ThreadPool:
         return len(self._threads)
 
     def set_times(self, times: PoolTimes) -> None:
-        """Change when workers sleep and are woken; those that exist keep how long they spin."""
+        """Change when workers sleep and are woken."""
         self._fields[Pool.SPIN_NS // 8] = times.spin
         self._fields[Pool.HOT_NS // 8] = times.hot
         self._fields[Pool.WAKE_NS // 8] = times.wake
+        self._fields[Pool.CALM_NS // 8] = times.calm
+        self._fields[Pool.PATIENCE // 8] = times.patience
 
     def grow(self, workers: int) -> None:
         """Have at least so many workers, or as many as the system allows."""
@@ -125,13 +132,19 @@ class ThreadPool:
             thread.join(max(0.0, deadline - time.monotonic()))
         return not any(thread.is_alive() for thread in self._threads)
 
+    @property
     def sleeping(self) -> int:
         """How many workers sleep now."""
-        states = [
-            self._fields[(self._line(number) + Sleeper.STATE) // 8]
-            for number in range(1, self.workers + 1)
-        ]
-        return sum(int(state) == 1 for state in states)
+        return self._of_workers(Sleeper.STATE).count(1)
+
+    @property
+    def helped(self) -> int:
+        """With how many calls workers have helped; each worker counts."""
+        return sum(self._of_workers(Sleeper.JOBS))
+
+    def _of_workers(self, field: Sleeper) -> list[int]:
+        lines = range(1, self.workers + 1)
+        return [int(self._fields[(self._line(number) + field) // 8]) for number in lines]
 
     def _function(self, name: str) -> int:
         function = getattr(self._libc, name, None)  # Linux has all of them

@@ -9,7 +9,6 @@ request) from a stock. Calls that are long enough are helped by the process's po
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -124,7 +123,8 @@ class Executable:
         )
         self.schedule = schedule or make_schedule(plan.tiles, plan.threads, self.threads)
         self._help = _help(self.schedule, self.threads)
-        self._pool = partial(PROCESS_POOL.address, self.threads - 1, target, cache)
+        self._target = target
+        self._cache = cache
         self._native: NativePlan | None = NativePlan(
             bind_plan(program, plan),
             self.schedule.tiles,
@@ -186,7 +186,8 @@ class Executable:
         else:
             plan = native.address if help_.chunk else native.shared_address
             address = workspace.request(plan, arrays, [*results.values()], batch)
-            native.share(workspace.shared_request(address, self._pool(), help_))
+            pool = PROCESS_POOL.address(help_.helpers, self._target, self._cache)
+            native.share(workspace.shared_request(address, pool, help_))
         if self._native is native:
             self._idle.append(workspace)
         return results

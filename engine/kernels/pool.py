@@ -11,7 +11,7 @@ sleeps on a semaphore. `pool` points to lines of 128 bytes, so that what one thr
               calls are not helped, because the last helpers were late
     gate      generation << 32 | open << 31 | helpers inside; stop; function and argument of the job; the
               core that its caller was on
-    sleepers  one line per worker: state (0 awake, 1 asleep, 2 being woken), its semaphore
+    sleepers  one line per worker: state (0 awake, 1 asleep, 2 being woken), jobs it helped with, semaphore
 
 A caller that finds no other caller owns the gate. It opens the gate for a new generation, does the work
 itself, shuts the gate, and waits until nobody is inside. A worker enters by counting itself in, which can
@@ -50,6 +50,8 @@ class Pool(IntEnum):
     WAKE_NS = 48
     WORKERS = 56
     GET_CPU = 64
+    CALM_NS = 72
+    PATIENCE = 80
     CALLERS = LINE_BYTES
     LAST_END = LINE_BYTES + 8
     CALM_UNTIL = LINE_BYTES + 16
@@ -65,6 +67,7 @@ class Sleeper(IntEnum):
     """Byte offset of each field of a worker's line."""
 
     STATE = 0
+    JOBS = 8
     SEMAPHORE = 64
 
 
@@ -74,8 +77,6 @@ POOL_BYTES = Pool.SLEEPERS + (MAX_WORKERS + 1) * LINE_BYTES
 _PAUSES_PER_LOOK = 64
 _PAUSES_BEFORE_YIELD = 2048
 _CLOCK_MONOTONIC = 1
-# How long calls are not helped after a worker had to share its caller's core.
-_CALM_NS = 2_000_000
 
 _COMMON = """
 define internal i64 @now(ptr %pool) #0 {
@@ -127,13 +128,14 @@ entry:
   %lines = getelementptr i8, ptr %pool, i64 $SLEEPERS
   %state = getelementptr i8, ptr %lines, i64 %offset
   %semaphore = getelementptr i8, ptr %state, i64 $SEMAPHORE
-  %spin = load i64, ptr %spinp, align 8
+  %jobsp = getelementptr i8, ptr %state, i64 $JOBS
   %wait = load ptr, ptr %waitp, align 8
   br label %rest
 
 rest:                                        ; the time of the last job, or of waking
   %seen = phi i64 [ -1, %entry ], [ %generation, %work ], [ %seen.l, %awake ]
   %since = call i64 @now(ptr %pool)
+  %spin = load i64, ptr %spinp, align 8
   br label %look
 
 look:
@@ -159,7 +161,9 @@ enter:
   br i1 %same, label %crowded, label %count.in
 crowded:
   %instant = call i64 @now(ptr %pool)
-  %until = add i64 %instant, $CALM_NS
+  %lengthp = getelementptr i8, ptr %pool, i64 $CALM_NS
+  %length = load i64, ptr %lengthp, align 8
+  %until = add i64 %instant, %length
   %calmp = getelementptr i8, ptr %pool, i64 $CALM_UNTIL
   store atomic i64 %until, ptr %calmp monotonic, align 8
   br label %sleep
@@ -172,6 +176,9 @@ work:
   %function = load ptr, ptr %functionp, align 8
   %argument = load ptr, ptr %argumentp, align 8
   call void %function(ptr %argument, i64 %number)
+  %jobs = load i64, ptr %jobsp, align 8
+  %jobs.n = add i64 %jobs, 1
+  store i64 %jobs.n, ptr %jobsp, align 8
   %left = atomicrmw sub ptr %gate, i64 1 release, align 8
   br label %rest
 
@@ -314,12 +321,12 @@ def fill(template: str, **more: object) -> str:
     names |= {
         "LINE": LINE_BYTES,
         "SEMAPHORE": Sleeper.SEMAPHORE.value,
+        "JOBS": Sleeper.JOBS.value,
         "OPEN": 1 << 31,
         "NOT_OPEN": ~(1 << 31),
         "INSIDE_MASK": (1 << 31) - 1,
         "LOOK_MASK": _PAUSES_PER_LOOK - 1,
         "BEFORE_YIELD": _PAUSES_BEFORE_YIELD,
-        "CALM_NS": _CALM_NS,
         "MONOTONIC": _CLOCK_MONOTONIC,
         "PAUSE": pause_text()[0],
     }

@@ -18,8 +18,8 @@ Where another call is being helped already, the same work is done by the calling
 call has a core of its own. Helpers leave a call as soon as a second one begins.
 
 A helper that loses its core in the middle of a part holds up its caller. After a call that spent more than
-a third of its time waiting, calls run alone for PATIENCE times as long as it took: what busy cores can
-cost is bounded.
+a third of its time waiting, calls run alone for so many times (`Pool.PATIENCE`) as long as it took: what
+busy cores can cost is bounded.
 
     job   tickets | position, end | word, table, context | done | waited      each on a line of its own
 
@@ -57,7 +57,6 @@ class Job(IntEnum):
 
 
 JOB_BYTES = 5 * LINE_BYTES
-PATIENCE = 16
 # Pauses after which a caller that waits looks at the clock.
 _UNTIMED_PAUSES = 64
 
@@ -200,7 +199,9 @@ close:
   %late = icmp sgt i64 %triple, %took
   br i1 %late, label %rest, label %leave
 rest:
-  %length = mul i64 %took, $PATIENCE
+  %patiencep = getelementptr i8, ptr %pool, i64 $PATIENCE
+  %patience = load i64, ptr %patiencep, align 8
+  %length = mul i64 %took, %patience
   %later = add i64 %closed, %length
   store atomic i64 %later, ptr %calmp monotonic, align 8
   br label %leave
@@ -238,7 +239,7 @@ def emit_share(isa: Isa) -> str:
         "C_VALID": fields["C_VALID_SAMPLES"],
         "R_FIRST": fields["R_FIRST_SAMPLE"],
         "R_EXPECTED": fields["R_EXPECTED_NS"],
-        "PATIENCE": PATIENCE,
+        "ENDED": -(1 << 63),  # negative, and no part is free
         "UNTIMED": _UNTIMED_PAUSES,
         "STEP_BYTES": 8 * len(Step),
         "STEP_ARGS": 8 * Step.ARGS,

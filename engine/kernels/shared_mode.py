@@ -188,7 +188,7 @@ tile.done:
   %sample.n = add i64 %sample, %lanes
   br label %tile
 out:
-  store atomic i64 -1, ptr %wordp release, align 8
+  store atomic i64 $ENDED, ptr %wordp release, align 8
   ret void
 }
 """

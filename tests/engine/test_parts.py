@@ -15,8 +15,7 @@ from engine.compiler import compile_graph
 from engine.errors import ManifestError, PackedLayerError
 from engine.kernels.abi import DenseLayer, ElementFunction
 from engine.parts import ROW_STEP, are_parts, part_layer, part_step, split_rows
-from engine.plan import CompiledModel, KernelChoice, dense_layer
-from engine.program import DenseStep, Place, Program
+from engine.program import DenseStep, Place
 from engine.runtime import Executable
 from engine.target import Isa, available_isas, host_target
 from graph.activations import Function
@@ -24,6 +23,7 @@ from graph.graph import Graph
 from tests.builders import GraphBuilder, random_inputs
 from tests.engine.compiled import UNTUNED, assert_close, oracle
 from tests.engine.tamper import Tampered
+from tests.engine.threaded import in_parts
 
 
 @given(
@@ -81,23 +81,6 @@ def network() -> Graph:
     b = GraphBuilder(5)
     x = b.dense(b.input(70), 200, sparsity=0.8, activation=Function.RELU, name="one")
     return b.build(b.dense(x, 83, sparsity=0.8, name="two"))
-
-
-def in_parts(model: CompiledModel, most: int) -> CompiledModel:
-    """The model with every dense layer in up to `most` parts."""
-    tiles = []
-    for tile in model.plan.tiles:
-        choices = {
-            number: in_parts_of(model.program, number, choice, most)
-            for number, choice in tile.choices.items()
-        }
-        tiles.append(replace(tile, choices=choices))
-    return replace(model, plan=replace(model.plan, tiles=tuple(tiles)))
-
-
-def in_parts_of(program: Program, number: int, choice: KernelChoice, most: int) -> KernelChoice:
-    layer = dense_layer(program, program.dense_steps()[number])
-    return replace(choice, packed=None, parts=split_rows(layer.kernel, most))
 
 
 @pytest.mark.parametrize("isa", available_isas())

@@ -1,0 +1,51 @@
+"""Models whose layers have parts, and executables that run every request in one given mode."""
+
+from dataclasses import replace
+
+from engine.codegen import ObjectCache
+from engine.parts import split_rows
+from engine.plan import CompiledModel, KernelChoice, dense_layer
+from engine.program import Program
+from engine.runtime import Executable
+from engine.schedule import Mode, Schedule, make_schedule
+from engine.target import Target
+
+
+def in_parts(model: CompiledModel, most: int) -> CompiledModel:
+    """The model with every dense layer in up to `most` parts, for as many threads."""
+    tiles = []
+    for tile in model.plan.tiles:
+        choices = {
+            number: _in_parts(model.program, number, choice, most)
+            for number, choice in tile.choices.items()
+        }
+        tiles.append(replace(tile, choices=choices))
+    return replace(model, plan=replace(model.plan, tiles=tuple(tiles), threads=most))
+
+
+def _in_parts(program: Program, number: int, choice: KernelChoice, most: int) -> KernelChoice:
+    layer = dense_layer(program, program.dense_steps()[number])
+    if layer.positions > 1:
+        return replace(choice, packed=None)
+    return replace(choice, packed=None, parts=split_rows(layer.kernel, most))
+
+
+def executable_in(
+    mode: Mode,
+    model: CompiledModel,
+    cache: ObjectCache,
+    target: Target,
+    threads: int = 2,
+    chunk: int = 8,
+) -> Executable:
+    """An executable of which every request runs in one mode, with the same cut into tiles in all modes."""
+    alone = make_schedule(model.plan.tiles, 1, 1)
+    count = len(alone.tiles)
+    schedule = Schedule(
+        tiles=alone.tiles,
+        shared_tiles=alone.tiles,
+        modes=(mode,) * count,
+        chunks=(chunk if mode is Mode.SPREAD else 0,) * count,
+        seconds=alone.seconds,
+    )
+    return Executable(model, cache, target, threads, schedule)
