@@ -33,7 +33,7 @@ from engine.kernels.abi import (
     PackedLayer,
     packed_layer,
 )
-from engine.kernels.activations import Parameters, apply, load_parameters
+from engine.kernels.activations import Parameters, load_parameters
 from engine.kernels.emit import F32, I16, I32, I64, Value
 from engine.kernels.estimate import layer_size, patterns_share, tile_ns
 from engine.kernels.kernel_writer import KernelWriter
@@ -44,6 +44,8 @@ from engine.kernels.spmm_rows import (
     ahead,
     column_unit,
     fetch_ahead,
+    finished,
+    start_sums,
 )
 from engine.kernels.spread import Spread, loaded_weights, permuted_weights
 from engine.target import Isa
@@ -145,7 +147,7 @@ def emit(spec: KernelSpec) -> str:
 
 
 def _emit_panels(w: KernelWriter, x: Value, y: Value, parts: int, parameters: Parameters) -> None:
-    """All panels: the first starts from the bias, the last applies the activation."""
+    """All panels: the first starts from zeros, the last adds the bias and applies the activation."""
     count = w.argument("panel_count")
 
     def panel(index: Value, *, first: bool, last: bool) -> None:
@@ -187,32 +189,25 @@ def _emit_group(
 ) -> tuple[Value, ...]:
     """One group of four rows: start the sums, add all steps, store; the streams behind it."""
     rows, columns, values = streams
-    places, sums = [], []
+    numbers, places, sums = [], [], []
     for member in range(MEMBERS):
         row = _number(w, rows, member)
         places.append(w.at(scope.y, w.mul(row, w.spec.lanes), F32))
-        sums += _start(w, scope, row, places[-1])
+        sums += start_sums(w, places[-1], scope.parts, first=scope.first)
+        numbers.append(row)
     for users, count in zip(_USERS, counts, strict=True):
         with w.loop(0, count, carried=(columns, values, *sums)) as step:
             here, weights, *current = step.carried
             following = _emit_step(w, scope, users, (here, weights), current)
             step.carry((w.at(here, len(users), I16), w.at(weights, MEMBERS, F32), *following))
         columns, values, *sums = step.carried
-    for number, total in enumerate(sums):
-        member, part = divmod(number, scope.parts)
-        result = apply(w, total, scope.parameters) if scope.last else total
-        w.store(result, w.at(places[member], part * w.width, F32), w.width * 4)
+    for member, row in enumerate(numbers):
+        own = sums[member * scope.parts : (member + 1) * scope.parts]
+        if scope.last:
+            own = finished(w, own, row, scope.parameters)
+        for part, total in enumerate(own):
+            w.store(total, w.at(places[member], part * w.width, F32), w.width * 4)
     return w.at(rows, MEMBERS, I32), columns, values
-
-
-def _start(w: KernelWriter, scope: _Scope, row: Value, place: Value) -> list[Value]:
-    if scope.first:
-        bias = w.splat(w.load(F32, w.at(w.argument("bias"), row, F32)), w.width)
-        return [bias] * scope.parts
-    return [
-        w.load(w.vector, w.at(place, part * w.width, F32), w.width * 4)
-        for part in range(scope.parts)
-    ]
 
 
 def _emit_step(

@@ -10,11 +10,11 @@ Per group of R rows and per step l, R weights meet R rows of the input (`lanes` 
     %w1 = broadcast values[l][1]
     ...
 
-The rows of a panel start from the bias (first panel) or from y, and go to y, after the activation
-in the last panel. Requirement: lanes is 4, 8 or a multiple of the vector width.
+The rows of a panel start from zeros (first panel) or from y, and go to y, in the last panel after
+bias and activation. Requirement: lanes is 4, 8 or a multiple of the vector width.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -97,7 +97,7 @@ def candidates(layer: DenseLayer, isa: Isa, lanes: int) -> tuple[Candidate, ...]
     """Return the candidates worth timing for a layer: best guess first."""
     parts = min(MAX_PARTS, max(1, lanes // isa.vector_floats))
     panel = min(max(1, PANEL_BYTES // (4 * lanes)), MAX_COLUMN // column_unit(lanes))
-    members = max(2, 4 // parts)
+    members = 4 if parts < MAX_PARTS else 2
     spreads = [Spread.LOAD] if isa is Isa.GENERIC else [Spread.PERMUTE, Spread.LOAD]
     nonzeros = layer_size(layer).nonzeros
     fetch = ahead(nonzeros // layer.positions)
@@ -216,7 +216,7 @@ def _emit_panels(w: KernelWriter, scope: _Scope) -> None:
 
 
 def _emit_panel(w: KernelWriter, scope: _Scope, panel: Value, *, first: bool, last: bool) -> None:
-    """One panel: all its buckets; sums start from the bias or y, and end in y."""
+    """One panel: all its buckets; sums start from zeros or y, and end in y."""
     entry = w.at(w.argument("panels"), w.mul(panel, 3), I32)
     numbers = [w.cast("zext", w.load(I32, w.at(entry, place, I32)), I64) for place in (0, 1, 2, 3)]
     group_rows = w.mul(numbers[1], w.spec.number("rows"))
@@ -245,8 +245,8 @@ def _emit_group(
     rows = [w.cast("zext", w.load(I32, w.at(streams.rows, member, I32)), I64) for member in members]
     places = [w.at(scope.y, w.mul(row, w.spec.lanes), F32) for row in rows]
     sums: list[Value] = []
-    for row, place in zip(rows, places, strict=True):
-        sums.extend(_start(w, scope, row, place, first=first))
+    for place in places:
+        sums.extend(start_sums(w, place, scope.parts, first=first))
     carried = (streams.columns, streams.values, *sums)
     with w.loop(0, length, carried=carried) as step:
         columns, values, *current = step.carried
@@ -254,21 +254,30 @@ def _emit_group(
         count = len(members)
         step.carry((w.at(columns, count, I16), w.at(values, count, F32), *following))
     columns, values, *totals = step.carried
-    for number, total in enumerate(totals):
-        member, part = divmod(number, scope.parts)
-        result = apply(w, total, scope.parameters) if last else total
-        w.store(result, w.at(places[member], part * w.width, F32), w.width * 4)
+    for member, row in enumerate(rows):
+        own = totals[member * scope.parts : (member + 1) * scope.parts]
+        if last:
+            own = finished(w, own, row, scope.parameters)
+        for part, total in enumerate(own):
+            w.store(total, w.at(places[member], part * w.width, F32), w.width * 4)
     return _Streams(w.at(streams.rows, len(members), I32), columns, values)
 
 
-def _start(w: KernelWriter, scope: _Scope, row: Value, place: Value, *, first: bool) -> list[Value]:
+def start_sums(w: KernelWriter, place: Value, parts: int, *, first: bool) -> list[Value]:
+    """The sums that a row begins a panel with: zeros in the first one, then what y holds."""
     if first:
-        bias = w.splat(w.load(F32, w.at(w.argument("bias"), row, F32)), w.width)
-        return [bias] * scope.parts
+        return [w.zero(w.vector)] * parts
     return [
-        w.load(w.vector, w.at(place, part * w.width, F32), w.width * 4)
-        for part in range(scope.parts)
+        w.load(w.vector, w.at(place, part * w.width, F32), w.width * 4) for part in range(parts)
     ]
+
+
+def finished(
+    w: KernelWriter, totals: Sequence[Value], row: Value, parameters: Parameters
+) -> list[Value]:
+    """The outputs of a row: its bias, added last as all kernels do, and the activation."""
+    bias = w.splat(w.load(F32, w.at(w.argument("bias"), row, F32)), w.width)
+    return [apply(w, w.op("fadd", total, bias), parameters) for total in totals]
 
 
 def _emit_step(

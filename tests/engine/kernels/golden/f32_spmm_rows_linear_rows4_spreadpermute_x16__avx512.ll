@@ -13,7 +13,7 @@ entry:
   %ld10 = load i64, ptr %p9, align 8
   br label %loop11
 loop11:
-  %i11 = phi i64 [ 0, %entry ], [ %v572, %latch11 ]
+  %i11 = phi i64 [ 0, %entry ], [ %v580, %latch11 ]
   %is12 = icmp slt i64 %i11, %ld10
   br i1 %is12, label %body11, label %done11
 body11:
@@ -27,7 +27,7 @@ body11:
   %p20 = getelementptr i8, ptr %p8, i64 %v19
   br label %loop21
 loop21:
-  %i21 = phi i64 [ 0, %body11 ], [ %v571, %latch21 ]
+  %i21 = phi i64 [ 0, %body11 ], [ %v579, %latch21 ]
   %is22 = icmp slt i64 %i21, 16
   br i1 %is22, label %body21, label %done21
 body21:
@@ -70,7 +70,7 @@ then28:
   %p58 = getelementptr i8, ptr %p23, i64 %v57
   br label %loop59
 loop59:
-  %i59 = phi i64 [ %cast35, %then28 ], [ %v170, %latch59 ]
+  %i59 = phi i64 [ %cast35, %then28 ], [ %v174, %latch59 ]
   %c60 = phi ptr [ %p48, %then28 ], [ %c74, %latch59 ]
   %c61 = phi ptr [ %p51, %then28 ], [ %c75, %latch59 ]
   %c62 = phi ptr [ %p54, %then28 ], [ %c76, %latch59 ]
@@ -88,10 +88,10 @@ body59:
   %cast72 = zext i32 %ld71 to i64
   br label %loop73
 loop73:
-  %i73 = phi i64 [ 0, %body59 ], [ %v169, %latch73 ]
-  %c74 = phi ptr [ %c60, %body59 ], [ %p168, %latch73 ]
-  %c75 = phi ptr [ %c61, %body59 ], [ %c123, %latch73 ]
-  %c76 = phi ptr [ %c62, %body59 ], [ %c124, %latch73 ]
+  %i73 = phi i64 [ 0, %body59 ], [ %v173, %latch73 ]
+  %c74 = phi ptr [ %c60, %body59 ], [ %p172, %latch73 ]
+  %c75 = phi ptr [ %c61, %body59 ], [ %c99, %latch73 ]
+  %c76 = phi ptr [ %c62, %body59 ], [ %c100, %latch73 ]
   %is77 = icmp slt i64 %i73, %cast72
   br i1 %is77, label %body73, label %done73
 body73:
@@ -115,604 +115,612 @@ body73:
   %p95 = getelementptr float, ptr %p24, i64 %v94
   %v96 = mul i64 %cast89, 16
   %p97 = getelementptr float, ptr %p24, i64 %v96
-  %p98 = getelementptr i64, ptr %args, i64 7
-  %ld99 = load ptr, ptr %p98, align 8
-  %p100 = getelementptr float, ptr %ld99, i64 %cast80
-  %ld101 = load float, ptr %p100, align 4
-  %one102 = insertelement <16 x float> poison, float %ld101, i64 0
-  %splat103 = shufflevector <16 x float> %one102, <16 x float> %one102, <16 x i32> <i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0>
-  %p104 = getelementptr i64, ptr %args, i64 7
-  %ld105 = load ptr, ptr %p104, align 8
-  %p106 = getelementptr float, ptr %ld105, i64 %cast83
-  %ld107 = load float, ptr %p106, align 4
-  %one108 = insertelement <16 x float> poison, float %ld107, i64 0
-  %splat109 = shufflevector <16 x float> %one108, <16 x float> %one108, <16 x i32> <i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0>
-  %p110 = getelementptr i64, ptr %args, i64 7
-  %ld111 = load ptr, ptr %p110, align 8
-  %p112 = getelementptr float, ptr %ld111, i64 %cast86
-  %ld113 = load float, ptr %p112, align 4
-  %one114 = insertelement <16 x float> poison, float %ld113, i64 0
-  %splat115 = shufflevector <16 x float> %one114, <16 x float> %one114, <16 x i32> <i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0>
-  %p116 = getelementptr i64, ptr %args, i64 7
-  %ld117 = load ptr, ptr %p116, align 8
-  %p118 = getelementptr float, ptr %ld117, i64 %cast89
-  %ld119 = load float, ptr %p118, align 4
-  %one120 = insertelement <16 x float> poison, float %ld119, i64 0
-  %splat121 = shufflevector <16 x float> %one120, <16 x float> %one120, <16 x i32> <i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0>
-  br label %loop122
-loop122:
-  %i122 = phi i64 [ 0, %body73 ], [ %v163, %latch122 ]
-  %c123 = phi ptr [ %c75, %body73 ], [ %p161, %latch122 ]
-  %c124 = phi ptr [ %c76, %body73 ], [ %p162, %latch122 ]
-  %c125 = phi <16 x float> [ %splat103, %body73 ], [ %r148, %latch122 ]
-  %c126 = phi <16 x float> [ %splat109, %body73 ], [ %r152, %latch122 ]
-  %c127 = phi <16 x float> [ %splat115, %body73 ], [ %r156, %latch122 ]
-  %c128 = phi <16 x float> [ %splat121, %body73 ], [ %r160, %latch122 ]
-  %is129 = icmp slt i64 %i122, %cast69
-  br i1 %is129, label %body122, label %done122
-body122:
-  %ld130 = load <4 x float>, ptr %c124, align 4
-  %shuf131 = shufflevector <4 x float> %ld130, <4 x float> %ld130, <16 x i32> <i32 0, i32 1, i32 2, i32 3, i32 0, i32 1, i32 2, i32 3, i32 0, i32 1, i32 2, i32 3, i32 0, i32 1, i32 2, i32 3>
-  %kept132 = call <16 x float> asm "", "=v,0"(<16 x float> %shuf131)
-  %shuf133 = shufflevector <16 x float> %kept132, <16 x float> %kept132, <16 x i32> <i32 0, i32 0, i32 0, i32 0, i32 4, i32 4, i32 4, i32 4, i32 8, i32 8, i32 8, i32 8, i32 12, i32 12, i32 12, i32 12>
-  %shuf134 = shufflevector <16 x float> %kept132, <16 x float> %kept132, <16 x i32> <i32 1, i32 1, i32 1, i32 1, i32 5, i32 5, i32 5, i32 5, i32 9, i32 9, i32 9, i32 9, i32 13, i32 13, i32 13, i32 13>
-  %shuf135 = shufflevector <16 x float> %kept132, <16 x float> %kept132, <16 x i32> <i32 2, i32 2, i32 2, i32 2, i32 6, i32 6, i32 6, i32 6, i32 10, i32 10, i32 10, i32 10, i32 14, i32 14, i32 14, i32 14>
-  %shuf136 = shufflevector <16 x float> %kept132, <16 x float> %kept132, <16 x i32> <i32 3, i32 3, i32 3, i32 3, i32 7, i32 7, i32 7, i32 7, i32 11, i32 11, i32 11, i32 11, i32 15, i32 15, i32 15, i32 15>
-  %ld137 = load i64, ptr %c123, align 2
-  %v138 = and i64 %ld137, 65535
-  %v139 = lshr i64 %ld137, 16
-  %v140 = and i64 %v139, 65535
-  %v141 = lshr i64 %ld137, 32
-  %v142 = and i64 %v141, 65535
-  %v143 = lshr i64 %ld137, 48
-  %v144 = and i64 %v143, 65535
-  %p145 = getelementptr i64, ptr %p58, i64 %v138
-  %p146 = getelementptr float, ptr %p145, i64 0
-  %ld147 = load <16 x float>, ptr %p146, align 64
-  %r148 = call <16 x float> @llvm.fmuladd.v16f32(<16 x float> %shuf133, <16 x float> %ld147, <16 x float> %c125)
-  %p149 = getelementptr i64, ptr %p58, i64 %v140
-  %p150 = getelementptr float, ptr %p149, i64 0
-  %ld151 = load <16 x float>, ptr %p150, align 64
-  %r152 = call <16 x float> @llvm.fmuladd.v16f32(<16 x float> %shuf134, <16 x float> %ld151, <16 x float> %c126)
-  %p153 = getelementptr i64, ptr %p58, i64 %v142
-  %p154 = getelementptr float, ptr %p153, i64 0
-  %ld155 = load <16 x float>, ptr %p154, align 64
-  %r156 = call <16 x float> @llvm.fmuladd.v16f32(<16 x float> %shuf135, <16 x float> %ld155, <16 x float> %c127)
-  %p157 = getelementptr i64, ptr %p58, i64 %v144
-  %p158 = getelementptr float, ptr %p157, i64 0
-  %ld159 = load <16 x float>, ptr %p158, align 64
-  %r160 = call <16 x float> @llvm.fmuladd.v16f32(<16 x float> %shuf136, <16 x float> %ld159, <16 x float> %c128)
-  %p161 = getelementptr i16, ptr %c123, i64 4
-  %p162 = getelementptr float, ptr %c124, i64 4
-  br label %latch122
-latch122:
-  %v163 = add i64 %i122, 1
-  br label %loop122
-done122:
-  %p164 = getelementptr float, ptr %p91, i64 0
-  store <16 x float> %c125, ptr %p164, align 64
-  %p165 = getelementptr float, ptr %p93, i64 0
-  store <16 x float> %c126, ptr %p165, align 64
-  %p166 = getelementptr float, ptr %p95, i64 0
-  store <16 x float> %c127, ptr %p166, align 64
-  %p167 = getelementptr float, ptr %p97, i64 0
-  store <16 x float> %c128, ptr %p167, align 64
-  %p168 = getelementptr i32, ptr %c74, i64 4
+  br label %loop98
+loop98:
+  %i98 = phi i64 [ 0, %body73 ], [ %v139, %latch98 ]
+  %c99 = phi ptr [ %c75, %body73 ], [ %p137, %latch98 ]
+  %c100 = phi ptr [ %c76, %body73 ], [ %p138, %latch98 ]
+  %c101 = phi <16 x float> [ zeroinitializer, %body73 ], [ %r124, %latch98 ]
+  %c102 = phi <16 x float> [ zeroinitializer, %body73 ], [ %r128, %latch98 ]
+  %c103 = phi <16 x float> [ zeroinitializer, %body73 ], [ %r132, %latch98 ]
+  %c104 = phi <16 x float> [ zeroinitializer, %body73 ], [ %r136, %latch98 ]
+  %is105 = icmp slt i64 %i98, %cast69
+  br i1 %is105, label %body98, label %done98
+body98:
+  %ld106 = load <4 x float>, ptr %c100, align 4
+  %shuf107 = shufflevector <4 x float> %ld106, <4 x float> %ld106, <16 x i32> <i32 0, i32 1, i32 2, i32 3, i32 0, i32 1, i32 2, i32 3, i32 0, i32 1, i32 2, i32 3, i32 0, i32 1, i32 2, i32 3>
+  %kept108 = call <16 x float> asm "", "=v,0"(<16 x float> %shuf107)
+  %shuf109 = shufflevector <16 x float> %kept108, <16 x float> %kept108, <16 x i32> <i32 0, i32 0, i32 0, i32 0, i32 4, i32 4, i32 4, i32 4, i32 8, i32 8, i32 8, i32 8, i32 12, i32 12, i32 12, i32 12>
+  %shuf110 = shufflevector <16 x float> %kept108, <16 x float> %kept108, <16 x i32> <i32 1, i32 1, i32 1, i32 1, i32 5, i32 5, i32 5, i32 5, i32 9, i32 9, i32 9, i32 9, i32 13, i32 13, i32 13, i32 13>
+  %shuf111 = shufflevector <16 x float> %kept108, <16 x float> %kept108, <16 x i32> <i32 2, i32 2, i32 2, i32 2, i32 6, i32 6, i32 6, i32 6, i32 10, i32 10, i32 10, i32 10, i32 14, i32 14, i32 14, i32 14>
+  %shuf112 = shufflevector <16 x float> %kept108, <16 x float> %kept108, <16 x i32> <i32 3, i32 3, i32 3, i32 3, i32 7, i32 7, i32 7, i32 7, i32 11, i32 11, i32 11, i32 11, i32 15, i32 15, i32 15, i32 15>
+  %ld113 = load i64, ptr %c99, align 2
+  %v114 = and i64 %ld113, 65535
+  %v115 = lshr i64 %ld113, 16
+  %v116 = and i64 %v115, 65535
+  %v117 = lshr i64 %ld113, 32
+  %v118 = and i64 %v117, 65535
+  %v119 = lshr i64 %ld113, 48
+  %v120 = and i64 %v119, 65535
+  %p121 = getelementptr i64, ptr %p58, i64 %v114
+  %p122 = getelementptr float, ptr %p121, i64 0
+  %ld123 = load <16 x float>, ptr %p122, align 64
+  %r124 = call <16 x float> @llvm.fmuladd.v16f32(<16 x float> %shuf109, <16 x float> %ld123, <16 x float> %c101)
+  %p125 = getelementptr i64, ptr %p58, i64 %v116
+  %p126 = getelementptr float, ptr %p125, i64 0
+  %ld127 = load <16 x float>, ptr %p126, align 64
+  %r128 = call <16 x float> @llvm.fmuladd.v16f32(<16 x float> %shuf110, <16 x float> %ld127, <16 x float> %c102)
+  %p129 = getelementptr i64, ptr %p58, i64 %v118
+  %p130 = getelementptr float, ptr %p129, i64 0
+  %ld131 = load <16 x float>, ptr %p130, align 64
+  %r132 = call <16 x float> @llvm.fmuladd.v16f32(<16 x float> %shuf111, <16 x float> %ld131, <16 x float> %c103)
+  %p133 = getelementptr i64, ptr %p58, i64 %v120
+  %p134 = getelementptr float, ptr %p133, i64 0
+  %ld135 = load <16 x float>, ptr %p134, align 64
+  %r136 = call <16 x float> @llvm.fmuladd.v16f32(<16 x float> %shuf112, <16 x float> %ld135, <16 x float> %c104)
+  %p137 = getelementptr i16, ptr %c99, i64 4
+  %p138 = getelementptr float, ptr %c100, i64 4
+  br label %latch98
+latch98:
+  %v139 = add i64 %i98, 1
+  br label %loop98
+done98:
+  %p140 = getelementptr i64, ptr %args, i64 7
+  %ld141 = load ptr, ptr %p140, align 8
+  %p142 = getelementptr float, ptr %ld141, i64 %cast80
+  %ld143 = load float, ptr %p142, align 4
+  %one144 = insertelement <16 x float> poison, float %ld143, i64 0
+  %splat145 = shufflevector <16 x float> %one144, <16 x float> %one144, <16 x i32> <i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0>
+  %v146 = fadd <16 x float> %c101, %splat145
+  %p147 = getelementptr float, ptr %p91, i64 0
+  store <16 x float> %v146, ptr %p147, align 64
+  %p148 = getelementptr i64, ptr %args, i64 7
+  %ld149 = load ptr, ptr %p148, align 8
+  %p150 = getelementptr float, ptr %ld149, i64 %cast83
+  %ld151 = load float, ptr %p150, align 4
+  %one152 = insertelement <16 x float> poison, float %ld151, i64 0
+  %splat153 = shufflevector <16 x float> %one152, <16 x float> %one152, <16 x i32> <i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0>
+  %v154 = fadd <16 x float> %c102, %splat153
+  %p155 = getelementptr float, ptr %p93, i64 0
+  store <16 x float> %v154, ptr %p155, align 64
+  %p156 = getelementptr i64, ptr %args, i64 7
+  %ld157 = load ptr, ptr %p156, align 8
+  %p158 = getelementptr float, ptr %ld157, i64 %cast86
+  %ld159 = load float, ptr %p158, align 4
+  %one160 = insertelement <16 x float> poison, float %ld159, i64 0
+  %splat161 = shufflevector <16 x float> %one160, <16 x float> %one160, <16 x i32> <i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0>
+  %v162 = fadd <16 x float> %c103, %splat161
+  %p163 = getelementptr float, ptr %p95, i64 0
+  store <16 x float> %v162, ptr %p163, align 64
+  %p164 = getelementptr i64, ptr %args, i64 7
+  %ld165 = load ptr, ptr %p164, align 8
+  %p166 = getelementptr float, ptr %ld165, i64 %cast89
+  %ld167 = load float, ptr %p166, align 4
+  %one168 = insertelement <16 x float> poison, float %ld167, i64 0
+  %splat169 = shufflevector <16 x float> %one168, <16 x float> %one168, <16 x i32> <i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0>
+  %v170 = fadd <16 x float> %c104, %splat169
+  %p171 = getelementptr float, ptr %p97, i64 0
+  store <16 x float> %v170, ptr %p171, align 64
+  %p172 = getelementptr i32, ptr %c74, i64 4
   br label %latch73
 latch73:
-  %v169 = add i64 %i73, 1
+  %v173 = add i64 %i73, 1
   br label %loop73
 done73:
   br label %latch59
 latch59:
-  %v170 = add i64 %i59, 1
+  %v174 = add i64 %i59, 1
   br label %loop59
 done59:
   br label %after28
 after28:
-  %is171 = icmp sgt i64 %ld26, 1
-  br i1 %is171, label %then172, label %after172
-then172:
-  %p173 = getelementptr i64, ptr %args, i64 2
-  %ld174 = load ptr, ptr %p173, align 8
-  %v175 = mul i64 0, 3
-  %p176 = getelementptr i32, ptr %ld174, i64 %v175
-  %p177 = getelementptr i32, ptr %p176, i64 0
-  %ld178 = load i32, ptr %p177, align 4
-  %cast179 = zext i32 %ld178 to i64
-  %p180 = getelementptr i32, ptr %p176, i64 1
-  %ld181 = load i32, ptr %p180, align 4
-  %cast182 = zext i32 %ld181 to i64
-  %p183 = getelementptr i32, ptr %p176, i64 2
-  %ld184 = load i32, ptr %p183, align 4
-  %cast185 = zext i32 %ld184 to i64
-  %p186 = getelementptr i32, ptr %p176, i64 3
-  %ld187 = load i32, ptr %p186, align 4
-  %cast188 = zext i32 %ld187 to i64
-  %v189 = mul i64 %cast182, 4
-  %p190 = getelementptr i64, ptr %args, i64 4
-  %ld191 = load ptr, ptr %p190, align 8
-  %p192 = getelementptr i32, ptr %ld191, i64 %v189
-  %p193 = getelementptr i64, ptr %args, i64 5
-  %ld194 = load ptr, ptr %p193, align 8
-  %p195 = getelementptr i16, ptr %ld194, i64 %cast185
-  %p196 = getelementptr i64, ptr %args, i64 6
-  %ld197 = load ptr, ptr %p196, align 8
-  %p198 = getelementptr float, ptr %ld197, i64 %cast185
-  %p199 = getelementptr i64, ptr %args, i64 9
-  %ld200 = load i64, ptr %p199, align 8
-  %v201 = mul i64 0, %ld200
-  %p202 = getelementptr i8, ptr %p23, i64 %v201
-  br label %loop203
-loop203:
-  %i203 = phi i64 [ %cast179, %then172 ], [ %v314, %latch203 ]
-  %c204 = phi ptr [ %p192, %then172 ], [ %c218, %latch203 ]
-  %c205 = phi ptr [ %p195, %then172 ], [ %c219, %latch203 ]
-  %c206 = phi ptr [ %p198, %then172 ], [ %c220, %latch203 ]
-  %is207 = icmp slt i64 %i203, %cast188
-  br i1 %is207, label %body203, label %done203
-body203:
-  %p208 = getelementptr i64, ptr %args, i64 3
-  %ld209 = load ptr, ptr %p208, align 8
-  %v210 = mul i64 %i203, 2
-  %p211 = getelementptr i32, ptr %ld209, i64 %v210
-  %ld212 = load i32, ptr %p211, align 4
-  %cast213 = zext i32 %ld212 to i64
-  %p214 = getelementptr i32, ptr %p211, i64 1
-  %ld215 = load i32, ptr %p214, align 4
-  %cast216 = zext i32 %ld215 to i64
-  br label %loop217
-loop217:
-  %i217 = phi i64 [ 0, %body203 ], [ %v313, %latch217 ]
-  %c218 = phi ptr [ %c204, %body203 ], [ %p312, %latch217 ]
-  %c219 = phi ptr [ %c205, %body203 ], [ %c267, %latch217 ]
-  %c220 = phi ptr [ %c206, %body203 ], [ %c268, %latch217 ]
-  %is221 = icmp slt i64 %i217, %cast216
-  br i1 %is221, label %body217, label %done217
-body217:
-  %p222 = getelementptr i32, ptr %c218, i64 0
-  %ld223 = load i32, ptr %p222, align 4
-  %cast224 = zext i32 %ld223 to i64
-  %p225 = getelementptr i32, ptr %c218, i64 1
-  %ld226 = load i32, ptr %p225, align 4
-  %cast227 = zext i32 %ld226 to i64
-  %p228 = getelementptr i32, ptr %c218, i64 2
-  %ld229 = load i32, ptr %p228, align 4
-  %cast230 = zext i32 %ld229 to i64
-  %p231 = getelementptr i32, ptr %c218, i64 3
-  %ld232 = load i32, ptr %p231, align 4
-  %cast233 = zext i32 %ld232 to i64
-  %v234 = mul i64 %cast224, 16
-  %p235 = getelementptr float, ptr %p24, i64 %v234
-  %v236 = mul i64 %cast227, 16
-  %p237 = getelementptr float, ptr %p24, i64 %v236
-  %v238 = mul i64 %cast230, 16
+  %is175 = icmp sgt i64 %ld26, 1
+  br i1 %is175, label %then176, label %after176
+then176:
+  %p177 = getelementptr i64, ptr %args, i64 2
+  %ld178 = load ptr, ptr %p177, align 8
+  %v179 = mul i64 0, 3
+  %p180 = getelementptr i32, ptr %ld178, i64 %v179
+  %p181 = getelementptr i32, ptr %p180, i64 0
+  %ld182 = load i32, ptr %p181, align 4
+  %cast183 = zext i32 %ld182 to i64
+  %p184 = getelementptr i32, ptr %p180, i64 1
+  %ld185 = load i32, ptr %p184, align 4
+  %cast186 = zext i32 %ld185 to i64
+  %p187 = getelementptr i32, ptr %p180, i64 2
+  %ld188 = load i32, ptr %p187, align 4
+  %cast189 = zext i32 %ld188 to i64
+  %p190 = getelementptr i32, ptr %p180, i64 3
+  %ld191 = load i32, ptr %p190, align 4
+  %cast192 = zext i32 %ld191 to i64
+  %v193 = mul i64 %cast186, 4
+  %p194 = getelementptr i64, ptr %args, i64 4
+  %ld195 = load ptr, ptr %p194, align 8
+  %p196 = getelementptr i32, ptr %ld195, i64 %v193
+  %p197 = getelementptr i64, ptr %args, i64 5
+  %ld198 = load ptr, ptr %p197, align 8
+  %p199 = getelementptr i16, ptr %ld198, i64 %cast189
+  %p200 = getelementptr i64, ptr %args, i64 6
+  %ld201 = load ptr, ptr %p200, align 8
+  %p202 = getelementptr float, ptr %ld201, i64 %cast189
+  %p203 = getelementptr i64, ptr %args, i64 9
+  %ld204 = load i64, ptr %p203, align 8
+  %v205 = mul i64 0, %ld204
+  %p206 = getelementptr i8, ptr %p23, i64 %v205
+  br label %loop207
+loop207:
+  %i207 = phi i64 [ %cast183, %then176 ], [ %v294, %latch207 ]
+  %c208 = phi ptr [ %p196, %then176 ], [ %c222, %latch207 ]
+  %c209 = phi ptr [ %p199, %then176 ], [ %c223, %latch207 ]
+  %c210 = phi ptr [ %p202, %then176 ], [ %c224, %latch207 ]
+  %is211 = icmp slt i64 %i207, %cast192
+  br i1 %is211, label %body207, label %done207
+body207:
+  %p212 = getelementptr i64, ptr %args, i64 3
+  %ld213 = load ptr, ptr %p212, align 8
+  %v214 = mul i64 %i207, 2
+  %p215 = getelementptr i32, ptr %ld213, i64 %v214
+  %ld216 = load i32, ptr %p215, align 4
+  %cast217 = zext i32 %ld216 to i64
+  %p218 = getelementptr i32, ptr %p215, i64 1
+  %ld219 = load i32, ptr %p218, align 4
+  %cast220 = zext i32 %ld219 to i64
+  br label %loop221
+loop221:
+  %i221 = phi i64 [ 0, %body207 ], [ %v293, %latch221 ]
+  %c222 = phi ptr [ %c208, %body207 ], [ %p292, %latch221 ]
+  %c223 = phi ptr [ %c209, %body207 ], [ %c247, %latch221 ]
+  %c224 = phi ptr [ %c210, %body207 ], [ %c248, %latch221 ]
+  %is225 = icmp slt i64 %i221, %cast220
+  br i1 %is225, label %body221, label %done221
+body221:
+  %p226 = getelementptr i32, ptr %c222, i64 0
+  %ld227 = load i32, ptr %p226, align 4
+  %cast228 = zext i32 %ld227 to i64
+  %p229 = getelementptr i32, ptr %c222, i64 1
+  %ld230 = load i32, ptr %p229, align 4
+  %cast231 = zext i32 %ld230 to i64
+  %p232 = getelementptr i32, ptr %c222, i64 2
+  %ld233 = load i32, ptr %p232, align 4
+  %cast234 = zext i32 %ld233 to i64
+  %p235 = getelementptr i32, ptr %c222, i64 3
+  %ld236 = load i32, ptr %p235, align 4
+  %cast237 = zext i32 %ld236 to i64
+  %v238 = mul i64 %cast228, 16
   %p239 = getelementptr float, ptr %p24, i64 %v238
-  %v240 = mul i64 %cast233, 16
+  %v240 = mul i64 %cast231, 16
   %p241 = getelementptr float, ptr %p24, i64 %v240
-  %p242 = getelementptr i64, ptr %args, i64 7
-  %ld243 = load ptr, ptr %p242, align 8
-  %p244 = getelementptr float, ptr %ld243, i64 %cast224
-  %ld245 = load float, ptr %p244, align 4
-  %one246 = insertelement <16 x float> poison, float %ld245, i64 0
-  %splat247 = shufflevector <16 x float> %one246, <16 x float> %one246, <16 x i32> <i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0>
-  %p248 = getelementptr i64, ptr %args, i64 7
-  %ld249 = load ptr, ptr %p248, align 8
-  %p250 = getelementptr float, ptr %ld249, i64 %cast227
-  %ld251 = load float, ptr %p250, align 4
-  %one252 = insertelement <16 x float> poison, float %ld251, i64 0
-  %splat253 = shufflevector <16 x float> %one252, <16 x float> %one252, <16 x i32> <i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0>
-  %p254 = getelementptr i64, ptr %args, i64 7
-  %ld255 = load ptr, ptr %p254, align 8
-  %p256 = getelementptr float, ptr %ld255, i64 %cast230
-  %ld257 = load float, ptr %p256, align 4
-  %one258 = insertelement <16 x float> poison, float %ld257, i64 0
-  %splat259 = shufflevector <16 x float> %one258, <16 x float> %one258, <16 x i32> <i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0>
-  %p260 = getelementptr i64, ptr %args, i64 7
-  %ld261 = load ptr, ptr %p260, align 8
-  %p262 = getelementptr float, ptr %ld261, i64 %cast233
-  %ld263 = load float, ptr %p262, align 4
-  %one264 = insertelement <16 x float> poison, float %ld263, i64 0
-  %splat265 = shufflevector <16 x float> %one264, <16 x float> %one264, <16 x i32> <i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0>
-  br label %loop266
-loop266:
-  %i266 = phi i64 [ 0, %body217 ], [ %v307, %latch266 ]
-  %c267 = phi ptr [ %c219, %body217 ], [ %p305, %latch266 ]
-  %c268 = phi ptr [ %c220, %body217 ], [ %p306, %latch266 ]
-  %c269 = phi <16 x float> [ %splat247, %body217 ], [ %r292, %latch266 ]
-  %c270 = phi <16 x float> [ %splat253, %body217 ], [ %r296, %latch266 ]
-  %c271 = phi <16 x float> [ %splat259, %body217 ], [ %r300, %latch266 ]
-  %c272 = phi <16 x float> [ %splat265, %body217 ], [ %r304, %latch266 ]
-  %is273 = icmp slt i64 %i266, %cast213
-  br i1 %is273, label %body266, label %done266
-body266:
-  %ld274 = load <4 x float>, ptr %c268, align 4
-  %shuf275 = shufflevector <4 x float> %ld274, <4 x float> %ld274, <16 x i32> <i32 0, i32 1, i32 2, i32 3, i32 0, i32 1, i32 2, i32 3, i32 0, i32 1, i32 2, i32 3, i32 0, i32 1, i32 2, i32 3>
-  %kept276 = call <16 x float> asm "", "=v,0"(<16 x float> %shuf275)
-  %shuf277 = shufflevector <16 x float> %kept276, <16 x float> %kept276, <16 x i32> <i32 0, i32 0, i32 0, i32 0, i32 4, i32 4, i32 4, i32 4, i32 8, i32 8, i32 8, i32 8, i32 12, i32 12, i32 12, i32 12>
-  %shuf278 = shufflevector <16 x float> %kept276, <16 x float> %kept276, <16 x i32> <i32 1, i32 1, i32 1, i32 1, i32 5, i32 5, i32 5, i32 5, i32 9, i32 9, i32 9, i32 9, i32 13, i32 13, i32 13, i32 13>
-  %shuf279 = shufflevector <16 x float> %kept276, <16 x float> %kept276, <16 x i32> <i32 2, i32 2, i32 2, i32 2, i32 6, i32 6, i32 6, i32 6, i32 10, i32 10, i32 10, i32 10, i32 14, i32 14, i32 14, i32 14>
-  %shuf280 = shufflevector <16 x float> %kept276, <16 x float> %kept276, <16 x i32> <i32 3, i32 3, i32 3, i32 3, i32 7, i32 7, i32 7, i32 7, i32 11, i32 11, i32 11, i32 11, i32 15, i32 15, i32 15, i32 15>
-  %ld281 = load i64, ptr %c267, align 2
-  %v282 = and i64 %ld281, 65535
-  %v283 = lshr i64 %ld281, 16
-  %v284 = and i64 %v283, 65535
-  %v285 = lshr i64 %ld281, 32
-  %v286 = and i64 %v285, 65535
-  %v287 = lshr i64 %ld281, 48
-  %v288 = and i64 %v287, 65535
-  %p289 = getelementptr i64, ptr %p202, i64 %v282
-  %p290 = getelementptr float, ptr %p289, i64 0
-  %ld291 = load <16 x float>, ptr %p290, align 64
-  %r292 = call <16 x float> @llvm.fmuladd.v16f32(<16 x float> %shuf277, <16 x float> %ld291, <16 x float> %c269)
-  %p293 = getelementptr i64, ptr %p202, i64 %v284
-  %p294 = getelementptr float, ptr %p293, i64 0
-  %ld295 = load <16 x float>, ptr %p294, align 64
-  %r296 = call <16 x float> @llvm.fmuladd.v16f32(<16 x float> %shuf278, <16 x float> %ld295, <16 x float> %c270)
-  %p297 = getelementptr i64, ptr %p202, i64 %v286
-  %p298 = getelementptr float, ptr %p297, i64 0
-  %ld299 = load <16 x float>, ptr %p298, align 64
-  %r300 = call <16 x float> @llvm.fmuladd.v16f32(<16 x float> %shuf279, <16 x float> %ld299, <16 x float> %c271)
-  %p301 = getelementptr i64, ptr %p202, i64 %v288
-  %p302 = getelementptr float, ptr %p301, i64 0
-  %ld303 = load <16 x float>, ptr %p302, align 64
-  %r304 = call <16 x float> @llvm.fmuladd.v16f32(<16 x float> %shuf280, <16 x float> %ld303, <16 x float> %c272)
-  %p305 = getelementptr i16, ptr %c267, i64 4
-  %p306 = getelementptr float, ptr %c268, i64 4
-  br label %latch266
-latch266:
-  %v307 = add i64 %i266, 1
-  br label %loop266
-done266:
-  %p308 = getelementptr float, ptr %p235, i64 0
-  store <16 x float> %c269, ptr %p308, align 64
-  %p309 = getelementptr float, ptr %p237, i64 0
-  store <16 x float> %c270, ptr %p309, align 64
-  %p310 = getelementptr float, ptr %p239, i64 0
-  store <16 x float> %c271, ptr %p310, align 64
-  %p311 = getelementptr float, ptr %p241, i64 0
-  store <16 x float> %c272, ptr %p311, align 64
-  %p312 = getelementptr i32, ptr %c218, i64 4
-  br label %latch217
-latch217:
-  %v313 = add i64 %i217, 1
-  br label %loop217
-done217:
-  br label %latch203
-latch203:
-  %v314 = add i64 %i203, 1
-  br label %loop203
-done203:
-  %v315 = add i64 %ld26, -1
-  br label %loop316
-loop316:
-  %i316 = phi i64 [ 1, %done203 ], [ %v444, %latch316 ]
-  %is317 = icmp slt i64 %i316, %v315
-  br i1 %is317, label %body316, label %done316
-body316:
-  %p318 = getelementptr i64, ptr %args, i64 2
+  %v242 = mul i64 %cast234, 16
+  %p243 = getelementptr float, ptr %p24, i64 %v242
+  %v244 = mul i64 %cast237, 16
+  %p245 = getelementptr float, ptr %p24, i64 %v244
+  br label %loop246
+loop246:
+  %i246 = phi i64 [ 0, %body221 ], [ %v287, %latch246 ]
+  %c247 = phi ptr [ %c223, %body221 ], [ %p285, %latch246 ]
+  %c248 = phi ptr [ %c224, %body221 ], [ %p286, %latch246 ]
+  %c249 = phi <16 x float> [ zeroinitializer, %body221 ], [ %r272, %latch246 ]
+  %c250 = phi <16 x float> [ zeroinitializer, %body221 ], [ %r276, %latch246 ]
+  %c251 = phi <16 x float> [ zeroinitializer, %body221 ], [ %r280, %latch246 ]
+  %c252 = phi <16 x float> [ zeroinitializer, %body221 ], [ %r284, %latch246 ]
+  %is253 = icmp slt i64 %i246, %cast217
+  br i1 %is253, label %body246, label %done246
+body246:
+  %ld254 = load <4 x float>, ptr %c248, align 4
+  %shuf255 = shufflevector <4 x float> %ld254, <4 x float> %ld254, <16 x i32> <i32 0, i32 1, i32 2, i32 3, i32 0, i32 1, i32 2, i32 3, i32 0, i32 1, i32 2, i32 3, i32 0, i32 1, i32 2, i32 3>
+  %kept256 = call <16 x float> asm "", "=v,0"(<16 x float> %shuf255)
+  %shuf257 = shufflevector <16 x float> %kept256, <16 x float> %kept256, <16 x i32> <i32 0, i32 0, i32 0, i32 0, i32 4, i32 4, i32 4, i32 4, i32 8, i32 8, i32 8, i32 8, i32 12, i32 12, i32 12, i32 12>
+  %shuf258 = shufflevector <16 x float> %kept256, <16 x float> %kept256, <16 x i32> <i32 1, i32 1, i32 1, i32 1, i32 5, i32 5, i32 5, i32 5, i32 9, i32 9, i32 9, i32 9, i32 13, i32 13, i32 13, i32 13>
+  %shuf259 = shufflevector <16 x float> %kept256, <16 x float> %kept256, <16 x i32> <i32 2, i32 2, i32 2, i32 2, i32 6, i32 6, i32 6, i32 6, i32 10, i32 10, i32 10, i32 10, i32 14, i32 14, i32 14, i32 14>
+  %shuf260 = shufflevector <16 x float> %kept256, <16 x float> %kept256, <16 x i32> <i32 3, i32 3, i32 3, i32 3, i32 7, i32 7, i32 7, i32 7, i32 11, i32 11, i32 11, i32 11, i32 15, i32 15, i32 15, i32 15>
+  %ld261 = load i64, ptr %c247, align 2
+  %v262 = and i64 %ld261, 65535
+  %v263 = lshr i64 %ld261, 16
+  %v264 = and i64 %v263, 65535
+  %v265 = lshr i64 %ld261, 32
+  %v266 = and i64 %v265, 65535
+  %v267 = lshr i64 %ld261, 48
+  %v268 = and i64 %v267, 65535
+  %p269 = getelementptr i64, ptr %p206, i64 %v262
+  %p270 = getelementptr float, ptr %p269, i64 0
+  %ld271 = load <16 x float>, ptr %p270, align 64
+  %r272 = call <16 x float> @llvm.fmuladd.v16f32(<16 x float> %shuf257, <16 x float> %ld271, <16 x float> %c249)
+  %p273 = getelementptr i64, ptr %p206, i64 %v264
+  %p274 = getelementptr float, ptr %p273, i64 0
+  %ld275 = load <16 x float>, ptr %p274, align 64
+  %r276 = call <16 x float> @llvm.fmuladd.v16f32(<16 x float> %shuf258, <16 x float> %ld275, <16 x float> %c250)
+  %p277 = getelementptr i64, ptr %p206, i64 %v266
+  %p278 = getelementptr float, ptr %p277, i64 0
+  %ld279 = load <16 x float>, ptr %p278, align 64
+  %r280 = call <16 x float> @llvm.fmuladd.v16f32(<16 x float> %shuf259, <16 x float> %ld279, <16 x float> %c251)
+  %p281 = getelementptr i64, ptr %p206, i64 %v268
+  %p282 = getelementptr float, ptr %p281, i64 0
+  %ld283 = load <16 x float>, ptr %p282, align 64
+  %r284 = call <16 x float> @llvm.fmuladd.v16f32(<16 x float> %shuf260, <16 x float> %ld283, <16 x float> %c252)
+  %p285 = getelementptr i16, ptr %c247, i64 4
+  %p286 = getelementptr float, ptr %c248, i64 4
+  br label %latch246
+latch246:
+  %v287 = add i64 %i246, 1
+  br label %loop246
+done246:
+  %p288 = getelementptr float, ptr %p239, i64 0
+  store <16 x float> %c249, ptr %p288, align 64
+  %p289 = getelementptr float, ptr %p241, i64 0
+  store <16 x float> %c250, ptr %p289, align 64
+  %p290 = getelementptr float, ptr %p243, i64 0
+  store <16 x float> %c251, ptr %p290, align 64
+  %p291 = getelementptr float, ptr %p245, i64 0
+  store <16 x float> %c252, ptr %p291, align 64
+  %p292 = getelementptr i32, ptr %c222, i64 4
+  br label %latch221
+latch221:
+  %v293 = add i64 %i221, 1
+  br label %loop221
+done221:
+  br label %latch207
+latch207:
+  %v294 = add i64 %i207, 1
+  br label %loop207
+done207:
+  %v295 = add i64 %ld26, -1
+  br label %loop296
+loop296:
+  %i296 = phi i64 [ 1, %done207 ], [ %v424, %latch296 ]
+  %is297 = icmp slt i64 %i296, %v295
+  br i1 %is297, label %body296, label %done296
+body296:
+  %p298 = getelementptr i64, ptr %args, i64 2
+  %ld299 = load ptr, ptr %p298, align 8
+  %v300 = mul i64 %i296, 3
+  %p301 = getelementptr i32, ptr %ld299, i64 %v300
+  %p302 = getelementptr i32, ptr %p301, i64 0
+  %ld303 = load i32, ptr %p302, align 4
+  %cast304 = zext i32 %ld303 to i64
+  %p305 = getelementptr i32, ptr %p301, i64 1
+  %ld306 = load i32, ptr %p305, align 4
+  %cast307 = zext i32 %ld306 to i64
+  %p308 = getelementptr i32, ptr %p301, i64 2
+  %ld309 = load i32, ptr %p308, align 4
+  %cast310 = zext i32 %ld309 to i64
+  %p311 = getelementptr i32, ptr %p301, i64 3
+  %ld312 = load i32, ptr %p311, align 4
+  %cast313 = zext i32 %ld312 to i64
+  %v314 = mul i64 %cast307, 4
+  %p315 = getelementptr i64, ptr %args, i64 4
+  %ld316 = load ptr, ptr %p315, align 8
+  %p317 = getelementptr i32, ptr %ld316, i64 %v314
+  %p318 = getelementptr i64, ptr %args, i64 5
   %ld319 = load ptr, ptr %p318, align 8
-  %v320 = mul i64 %i316, 3
-  %p321 = getelementptr i32, ptr %ld319, i64 %v320
-  %p322 = getelementptr i32, ptr %p321, i64 0
-  %ld323 = load i32, ptr %p322, align 4
-  %cast324 = zext i32 %ld323 to i64
-  %p325 = getelementptr i32, ptr %p321, i64 1
-  %ld326 = load i32, ptr %p325, align 4
-  %cast327 = zext i32 %ld326 to i64
-  %p328 = getelementptr i32, ptr %p321, i64 2
-  %ld329 = load i32, ptr %p328, align 4
-  %cast330 = zext i32 %ld329 to i64
-  %p331 = getelementptr i32, ptr %p321, i64 3
-  %ld332 = load i32, ptr %p331, align 4
-  %cast333 = zext i32 %ld332 to i64
-  %v334 = mul i64 %cast327, 4
-  %p335 = getelementptr i64, ptr %args, i64 4
-  %ld336 = load ptr, ptr %p335, align 8
-  %p337 = getelementptr i32, ptr %ld336, i64 %v334
-  %p338 = getelementptr i64, ptr %args, i64 5
-  %ld339 = load ptr, ptr %p338, align 8
-  %p340 = getelementptr i16, ptr %ld339, i64 %cast330
-  %p341 = getelementptr i64, ptr %args, i64 6
-  %ld342 = load ptr, ptr %p341, align 8
-  %p343 = getelementptr float, ptr %ld342, i64 %cast330
-  %p344 = getelementptr i64, ptr %args, i64 9
-  %ld345 = load i64, ptr %p344, align 8
-  %v346 = mul i64 %i316, %ld345
-  %p347 = getelementptr i8, ptr %p23, i64 %v346
-  br label %loop348
-loop348:
-  %i348 = phi i64 [ %cast324, %body316 ], [ %v443, %latch348 ]
-  %c349 = phi ptr [ %p337, %body316 ], [ %c363, %latch348 ]
-  %c350 = phi ptr [ %p340, %body316 ], [ %c364, %latch348 ]
-  %c351 = phi ptr [ %p343, %body316 ], [ %c365, %latch348 ]
-  %is352 = icmp slt i64 %i348, %cast333
-  br i1 %is352, label %body348, label %done348
-body348:
-  %p353 = getelementptr i64, ptr %args, i64 3
-  %ld354 = load ptr, ptr %p353, align 8
-  %v355 = mul i64 %i348, 2
-  %p356 = getelementptr i32, ptr %ld354, i64 %v355
+  %p320 = getelementptr i16, ptr %ld319, i64 %cast310
+  %p321 = getelementptr i64, ptr %args, i64 6
+  %ld322 = load ptr, ptr %p321, align 8
+  %p323 = getelementptr float, ptr %ld322, i64 %cast310
+  %p324 = getelementptr i64, ptr %args, i64 9
+  %ld325 = load i64, ptr %p324, align 8
+  %v326 = mul i64 %i296, %ld325
+  %p327 = getelementptr i8, ptr %p23, i64 %v326
+  br label %loop328
+loop328:
+  %i328 = phi i64 [ %cast304, %body296 ], [ %v423, %latch328 ]
+  %c329 = phi ptr [ %p317, %body296 ], [ %c343, %latch328 ]
+  %c330 = phi ptr [ %p320, %body296 ], [ %c344, %latch328 ]
+  %c331 = phi ptr [ %p323, %body296 ], [ %c345, %latch328 ]
+  %is332 = icmp slt i64 %i328, %cast313
+  br i1 %is332, label %body328, label %done328
+body328:
+  %p333 = getelementptr i64, ptr %args, i64 3
+  %ld334 = load ptr, ptr %p333, align 8
+  %v335 = mul i64 %i328, 2
+  %p336 = getelementptr i32, ptr %ld334, i64 %v335
+  %ld337 = load i32, ptr %p336, align 4
+  %cast338 = zext i32 %ld337 to i64
+  %p339 = getelementptr i32, ptr %p336, i64 1
+  %ld340 = load i32, ptr %p339, align 4
+  %cast341 = zext i32 %ld340 to i64
+  br label %loop342
+loop342:
+  %i342 = phi i64 [ 0, %body328 ], [ %v422, %latch342 ]
+  %c343 = phi ptr [ %c329, %body328 ], [ %p421, %latch342 ]
+  %c344 = phi ptr [ %c330, %body328 ], [ %c376, %latch342 ]
+  %c345 = phi ptr [ %c331, %body328 ], [ %c377, %latch342 ]
+  %is346 = icmp slt i64 %i342, %cast341
+  br i1 %is346, label %body342, label %done342
+body342:
+  %p347 = getelementptr i32, ptr %c343, i64 0
+  %ld348 = load i32, ptr %p347, align 4
+  %cast349 = zext i32 %ld348 to i64
+  %p350 = getelementptr i32, ptr %c343, i64 1
+  %ld351 = load i32, ptr %p350, align 4
+  %cast352 = zext i32 %ld351 to i64
+  %p353 = getelementptr i32, ptr %c343, i64 2
+  %ld354 = load i32, ptr %p353, align 4
+  %cast355 = zext i32 %ld354 to i64
+  %p356 = getelementptr i32, ptr %c343, i64 3
   %ld357 = load i32, ptr %p356, align 4
   %cast358 = zext i32 %ld357 to i64
-  %p359 = getelementptr i32, ptr %p356, i64 1
-  %ld360 = load i32, ptr %p359, align 4
-  %cast361 = zext i32 %ld360 to i64
-  br label %loop362
-loop362:
-  %i362 = phi i64 [ 0, %body348 ], [ %v442, %latch362 ]
-  %c363 = phi ptr [ %c349, %body348 ], [ %p441, %latch362 ]
-  %c364 = phi ptr [ %c350, %body348 ], [ %c396, %latch362 ]
-  %c365 = phi ptr [ %c351, %body348 ], [ %c397, %latch362 ]
-  %is366 = icmp slt i64 %i362, %cast361
-  br i1 %is366, label %body362, label %done362
-body362:
-  %p367 = getelementptr i32, ptr %c363, i64 0
-  %ld368 = load i32, ptr %p367, align 4
-  %cast369 = zext i32 %ld368 to i64
-  %p370 = getelementptr i32, ptr %c363, i64 1
-  %ld371 = load i32, ptr %p370, align 4
-  %cast372 = zext i32 %ld371 to i64
-  %p373 = getelementptr i32, ptr %c363, i64 2
-  %ld374 = load i32, ptr %p373, align 4
-  %cast375 = zext i32 %ld374 to i64
-  %p376 = getelementptr i32, ptr %c363, i64 3
-  %ld377 = load i32, ptr %p376, align 4
-  %cast378 = zext i32 %ld377 to i64
-  %v379 = mul i64 %cast369, 16
-  %p380 = getelementptr float, ptr %p24, i64 %v379
-  %v381 = mul i64 %cast372, 16
-  %p382 = getelementptr float, ptr %p24, i64 %v381
-  %v383 = mul i64 %cast375, 16
-  %p384 = getelementptr float, ptr %p24, i64 %v383
-  %v385 = mul i64 %cast378, 16
-  %p386 = getelementptr float, ptr %p24, i64 %v385
-  %p387 = getelementptr float, ptr %p380, i64 0
-  %ld388 = load <16 x float>, ptr %p387, align 64
-  %p389 = getelementptr float, ptr %p382, i64 0
-  %ld390 = load <16 x float>, ptr %p389, align 64
-  %p391 = getelementptr float, ptr %p384, i64 0
-  %ld392 = load <16 x float>, ptr %p391, align 64
-  %p393 = getelementptr float, ptr %p386, i64 0
-  %ld394 = load <16 x float>, ptr %p393, align 64
-  br label %loop395
-loop395:
-  %i395 = phi i64 [ 0, %body362 ], [ %v436, %latch395 ]
-  %c396 = phi ptr [ %c364, %body362 ], [ %p434, %latch395 ]
-  %c397 = phi ptr [ %c365, %body362 ], [ %p435, %latch395 ]
-  %c398 = phi <16 x float> [ %ld388, %body362 ], [ %r421, %latch395 ]
-  %c399 = phi <16 x float> [ %ld390, %body362 ], [ %r425, %latch395 ]
-  %c400 = phi <16 x float> [ %ld392, %body362 ], [ %r429, %latch395 ]
-  %c401 = phi <16 x float> [ %ld394, %body362 ], [ %r433, %latch395 ]
-  %is402 = icmp slt i64 %i395, %cast358
-  br i1 %is402, label %body395, label %done395
-body395:
-  %ld403 = load <4 x float>, ptr %c397, align 4
-  %shuf404 = shufflevector <4 x float> %ld403, <4 x float> %ld403, <16 x i32> <i32 0, i32 1, i32 2, i32 3, i32 0, i32 1, i32 2, i32 3, i32 0, i32 1, i32 2, i32 3, i32 0, i32 1, i32 2, i32 3>
-  %kept405 = call <16 x float> asm "", "=v,0"(<16 x float> %shuf404)
-  %shuf406 = shufflevector <16 x float> %kept405, <16 x float> %kept405, <16 x i32> <i32 0, i32 0, i32 0, i32 0, i32 4, i32 4, i32 4, i32 4, i32 8, i32 8, i32 8, i32 8, i32 12, i32 12, i32 12, i32 12>
-  %shuf407 = shufflevector <16 x float> %kept405, <16 x float> %kept405, <16 x i32> <i32 1, i32 1, i32 1, i32 1, i32 5, i32 5, i32 5, i32 5, i32 9, i32 9, i32 9, i32 9, i32 13, i32 13, i32 13, i32 13>
-  %shuf408 = shufflevector <16 x float> %kept405, <16 x float> %kept405, <16 x i32> <i32 2, i32 2, i32 2, i32 2, i32 6, i32 6, i32 6, i32 6, i32 10, i32 10, i32 10, i32 10, i32 14, i32 14, i32 14, i32 14>
-  %shuf409 = shufflevector <16 x float> %kept405, <16 x float> %kept405, <16 x i32> <i32 3, i32 3, i32 3, i32 3, i32 7, i32 7, i32 7, i32 7, i32 11, i32 11, i32 11, i32 11, i32 15, i32 15, i32 15, i32 15>
-  %ld410 = load i64, ptr %c396, align 2
-  %v411 = and i64 %ld410, 65535
-  %v412 = lshr i64 %ld410, 16
-  %v413 = and i64 %v412, 65535
-  %v414 = lshr i64 %ld410, 32
-  %v415 = and i64 %v414, 65535
-  %v416 = lshr i64 %ld410, 48
-  %v417 = and i64 %v416, 65535
-  %p418 = getelementptr i64, ptr %p347, i64 %v411
-  %p419 = getelementptr float, ptr %p418, i64 0
-  %ld420 = load <16 x float>, ptr %p419, align 64
-  %r421 = call <16 x float> @llvm.fmuladd.v16f32(<16 x float> %shuf406, <16 x float> %ld420, <16 x float> %c398)
-  %p422 = getelementptr i64, ptr %p347, i64 %v413
-  %p423 = getelementptr float, ptr %p422, i64 0
-  %ld424 = load <16 x float>, ptr %p423, align 64
-  %r425 = call <16 x float> @llvm.fmuladd.v16f32(<16 x float> %shuf407, <16 x float> %ld424, <16 x float> %c399)
-  %p426 = getelementptr i64, ptr %p347, i64 %v415
-  %p427 = getelementptr float, ptr %p426, i64 0
-  %ld428 = load <16 x float>, ptr %p427, align 64
-  %r429 = call <16 x float> @llvm.fmuladd.v16f32(<16 x float> %shuf408, <16 x float> %ld428, <16 x float> %c400)
-  %p430 = getelementptr i64, ptr %p347, i64 %v417
-  %p431 = getelementptr float, ptr %p430, i64 0
-  %ld432 = load <16 x float>, ptr %p431, align 64
-  %r433 = call <16 x float> @llvm.fmuladd.v16f32(<16 x float> %shuf409, <16 x float> %ld432, <16 x float> %c401)
-  %p434 = getelementptr i16, ptr %c396, i64 4
-  %p435 = getelementptr float, ptr %c397, i64 4
-  br label %latch395
-latch395:
-  %v436 = add i64 %i395, 1
-  br label %loop395
-done395:
-  %p437 = getelementptr float, ptr %p380, i64 0
-  store <16 x float> %c398, ptr %p437, align 64
-  %p438 = getelementptr float, ptr %p382, i64 0
-  store <16 x float> %c399, ptr %p438, align 64
-  %p439 = getelementptr float, ptr %p384, i64 0
-  store <16 x float> %c400, ptr %p439, align 64
-  %p440 = getelementptr float, ptr %p386, i64 0
-  store <16 x float> %c401, ptr %p440, align 64
-  %p441 = getelementptr i32, ptr %c363, i64 4
-  br label %latch362
-latch362:
-  %v442 = add i64 %i362, 1
-  br label %loop362
-done362:
-  br label %latch348
-latch348:
-  %v443 = add i64 %i348, 1
-  br label %loop348
-done348:
-  br label %latch316
-latch316:
-  %v444 = add i64 %i316, 1
-  br label %loop316
-done316:
-  %p445 = getelementptr i64, ptr %args, i64 2
+  %v359 = mul i64 %cast349, 16
+  %p360 = getelementptr float, ptr %p24, i64 %v359
+  %v361 = mul i64 %cast352, 16
+  %p362 = getelementptr float, ptr %p24, i64 %v361
+  %v363 = mul i64 %cast355, 16
+  %p364 = getelementptr float, ptr %p24, i64 %v363
+  %v365 = mul i64 %cast358, 16
+  %p366 = getelementptr float, ptr %p24, i64 %v365
+  %p367 = getelementptr float, ptr %p360, i64 0
+  %ld368 = load <16 x float>, ptr %p367, align 64
+  %p369 = getelementptr float, ptr %p362, i64 0
+  %ld370 = load <16 x float>, ptr %p369, align 64
+  %p371 = getelementptr float, ptr %p364, i64 0
+  %ld372 = load <16 x float>, ptr %p371, align 64
+  %p373 = getelementptr float, ptr %p366, i64 0
+  %ld374 = load <16 x float>, ptr %p373, align 64
+  br label %loop375
+loop375:
+  %i375 = phi i64 [ 0, %body342 ], [ %v416, %latch375 ]
+  %c376 = phi ptr [ %c344, %body342 ], [ %p414, %latch375 ]
+  %c377 = phi ptr [ %c345, %body342 ], [ %p415, %latch375 ]
+  %c378 = phi <16 x float> [ %ld368, %body342 ], [ %r401, %latch375 ]
+  %c379 = phi <16 x float> [ %ld370, %body342 ], [ %r405, %latch375 ]
+  %c380 = phi <16 x float> [ %ld372, %body342 ], [ %r409, %latch375 ]
+  %c381 = phi <16 x float> [ %ld374, %body342 ], [ %r413, %latch375 ]
+  %is382 = icmp slt i64 %i375, %cast338
+  br i1 %is382, label %body375, label %done375
+body375:
+  %ld383 = load <4 x float>, ptr %c377, align 4
+  %shuf384 = shufflevector <4 x float> %ld383, <4 x float> %ld383, <16 x i32> <i32 0, i32 1, i32 2, i32 3, i32 0, i32 1, i32 2, i32 3, i32 0, i32 1, i32 2, i32 3, i32 0, i32 1, i32 2, i32 3>
+  %kept385 = call <16 x float> asm "", "=v,0"(<16 x float> %shuf384)
+  %shuf386 = shufflevector <16 x float> %kept385, <16 x float> %kept385, <16 x i32> <i32 0, i32 0, i32 0, i32 0, i32 4, i32 4, i32 4, i32 4, i32 8, i32 8, i32 8, i32 8, i32 12, i32 12, i32 12, i32 12>
+  %shuf387 = shufflevector <16 x float> %kept385, <16 x float> %kept385, <16 x i32> <i32 1, i32 1, i32 1, i32 1, i32 5, i32 5, i32 5, i32 5, i32 9, i32 9, i32 9, i32 9, i32 13, i32 13, i32 13, i32 13>
+  %shuf388 = shufflevector <16 x float> %kept385, <16 x float> %kept385, <16 x i32> <i32 2, i32 2, i32 2, i32 2, i32 6, i32 6, i32 6, i32 6, i32 10, i32 10, i32 10, i32 10, i32 14, i32 14, i32 14, i32 14>
+  %shuf389 = shufflevector <16 x float> %kept385, <16 x float> %kept385, <16 x i32> <i32 3, i32 3, i32 3, i32 3, i32 7, i32 7, i32 7, i32 7, i32 11, i32 11, i32 11, i32 11, i32 15, i32 15, i32 15, i32 15>
+  %ld390 = load i64, ptr %c376, align 2
+  %v391 = and i64 %ld390, 65535
+  %v392 = lshr i64 %ld390, 16
+  %v393 = and i64 %v392, 65535
+  %v394 = lshr i64 %ld390, 32
+  %v395 = and i64 %v394, 65535
+  %v396 = lshr i64 %ld390, 48
+  %v397 = and i64 %v396, 65535
+  %p398 = getelementptr i64, ptr %p327, i64 %v391
+  %p399 = getelementptr float, ptr %p398, i64 0
+  %ld400 = load <16 x float>, ptr %p399, align 64
+  %r401 = call <16 x float> @llvm.fmuladd.v16f32(<16 x float> %shuf386, <16 x float> %ld400, <16 x float> %c378)
+  %p402 = getelementptr i64, ptr %p327, i64 %v393
+  %p403 = getelementptr float, ptr %p402, i64 0
+  %ld404 = load <16 x float>, ptr %p403, align 64
+  %r405 = call <16 x float> @llvm.fmuladd.v16f32(<16 x float> %shuf387, <16 x float> %ld404, <16 x float> %c379)
+  %p406 = getelementptr i64, ptr %p327, i64 %v395
+  %p407 = getelementptr float, ptr %p406, i64 0
+  %ld408 = load <16 x float>, ptr %p407, align 64
+  %r409 = call <16 x float> @llvm.fmuladd.v16f32(<16 x float> %shuf388, <16 x float> %ld408, <16 x float> %c380)
+  %p410 = getelementptr i64, ptr %p327, i64 %v397
+  %p411 = getelementptr float, ptr %p410, i64 0
+  %ld412 = load <16 x float>, ptr %p411, align 64
+  %r413 = call <16 x float> @llvm.fmuladd.v16f32(<16 x float> %shuf389, <16 x float> %ld412, <16 x float> %c381)
+  %p414 = getelementptr i16, ptr %c376, i64 4
+  %p415 = getelementptr float, ptr %c377, i64 4
+  br label %latch375
+latch375:
+  %v416 = add i64 %i375, 1
+  br label %loop375
+done375:
+  %p417 = getelementptr float, ptr %p360, i64 0
+  store <16 x float> %c378, ptr %p417, align 64
+  %p418 = getelementptr float, ptr %p362, i64 0
+  store <16 x float> %c379, ptr %p418, align 64
+  %p419 = getelementptr float, ptr %p364, i64 0
+  store <16 x float> %c380, ptr %p419, align 64
+  %p420 = getelementptr float, ptr %p366, i64 0
+  store <16 x float> %c381, ptr %p420, align 64
+  %p421 = getelementptr i32, ptr %c343, i64 4
+  br label %latch342
+latch342:
+  %v422 = add i64 %i342, 1
+  br label %loop342
+done342:
+  br label %latch328
+latch328:
+  %v423 = add i64 %i328, 1
+  br label %loop328
+done328:
+  br label %latch296
+latch296:
+  %v424 = add i64 %i296, 1
+  br label %loop296
+done296:
+  %p425 = getelementptr i64, ptr %args, i64 2
+  %ld426 = load ptr, ptr %p425, align 8
+  %v427 = mul i64 %v295, 3
+  %p428 = getelementptr i32, ptr %ld426, i64 %v427
+  %p429 = getelementptr i32, ptr %p428, i64 0
+  %ld430 = load i32, ptr %p429, align 4
+  %cast431 = zext i32 %ld430 to i64
+  %p432 = getelementptr i32, ptr %p428, i64 1
+  %ld433 = load i32, ptr %p432, align 4
+  %cast434 = zext i32 %ld433 to i64
+  %p435 = getelementptr i32, ptr %p428, i64 2
+  %ld436 = load i32, ptr %p435, align 4
+  %cast437 = zext i32 %ld436 to i64
+  %p438 = getelementptr i32, ptr %p428, i64 3
+  %ld439 = load i32, ptr %p438, align 4
+  %cast440 = zext i32 %ld439 to i64
+  %v441 = mul i64 %cast434, 4
+  %p442 = getelementptr i64, ptr %args, i64 4
+  %ld443 = load ptr, ptr %p442, align 8
+  %p444 = getelementptr i32, ptr %ld443, i64 %v441
+  %p445 = getelementptr i64, ptr %args, i64 5
   %ld446 = load ptr, ptr %p445, align 8
-  %v447 = mul i64 %v315, 3
-  %p448 = getelementptr i32, ptr %ld446, i64 %v447
-  %p449 = getelementptr i32, ptr %p448, i64 0
-  %ld450 = load i32, ptr %p449, align 4
-  %cast451 = zext i32 %ld450 to i64
-  %p452 = getelementptr i32, ptr %p448, i64 1
-  %ld453 = load i32, ptr %p452, align 4
-  %cast454 = zext i32 %ld453 to i64
-  %p455 = getelementptr i32, ptr %p448, i64 2
-  %ld456 = load i32, ptr %p455, align 4
-  %cast457 = zext i32 %ld456 to i64
-  %p458 = getelementptr i32, ptr %p448, i64 3
-  %ld459 = load i32, ptr %p458, align 4
-  %cast460 = zext i32 %ld459 to i64
-  %v461 = mul i64 %cast454, 4
-  %p462 = getelementptr i64, ptr %args, i64 4
-  %ld463 = load ptr, ptr %p462, align 8
-  %p464 = getelementptr i32, ptr %ld463, i64 %v461
-  %p465 = getelementptr i64, ptr %args, i64 5
-  %ld466 = load ptr, ptr %p465, align 8
-  %p467 = getelementptr i16, ptr %ld466, i64 %cast457
-  %p468 = getelementptr i64, ptr %args, i64 6
-  %ld469 = load ptr, ptr %p468, align 8
-  %p470 = getelementptr float, ptr %ld469, i64 %cast457
-  %p471 = getelementptr i64, ptr %args, i64 9
-  %ld472 = load i64, ptr %p471, align 8
-  %v473 = mul i64 %v315, %ld472
-  %p474 = getelementptr i8, ptr %p23, i64 %v473
-  br label %loop475
-loop475:
-  %i475 = phi i64 [ %cast451, %done316 ], [ %v570, %latch475 ]
-  %c476 = phi ptr [ %p464, %done316 ], [ %c490, %latch475 ]
-  %c477 = phi ptr [ %p467, %done316 ], [ %c491, %latch475 ]
-  %c478 = phi ptr [ %p470, %done316 ], [ %c492, %latch475 ]
-  %is479 = icmp slt i64 %i475, %cast460
-  br i1 %is479, label %body475, label %done475
-body475:
-  %p480 = getelementptr i64, ptr %args, i64 3
-  %ld481 = load ptr, ptr %p480, align 8
-  %v482 = mul i64 %i475, 2
-  %p483 = getelementptr i32, ptr %ld481, i64 %v482
+  %p447 = getelementptr i16, ptr %ld446, i64 %cast437
+  %p448 = getelementptr i64, ptr %args, i64 6
+  %ld449 = load ptr, ptr %p448, align 8
+  %p450 = getelementptr float, ptr %ld449, i64 %cast437
+  %p451 = getelementptr i64, ptr %args, i64 9
+  %ld452 = load i64, ptr %p451, align 8
+  %v453 = mul i64 %v295, %ld452
+  %p454 = getelementptr i8, ptr %p23, i64 %v453
+  br label %loop455
+loop455:
+  %i455 = phi i64 [ %cast431, %done296 ], [ %v578, %latch455 ]
+  %c456 = phi ptr [ %p444, %done296 ], [ %c470, %latch455 ]
+  %c457 = phi ptr [ %p447, %done296 ], [ %c471, %latch455 ]
+  %c458 = phi ptr [ %p450, %done296 ], [ %c472, %latch455 ]
+  %is459 = icmp slt i64 %i455, %cast440
+  br i1 %is459, label %body455, label %done455
+body455:
+  %p460 = getelementptr i64, ptr %args, i64 3
+  %ld461 = load ptr, ptr %p460, align 8
+  %v462 = mul i64 %i455, 2
+  %p463 = getelementptr i32, ptr %ld461, i64 %v462
+  %ld464 = load i32, ptr %p463, align 4
+  %cast465 = zext i32 %ld464 to i64
+  %p466 = getelementptr i32, ptr %p463, i64 1
+  %ld467 = load i32, ptr %p466, align 4
+  %cast468 = zext i32 %ld467 to i64
+  br label %loop469
+loop469:
+  %i469 = phi i64 [ 0, %body455 ], [ %v577, %latch469 ]
+  %c470 = phi ptr [ %c456, %body455 ], [ %p576, %latch469 ]
+  %c471 = phi ptr [ %c457, %body455 ], [ %c503, %latch469 ]
+  %c472 = phi ptr [ %c458, %body455 ], [ %c504, %latch469 ]
+  %is473 = icmp slt i64 %i469, %cast468
+  br i1 %is473, label %body469, label %done469
+body469:
+  %p474 = getelementptr i32, ptr %c470, i64 0
+  %ld475 = load i32, ptr %p474, align 4
+  %cast476 = zext i32 %ld475 to i64
+  %p477 = getelementptr i32, ptr %c470, i64 1
+  %ld478 = load i32, ptr %p477, align 4
+  %cast479 = zext i32 %ld478 to i64
+  %p480 = getelementptr i32, ptr %c470, i64 2
+  %ld481 = load i32, ptr %p480, align 4
+  %cast482 = zext i32 %ld481 to i64
+  %p483 = getelementptr i32, ptr %c470, i64 3
   %ld484 = load i32, ptr %p483, align 4
   %cast485 = zext i32 %ld484 to i64
-  %p486 = getelementptr i32, ptr %p483, i64 1
-  %ld487 = load i32, ptr %p486, align 4
-  %cast488 = zext i32 %ld487 to i64
-  br label %loop489
-loop489:
-  %i489 = phi i64 [ 0, %body475 ], [ %v569, %latch489 ]
-  %c490 = phi ptr [ %c476, %body475 ], [ %p568, %latch489 ]
-  %c491 = phi ptr [ %c477, %body475 ], [ %c523, %latch489 ]
-  %c492 = phi ptr [ %c478, %body475 ], [ %c524, %latch489 ]
-  %is493 = icmp slt i64 %i489, %cast488
-  br i1 %is493, label %body489, label %done489
-body489:
-  %p494 = getelementptr i32, ptr %c490, i64 0
-  %ld495 = load i32, ptr %p494, align 4
-  %cast496 = zext i32 %ld495 to i64
-  %p497 = getelementptr i32, ptr %c490, i64 1
-  %ld498 = load i32, ptr %p497, align 4
-  %cast499 = zext i32 %ld498 to i64
-  %p500 = getelementptr i32, ptr %c490, i64 2
-  %ld501 = load i32, ptr %p500, align 4
-  %cast502 = zext i32 %ld501 to i64
-  %p503 = getelementptr i32, ptr %c490, i64 3
-  %ld504 = load i32, ptr %p503, align 4
-  %cast505 = zext i32 %ld504 to i64
-  %v506 = mul i64 %cast496, 16
-  %p507 = getelementptr float, ptr %p24, i64 %v506
-  %v508 = mul i64 %cast499, 16
-  %p509 = getelementptr float, ptr %p24, i64 %v508
-  %v510 = mul i64 %cast502, 16
-  %p511 = getelementptr float, ptr %p24, i64 %v510
-  %v512 = mul i64 %cast505, 16
-  %p513 = getelementptr float, ptr %p24, i64 %v512
-  %p514 = getelementptr float, ptr %p507, i64 0
-  %ld515 = load <16 x float>, ptr %p514, align 64
-  %p516 = getelementptr float, ptr %p509, i64 0
-  %ld517 = load <16 x float>, ptr %p516, align 64
-  %p518 = getelementptr float, ptr %p511, i64 0
-  %ld519 = load <16 x float>, ptr %p518, align 64
-  %p520 = getelementptr float, ptr %p513, i64 0
-  %ld521 = load <16 x float>, ptr %p520, align 64
-  br label %loop522
-loop522:
-  %i522 = phi i64 [ 0, %body489 ], [ %v563, %latch522 ]
-  %c523 = phi ptr [ %c491, %body489 ], [ %p561, %latch522 ]
-  %c524 = phi ptr [ %c492, %body489 ], [ %p562, %latch522 ]
-  %c525 = phi <16 x float> [ %ld515, %body489 ], [ %r548, %latch522 ]
-  %c526 = phi <16 x float> [ %ld517, %body489 ], [ %r552, %latch522 ]
-  %c527 = phi <16 x float> [ %ld519, %body489 ], [ %r556, %latch522 ]
-  %c528 = phi <16 x float> [ %ld521, %body489 ], [ %r560, %latch522 ]
-  %is529 = icmp slt i64 %i522, %cast485
-  br i1 %is529, label %body522, label %done522
-body522:
-  %ld530 = load <4 x float>, ptr %c524, align 4
-  %shuf531 = shufflevector <4 x float> %ld530, <4 x float> %ld530, <16 x i32> <i32 0, i32 1, i32 2, i32 3, i32 0, i32 1, i32 2, i32 3, i32 0, i32 1, i32 2, i32 3, i32 0, i32 1, i32 2, i32 3>
-  %kept532 = call <16 x float> asm "", "=v,0"(<16 x float> %shuf531)
-  %shuf533 = shufflevector <16 x float> %kept532, <16 x float> %kept532, <16 x i32> <i32 0, i32 0, i32 0, i32 0, i32 4, i32 4, i32 4, i32 4, i32 8, i32 8, i32 8, i32 8, i32 12, i32 12, i32 12, i32 12>
-  %shuf534 = shufflevector <16 x float> %kept532, <16 x float> %kept532, <16 x i32> <i32 1, i32 1, i32 1, i32 1, i32 5, i32 5, i32 5, i32 5, i32 9, i32 9, i32 9, i32 9, i32 13, i32 13, i32 13, i32 13>
-  %shuf535 = shufflevector <16 x float> %kept532, <16 x float> %kept532, <16 x i32> <i32 2, i32 2, i32 2, i32 2, i32 6, i32 6, i32 6, i32 6, i32 10, i32 10, i32 10, i32 10, i32 14, i32 14, i32 14, i32 14>
-  %shuf536 = shufflevector <16 x float> %kept532, <16 x float> %kept532, <16 x i32> <i32 3, i32 3, i32 3, i32 3, i32 7, i32 7, i32 7, i32 7, i32 11, i32 11, i32 11, i32 11, i32 15, i32 15, i32 15, i32 15>
-  %ld537 = load i64, ptr %c523, align 2
-  %v538 = and i64 %ld537, 65535
-  %v539 = lshr i64 %ld537, 16
-  %v540 = and i64 %v539, 65535
-  %v541 = lshr i64 %ld537, 32
-  %v542 = and i64 %v541, 65535
-  %v543 = lshr i64 %ld537, 48
-  %v544 = and i64 %v543, 65535
-  %p545 = getelementptr i64, ptr %p474, i64 %v538
-  %p546 = getelementptr float, ptr %p545, i64 0
-  %ld547 = load <16 x float>, ptr %p546, align 64
-  %r548 = call <16 x float> @llvm.fmuladd.v16f32(<16 x float> %shuf533, <16 x float> %ld547, <16 x float> %c525)
-  %p549 = getelementptr i64, ptr %p474, i64 %v540
-  %p550 = getelementptr float, ptr %p549, i64 0
-  %ld551 = load <16 x float>, ptr %p550, align 64
-  %r552 = call <16 x float> @llvm.fmuladd.v16f32(<16 x float> %shuf534, <16 x float> %ld551, <16 x float> %c526)
-  %p553 = getelementptr i64, ptr %p474, i64 %v542
-  %p554 = getelementptr float, ptr %p553, i64 0
-  %ld555 = load <16 x float>, ptr %p554, align 64
-  %r556 = call <16 x float> @llvm.fmuladd.v16f32(<16 x float> %shuf535, <16 x float> %ld555, <16 x float> %c527)
-  %p557 = getelementptr i64, ptr %p474, i64 %v544
-  %p558 = getelementptr float, ptr %p557, i64 0
-  %ld559 = load <16 x float>, ptr %p558, align 64
-  %r560 = call <16 x float> @llvm.fmuladd.v16f32(<16 x float> %shuf536, <16 x float> %ld559, <16 x float> %c528)
-  %p561 = getelementptr i16, ptr %c523, i64 4
-  %p562 = getelementptr float, ptr %c524, i64 4
-  br label %latch522
-latch522:
-  %v563 = add i64 %i522, 1
-  br label %loop522
-done522:
-  %p564 = getelementptr float, ptr %p507, i64 0
-  store <16 x float> %c525, ptr %p564, align 64
-  %p565 = getelementptr float, ptr %p509, i64 0
-  store <16 x float> %c526, ptr %p565, align 64
-  %p566 = getelementptr float, ptr %p511, i64 0
-  store <16 x float> %c527, ptr %p566, align 64
-  %p567 = getelementptr float, ptr %p513, i64 0
-  store <16 x float> %c528, ptr %p567, align 64
-  %p568 = getelementptr i32, ptr %c490, i64 4
-  br label %latch489
-latch489:
-  %v569 = add i64 %i489, 1
-  br label %loop489
-done489:
-  br label %latch475
-latch475:
-  %v570 = add i64 %i475, 1
-  br label %loop475
-done475:
-  br label %after172
-after172:
+  %v486 = mul i64 %cast476, 16
+  %p487 = getelementptr float, ptr %p24, i64 %v486
+  %v488 = mul i64 %cast479, 16
+  %p489 = getelementptr float, ptr %p24, i64 %v488
+  %v490 = mul i64 %cast482, 16
+  %p491 = getelementptr float, ptr %p24, i64 %v490
+  %v492 = mul i64 %cast485, 16
+  %p493 = getelementptr float, ptr %p24, i64 %v492
+  %p494 = getelementptr float, ptr %p487, i64 0
+  %ld495 = load <16 x float>, ptr %p494, align 64
+  %p496 = getelementptr float, ptr %p489, i64 0
+  %ld497 = load <16 x float>, ptr %p496, align 64
+  %p498 = getelementptr float, ptr %p491, i64 0
+  %ld499 = load <16 x float>, ptr %p498, align 64
+  %p500 = getelementptr float, ptr %p493, i64 0
+  %ld501 = load <16 x float>, ptr %p500, align 64
+  br label %loop502
+loop502:
+  %i502 = phi i64 [ 0, %body469 ], [ %v543, %latch502 ]
+  %c503 = phi ptr [ %c471, %body469 ], [ %p541, %latch502 ]
+  %c504 = phi ptr [ %c472, %body469 ], [ %p542, %latch502 ]
+  %c505 = phi <16 x float> [ %ld495, %body469 ], [ %r528, %latch502 ]
+  %c506 = phi <16 x float> [ %ld497, %body469 ], [ %r532, %latch502 ]
+  %c507 = phi <16 x float> [ %ld499, %body469 ], [ %r536, %latch502 ]
+  %c508 = phi <16 x float> [ %ld501, %body469 ], [ %r540, %latch502 ]
+  %is509 = icmp slt i64 %i502, %cast465
+  br i1 %is509, label %body502, label %done502
+body502:
+  %ld510 = load <4 x float>, ptr %c504, align 4
+  %shuf511 = shufflevector <4 x float> %ld510, <4 x float> %ld510, <16 x i32> <i32 0, i32 1, i32 2, i32 3, i32 0, i32 1, i32 2, i32 3, i32 0, i32 1, i32 2, i32 3, i32 0, i32 1, i32 2, i32 3>
+  %kept512 = call <16 x float> asm "", "=v,0"(<16 x float> %shuf511)
+  %shuf513 = shufflevector <16 x float> %kept512, <16 x float> %kept512, <16 x i32> <i32 0, i32 0, i32 0, i32 0, i32 4, i32 4, i32 4, i32 4, i32 8, i32 8, i32 8, i32 8, i32 12, i32 12, i32 12, i32 12>
+  %shuf514 = shufflevector <16 x float> %kept512, <16 x float> %kept512, <16 x i32> <i32 1, i32 1, i32 1, i32 1, i32 5, i32 5, i32 5, i32 5, i32 9, i32 9, i32 9, i32 9, i32 13, i32 13, i32 13, i32 13>
+  %shuf515 = shufflevector <16 x float> %kept512, <16 x float> %kept512, <16 x i32> <i32 2, i32 2, i32 2, i32 2, i32 6, i32 6, i32 6, i32 6, i32 10, i32 10, i32 10, i32 10, i32 14, i32 14, i32 14, i32 14>
+  %shuf516 = shufflevector <16 x float> %kept512, <16 x float> %kept512, <16 x i32> <i32 3, i32 3, i32 3, i32 3, i32 7, i32 7, i32 7, i32 7, i32 11, i32 11, i32 11, i32 11, i32 15, i32 15, i32 15, i32 15>
+  %ld517 = load i64, ptr %c503, align 2
+  %v518 = and i64 %ld517, 65535
+  %v519 = lshr i64 %ld517, 16
+  %v520 = and i64 %v519, 65535
+  %v521 = lshr i64 %ld517, 32
+  %v522 = and i64 %v521, 65535
+  %v523 = lshr i64 %ld517, 48
+  %v524 = and i64 %v523, 65535
+  %p525 = getelementptr i64, ptr %p454, i64 %v518
+  %p526 = getelementptr float, ptr %p525, i64 0
+  %ld527 = load <16 x float>, ptr %p526, align 64
+  %r528 = call <16 x float> @llvm.fmuladd.v16f32(<16 x float> %shuf513, <16 x float> %ld527, <16 x float> %c505)
+  %p529 = getelementptr i64, ptr %p454, i64 %v520
+  %p530 = getelementptr float, ptr %p529, i64 0
+  %ld531 = load <16 x float>, ptr %p530, align 64
+  %r532 = call <16 x float> @llvm.fmuladd.v16f32(<16 x float> %shuf514, <16 x float> %ld531, <16 x float> %c506)
+  %p533 = getelementptr i64, ptr %p454, i64 %v522
+  %p534 = getelementptr float, ptr %p533, i64 0
+  %ld535 = load <16 x float>, ptr %p534, align 64
+  %r536 = call <16 x float> @llvm.fmuladd.v16f32(<16 x float> %shuf515, <16 x float> %ld535, <16 x float> %c507)
+  %p537 = getelementptr i64, ptr %p454, i64 %v524
+  %p538 = getelementptr float, ptr %p537, i64 0
+  %ld539 = load <16 x float>, ptr %p538, align 64
+  %r540 = call <16 x float> @llvm.fmuladd.v16f32(<16 x float> %shuf516, <16 x float> %ld539, <16 x float> %c508)
+  %p541 = getelementptr i16, ptr %c503, i64 4
+  %p542 = getelementptr float, ptr %c504, i64 4
+  br label %latch502
+latch502:
+  %v543 = add i64 %i502, 1
+  br label %loop502
+done502:
+  %p544 = getelementptr i64, ptr %args, i64 7
+  %ld545 = load ptr, ptr %p544, align 8
+  %p546 = getelementptr float, ptr %ld545, i64 %cast476
+  %ld547 = load float, ptr %p546, align 4
+  %one548 = insertelement <16 x float> poison, float %ld547, i64 0
+  %splat549 = shufflevector <16 x float> %one548, <16 x float> %one548, <16 x i32> <i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0>
+  %v550 = fadd <16 x float> %c505, %splat549
+  %p551 = getelementptr float, ptr %p487, i64 0
+  store <16 x float> %v550, ptr %p551, align 64
+  %p552 = getelementptr i64, ptr %args, i64 7
+  %ld553 = load ptr, ptr %p552, align 8
+  %p554 = getelementptr float, ptr %ld553, i64 %cast479
+  %ld555 = load float, ptr %p554, align 4
+  %one556 = insertelement <16 x float> poison, float %ld555, i64 0
+  %splat557 = shufflevector <16 x float> %one556, <16 x float> %one556, <16 x i32> <i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0>
+  %v558 = fadd <16 x float> %c506, %splat557
+  %p559 = getelementptr float, ptr %p489, i64 0
+  store <16 x float> %v558, ptr %p559, align 64
+  %p560 = getelementptr i64, ptr %args, i64 7
+  %ld561 = load ptr, ptr %p560, align 8
+  %p562 = getelementptr float, ptr %ld561, i64 %cast482
+  %ld563 = load float, ptr %p562, align 4
+  %one564 = insertelement <16 x float> poison, float %ld563, i64 0
+  %splat565 = shufflevector <16 x float> %one564, <16 x float> %one564, <16 x i32> <i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0>
+  %v566 = fadd <16 x float> %c507, %splat565
+  %p567 = getelementptr float, ptr %p491, i64 0
+  store <16 x float> %v566, ptr %p567, align 64
+  %p568 = getelementptr i64, ptr %args, i64 7
+  %ld569 = load ptr, ptr %p568, align 8
+  %p570 = getelementptr float, ptr %ld569, i64 %cast485
+  %ld571 = load float, ptr %p570, align 4
+  %one572 = insertelement <16 x float> poison, float %ld571, i64 0
+  %splat573 = shufflevector <16 x float> %one572, <16 x float> %one572, <16 x i32> <i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0>
+  %v574 = fadd <16 x float> %c508, %splat573
+  %p575 = getelementptr float, ptr %p493, i64 0
+  store <16 x float> %v574, ptr %p575, align 64
+  %p576 = getelementptr i32, ptr %c470, i64 4
+  br label %latch469
+latch469:
+  %v577 = add i64 %i469, 1
+  br label %loop469
+done469:
+  br label %latch455
+latch455:
+  %v578 = add i64 %i455, 1
+  br label %loop455
+done455:
+  br label %after176
+after176:
   br label %latch21
 latch21:
-  %v571 = add i64 %i21, 16
+  %v579 = add i64 %i21, 16
   br label %loop21
 done21:
   br label %latch11
 latch11:
-  %v572 = add i64 %i11, 1
+  %v580 = add i64 %i11, 1
   br label %loop11
 done11:
   ret void
