@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from engine.formats.bitmask import MASK_BITS
 from engine.formats.sweep import MAX_WIDTH
 from engine.formats.unit_blocks import BlockShape
 from engine.formats.window import WINDOW_STEP
-from engine.kernels import spmv_blocks, spmv_sell, spmv_sweep, spmv_window
+from engine.kernels import spmv_blocks, spmv_expand, spmv_sell, spmv_sweep, spmv_window
 from engine.kernels.weight_loads import OPTIONAL_VARIANTS
 from engine.packed_view import PackedView
 from engine.target import Isa
@@ -89,9 +90,24 @@ def _check_sweep(view: PackedView) -> None:
     view.expect_below(columns, view.inputs, "columns")
 
 
+def _check_expand(view: PackedView) -> None:
+    """See `engine.formats.bitmask`."""
+    view.expect_variants("vectors")
+    view.expect(view.isa is Isa.AVX512, "AVX-512")
+    height = view.variant_number("vectors", (4,)) * MASK_BITS
+    _check_chunks(view, height)
+    steps = view.array("steps", np.uint32, (None,))
+    view.expect(bool((steps == view.inputs).all()), "every input in every chunk")
+    places = steps.size * view.inputs * height
+    masks = view.array("masks", np.uint16, (places // MASK_BITS,))
+    bits = int(np.unpackbits(masks.view(np.uint8)).sum(dtype=np.int64))
+    view.array("values", np.float32, (bits + MASK_BITS,))
+
+
 ONE_SAMPLE_CHECKS: Mapping[str, Callable[[PackedView], None]] = {
     spmv_sell.FAMILY: _check_sell,
     spmv_window.FAMILY: _check_window,
     spmv_blocks.FAMILY: _check_blocks,
     spmv_sweep.FAMILY: _check_sweep,
+    spmv_expand.FAMILY: _check_expand,
 }

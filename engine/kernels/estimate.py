@@ -15,6 +15,8 @@ from engine.target import Isa
 GEMV_NS = 0.043
 SELL_LOAD_NS = 0.20
 SELL_GATHER_NS = 0.37
+# Nanoseconds per weight, zeros included, of bits and expansion.
+EXPAND_NS = 0.062
 # Nanoseconds per lane and step of a sweep; per weight of a block, and more for each block.
 SWEEP_LANE_NS = {Isa.AVX512: 0.048, Isa.AVX2: 0.067}
 _BLOCK_WEIGHT_NS = 0.03

@@ -15,6 +15,7 @@ from engine.kernels import (
     spmm_patterns,
     spmm_rows,
     spmv_blocks,
+    spmv_expand,
     spmv_sell,
     spmv_sweep,
     spmv_window,
@@ -59,6 +60,14 @@ FAMILIES: Mapping[str, Family] = {
         True,
         spmv_blocks.VARIANTS,
         optional=OPTIONAL_VARIANTS,
+    ),
+    spmv_expand.FAMILY: Family(
+        fixed(spmv_expand.FIELDS),
+        spmv_expand.emit,
+        Lanes.ONE,
+        True,
+        spmv_expand.VARIANTS,
+        (Isa.AVX512,),
     ),
     spmv_sweep.FAMILY: Family(
         fixed(spmv_sweep.FIELDS),
@@ -169,7 +178,7 @@ def dense_candidates(layer: DenseLayer, isa: Isa, lanes: int) -> tuple[Candidate
         found += spmm_rows.candidates(layer, isa, lanes)
         found += spmm_patterns.candidates(layer, isa, lanes)
     else:
-        for family in (spmv_blocks, spmv_sweep, spmv_window, spmv_sell):
+        for family in (spmv_blocks, spmv_sweep, spmv_window, spmv_expand, spmv_sell):
             found += family.candidates(layer, isa)
     return tuple(sorted(found, key=lambda candidate: candidate.estimated_ns))
 

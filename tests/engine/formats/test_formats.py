@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import PackError
+from engine.formats.bitmask import MASK_BITS, pack_bitmask
 from engine.formats.dense_blocks import pack_dense_blocks
 from engine.formats.nonzeros import find_nonzeros
 from engine.formats.row_groups import RowGroups, pack_row_groups
@@ -240,3 +241,17 @@ def test_blocks_are_found_by_looking(shape: BlockShape) -> None:
 def test_blocks_of_more_rows_than_there_are_are_refused() -> None:
     with pytest.raises(PackError, match="units"):
         pack_unit_blocks(np.ones((20, 3), np.float32), BlockShape.ROWS, 4, 4)
+
+
+@settings(max_examples=40, deadline=None)
+@given(**SHAPES)
+def test_bitmasks_hold_the_weights(inputs: int, units: int, sparsity: float, seed: int) -> None:
+    kernel = drawn(inputs, units, sparsity, seed)
+    packed = pack_bitmask(kernel, 64)
+    bits = np.unpackbits(packed.masks.astype("<u2").view(np.uint8), bitorder="little")
+    used = bits.reshape(len(packed.rows) // 64, inputs, 64).astype(bool)
+    spread = np.zeros(used.shape, np.float32)
+    spread[used] = packed.values[:-MASK_BITS]
+    lanes = spread.transpose(1, 0, 2).reshape(inputs, -1)
+    np.testing.assert_array_equal(lanes[:, -units:], kernel)
+    assert not lanes[:, :-units].any()
