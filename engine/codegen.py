@@ -6,6 +6,7 @@ damaged, truncated or of another version is compiled again and overwritten.
 """
 
 import contextlib
+import functools
 import hashlib
 import os
 import stat
@@ -34,6 +35,8 @@ UNFINISHED_MAX_SECONDS = 600.0
 _MAGIC = b"PRUNUSO1"
 _UNFINISHED = ".new-"
 _DIGEST_BYTES = 32
+# A link is not followed, and a pipe not waited for.
+_READ_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,16 +118,22 @@ class ObjectCache:
         if self._folder is None:
             return None
         try:
-            descriptor = os.open(self._folder / f"{key}.o", os.O_RDONLY | os.O_NOFOLLOW)
+            descriptor = os.open(self._folder / f"{key}.o", _READ_FLAGS)
         except OSError:
             return None
-        with os.fdopen(descriptor, "rb") as file:
-            status = os.fstat(file.fileno())
+        try:
+            status = os.fstat(descriptor)
             if status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) & 0o022:
                 return None
-            content = file.read(OBJECT_MAX_BYTES + 1)
+            if not stat.S_ISREG(status.st_mode) or status.st_size > OBJECT_MAX_BYTES:
+                return None
+            content = os.read(descriptor, status.st_size)
+        except OSError:
+            return None
+        finally:
+            os.close(descriptor)
         head = len(_MAGIC) + _DIGEST_BYTES
-        if len(content) > OBJECT_MAX_BYTES or content[: len(_MAGIC)] != _MAGIC:
+        if content[: len(_MAGIC)] != _MAGIC:
             return None
         code = content[head:]
         if _checksum(key, code) != content[len(_MAGIC) : head]:
@@ -237,22 +246,32 @@ def cache_key(kind: str, name: str, target: Target) -> str:
         name: what stands for the text.
         target: CPU and features.
     """
-    parts: Iterable[str] = (
+    digest = _key_start(target).copy()
+    for part in (kind, name):
+        _add_part(digest, part)
+    return digest.hexdigest()
+
+
+@functools.lru_cache(16)
+def _key_start(target: Target) -> "hashlib._Hash":
+    """What all keys for a target begin with."""
+    digest = hashlib.sha256()
+    for part in (
         str(PIPELINE_VERSION),
         llvmlite.__version__,
         ".".join(str(part) for part in llvm.llvm_version_info),
         llvm.get_process_triple(),
         target.cpu_name,
         target.features,
-        kind,
-        name,
-    )
-    digest = hashlib.sha256()
-    for part in parts:
-        data = part.encode()
-        digest.update(len(data).to_bytes(8, "little"))
-        digest.update(data)
-    return digest.hexdigest()
+    ):
+        _add_part(digest, part)
+    return digest
+
+
+def _add_part(digest: "hashlib._Hash", part: str) -> None:
+    data = part.encode()
+    digest.update(len(data).to_bytes(8, "little"))
+    digest.update(data)
 
 
 def _checksum(key: str, code: bytes) -> bytes:
@@ -277,10 +296,11 @@ def _trusted_folder(folder: Path) -> Path:
 def _drop_unfinished(folder: Path) -> None:
     """Remove files that a killed process left half written."""
     limit = time.time() - UNFINISHED_MAX_SECONDS
-    for file in folder.glob(f"{_UNFINISHED}*"):
-        with contextlib.suppress(OSError):  # another process may be doing the same
-            if file.lstat().st_mtime < limit:
-                file.unlink()
+    for entry in os.scandir(folder):
+        if entry.name.startswith(_UNFINISHED):
+            with contextlib.suppress(OSError):  # another process may be doing the same
+                if entry.stat(follow_symlinks=False).st_mtime < limit:
+                    os.unlink(entry.path)
 
 
 def _drop_oldest(folder: Path) -> None:

@@ -51,10 +51,10 @@ def fingerprint_of(sources: Iterable[Path], loaded_at: float) -> str | None:
     digest = hashlib.sha256(f"{sys.version} {np.__version__}".encode())
     try:
         for source in sources:
-            with source.open("rb") as file:
+            with open(source, "rb", buffering=0) as file:
                 if os.fstat(file.fileno()).st_ctime > loaded_at - _MARGIN_SECONDS:
                     return None
-                content = file.read()
+                content = file.readall()
             digest.update(f"\n{source.parent.name}/{source.name} {len(content)}\n".encode())
             digest.update(content)
     except OSError:

@@ -15,6 +15,8 @@ ISA_VARIABLE = "PRUNUS_ISA"
 THREADS_VARIABLE = "PRUNUS_THREADS"
 CPUS_FOLDER = Path("/sys/devices/system/cpu")
 CGROUP_FOLDER = Path("/sys/fs/cgroup")
+# Caches that a CPU is asked for: three levels, and the first one twice, have been enough.
+MAX_CACHE_INDEX = 8
 DEFAULT_L1D_BYTES = 32 * 1024
 DEFAULT_L2_BYTES = 1024 * 1024
 _AVX2_FEATURES = ("avx2", "fma", "f16c")
@@ -170,16 +172,23 @@ def _code_for(isa: Isa, highest: Isa, features: Mapping[str, bool]) -> tuple[str
 
 
 def _cache_bytes(level: int, kind: str, cpus: Path = CPUS_FOLDER) -> int | None:
-    for index in sorted((cpus / "cpu0" / "cache").glob("index*")):
+    folder = f"{cpus}/cpu0/cache"
+    for number in range(MAX_CACHE_INDEX):
+        index = f"{folder}/index{number}"
         try:
-            if int((index / "level").read_text()) != level:
+            if int(_first_line(f"{index}/level")) != level or _first_line(f"{index}/type") != kind:
                 continue
-            if (index / "type").read_text().strip() != kind:
-                continue
-            return _parse_size((index / "size").read_text().strip())
+            return _parse_size(_first_line(f"{index}/size"))
+        except FileNotFoundError:
+            break
         except (OSError, ValueError):
             continue
     return None
+
+
+def _first_line(path: str) -> str:
+    with open(path) as file:
+        return file.readline().strip()
 
 
 def _parse_size(text: str) -> int:
