@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.errors import OutputCheckError
+from engine.kernels.abi import ValueType
 from engine.runtime import Executable
 from graph.graph import Graph
 from graph.reference import run
@@ -20,16 +21,25 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 # Of an output's scale, its largest magnitude over the probes; or as far as plain float32 is off, times this.
 TOLERANCE = 1e-5
 FLOAT32_ERROR_FACTOR = 8.0
+# Sixteen units in the last place of a weight: errors of layers add up, and most cancel.
+VALUES_TOLERANCE = {
+    ValueType.FLOAT32: 0.0,
+    ValueType.BFLOAT16: 16 * 2.0**-9,
+    ValueType.FLOAT16: 16 * 2.0**-12,
+}
 
 
 def check_outputs(
-    executable: Executable, pruned: PruneResult, calibration: Calibration | None
+    executable: Executable,
+    pruned: PruneResult,
+    calibration: Calibration | None,
+    values: str = ValueType.FLOAT32.value,
 ) -> float:
     """Compare compiled outputs with the pruned and with the original graph, in float64.
 
     The compiled model may be off the pruned graph by `TOLERANCE` of the output's scale, or where float32 itself is
     further off, by `FLOAT32_ERROR_FACTOR` times that. With a lossless recipe the same holds for the original graph,
-    plus the recipe's gate.
+    plus the recipe's gate. Weights rounded to 16 bits may take `VALUES_TOLERANCE` more.
 
     Returns:
         The largest difference from the original, relative to the output's scale.
@@ -44,9 +54,10 @@ def check_outputs(
         if not probes.is_ordinary:
             continue
         found = executable.run(dict(probes.inputs))
-        _compare(found, pruned.graph, probes.inputs, 0.0)
+        rounding = VALUES_TOLERANCE[ValueType(values)]
+        _compare(found, pruned.graph, probes.inputs, rounding)
         gate = pruned.recipe.lossless.gate if pruned.recipe.mode is Mode.LOSSLESS else np.inf
-        worst = max(worst, _compare(found, pruned.original, probes.inputs, gate))
+        worst = max(worst, _compare(found, pruned.original, probes.inputs, gate + rounding))
     return worst
 
 
@@ -65,7 +76,7 @@ def _compare(found: Arrays, graph: Graph, inputs: Arrays, more: float) -> float:
                 f"output {name!r} of the compiled model differs from the graph's",
                 expected=f"at most {allowed:.2g} of the output's scale",
                 got=f"{error:.2g}",
-                hint="this is a bug in Prunus; please report it with the model",
+                hint="with 16-bit weights: use float32; else this is a bug in Prunus, please report it with the model",
             )
         worst = max(worst, error)
     return worst

@@ -7,6 +7,7 @@ import orjson
 from app.errors import InvalidRequestError
 from app.services.onboarding import JobRequest
 from app.services.storage import checked_name
+from app.services.summary import VALUES
 from app.services.uploads import Upload
 
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False, "": False}
@@ -42,6 +43,7 @@ def _job_request(upload: Upload) -> JobRequest:
         has_calibration="calibration" in upload.sizes,
         has_labels="labels" in upload.sizes,
         allow_nonfinite=_boolean(upload.fields.get("allow_nonfinite", "")),
+        values=_values(upload.fields.get("values", "")),
     )
 
 
@@ -80,6 +82,15 @@ def _boolean(text: str) -> bool:
             got=repr(text[:40]),
         )
     return value
+
+
+def _values(text: str) -> str:
+    name = text.strip() or VALUES[0]
+    if name not in VALUES:
+        raise InvalidRequestError(
+            "the field 'values' cannot be used", expected=", ".join(VALUES), got=repr(text[:40])
+        )
+    return name
 
 
 def _part(text: str, **schema: object) -> dict[str, Any]:
@@ -125,6 +136,12 @@ UPLOAD_FORM_OPENAPI: dict[str, Any] = {
                             "Accept weights that are NaN or infinite.",
                             type="boolean",
                             default=False,
+                        ),
+                        "values": _part(
+                            "What weights are rounded to; 16 bits change the outputs.",
+                            type="string",
+                            enum=list(VALUES),
+                            default=VALUES[0],
                         ),
                     },
                 }

@@ -152,16 +152,17 @@ def _open(
     loaders = ThreadPoolExecutor(target.cores, thread_name_prefix="load")
     stack.callback(loaders.shutdown, wait=True)
     cache = ObjectCache(storage.objects)
+    threads = settings.threads or target.cores
     registry = Registry(
         metrics.models,
-        lambda path: load(path, cache, target),
+        lambda path: load(path, cache, target, threads),
         loaders,
         settings.model_memory_max_bytes,
     )
     stack.callback(registry.close)
     inference = Inference(settings, metrics, target.cores)
     stack.callback(inference.close)
-    onboarding = Onboarding(settings, storage, registry, ownership.owner_id, worker_module)
+    onboarding = Onboarding(settings, storage, registry, ownership.owner_id, worker_module, threads)
     lifecycle = Lifecycle()
     return Services(
         settings=settings,

@@ -119,6 +119,9 @@ PROBLEMS: Mapping[str, ProblemKind] = {
         422, "A weight is too large for the 16-bit type that was asked for."
     ),
     "code-generation-failed": ProblemKind(500, "Native code could not be made."),
+    "wrong-thread-count": ProblemKind(
+        500, "The number of threads that was asked for cannot be used."
+    ),
     "unsuitable-cpu": ProblemKind(500, "The CPU lacks instructions that were asked for."),
     "unsafe-object-cache": ProblemKind(
         500, "The object cache's folder could be written by others."

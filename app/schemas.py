@@ -8,6 +8,7 @@ from app.problems import Problem
 from app.services.job_log import Job
 from app.services.storage import StoredVersion
 from app.services.summary import ModelSummary
+from engine.runtime import Executable
 
 
 class ProblemDocument(BaseModel):
@@ -45,11 +46,19 @@ class VersionDocument(BaseModel):
     state: str = Field(description="loaded, loading, or unavailable.")
     created_at: float = Field(description="Seconds since 1970, UTC.")
     job_id: str
+    threads: int | None = Field(
+        description="Threads that may compute one prediction; null while it is not loaded."
+    )
+    tuned_here: bool | None = Field(
+        description="Whether kernels were timed on a CPU of this kind; else they are best guesses."
+    )
     summary: ModelSummary
     links: dict[str, str]
 
     @classmethod
-    def of(cls, stored: StoredVersion, state: str) -> "VersionDocument":
+    def of(
+        cls, stored: StoredVersion, state: str, executable: Executable | None
+    ) -> "VersionDocument":
         """Describe a stored version."""
         path = f"/models/{stored.name}/versions/{stored.version}"
         return cls(
@@ -58,6 +67,8 @@ class VersionDocument(BaseModel):
             state=state,
             created_at=stored.created_at,
             job_id=stored.job_id,
+            threads=None if executable is None else executable.threads,
+            tuned_here=None if executable is None else executable.is_tuned_here,
             summary=stored.summary,
             links={
                 "self": path,

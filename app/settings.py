@@ -85,8 +85,11 @@ class Settings(BaseSettings):
     predict_pending_max_requests: PositiveInt = Field(
         default=512, description="Predictions waiting or running before 503 is answered."
     )
+    threads: int | None = Field(
+        default=None, ge=1, description="Threads that compute one prediction; default one per core."
+    )
     predict_threads: int = Field(
-        default=0, ge=0, description="Threads that run predictions; 0 takes one per core."
+        default=0, ge=0, description="Predictions that run at a time; 0 takes one per core."
     )
     predict_inline_max_seconds: float = Field(
         default=0.0002,

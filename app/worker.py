@@ -40,7 +40,9 @@ class WorkerRequest:
     has_calibration: bool
     has_labels: bool
     allow_nonfinite: bool
+    values: str
     tune_seconds: float
+    threads: int
     memory_max_bytes: int
     cpu_max_seconds: int
     file_max_bytes: int
@@ -134,6 +136,8 @@ def _work(folder: Path, request: WorkerRequest, events: Events) -> None:
             output=output,
             objects=Path(request.objects),
             tune_seconds=request.tune_seconds,
+            threads=request.threads,
+            values=request.values,
         ),
         Progress(events.enter, events.advance),
     )

@@ -9,6 +9,7 @@ import click
 from app.commands.console import FILE, OUTPUT, cache_option, refusals_as_messages
 from app.commands.sources import object_cache, read_recipe
 from app.services.storage import ARTIFACT_FILE, KERAS_FILE, REPORT_FILE, REPORT_TEXT_FILE
+from app.services.summary import VALUES
 
 
 @click.command(context_settings={"show_default": True})
@@ -24,6 +25,12 @@ from app.services.storage import ARTIFACT_FILE, KERAS_FILE, REPORT_FILE, REPORT_
     help="Write the report to a file, as JSON if it ends in .json. Without it, or for -, print it.",
 )
 @click.option("--allow-nonfinite", is_flag=True, help="Accept weights that are NaN or infinite.")
+@click.option(
+    "--values",
+    type=click.Choice(VALUES),
+    default=VALUES[0],
+    help="What weights are rounded to; 16 bits change the outputs.",
+)
 @click.option("--tune-seconds", type=click.FloatRange(min=0.01), default=5.0, help="Time to tune.")
 @cache_option
 @refusals_as_messages
@@ -37,6 +44,7 @@ def prune(
     report: Path | None,
     *,
     allow_nonfinite: bool,
+    values: str,
     tune_seconds: float,
     cache_dir: Path,
 ) -> None:
@@ -61,6 +69,7 @@ def prune(
             output=made,
             objects=cache_dir,
             tune_seconds=tune_seconds,
+            values=values,
         )
         result = run_pipeline(request, Progress(_show_stage, lambda _: None))
         if output is not None and result.summary.keras_bytes is None:

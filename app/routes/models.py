@@ -199,11 +199,9 @@ def _model(services: Services, versions: list[StoredVersion]) -> ModelDocument:
 
 
 def _version(services: Services, stored: StoredVersion) -> VersionDocument:
-    if services.registry.is_loaded(stored.name, stored.version):
-        state = "loaded"
-    else:
-        state = "loading" if services.registry.is_starting else "unavailable"
-    return VersionDocument.of(stored, state)
+    executable = services.registry.executable(stored.name, stored.version)
+    state = "loading" if services.registry.is_starting else "unavailable"
+    return VersionDocument.of(stored, "loaded" if executable else state, executable)
 
 
 def _report_form(accept: str) -> ReportForm:

@@ -36,6 +36,7 @@ class JobRequest:
         version: None takes the next one.
         recipe: the recipe's JSON object; empty is the default recipe.
         allow_nonfinite: accept weights that are NaN or infinite.
+        values: what weights are rounded to: float32, bfloat16 or float16.
     """
 
     name: str
@@ -44,6 +45,7 @@ class JobRequest:
     has_calibration: bool
     has_labels: bool
     allow_nonfinite: bool
+    values: str = "float32"
 
 
 class Tracker(Protocol):
@@ -76,6 +78,7 @@ class Onboarding:
         registry: Registry,
         owner_id: str,
         worker_module: str,
+        threads: int,
     ) -> None:
         """Run `worker_module` for each job.
 
@@ -85,12 +88,14 @@ class Onboarding:
             registry: where they are put in service.
             owner_id: mark of this server process.
             worker_module: Python module that is run as a process; `app.worker`.
+            threads: that compute one prediction; plans are made for as many.
         """
         self.owner_id = owner_id
         self._settings = settings
         self._storage = storage
         self._registry = registry
         self._worker_module = worker_module
+        self._threads = threads
 
     def take_upload(self, upload: Upload) -> None:
         """Make the folder of an upload the folder of its job."""
@@ -148,7 +153,9 @@ class Onboarding:
             has_calibration=request.has_calibration,
             has_labels=request.has_labels,
             allow_nonfinite=request.allow_nonfinite,
+            values=request.values,
             tune_seconds=settings.job_tune_seconds,
+            threads=self._threads,
             memory_max_bytes=settings.job_memory_max_bytes,
             cpu_max_seconds=settings.job_cpu_max_seconds,
             file_max_bytes=settings.job_file_max_bytes,

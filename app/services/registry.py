@@ -149,6 +149,11 @@ class Registry:
         """Tell whether a version answers predictions."""
         return version in self._models.get(name, ())
 
+    def executable(self, name: str, version: int) -> Executable | None:
+        """Return what answers predictions of a version, if it is loaded."""
+        loaded = self._models.get(name, {}).get(version)
+        return None if loaded is None else loaded.executable
+
     async def load(self, artifact: Path) -> Warm:
         """Load an artifact in a thread, without putting it in place.
 

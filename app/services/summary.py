@@ -4,6 +4,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+# The engine's value types, whose module is not imported by what only serves.
+VALUES = ("float32", "bfloat16", "float16")
 _MAX_ITEMS = 4096
 Text = Annotated[str, Field(max_length=4096)]
 Count = Annotated[int, Field(ge=0)]
@@ -49,7 +51,12 @@ class ModelSummary(BaseModel):
     inputs: tuple[Tensor, ...] = Field(max_length=_MAX_ITEMS)
     outputs: tuple[Tensor, ...] = Field(max_length=_MAX_ITEMS)
     recipe: Text = Field(description="Mode of the pruning recipe.")
-    guarantee: Text = Field(description="exact, rounding or budgeted: what is proven.")
+    guarantee: Text = Field(
+        description="exact, rounding or budgeted: what is proven; measured where weights are rounded to 16 bits."
+    )
+    values: Text = Field(
+        default="float32", description="What weights are rounded to: float32, bfloat16 or float16."
+    )
     weights_before: Count = Field(description="Weights of Dense layers as uploaded.")
     nonzeros_after: Count = Field(description="Of these, what is left to compute with.")
     removed_share: Annotated[float, Field(ge=0, le=1)]

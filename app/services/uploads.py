@@ -36,7 +36,7 @@ FILE_PARTS = {
     "calibration": "calibration.npz",
     "labels": "labels.npz",
 }
-FIELD_PARTS = ("name", "version", "recipe", "allow_nonfinite")
+FIELD_PARTS = ("name", "version", "recipe", "allow_nonfinite", "values")
 _MAX_FILE_NAME_CHARACTERS = 200
 _MAX_HEADERS = 8
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
