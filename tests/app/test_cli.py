@@ -189,7 +189,7 @@ def test_wrong_usage_is_status_2(prunus: Prunus, small_file: Path, arguments: li
     assert "Traceback" not in done.output
 
 
-@pytest.mark.parametrize("command", ["serve", "prune", "inspect", "predict", "bench"])
+@pytest.mark.parametrize("command", ["serve", "prune", "tune", "inspect", "predict", "bench"])
 def test_every_command_explains_itself(prunus: Prunus, command: str) -> None:
     done = prunus(command, "--help")
     assert done.exit_code == 0
