@@ -5,8 +5,7 @@ SERVE_STAMP := $(VENV)/.serve-installed
 DEV_STAMP := $(VENV)/.dev-installed
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-PEERS_VENV := .venv-peers
-PEERS_STAMP := $(PEERS_VENV)/.installed
+PEERS := $(basename $(notdir $(wildcard requirements/peers/*.in)))
 
 HOST ?= 127.0.0.1
 PORT ?= 8000
@@ -14,7 +13,7 @@ PRUNUS_DATA_DIR ?= data
 export HOST PORT PRUNUS_DATA_DIR
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check fmt bench never-slower load load-wrk lock
+.PHONY: help serve test check fmt bench bench-peers never-slower load load-wrk lock
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,11 +32,6 @@ $(DEV_STAMP): requirements/dev.txt | $(SERVE_STAMP)
 	$(PIP) --require-hashes -r requirements/dev.txt
 	@touch $@
 
-$(PEERS_STAMP): requirements/peers.txt | $(BIN)/python
-	$(BIN)/python -m venv $(PEERS_VENV)
-	$(PEERS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/peers.txt
-	@touch $@
-
 serve: $(SERVE_STAMP) ## Set up, start the service on HOST:PORT and load the demo model
 	$(BIN)/prunus serve --host $(HOST) --port $(PORT) --demo
 
@@ -54,10 +48,13 @@ fmt: $(DEV_STAMP) ## Format and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(DEV_STAMP) $(PEERS_STAMP) ## Measure Prunus beside its peers, write docs/benchmarks.md (QUICK=1: a short look)
-	$(BIN)/python -m benchmarks.run $(if $(QUICK),--quick) $(BENCH)
+bench: $(DEV_STAMP) ## Measure the service: start, memory, HTTP, load; write docs/benchmarks.md
+	$(BIN)/python -m benchmarks.bench_service $(BENCH)
 
-never-slower: $(DEV_STAMP) $(PEERS_STAMP) ## Time sparse layers against dense ones at every sparsity, write docs/never-slower.md
+bench-peers: $(DEV_STAMP) ## Measure Prunus beside its peers (QUICK=1: a look; BENCH="--help": pieces of the grid)
+	$(BIN)/python -m benchmarks.bench_peers $(if $(QUICK),--quick) $(BENCH)
+
+never-slower: $(DEV_STAMP) ## Time sparse layers against dense ones at every sparsity, write docs/never-slower.md
 	$(BIN)/python -m benchmarks.never_slower --page docs/never-slower.md
 
 load: $(DEV_STAMP) ## Load test: starts a service, or LOAD="--url http://... --rate 500"
@@ -70,4 +67,6 @@ lock: ## Renew the hashed locks (needs uv)
 	uv pip compile pyproject.toml --quiet --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements/dev.txt
 	uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c requirements/dev.txt -o requirements/serve.txt
 	uv pip compile requirements/build.in --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c requirements/dev.txt -o requirements/build.txt
-	uv pip compile requirements/peers.in --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c requirements/dev.txt -o requirements/peers.txt
+	cd requirements/peers && for peer in $(PEERS); do \
+	  uv pip compile $$peer.in --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -o $$peer.txt || exit 1; \
+	done

@@ -36,7 +36,7 @@ NETWORKS = (
     Network((1024, 1024, 1024, 1024, 10)),
     Network((4096, 4096, 4096, 1000)),
 )
-BATCHES = (1, 16, 64, 256)
+BATCHES = (1, 4, 16, 64, 256)
 
 
 def random_layers(network: Network, sparsity: float, seed: int) -> tuple[Layer, ...]:

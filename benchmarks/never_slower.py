@@ -21,6 +21,8 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.environments import interpreter
+from benchmarks.machine import describe_cpu
 from benchmarks.networks import (
     FloatArray,
     Layer,
@@ -29,10 +31,9 @@ from benchmarks.networks import (
     reference_outputs,
     save_layers,
 )
+from benchmarks.page import table
 from benchmarks.protocol import Contender, Worker, WorkerError
-from benchmarks.report import table
 from benchmarks.results import summarise
-from benchmarks.run import PEERS_PYTHON, describe_cpu
 
 SHAPES = "256x256,512x512,784x300,1024x1024,2048x2048,4096x1000,4096x4096"
 SPARSITIES = "0,0.3,0.5,0.6,0.7,0.8,0.9,0.95,0.99"
@@ -201,7 +202,7 @@ def main() -> None:
     parser.add_argument("--batches", default=BATCHES)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--page", type=Path, default=None, help="Markdown page; default: print")
-    parser.add_argument("--peers-python", type=Path, default=PEERS_PYTHON)
+    parser.add_argument("--peers-python", type=Path, default=interpreter("onnxruntime"))
     options = parser.parse_args()
     sizes = (shape.split("x") for shape in options.shapes.split(","))
     grid = Grid(

@@ -1,4 +1,4 @@
-"""The picture of docs/benchmarks.md: time of one call by batch size, one panel a network."""
+"""The picture of docs/benchmarks.md: time of one call by batch size; a row for each number of threads."""
 
 from pathlib import Path
 
@@ -7,65 +7,97 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from benchmarks.results import Results
+from benchmarks.contenders import OWN
+from benchmarks.goals import SPARSITY
+from benchmarks.report import names, timings
+from benchmarks.results import Grid, Place
 
-# Okabe and Ito's colours, told apart by people who see red and green alike; Prunus gets the strongest.
+# Okabe and Ito's colours, told apart by people who see red and green alike; Prunus gets the strongest. An engine's
+# int8 form has its colour and a dashed line.
 COLOURS = {
-    "Prunus": "#D55E00",
+    OWN: "#D55E00",
     "Prunus, dense kernels only": "#E69F00",
-    "SciPy CSR": "#009E73",
+    "DeepSparse": "#000000",
     "ONNX Runtime": "#0072B2",
+    "OpenVINO": "#56B4E9",
+    "LiteRT": "#009E73",
     "TensorFlow function": "#CC79A7",
-    "Keras predict": "#555555",
+    "PyTorch": "#F0E442",
+    "PyTorch CSR": "#8B7500",
+    "SciPy CSR": "#888888",
 }
-TWO_CORES = ", two cores"
+INT8 = " int8"
 
 
-def draw(results: Results, path: Path) -> None:
-    """Write a PNG file: log-log, a line for every contender, a band from the 10th to the 90th percentile."""
-    figure = Figure(figsize=(11.5, 4.6), layout="constrained")
+def draw(grid: Grid, path: Path) -> None:
+    """Write a PNG file of the cells at the goals' sparsity: log-log, a line for every contender with a colour."""
+    cells = {place: outcomes for place, outcomes in grid.items() if place.sparsity == SPARSITY}
+    networks = list(dict.fromkeys(place.network for place in sorted(cells)))
+    networks.sort(key=len)
+    counts = sorted({place.threads for place in cells})
+    figure = Figure(figsize=(12, 1.2 + 3.6 * max(1, len(counts))), layout="constrained")
     FigureCanvasAgg(figure)
-    panels = figure.subplots(1, len(results.cells), squeeze=False)[0]
-    for axes, name in zip(panels, results.cells, strict=True):
-        _draw_network(axes, results, name)
-    panels[0].set_ylabel("time of one call (lower is better)")
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
-    figure.suptitle(
-        f"float32 multilayer perceptrons, {results.sparsity:.0%} of the weights zero, one core unless said"
-    )
+    if cells:
+        panels = figure.subplots(len(counts), len(networks), squeeze=False)
+        for threads, row in zip(counts, panels, strict=True):
+            for network, axes in zip(networks, row, strict=True):
+                _draw_panel(axes, cells, network, threads)
+            row[0].set_ylabel("time of one call (lower is better)")
+        handles = {
+            label: handle
+            for axes in panels.flat
+            for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+        }
+        figure.legend(
+            handles.values(), handles.keys(), loc="outside lower center", ncols=5, frameon=False
+        )
+    figure.suptitle(f"Multilayer perceptrons, {SPARSITY:.0%} of the weights zero")
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=140, metadata={"Software": None})
+    figure.savefig(path, dpi=130, metadata={"Software": None})
 
 
-def _draw_network(axes: Axes, results: Results, name: str) -> None:
-    batches = list(results.cells[name])
-    for who in results.contenders:
-        cells = [results.cells[name][batch][who] for batch in batches]
-        colour = COLOURS[who.removesuffix(TWO_CORES)]
-        two = who.endswith(TWO_CORES)
-        axes.plot(
-            batches,
-            [cell.median for cell in cells],
-            "--" if two else "-",
-            color=colour,
-            marker="o",
-            markersize=4,
-            markerfacecolor="white" if two else colour,
-            linewidth=2.6 if who == "Prunus" else 1.4,
-            label=who,
-        )
-        axes.fill_between(
-            batches, [c.p10 for c in cells], [c.p90 for c in cells], color=colour, alpha=0.12
-        )
+def _draw_panel(axes: Axes, cells: Grid, network: str, threads: int) -> None:
+    here = {
+        place: outcomes
+        for place, outcomes in cells.items()
+        if (place.network, place.threads) == (network, threads)
+    }
+    for who in names(here):
+        colour = COLOURS.get(who.removesuffix(INT8))
+        if colour:
+            _draw_line(axes, here, who, colour)
+    batches = sorted({place.batch for place in here})
     axes.set_xscale("log", base=4)
     axes.set_yscale("log")
     axes.set_xticks(batches, [str(batch) for batch in batches])
     axes.minorticks_off()
     axes.yaxis.set_major_formatter(FuncFormatter(_microseconds))
     axes.set_xlabel("batch size")
-    axes.set_title(name, fontsize=10)
+    axes.set_title(f"{network}, {threads} thread{'s' * (threads > 1)}", fontsize=10)
     axes.grid(visible=True, which="major", alpha=0.3)
+
+
+def _draw_line(axes: Axes, here: Grid, who: str, colour: str) -> None:
+    by_place: list[Place] = sorted(found := timings(here, who))
+    batches = [place.batch for place in by_place]
+    axes.plot(
+        batches,
+        [found[place].cell.median for place in by_place],
+        "--" if who.endswith(INT8) else "-",
+        color=colour,
+        marker="o",
+        markersize=3.5,
+        linewidth=2.8 if who == OWN else 1.3,
+        zorder=3 if who == OWN else 2,
+        label=who,
+    )
+    axes.fill_between(
+        batches,
+        [found[place].cell.p10 for place in by_place],
+        [found[place].cell.p90 for place in by_place],
+        color=colour,
+        alpha=0.1,
+    )
 
 
 def _microseconds(value: float, position: int | None) -> str:  # noqa: ARG001  # matplotlib's signature

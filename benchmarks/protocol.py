@@ -10,16 +10,32 @@ The answer to a command that failed is {"error": "..."}. End of input ends the w
 
 import json
 import os
+import select
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 REPOSITORY = Path(__file__).parent.parent
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "PRUNUS_THREADS",
+)
+# Nobody calls home from a benchmark, nobody looks for a GPU.
+QUIET = {
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "CUDA_VISIBLE_DEVICES": "-1",
+    "NM_DISABLE_ANALYTICS": "1",
+    "NNCF_CI": "1",
+}
+ANSWER_LIMIT = 300.0
 
 
 class WorkerError(Exception):
@@ -35,23 +51,30 @@ class Contender:
         module: Has `create(threads) -> Engine`.
         python: Interpreter of the environment that the module needs.
         cores: The CPUs that its process may use; it is told to use as many threads.
+        exact: Computes in float32: its outputs are held to the reference.
+        only: Networks that it runs, by name; empty: all.
     """
 
     name: str
     module: str
     python: Path
     cores: tuple[int, ...]
+    exact: bool = True
+    only: tuple[str, ...] = ()
 
 
 class Worker:
-    """A subprocess that runs one engine on given cores; a context manager that ends it."""
+    """A subprocess that runs one engine on given cores; a context manager that ends it.
+
+    Between commands the process is stopped, so that thread pools that spin for work do not slow the next contender.
+    """
 
     def __init__(self, contender: Contender, log: Path) -> None:
-        """Start the process; its messages go to `log`."""
+        """Start the process; its messages go to `log`, what workers share into its folder."""
         self.contender = contender
         threads = str(len(contender.cores))
-        environment = dict(os.environ) | dict.fromkeys(THREAD_VARIABLES, threads)
-        environment |= {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
+        environment = dict(os.environ) | dict.fromkeys(THREAD_VARIABLES, threads) | QUIET
+        environment["PRUNUS_BENCH_FOLDER"] = str(log.parent.absolute())
         cores = ",".join(str(core) for core in contender.cores)
         with log.open("ab") as messages:
             self._process = subprocess.Popen(
@@ -76,33 +99,63 @@ class Worker:
         trace: TracebackType | None,
     ) -> None:
         """End the process: its input closes, and it has a few seconds to leave by itself."""
+        self._process.send_signal(signal.SIGCONT)
         if self._process.stdin:
-            self._process.stdin.close()
+            with suppress(BrokenPipeError):
+                self._process.stdin.close()
+        self._end()
+        if self._process.stdout:
+            self._process.stdout.close()
+
+    def _end(self) -> None:
+        """Wait for the process, which is leaving, and end it if it does not."""
         try:
             self._process.wait(10)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        if self._process.stdout:
-            self._process.stdout.close()
+
+    @property
+    def alive(self) -> bool:
+        """Say whether the process runs, or is stopped between commands."""
+        return self._process.poll() is None
+
+    def messages(self) -> str:
+        """Return all that the process said besides its answers."""
+        return self._log.read_text(errors="replace")
 
     def ask(self, command: str, **arguments: object) -> Mapping[str, Any]:
         """Send a command and wait for its answer.
 
         Raises:
-            WorkerError: The worker died or answered with an error.
+            WorkerError: The worker died, answered with an error, or not within `ANSWER_LIMIT` seconds.
         """
-        if self._process.stdin is None or self._process.stdout is None:
-            raise WorkerError(f"{self.contender.name} has no pipes")
-        self._process.stdin.write(json.dumps({"command": command, **arguments}) + "\n")
-        self._process.stdin.flush()
-        line = self._process.stdout.readline()
+        self._process.send_signal(signal.SIGCONT)
+        line = self._exchange(json.dumps({"command": command, **arguments}))
         if not line:
+            self._end()
             raise WorkerError(f"{self.contender.name} died at '{command}'; see {self._log}")
+        self._process.send_signal(signal.SIGSTOP)
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
             raise WorkerError(f"{self.contender.name} at '{command}': {answer['error']}")
         return answer
+
+    def _exchange(self, message: str) -> str:
+        """Return the line that answers `message`; empty if the process is gone."""
+        if self._process.stdin is None or self._process.stdout is None:
+            raise WorkerError(f"{self.contender.name} has no pipes")
+        try:
+            self._process.stdin.write(message + "\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            return ""
+        ready, _, _ = select.select([self._process.stdout], [], [], ANSWER_LIMIT)
+        if not ready:
+            self._process.kill()
+            self._end()
+            raise WorkerError(f"{self.contender.name} gave no answer in {ANSWER_LIMIT:.0f} s")
+        return self._process.stdout.readline()
 
 
 def main_output() -> int:

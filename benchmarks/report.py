@@ -1,169 +1,210 @@
-"""The generated section of docs/benchmarks.md, as Markdown."""
+"""What `make bench-peers` writes: the section of docs/benchmarks.md and the page of all cells, as Markdown."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
-from benchmarks.footprint import Footprint
-from benchmarks.http_load import LoadStep
-from benchmarks.results import Cell, Machine, Results
+import numpy as np
 
-BEGIN = "<!-- begin: written by make bench -->"
-END = "<!-- end: written by make bench -->"
-OWN = "Prunus"
-GOALS = (
-    ("SciPy CSR", 1, 3.0),
-    ("ONNX Runtime", 1, 5.0),
-    ("ONNX Runtime", 64, 5.0),
-)
+from benchmarks.contenders import ENTRIES, OWN
+from benchmarks.goals import SPARSITY, Verdict, judge_ratios, judge_times
+from benchmarks.page import digits, table
+from benchmarks.results import Absent, Grid, Outcome, Place, Results, Timing
+
+FULL_PAGE = "benchmarks-full.md"
 
 
-class MarkerError(Exception):
-    """The page has no place for the generated section."""
-
-
-def replace_section(page: Path, section: str) -> None:
-    """Put `section` between the page's markers.
-
-    Raises:
-        MarkerError: The markers are missing.
-    """
-    text = page.read_text()
-    if BEGIN not in text or END not in text:
-        raise MarkerError(f"{page} must hold the lines {BEGIN!r} and {END!r}")
-    head, rest = text.split(BEGIN, 1)
-    tail = rest.split(END, 1)[1]
-    page.write_text(f"{head}{BEGIN}\n\n{section.strip()}\n\n{END}{tail}")
-
-
-def render(
-    machine: Machine,
-    results: Results,
-    footprint: Footprint | None,
-    load: Sequence[LoadStep],
-    picture: str,
-) -> str:
-    """Return the whole section; `picture` is the path of the image from the page's folder."""
+def render(results: Results, picture: str) -> str:
+    """Return the section; `picture` is the path of the image from the page's folder."""
+    main = {place: cells for place, cells in results.grid.items() if place.sparsity == SPARSITY}
     parts = [
-        _machine(machine, results),
-        f"![Time of one call by batch size, three networks, all engines]({picture})",
-        *(_network(name, batches) for name, batches in results.cells.items()),
-        _ratios(results),
+        _runs(results),
+        f"![Time of one call by batch size at {SPARSITY:.0%} zeros]({picture})",
+        _goals(results.grid),
+        _summary(results.grid),
+        _losses(results.grid),
+        f"### All engines at {SPARSITY:.0%} zeros\n\nMedian microseconds a call; in brackets how many times as long as "
+        f"Prunus in the same run. The other sparsities and the spread: [{FULL_PAGE}]({FULL_PAGE}).",
+        *_tables(main, with_ratio=True),
+        _absences(results.grid),
     ]
-    if footprint:
-        parts.append(_footprint(footprint))
-    if load:
-        parts.append(_load(load))
-    return "\n\n".join(parts)
+    return "\n\n".join(part for part in parts if part)
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a Markdown table whose first column is text and whose others are numbers."""
-    rule = ["---", *["---:"] * (len(header) - 1)]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in (header, rule, *rows))
-
-
-def _machine(machine: Machine, results: Results) -> str:
-    versions = ", ".join(dict.fromkeys(machine.versions.values()))
-    error = max(results.largest_errors.values())
-    return (
-        f"`{machine.command}` on {machine.date}: {machine.cpu}, {machine.cores} cores, "
-        f"Python {machine.python}; {machine.seconds:.0f} seconds; load average "
-        f"{machine.load_average[0]:.1f} before and {machine.load_average[1]:.1f} during the run, which itself is 1. {versions}. Weights: {results.sparsity:.0%} zeros at random places. "
-        f"All outputs agree with a float64 reference to {error:.0e} of the largest output."
+def render_full(results: Results) -> str:
+    """Return the page of all cells."""
+    return "\n\n".join(
+        [
+            "# Benchmarks: all cells",
+            "Written by `make bench-peers`; [benchmarks.md](benchmarks.md) says what is measured and how. Median "
+            "microseconds a call (10th - 90th percentile).",
+            _runs(results),
+            *_tables(results.grid, with_ratio=False),
+        ]
     )
 
 
-def _network(name: str, batches: Mapping[int, Mapping[str, Cell]]) -> str:
-    header = ["engine", *(f"batch {batch}" for batch in batches)]
-    contenders = next(iter(batches.values()))
-    rows = [[who, *(_cell(cells[who]) for cells in batches.values())] for who in contenders]
-    return f"### {name}\n\nMedian microseconds a call (10th - 90th percentile).\n\n" + table(
-        header, rows
-    )
+def names(grid: Grid) -> list[str]:
+    """Return the contenders of a grid in the order of the tables."""
+    known = [entry.name for entry in ENTRIES]
+    found = dict.fromkeys(name for outcomes in grid.values() for name in outcomes)
+    return [name for name in known if name in found] + [name for name in found if name not in known]
 
 
-def _cell(cell: Cell) -> str:
-    return f"**{_digits(cell.median)}** ({_digits(cell.p10)} - {_digits(cell.p90)})"
+def timings(grid: Grid, who: str) -> dict[Place, Timing]:
+    """Return the times of one contender."""
+    return {
+        place: outcome
+        for place, outcomes in grid.items()
+        if isinstance(outcome := outcomes.get(who), Timing)
+    }
 
 
-def _digits(value: float) -> str:
-    return f"{value:,.1f}" if value < 100 else f"{value:,.0f}"
-
-
-def _ratios(results: Results) -> str:
-    """Return how many times faster Prunus is than each other, cell by cell, and whether the goals are met."""
-    others = [name for name in results.contenders if name != OWN]
-    rows = [
-        [f"{name}, batch {batch}", *(f"{ratio(cells, other):.1f}" for other in others)]
-        for name, batches in results.cells.items()
-        for batch, cells in batches.items()
-    ]
+def _runs(results: Results) -> str:
     lines = [
-        f"- {who}, batch {batch}, {name}: goal {goal:.0f}x, measured "
-        f"{ratio(results.cells[name][batch], who):.1f}x"
-        for who, batch, goal in GOALS
-        for name in list(results.cells)[-2:]
-        if batch in results.cells[name] and who in results.cells[name][batch]
+        f"- {run.date} UTC, `{run.command}`, {run.seconds / 60:.0f} minutes: {run.cpu}, {run.cores} cores, "
+        f"Python {run.python}; load average before the run {run.load_average:.1f}"
+        for run in sorted(results.runs.values(), key=lambda run: run.date)
     ]
-    text = "### How many times faster Prunus is, on one core\n\n"
+    return "Measured in:\n\n" + "\n".join(lines) + "\n\n" + _errors(results.grid)
+
+
+def _errors(grid: Grid) -> str:
+    exact = {entry.name for entry in ENTRIES if entry.exact}
+    worst: dict[str, float] = {}
+    versions: dict[str, None] = {}
+    for who in names(grid):
+        for timing in timings(grid, who).values():
+            worst[who] = max(worst.get(who, 0.0), timing.error)
+            versions[timing.version] = None
+    checked = max((error for who, error in worst.items() if who in exact), default=0.0)
+    rounded = ", ".join(f"{who} {error:.1e}" for who, error in worst.items() if who not in exact)
+    text = (
+        f"{', '.join(versions)}. Every float32 output agrees with a float64 reference to {checked:.0e} of the largest "
+        "output (the limit is 1e-5)"
+    )
+    return text + (f"; int8 is off by up to: {rounded}." if rounded else ".")
+
+
+def _goals(grid: Grid) -> str:
+    ratios = _verdicts(judge_ratios(grid), "at least {:g}x", "{:.1f}x")
+    times = _verdicts(judge_times(grid), "at most {:,.0f} µs", "{:,.1f} µs")
     return (
-        text
-        + table(["network", *others], rows)
-        + "\n\nGoals of the first version:\n\n"
-        + "\n".join(lines)
+        f"### Goals: two threads, {SPARSITY:.0%} zeros\n\n"
+        + table(["against", "network", "batch", "goal", "measured", ""], ratios)
+        + "\n\n"
+        + table(["whose time", "network", "batch", "goal", "measured", ""], times)
     )
 
 
-def ratio(cells: Mapping[str, Cell], other: str) -> float:
-    """Return the other's median over Prunus' median."""
-    return cells[other].median / cells[OWN].median
-
-
-def _footprint(footprint: Footprint) -> str:
-    rows = [
-        ["start to ready, ten models, object code cached", f"{footprint.start_seconds:.2f} s"],
-        ["the same, empty object cache", f"{footprint.cold_start_seconds:.2f} s"],
-        ["resident memory, ten models", f"{footprint.resident_mebibytes:.0f} MiB"],
-        ["of that, without models", f"{footprint.empty_resident_mebibytes:.0f} MiB"],
-        ["modules imported", str(footprint.modules)],
-        ["time of imports", f"{footprint.import_seconds:.2f} s"],
-    ]
-    rows += [
-        [
-            f"one prediction over HTTP, {trip.form}: median (99th percentile)",
-            f"{trip.cell.median:.0f} ({trip.p99:.0f}) µs",
+def _verdicts(verdicts: Sequence[Verdict], goal: str, measured: str) -> Iterator[list[str]]:
+    for verdict in verdicts:
+        found = "not measured" if verdict.measured is None else measured.format(verdict.measured)
+        yield [
+            verdict.subject,
+            verdict.network,
+            str(verdict.batch),
+            goal.format(verdict.goal),
+            found,
+            "met" if verdict.met else "**missed**",
         ]
-        for trip in footprint.round_trips
-    ]
-    slow = ", ".join(
-        f"{name} {seconds * 1e3:.0f} ms" for name, seconds in footprint.slowest_imports
-    )
-    absent = ", ".join(footprint.absent)
-    return (
-        "### The serving process\n\n"
-        + table(["", "measured"], rows)
-        + f"\n\nMost expensive packages by their own import time: {slow}. Not imported: {absent}. "
-        f"The ten models: {footprint.models}. Medians of {footprint.repeats} starts. Over HTTP: the demo's two "
-        "samples, one request after the other on one connection, client and service on this machine."
-    )
 
 
-def _load(load: Sequence[LoadStep]) -> str:
-    header = ["asked for", "answered a second", "median", "95th percentile", "99th", "failed"]
-    rows = [
-        [
-            f"{step.rate} a second",
-            f"{step.answered_per_second:,.0f}",
-            f"{step.outcome.median_milliseconds:.0f} ms",
-            f"{step.outcome.p95_milliseconds:.0f} ms",
-            f"{step.outcome.p99_milliseconds:.0f} ms",
-            f"{step.outcome.failure_ratio:.1%}",
-        ]
-        for step in load
+def _summary(grid: Grid) -> str:
+    """Return, for each peer and number of threads, the least, median and greatest ratio over its cells."""
+    counts = sorted({place.threads for place in grid})
+    rows = []
+    for who in names(grid):
+        found = timings(grid, who)
+        if who == OWN or not found:
+            continue
+        row = [who]
+        for threads in counts:
+            ratios = [timing.ratio for place, timing in found.items() if place.threads == threads]
+            row.append(_spread(ratios))
+        lost = sum(timing.ratio < 1 for timing in found.values())
+        rows.append([*row, f"{lost} of {len(found)}"])
+    header = [
+        "engine",
+        *(f"{threads} thread{'s' * (threads > 1)}" for threads in counts),
+        "faster than Prunus",
     ]
     return (
-        "### The service under load\n\n"
-        "locust (one process, FastHttpUser, constant rate, half JSON, half .npy) and the service share this machine; "
-        "two samples of the demo in each request. Where the rate was not reached, the times are those of a queue.\n\n"
+        "### How many times as long as Prunus\n\nThe least, **median** and greatest ratio over all networks, "
+        "sparsities and batch sizes that were measured; both have as many threads.\n\n"
         + table(header, rows)
     )
+
+
+def _spread(ratios: Sequence[float]) -> str:
+    if not ratios:
+        return "-"
+    return f"{min(ratios):.2g} / **{np.median(ratios):.2g}** / {max(ratios):.4g}"
+
+
+def _losses(grid: Grid) -> str:
+    """Return every cell in which somebody was faster than Prunus."""
+    rows = []
+    for who in names(grid):
+        lost: dict[tuple[str, int], list[str]] = {}
+        for place, timing in sorted(timings(grid, who).items()):
+            if timing.ratio < 1:
+                where = f"{place.sparsity:.0%} batch {place.batch}: {timing.ratio:.2f}"
+                lost.setdefault((place.network, place.threads), []).append(where)
+        rows += [
+            [f"{who}, {network}, {threads} thread{'s' * (threads > 1)}", "; ".join(where)]
+            for (network, threads), where in lost.items()
+        ]
+    text = "### Where a peer is faster\n\n"
+    if not rows:
+        return text + "In none of the measured cells."
+    return (
+        text
+        + "Its time as a fraction of Prunus'; int8 engines compute something else, with the errors above.\n\n"
+        + table(["engine", "zeros, batch: fraction"], rows)
+    )
+
+
+def _tables(grid: Grid, *, with_ratio: bool) -> Iterator[str]:
+    groups = dict.fromkeys((place.network, place.threads, place.sparsity) for place in sorted(grid))
+    for network, threads, sparsity in groups:
+        here = {
+            place.batch: outcomes
+            for place, outcomes in sorted(grid.items())
+            if (place.network, place.threads, place.sparsity) == (network, threads, sparsity)
+        }
+        present = {who for outcomes in here.values() for who in outcomes}
+        rows = [
+            [who, *(_cell(outcomes.get(who), with_ratio) for outcomes in here.values())]
+            for who in names(grid)
+            if who in present
+        ]
+        title = f"#### {network}, {sparsity:.0%} zeros, {threads} thread{'s' * (threads > 1)}"
+        header = ["engine", *(f"batch {batch}" for batch in here)]
+        yield f"{title}\n\n{table(header, rows)}"
+
+
+def _cell(outcome: Outcome | None, with_ratio: bool) -> str:
+    if outcome is None:
+        return "not run"
+    if isinstance(outcome, Absent):
+        return "not available"
+    cell = outcome.cell
+    if with_ratio:
+        return (
+            f"{digits(cell.median)} ({outcome.ratio:.2g}x)"
+            if outcome.ratio < 100
+            else f"{digits(cell.median)} ({outcome.ratio:.0f}x)"
+        )
+    return f"{digits(cell.median)} ({digits(cell.p10)} - {digits(cell.p90)})"
+
+
+def _absences(grid: Grid) -> str:
+    """Return why some have no times, each reason once with how many cells it left empty."""
+    reasons: dict[tuple[str, str], int] = {}
+    for who in names(grid):
+        for outcomes in grid.values():
+            if isinstance(outcome := outcomes.get(who), Absent):
+                reasons[who, outcome.reason] = reasons.get((who, outcome.reason), 0) + 1
+    if not reasons:
+        return ""
+    lines = [f"- {who} ({count} cells): {reason}" for (who, reason), count in reasons.items()]
+    return "Not available:\n\n" + "\n".join(lines)

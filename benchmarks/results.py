@@ -1,11 +1,19 @@
-"""What a run found, as data."""
+"""What was measured, as data, and its file: pieces of the grid that were run apart are merged there."""
 
+import json
+import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 NANOSECONDS_PER_MICROSECOND = 1000.0
+
+
+class ResultsError(Exception):
+    """A file of results is not what this version writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +33,62 @@ class Cell:
     calls: int
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where in the grid: network by name, fraction of zeros, threads, samples a call."""
+
+    network: str
+    sparsity: float
+    threads: int
+    batch: int
+
+
 @dataclass(frozen=True, slots=True)
-class Machine:
-    """Where and with what the run was made.
+class Timing:
+    """What one contender did at one place.
+
+    Attributes:
+        cell: Its times.
+        own: Prunus' median in the same run, in microseconds.
+        error: Largest difference from the float64 reference, as a fraction of the largest output.
+        version: Of the engine.
+        run: Name of the run.
+    """
+
+    cell: Cell
+    own: float
+    error: float
+    version: str
+    run: str
+
+    @property
+    def ratio(self) -> float:
+        """Return how many times as long as Prunus it took, both in the same run."""
+        return self.cell.median / self.own
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """Why there is no time of a contender at a place."""
+
+    reason: str
+    run: str
+
+
+Outcome = Timing | Absent
+Grid = Mapping[Place, Mapping[str, Outcome]]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Where, when and with what a part of the grid was measured.
 
     Attributes:
         cpu: Model name and vector extensions.
-        cores: CPUs of this process.
-        python: Version.
-        versions: Of every contender, by its name.
-        date: Day of the run, ISO 8601.
-        load_average: Of the last minute when the run began, and of the last five when it ended; the run
-            itself makes one, what is above means that others used the CPUs.
+        cores: CPUs of the runner's process.
+        python: Version of the runner's Python.
+        date: Day and minute of its beginning in UTC, ISO 8601; also its name.
+        load_average: Of the last minute when the run began; 0 is a machine that nobody else uses.
         command: What was typed.
         seconds: The whole run.
     """
@@ -44,25 +96,21 @@ class Machine:
     cpu: str
     cores: int
     python: str
-    versions: Mapping[str, str]
     date: str
-    load_average: tuple[float, float]
+    load_average: float
     command: str
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """All cells, by network name, batch size and contender name, each in the order of the run."""
+    """The grid, and the runs that it was measured in by their names."""
 
-    sparsity: float
-    cells: Mapping[str, Mapping[int, Mapping[str, Cell]]]
-    largest_errors: Mapping[str, float]
+    grid: Grid
+    runs: Mapping[str, Run]
 
-    @property
-    def contenders(self) -> tuple[str, ...]:
-        """Return the names in the order in which they took turns."""
-        return tuple(self.largest_errors)
+
+NOTHING = Results({}, {})
 
 
 def summarise(nanoseconds: Sequence[int]) -> Cell:
@@ -70,3 +118,57 @@ def summarise(nanoseconds: Sequence[int]) -> Cell:
     times = np.asarray(nanoseconds, np.float64) / NANOSECONDS_PER_MICROSECOND
     p10, median, p90 = np.percentile(times, [10, 50, 90])
     return Cell(float(median), float(p10), float(p90), times.size)
+
+
+def merge(old: Results, new: Results) -> Results:
+    """Return both: what `new` measured replaces what `old` has of the same contender at the same place.
+
+    Runs that nothing is left of go.
+    """
+    places = dict.fromkeys([*old.grid, *new.grid])
+    grid = {place: {**old.grid.get(place, {}), **new.grid.get(place, {})} for place in places}
+    used = {outcome.run for outcomes in grid.values() for outcome in outcomes.values()}
+    runs = {name: run for name, run in {**old.runs, **new.runs}.items() if name in used}
+    return Results(grid, runs)
+
+
+def save(results: Results, path: Path) -> None:
+    """Write the file at once, so that a run that is cut off leaves a whole one."""
+    document = {
+        "runs": {name: asdict(run) for name, run in results.runs.items()},
+        "grid": [
+            {**asdict(place), "outcomes": {who: asdict(what) for who, what in outcomes.items()}}
+            for place, outcomes in results.grid.items()
+        ],
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(document, indent=1))
+    os.replace(partial, path)
+
+
+def load(path: Path) -> Results:
+    """Read what `save` wrote; nothing where there is no file.
+
+    Raises:
+        ResultsError: The file is of another version, or no JSON.
+    """
+    if not path.exists():
+        return NOTHING
+    try:
+        document = json.loads(path.read_text())
+        grid = {
+            Place(row["network"], row["sparsity"], row["threads"], row["batch"]): {
+                who: _outcome(what) for who, what in row["outcomes"].items()
+            }
+            for row in document["grid"]
+        }
+        return Results(grid, {name: Run(**run) for name, run in document["runs"].items()})
+    except (KeyError, TypeError, ValueError) as error:
+        raise ResultsError(
+            f"{path}: expected results of this version, got {error!r}; delete the file and measure again"
+        ) from error
+
+
+def _outcome(what: dict[str, Any]) -> Outcome:
+    return Absent(**what) if "reason" in what else Timing(**{**what, "cell": Cell(**what["cell"])})

@@ -1,22 +1,26 @@
 """Time all contenders on all networks in one run, taking turns, and check that they compute the same."""
 
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import numpy as np
+import numpy.typing as npt
 
+from benchmarks.contenders import OWN
+from benchmarks.environments import reason
 from benchmarks.networks import (
     FloatArray,
-    Layer,
     Network,
     random_layers,
     reference_outputs,
     save_layers,
 )
 from benchmarks.protocol import Contender, Worker, WorkerError
-from benchmarks.results import Cell, Results, summarise
+from benchmarks.results import Absent, Cell, Outcome, Place, Timing, summarise
 
 # float32 sums of up to 4096 products in any order stay within this fraction of the largest output.
 ERROR_LIMIT = 1e-5
@@ -38,25 +42,151 @@ class Effort:
     calls: int
 
 
-FULL = Effort(rounds=7, seconds=0.15, calls=3)
-QUICK = Effort(rounds=2, seconds=0.03, calls=2)
+FULL = Effort(rounds=5, seconds=0.04, calls=1)
+QUICK = Effort(rounds=2, seconds=0.01, calls=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to run."""
+    """What to run.
+
+    Attributes:
+        networks: In this order.
+        sparsities: Fractions of zeros.
+        batches: Samples a call.
+        contenders: All with as many threads; the first is the one that the others are compared with.
+        threads: How many that is.
+        effort: How long.
+        run: Name of the run.
+    """
 
     networks: Sequence[Network]
+    sparsities: Sequence[float]
     batches: Sequence[int]
     contenders: Sequence[Contender]
-    sparsity: float
+    threads: int
     effort: Effort
+    run: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """Inputs of one batch size and what a network must make of them."""
+
+    inputs: Path
+    outputs: Path
+    expected: npt.NDArray[np.float64]
+
+
+class Field:
+    """The workers of one run. A peer that fails sits out until the next network; Prunus must not fail."""
+
+    def __init__(self, contenders: Sequence[Contender], folder: Path) -> None:
+        """Start nothing yet; logs and shared files go to `folder`."""
+        self._contenders, self._folder = contenders, folder
+        self._workers: dict[str, Worker] = {}
+        self._stack = ExitStack()
+        self._resting: set[str] = set()
+        self.out: dict[str, str] = {}
+        self.versions: dict[str, str] = {}
+
+    def __enter__(self) -> Self:
+        """Return the field."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End all workers."""
+        self._stack.close()
+
+    def load(self, network: str, layers: Path, say: Callable[[str], None]) -> None:
+        """Give everybody who runs it a network, those too that failed at the one before."""
+        self.out.clear()
+        self._resting = {it.name for it in self._contenders if it.only and network not in it.only}
+        for index, contender in enumerate(self._contenders):
+            if contender.name in self._resting:
+                continue
+            worker = self._workers.get(contender.name)
+            if worker is None or not worker.alive:
+                worker = self._stack.enter_context(Worker(contender, self._folder / f"{index}.log"))
+                self._workers[contender.name] = worker
+            with self.sitting_out(contender.name):
+                reply = worker.ask("load", layers=str(layers))
+                self.versions[contender.name] = reply["version"]
+                say(f"  {contender.name} ready in {reply['seconds']:.2f} s")
+
+    @contextmanager
+    def sitting_out(self, name: str) -> Iterator[None]:
+        """Note a failure of `name` instead of raising it, unless it is Prunus'."""
+        try:
+            yield
+        except WorkerError as error:
+            if name == OWN:
+                raise
+            worker = self._workers[name]
+            # A worker that lives has answered with its error; a dead one has left a trace at most.
+            self.out[name] = str(error) if worker.alive else reason(worker.messages())
+
+    def playing(self) -> Iterator[tuple[str, Worker]]:
+        """Yield those who have not failed."""
+        for name, worker in self._workers.items():
+            if name not in self.out and name not in self._resting:
+                yield name, worker
+
+    def check(self, trial: Trial) -> dict[str, float]:
+        """Return each contender's largest error, as a fraction of the largest output.
+
+        Raises:
+            WorkerError: Prunus failed, or its outputs differ from the reference.
+        """
+        errors = {}
+        exact = {contender.name: contender.exact for contender in self._contenders}
+        for name, worker in self.playing():
+            with self.sitting_out(name):
+                worker.ask("outputs", inputs=str(trial.inputs), outputs=str(trial.outputs))
+                outputs = np.load(trial.outputs, allow_pickle=False)
+                errors[name] = measure_error(name, outputs, trial.expected)
+                if exact[name] and not errors[name] <= ERROR_LIMIT:  # also true for NaN
+                    raise WorkerError(
+                        f"{name}: outputs are off by {errors[name]:.1e} of the largest"
+                    )
+        return errors
+
+    def time(self, trial: Trial, effort: Effort) -> dict[str, Cell]:
+        """Give everybody turns, one after the other, and return their times."""
+        times: dict[str, list[int]] = {name: [] for name, _ in self.playing()}
+        for _ in range(effort.rounds):
+            for name, worker in self.playing():
+                with self.sitting_out(name):
+                    reply = worker.ask(
+                        "time",
+                        inputs=str(trial.inputs),
+                        seconds=effort.seconds,
+                        calls=effort.calls,
+                    )
+                    times[name] += reply["nanoseconds"]
+        return {name: summarise(times[name]) for name, _ in self.playing()}
+
+
+def measure_error(name: str, outputs: FloatArray, expected: npt.NDArray[np.float64]) -> float:
+    """Return the largest difference as a fraction of the largest output.
+
+    Raises:
+        WorkerError: The shapes differ.
+    """
+    if outputs.shape != expected.shape:
+        raise WorkerError(f"{name}: expected shape {expected.shape}, got {outputs.shape}")
+    return float(np.abs(outputs - expected).max() / np.abs(expected).max())
 
 
 def run_side_by_side(
     plan: Plan, folder: Path, say: Callable[[str], None]
-) -> tuple[Results, dict[str, str]]:
-    """Run the plan; return the results and each contender's version.
+) -> Iterator[dict[Place, dict[str, Outcome]]]:
+    """Run the plan; yield the places of one network and sparsity as they are done.
 
     Args:
         plan: What to run.
@@ -64,32 +194,43 @@ def run_side_by_side(
         say: Gets a line of progress now and then.
 
     Raises:
-        WorkerError: An engine failed, or its outputs differ from the reference.
+        WorkerError: Prunus failed, or its outputs differ from the reference.
     """
-    cells: dict[str, dict[int, dict[str, Cell]]] = {}
-    errors = {contender.name: 0.0 for contender in plan.contenders}
-    versions: dict[str, str] = {}
-    with ExitStack() as stack:
-        workers = [
-            stack.enter_context(Worker(contender, folder / f"{index}.log"))
-            for index, contender in enumerate(plan.contenders)
-        ]
+    with Field(plan.contenders, folder) as field:
         for network in plan.networks:
-            layers = random_layers(network, plan.sparsity, SEED)
-            save_layers(layers, folder / "network.npz")
-            for worker in workers:
-                reply = worker.ask("load", layers=str(folder / "network.npz"))
-                versions[worker.contender.name] = reply["version"]
-                say(f"{network.name}: {worker.contender.name} ready in {reply['seconds']:.2f} s")
-            cells[network.name] = {}
-            for batch in plan.batches:
-                inputs = _inputs(network, batch)
-                np.save(folder / "inputs.npy", inputs, allow_pickle=False)
-                for name, error in _check(workers, layers, inputs, folder).items():
-                    errors[name] = max(errors[name], error)
-                cells[network.name][batch] = _time(workers, folder / "inputs.npy", plan.effort)
-                say(f"{network.name}, batch {batch}: {_line(cells[network.name][batch])}")
-    return Results(plan.sparsity, cells, errors), versions
+            for sparsity in plan.sparsities:
+                say(f"{network.name}, {sparsity:.0%} zeros, {plan.threads} threads")
+                yield _run_network(plan, field, network, sparsity, folder, say)
+
+
+def _run_network(
+    plan: Plan,
+    field: Field,
+    network: Network,
+    sparsity: float,
+    folder: Path,
+    say: Callable[[str], None],
+) -> dict[Place, dict[str, Outcome]]:
+    layers = random_layers(network, sparsity, SEED)
+    save_layers(layers, folder / "network.npz")
+    field.load(network.name, folder / "network.npz", say)
+    done: dict[Place, dict[str, Outcome]] = {}
+    for batch in plan.batches:
+        inputs = _inputs(network, batch)
+        np.save(folder / "inputs.npy", inputs, allow_pickle=False)
+        expected = reference_outputs(layers, inputs)
+        trial = Trial(folder / "inputs.npy", folder / "outputs.npy", expected)
+        errors = field.check(trial)
+        cells = field.time(trial, plan.effort)
+        own = cells[plan.contenders[0].name].median
+        outcomes: dict[str, Outcome] = {
+            name: Timing(cell, own, errors[name], field.versions[name], plan.run)
+            for name, cell in cells.items()
+        }
+        outcomes |= {name: Absent(why, plan.run) for name, why in field.out.items()}
+        done[Place(network.name, sparsity, plan.threads, batch)] = outcomes
+        say(f"  batch {batch}: {_line(cells)}")
+    return done
 
 
 def _inputs(network: Network, batch: int) -> FloatArray:
@@ -97,35 +238,5 @@ def _inputs(network: Network, batch: int) -> FloatArray:
     return generator.standard_normal((batch, network.widths[0]), np.float32)
 
 
-def _check(
-    workers: Sequence[Worker], layers: Sequence[Layer], inputs: FloatArray, folder: Path
-) -> dict[str, float]:
-    """Return each contender's largest error, as a fraction of the largest output."""
-    expected = reference_outputs(layers, inputs)
-    errors = {}
-    for worker in workers:
-        worker.ask("outputs", inputs=str(folder / "inputs.npy"), outputs=str(folder / "out.npy"))
-        outputs = np.load(folder / "out.npy", allow_pickle=False)
-        name = worker.contender.name
-        if outputs.shape != expected.shape:
-            raise WorkerError(f"{name}: expected shape {expected.shape}, got {outputs.shape}")
-        error = float(np.abs(outputs - expected).max() / np.abs(expected).max())
-        if not error <= ERROR_LIMIT:  # also true for NaN
-            raise WorkerError(f"{name}: outputs are off by {error:.1e} of the largest")
-        errors[name] = error
-    return errors
-
-
-def _time(workers: Sequence[Worker], inputs: Path, effort: Effort) -> dict[str, Cell]:
-    times: dict[str, list[int]] = {worker.contender.name: [] for worker in workers}
-    for _ in range(effort.rounds):
-        for worker in workers:
-            reply = worker.ask(
-                "time", inputs=str(inputs), seconds=effort.seconds, calls=effort.calls
-            )
-            times[worker.contender.name] += reply["nanoseconds"]
-    return {name: summarise(nanoseconds) for name, nanoseconds in times.items()}
-
-
-def _line(cells: dict[str, Cell]) -> str:
+def _line(cells: Mapping[str, Cell]) -> str:
     return ", ".join(f"{name} {cell.median:.0f}" for name, cell in cells.items()) + " us"

@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter  # type: ignore[import-not-found]
 
+from benchmarks.environments import interpreter
 from benchmarks.networks import FloatArray, Layer, save_layers
 from benchmarks.protocol import REPOSITORY
 
-CONVERTER = REPOSITORY / ".venv-peer-tensorflow" / "bin" / "python"
+CONVERTER = interpreter("tensorflow")
 
 
 class ConversionError(Exception):

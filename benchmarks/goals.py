@@ -1,0 +1,94 @@
+"""The goals of the engine against its peers, and whether a grid meets them; all at 95 % zeros with two threads."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from benchmarks.contenders import OWN
+from benchmarks.networks import NETWORKS
+from benchmarks.results import Grid, Outcome, Place, Timing
+
+SPARSITY, THREADS = 0.95, 2
+ALL = tuple(network.name for network in NETWORKS)
+
+
+@dataclass(frozen=True, slots=True)
+class RatioGoal:
+    """`peer` shall take at least `factor` times as long as Prunus."""
+
+    peer: str
+    network: str
+    batch: int
+    factor: float
+
+
+@dataclass(frozen=True, slots=True)
+class TimeGoal:
+    """A call of Prunus shall take at most so many microseconds."""
+
+    network: str
+    batch: int
+    microseconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A goal and what was measured; `measured` is None where nothing was, and then the goal is not met.
+
+    Attributes:
+        subject: Whom it is about.
+        network: Name.
+        batch: Samples a call.
+        goal: A factor, or microseconds.
+        measured: In the goal's unit.
+        met: Whether it is.
+    """
+
+    subject: str
+    network: str
+    batch: int
+    goal: float
+    measured: float | None
+    met: bool
+
+
+RATIO_GOALS = (
+    *(
+        RatioGoal("DeepSparse", network, batch, factor)
+        for network in ALL
+        for batch, factor in ((1, 5.0), (16, 10.0), (64, 2.5), (256, 2.5))
+    ),
+    *(RatioGoal("ONNX Runtime", network, batch, 10.0) for network in ALL[1:] for batch in (1, 64)),
+)
+TIME_GOALS = tuple(
+    TimeGoal(network, batch, microseconds)
+    for network, times in zip(
+        ALL, ((5, 9, 16, 60), (20, 55, 130, 520), (230, 700, 1700, 6800)), strict=True
+    )
+    for batch, microseconds in zip((1, 16, 64, 256), times, strict=True)
+)
+
+
+def judge_ratios(grid: Grid, goals: Sequence[RatioGoal] = RATIO_GOALS) -> list[Verdict]:
+    """Return what became of each goal against a peer."""
+    verdicts = []
+    for goal in goals:
+        outcome = _find(grid, goal.network, goal.batch, goal.peer)
+        ratio = outcome.ratio if isinstance(outcome, Timing) else None
+        met = ratio is not None and ratio >= goal.factor
+        verdicts.append(Verdict(goal.peer, goal.network, goal.batch, goal.factor, ratio, met))
+    return verdicts
+
+
+def judge_times(grid: Grid, goals: Sequence[TimeGoal] = TIME_GOALS) -> list[Verdict]:
+    """Return what became of each goal of Prunus alone."""
+    verdicts = []
+    for goal in goals:
+        outcome = _find(grid, goal.network, goal.batch, OWN)
+        time = outcome.cell.median if isinstance(outcome, Timing) else None
+        met = time is not None and time <= goal.microseconds
+        verdicts.append(Verdict(OWN, goal.network, goal.batch, goal.microseconds, time, met))
+    return verdicts
+
+
+def _find(grid: Grid, network: str, batch: int, who: str) -> Outcome | None:
+    return grid.get(Place(network, SPARSITY, THREADS, batch), {}).get(who)
