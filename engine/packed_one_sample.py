@@ -8,7 +8,7 @@ from engine.formats.bitmask import MASK_BITS
 from engine.formats.sweep import MAX_WIDTH
 from engine.formats.unit_blocks import BlockShape
 from engine.formats.window import WINDOW_STEP
-from engine.kernels import spmv_blocks, spmv_expand, spmv_sell, spmv_sweep, spmv_window
+from engine.kernels import spmv_blocks, spmv_delta, spmv_expand, spmv_sell, spmv_sweep, spmv_window
 from engine.kernels.weight_loads import OPTIONAL_VARIANTS
 from engine.packed_view import PackedView
 from engine.target import Isa
@@ -104,10 +104,29 @@ def _check_expand(view: PackedView) -> None:
     view.array("values", np.float32, (bits + MASK_BITS,))
 
 
+def _check_delta(view: PackedView) -> None:
+    """See `engine.formats.delta`."""
+    view.expect_variants(optional=NARROW)
+    view.expect(view.isa is not Isa.GENERIC, "AVX2 or AVX-512")
+    width = view.isa.vector_floats
+    steps = _check_chunks(view, width)
+    view.weights("values", steps * width)
+    deltas = view.array("deltas", np.uint8, (steps * width,)).reshape(steps, width)
+    counts = view.array("steps", np.uint32, (None,)).astype(np.int64)
+    # The last column of each lane is its furthest: the sum over the chunk.
+    ends = np.concatenate(
+        (np.zeros((1, width), np.int64), np.cumsum(deltas, axis=0, dtype=np.int64))
+    )
+    chunk_ends = np.cumsum(counts)
+    columns = ends[chunk_ends] - ends[chunk_ends - counts]
+    view.expect_below(columns, view.inputs, "columns")
+
+
 ONE_SAMPLE_CHECKS: Mapping[str, Callable[[PackedView], None]] = {
     spmv_sell.FAMILY: _check_sell,
     spmv_window.FAMILY: _check_window,
     spmv_blocks.FAMILY: _check_blocks,
     spmv_sweep.FAMILY: _check_sweep,
+    spmv_delta.FAMILY: _check_delta,
     spmv_expand.FAMILY: _check_expand,
 }

@@ -15,6 +15,7 @@ from engine.kernels import (
     spmm_patterns,
     spmm_rows,
     spmv_blocks,
+    spmv_delta,
     spmv_expand,
     spmv_sell,
     spmv_sweep,
@@ -60,6 +61,15 @@ FAMILIES: Mapping[str, Family] = {
         True,
         spmv_blocks.VARIANTS,
         optional=OPTIONAL_VARIANTS,
+    ),
+    spmv_delta.FAMILY: Family(
+        fixed(spmv_delta.FIELDS),
+        spmv_delta.emit,
+        Lanes.ONE,
+        True,
+        spmv_delta.VARIANTS,
+        (Isa.AVX512, Isa.AVX2),
+        OPTIONAL_VARIANTS,
     ),
     spmv_expand.FAMILY: Family(
         fixed(spmv_expand.FIELDS),
@@ -141,6 +151,9 @@ FAMILIES: Mapping[str, Family] = {
 }
 
 
+_ONE_SAMPLE = (spmv_blocks, spmv_sweep, spmv_window, spmv_expand, spmv_sell, spmv_delta)
+
+
 def fields_of(spec: KernelSpec) -> tuple[Field, ...]:
     """Return the argument fields of a kernel, in the order of its `args`.
 
@@ -172,13 +185,15 @@ def dense_candidates(layer: DenseLayer, isa: Isa, lanes: int) -> tuple[Candidate
         isa: instruction set level to generate for.
         lanes: samples per tile: 1, or a multiple of the vector width.
     """
-    found = [*dense_gemm.candidates(layer, isa, lanes)]
-    found += dense_columns.candidates(layer, isa, lanes)
+    # Where `dense_columns` is offered it is faster than `dense_gemm`, and gives the same bits.
+    found = list(
+        dense_columns.candidates(layer, isa, lanes) or dense_gemm.candidates(layer, isa, lanes)
+    )
     if lanes > 1:
         found += spmm_rows.candidates(layer, isa, lanes)
         found += spmm_patterns.candidates(layer, isa, lanes)
     else:
-        for family in (spmv_blocks, spmv_sweep, spmv_window, spmv_expand, spmv_sell):
+        for family in _ONE_SAMPLE:
             found += family.candidates(layer, isa)
     return tuple(sorted(found, key=lambda candidate: candidate.estimated_ns))
 

@@ -110,7 +110,7 @@ def emit(spec: KernelSpec) -> str:
     width = w.full_width
     index_type = I16 if spec.number("index") == 16 else I32
     element = weight_element(spec)
-    fetch = {Access.GATHER: _gathered, Access.LOAD: loaded_operands}[
+    fetch = {Access.GATHER: _load_gathered, Access.LOAD: loaded_operands}[
         Access(str(spec.option("access")))
     ]
 
@@ -145,10 +145,14 @@ def _pack(layer: DenseLayer, spec: KernelSpec) -> PackedLayer:
     return packed_layer(constants, tail_ints(layer, len(sell.steps)), sell.nonzeros)
 
 
-def _gathered(w: KernelWriter, x: Value, columns: Value, index_type: str) -> Value:
+def _load_gathered(w: KernelWriter, x: Value, columns: Value, index_type: str) -> Value:
+    loaded = w.load(vector(index_type, w.full_width), columns)
+    return gathered(w, x, w.cast("zext", loaded, I32) if index_type == I16 else loaded)
+
+
+def gathered(w: KernelWriter, x: Value, places: Value) -> Value:
+    """The elements of x at the (unsigned) places, by a gather."""
     width = w.full_width
-    loaded = w.load(vector(index_type, width), columns)
-    places = w.cast("zext", loaded, I32) if index_type == I16 else loaded
     pointers = w.value(
         vector(PTR, width), f"getelementptr float, {x}, {w.cast('zext', places, I64)}", "pp"
     )
@@ -161,7 +165,7 @@ def _gathered(w: KernelWriter, x: Value, columns: Value, index_type: str) -> Val
 
 
 def loaded_operands(w: KernelWriter, x: Value, columns: Value, index_type: str) -> Value:
-    """Scalar loads, put together in groups of four, which is what one 128-bit register takes."""
+    """The elements of x: scalar loads, put together in groups of four, which is what one 128-bit register takes."""
     width = w.full_width
     bits = 16 if index_type == I16 else 32
     packs = 64 // bits

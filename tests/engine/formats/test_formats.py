@@ -1,5 +1,6 @@
 """Packed formats hold exactly the weights they were given."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from engine.errors import PackError
 from engine.formats.bitmask import MASK_BITS, pack_bitmask
+from engine.formats.delta import pack_deltas
 from engine.formats.dense_blocks import pack_dense_blocks
 from engine.formats.nonzeros import find_nonzeros
 from engine.formats.row_groups import RowGroups, pack_row_groups
@@ -255,3 +257,30 @@ def test_bitmasks_hold_the_weights(inputs: int, units: int, sparsity: float, see
     lanes = spread.transpose(1, 0, 2).reshape(inputs, -1)
     np.testing.assert_array_equal(lanes[:, -units:], kernel)
     assert not lanes[:, :-units].any()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    inputs=st.integers(1, 1500),
+    units=st.integers(1, 60),
+    sparsity=st.sampled_from([0.0, 0.9, 0.99, 0.999, 1.0]),
+    seed=st.integers(0, 100),
+    height=st.sampled_from([8, 16]),
+)
+def test_deltas_hold_the_weights(
+    inputs: int, units: int, sparsity: float, seed: int, height: int
+) -> None:
+    kernel = drawn(inputs, units, sparsity, seed)
+    packed = pack_deltas(kernel, height)
+    found = np.zeros_like(kernel)
+    ends = np.concatenate(([0], np.cumsum(packed.steps.astype(int)))) * height
+    for chunk, (first, end) in enumerate(pairwise(ends)):
+        columns = np.cumsum(packed.deltas[first:end].reshape(-1, height), axis=0, dtype=int)
+        assert (columns < inputs).all()
+        values = packed.values[first:end].reshape(-1, height)
+        used = values != 0
+        rows = np.broadcast_to(packed.rows[chunk * height : (chunk + 1) * height], used.shape)
+        found[columns[used], rows[used]] = values[used]
+    assert ends[-1] == len(packed.values)
+    np.testing.assert_array_equal(found, kernel)
+    assert packed.nonzeros == np.count_nonzero(kernel)
