@@ -7,7 +7,7 @@ request) from a stock. Calls that are long enough are helped by the process's po
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ from engine.workspace import Help, Workspace
 
 # Workspaces kept for later calls; more concurrent calls than this allocate theirs anew.
 MAX_IDLE_WORKSPACES = 16
+_FLOAT32 = np.dtype(np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +134,7 @@ class Executable:
             self.schedule.shared_tiles if any(self._help) else None,
         )
         self._slots = tuple(_CheckedInput(slot) for slot in program.inputs)
+        self._results = tuple((spec.name, spec.sample_shape) for spec in self.outputs)
         self._idle: deque[Workspace] = deque(maxlen=MAX_IDLE_WORKSPACES)
 
     @property
@@ -164,28 +166,19 @@ class Executable:
         if len(inputs) != len(arrays):
             self._refuse_unknown(inputs)
         batch = len(arrays[0])
-        for array, slot in zip(arrays, self._slots, strict=True):
-            if len(array) != batch:
-                raise BatchMismatchError(
-                    "inputs have different batch sizes",
-                    expected=f"{batch}, as {self._slots[0].name!r} has",
-                    got=f"{len(array)} in {slot.name!r}",
-                )
-        if batch == 0:
-            raise EmptyBatchError("the batch is empty", expected="at least one sample", got="0")
-        results = {
-            spec.name: np.empty((batch, *spec.sample_shape), np.float32) for spec in self.outputs
-        }
+        if batch == 0 or len(arrays) > 1:
+            self._check_batches(arrays)
+        results = {name: np.empty((batch, *shape), _FLOAT32) for name, shape in self._results}
         try:
             workspace = self._idle.pop()
         except IndexError:
             workspace = Workspace(native.arena_bytes, len(arrays), len(results))
         help_ = self._help[batch if batch < len(self._help) else -1]
         if help_ is None:
-            native.run(workspace.request(native.address, arrays, [*results.values()], batch))
+            native.run(workspace.request(native.address, arrays, results.values(), batch))
         else:
             plan = native.address if help_.chunk else native.shared_address
-            address = workspace.request(plan, arrays, [*results.values()], batch)
+            address = workspace.request(plan, arrays, results.values(), batch)
             pool = PROCESS_POOL.address(help_.helpers, self._target, self._cache)
             native.share(workspace.shared_request(address, pool, help_))
         if self._native is native:
@@ -196,6 +189,18 @@ class Executable:
         """Refuse later calls, and let go of code and memory as soon as no running call needs them."""
         self._native = None
         self._idle.clear()
+
+    def _check_batches(self, arrays: Sequence[npt.NDArray[Any]]) -> None:
+        batch = len(arrays[0])
+        for array, slot in zip(arrays, self._slots, strict=True):
+            if len(array) != batch:
+                raise BatchMismatchError(
+                    "inputs have different batch sizes",
+                    expected=f"{batch}, as {self._slots[0].name!r} has",
+                    got=f"{len(array)} in {slot.name!r}",
+                )
+        if batch == 0:
+            raise EmptyBatchError("the batch is empty", expected="at least one sample", got="0")
 
     def _refuse_unknown(self, inputs: Mapping[str, npt.NDArray[Any]]) -> None:
         known = [slot.name for slot in self._slots]

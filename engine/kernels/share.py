@@ -33,8 +33,8 @@ from enum import IntEnum
 
 from engine.kernels import shared_mode, spread_mode
 from engine.kernels.abi import Context
+from engine.kernels.driver import ARRAY_DATA_BYTES, Plan, Request, Step, Tile, emit_driver
 from engine.kernels.driver import SYMBOL as RUN_SYMBOL
-from engine.kernels.driver import Plan, Request, Step, Tile, emit_driver
 from engine.kernels.pool import LINE_BYTES, caller_text, fill
 from engine.target import Isa
 
@@ -98,6 +98,34 @@ out:
   ret void
 }
 
+; As the driver does for one thread, once for all of them.
+define internal void @read_addresses(ptr %request) #0 {
+entry:
+  %arraysp = getelementptr i8, ptr %request, i64 $R_ARRAYS
+  %arrays = load i64, ptr %arraysp, align 8
+  %objectsp = getelementptr i8, ptr %request, i64 $R_OBJECTS
+  %objects = load ptr, ptr %objectsp, align 8
+  %addressesp = getelementptr i8, ptr %request, i64 $R_INPUTS
+  %addresses = load ptr, ptr %addressesp, align 8
+  br label %look
+look:
+  %i = phi i64 [ 0, %entry ], [ %i.n, %read ]
+  %more = icmp slt i64 %i, %arrays
+  br i1 %more, label %read, label %out
+read:
+  %objectp = getelementptr ptr, ptr %objects, i64 %i
+  %object = load ptr, ptr %objectp, align 8
+  %datap = getelementptr i8, ptr %object, i64 $ARRAY_DATA
+  %data = load ptr, ptr %datap, align 8
+  %place = getelementptr ptr, ptr %addresses, i64 %i
+  store ptr %data, ptr %place, align 8
+  %i.n = add i64 %i, 1
+  br label %look
+out:
+  store i64 0, ptr %arraysp, align 8
+  ret void
+}
+
 define internal void @add_wait(ptr %job, i64 %start, i64 %end) #0 {
   %waitedp = getelementptr i8, ptr %job, i64 $WAITED_NS
   %waited = load i64, ptr %waitedp, align 8
@@ -146,6 +174,7 @@ entry:
   %first = load i64, ptr %firstp, align 8
   %samplesp = getelementptr i8, ptr %request, i64 $R_SAMPLES
   %samples = load i64, ptr %samplesp, align 8
+  call void @read_addresses(ptr %request)
   %helpersp = getelementptr i8, ptr %request, i64 $R_HELPERS
   %helpers = load i64, ptr %helpersp, align 8
   %expectedp = getelementptr i8, ptr %request, i64 $R_EXPECTED
@@ -241,6 +270,7 @@ def emit_share(isa: Isa) -> str:
         "R_EXPECTED": fields["R_EXPECTED_NS"],
         "ENDED": -(1 << 63),  # negative, and no part is free
         "UNTIMED": _UNTIMED_PAUSES,
+        "ARRAY_DATA": ARRAY_DATA_BYTES,
         "STEP_BYTES": 8 * len(Step),
         "STEP_ARGS": 8 * Step.ARGS,
         "TILE_BYTES": 8 * len(Tile),

@@ -8,7 +8,7 @@ import pytest
 from engine.codegen import ObjectCache, load_kernels
 from engine.kernels.abi import FusedActivation, KernelSpec
 from engine.kernels.alignment import aligned_zeros
-from engine.kernels.driver import SYMBOL, emit_driver
+from engine.kernels.driver import SYMBOL, Request, emit_driver
 from engine.kernels.elementwise import activation_spec
 from engine.kernels.layout import pack_spec, unpack_spec
 from engine.kernels.registry import emit, fields_of
@@ -39,7 +39,7 @@ class Plan:
                 for spec, given in zip(specs[lanes], (ints, flat, ints), strict=True)
                 for value in (self.library.address(spec.symbol), self.args(spec, given))
             ]
-            tiles += [lanes, 3, self.table(steps)]
+            tiles += [lanes, 3, self.table(steps), 3, self.table([1, 1, 1])]
         self.address = self.table([len(choice) - 1, self.table(choice), self.table(tiles)])
         self.arena = aligned_zeros(ELEMENTS * max(tile_lanes) + 16)
 
@@ -50,12 +50,23 @@ class Plan:
         self.keep.append(np.array(numbers, np.int64))
         return int(self.keep[-1].ctypes.data)
 
-    def run(self, x: np.ndarray, first: int, samples: int) -> np.ndarray:
+    def run(
+        self, x: np.ndarray, first: int, samples: int, *, from_objects: bool = False
+    ) -> np.ndarray:
         y = np.full_like(x, np.nan)
-        inputs, outputs = self.table([x.ctypes.data]), self.table([y.ctypes.data])
-        request = self.table(
-            [self.address, self.arena.ctypes.data, inputs, outputs, first, samples]
-        )
+        addresses = self.table([x.ctypes.data, y.ctypes.data])
+        if from_objects:
+            addresses = self.table([0, 0])
+        fields = dict.fromkeys(Request, 0)
+        fields[Request.PLAN] = self.address
+        fields[Request.ARENA] = self.arena.ctypes.data
+        fields[Request.INPUTS] = addresses
+        fields[Request.OUTPUTS] = addresses + 8
+        fields[Request.FIRST_SAMPLE] = first
+        fields[Request.SAMPLES] = samples
+        fields[Request.ARRAYS] = 2 if from_objects else 0
+        fields[Request.OBJECTS] = self.table([id(x), id(y)])
+        request = self.table([fields[field] for field in Request])
         ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self.library.address(SYMBOL))(request)
         return y
 
@@ -72,3 +83,5 @@ def test_every_sample_is_computed_once(isa: Isa, samples: int) -> None:
     np.testing.assert_array_equal(y[3 : 3 + samples], np.maximum(x[3 : 3 + samples], 0))
     assert np.isnan(y[:3]).all()
     assert np.isnan(y[3 + samples :]).all()
+    again = plan.run(x, 3, samples, from_objects=True)
+    np.testing.assert_array_equal(again, y)
