@@ -26,6 +26,7 @@ WINDOW_LANE_NS = {32: 0.058, 64: 0.076, 128: 0.15}
 # Share of the FMA peak; and the peak in float32 products per nanosecond.
 GEMM_SHARE = 0.95
 SPMM_SHARE = 0.6
+SPMM_NARROW_SHARE = 0.42  # tiles that fill no register
 PATTERNS_GAIN = 0.3
 FMA_PER_NS = {Isa.AVX512: 58.0, Isa.AVX2: 58.0, Isa.GENERIC: 18.0}
 
@@ -60,6 +61,11 @@ def tile_ns(products: int, lanes: int, isa: Isa, share: float) -> float:
     Tiles narrower than half a 512-bit register cost as much as eight samples.
     """
     return products * max(lanes, 8) / (FMA_PER_NS[isa] * share)
+
+
+def rows_share(lanes: int, isa: Isa) -> float:
+    """Share of the FMA peak of row groups."""
+    return SPMM_SHARE if lanes >= isa.vector_floats else SPMM_NARROW_SHARE
 
 
 def patterns_share(size: LayerSize, shared: float) -> float:

@@ -79,7 +79,9 @@ def candidates(layer: DenseLayer, isa: Isa, lanes: int) -> tuple[Candidate, ...]
     """Return the candidate for a layer; none where rows share little."""
     size = layer_size(layer)
     shared = shared_share(layer.kernel)
-    if size.density < _LEAST_DENSITY and shared < _LEAST_SHARED:
+    # Narrow tiles at random zeros wait for other things than loads.
+    least = _LEAST_DENSITY if lanes >= isa.vector_floats else 1.0
+    if size.density < least and shared < _LEAST_SHARED:
         return ()
     spread = Spread.LOAD if isa is Isa.GENERIC else Spread.PERMUTE
     fetch = ahead(size.nonzeros // layer.positions)

@@ -36,7 +36,7 @@ from engine.kernels.abi import (
 )
 from engine.kernels.activations import Parameters, apply, load_parameters
 from engine.kernels.emit import F32, I16, I32, I64, Value, vector
-from engine.kernels.estimate import SPMM_SHARE, layer_size, tile_ns
+from engine.kernels.estimate import layer_size, rows_share, tile_ns
 from engine.kernels.kernel_writer import KernelWriter
 from engine.kernels.shared_pack import SharedPack
 from engine.target import Isa
@@ -82,9 +82,10 @@ class Spread(StrEnum):
 AHEAD = "ahead"
 AHEAD_BYTES = 2048
 OPTIONAL_VARIANTS: Mapping[str, Collection[int | str]] = {AHEAD: (AHEAD_BYTES,)}
-# Bytes of a stored weight, and of those that may stay in a second-level cache.
+# Bytes of a stored weight; of weights that may stay in a second-level cache, and that never do.
 _WEIGHT_BYTES = 6
 _CACHED_BYTES = 512 * 1024
+_STREAMED_BYTES = 4 * 1024 * 1024
 VARIANTS: Mapping[str, Collection[int | str]] = {"rows": range(1, 33), "spread": tuple(Spread)}
 
 
@@ -102,7 +103,7 @@ def candidates(layer: DenseLayer, isa: Isa, lanes: int) -> tuple[Candidate, ...]
     nonzeros = layer_size(layer).nonzeros
     fetch = ahead(nonzeros // layer.positions)
     choices = [(fetch, spread) for spread in spreads]
-    if fetch:
+    if fetch and nonzeros * _WEIGHT_BYTES < _STREAMED_BYTES:
         choices.append(((), spreads[0]))
     specs = [
         KernelSpec(
@@ -114,7 +115,7 @@ def candidates(layer: DenseLayer, isa: Isa, lanes: int) -> tuple[Candidate, ...]
         )
         for entry, spread in choices
     ]
-    estimate = tile_ns(nonzeros, lanes, isa, SPMM_SHARE)
+    estimate = tile_ns(nonzeros, lanes, isa, rows_share(lanes, isa))
     pack = SharedPack(partial(_pack, spec=specs[0], panel=panel))  # whatever the spread
     return tuple(Candidate(spec, True, pack, estimate) for spec in specs)
 
