@@ -1,6 +1,11 @@
 """A plan becomes bound tiles: arenas laid out, layers packed where they are not, steps bound."""
 
+import zlib
 from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from engine.bind import Binder, BoundStep
 from engine.errors import PackedLayerError
@@ -30,6 +35,7 @@ class LayerKey:
     positions: int
 
 
+_ArrayKey = tuple[str, tuple[int, ...], int]
 _PackedKey = tuple[LayerKey, KernelSpec, tuple[range, ...]]
 
 
@@ -49,12 +55,17 @@ def aligned_layer(packed: PackedLayer) -> PackedLayer:
 
 
 class Packer:
-    """Packs layers when they are first needed; equal layers share their packed form."""
+    """Packs layers when they are first needed; equal layers share their packed form.
+
+    Arrays of equal content are one object, whatever layers and tile widths they are for, so that they are
+    in memory once: kernels for several widths often share a form. (In a file they are one section.)
+    """
 
     def __init__(self, program: Program, values: ValueType = ValueType.FLOAT32) -> None:
         self._program = program
         self._values = values
         self._packed: dict[_PackedKey, tuple[PackedLayer, ...]] = {}
+        self._arrays: dict[_ArrayKey, list[npt.NDArray[Any]]] = {}
 
     def packed(self, step: DenseStep, choice: KernelChoice) -> tuple[PackedLayer, ...]:
         """The parts of a step's layer in the format of the chosen kernel.
@@ -75,10 +86,32 @@ class Packer:
         layer = dense_layer(self._program, step, self._values)
         for candidate in dense_candidates(layer, spec.isa, spec.lanes):
             if candidate.spec == spec:
-                return tuple(
-                    aligned_layer(candidate.pack(part_layer(layer, rows))) for rows in parts
+                return self.shared(
+                    tuple(aligned_layer(candidate.pack(part_layer(layer, rows))) for rows in parts)
                 )
         raise PackedLayerError(f"layer {step.name!r} has no kernel {spec.symbol}")
+
+    def shared(self, packed: tuple[PackedLayer, ...]) -> tuple[PackedLayer, ...]:
+        """The same layers, with arrays that are known already in place of equal ones."""
+        return tuple(
+            replace(
+                part,
+                constants={name: self._known(array) for name, array in part.constants.items()},
+            )
+            for part in packed
+        )
+
+    def _known(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        same = self._arrays.setdefault((array.dtype.str, array.shape, _checksum(array)), [])
+        for known in same:
+            if known is array or known.tobytes() == array.tobytes():
+                return known
+        same.append(array)
+        return array
+
+
+def _checksum(array: npt.NDArray[Any]) -> int:
+    return zlib.crc32(np.ascontiguousarray(array).view(np.uint8).reshape(-1).data)
 
 
 def bind_plan(program: Program, plan: ExecutionPlan) -> tuple[BoundTile, ...]:

@@ -119,7 +119,9 @@ class _Job:
 
     def _packed_tile(self, steps: dict[int, DenseStep], tile: TilePlan) -> TilePlan:
         choices = {
-            number: replace(choice, packed=self.packer.packed(steps[number], choice))
+            number: replace(
+                choice, packed=self.packer.shared(self.packer.packed(steps[number], choice))
+            )
             for number, choice in tile.choices.items()
         }
         return replace(tile, choices=choices)

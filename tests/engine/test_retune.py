@@ -134,3 +134,22 @@ def test_plan_and_modes_pass_through_the_file(
     schedule = Executable(read, object_cache, host_target(), 5).schedule
     assert schedule.modes[1] in {Mode.ALONE, Mode.SHARED}
     assert schedule.modes[schedule.longest] is Mode.SPREAD
+
+
+def test_equal_packed_arrays_are_in_memory_and_file_once(object_cache: ObjectCache) -> None:
+    b = GraphBuilder(3)
+    graph = b.build(b.dense(b.input(64), 64, name="dense"))
+    options = CompileOptions(tune=False, buckets=(4, 8), threads=1)
+    model = compile_graph(graph, host_target(Isa.AVX2), options, object_cache)
+    assert len(model.plan.tiles) == 2
+    packed = [
+        part.constants["weights"]
+        for tile in model.plan.tiles
+        for choice in tile.choices.values()
+        for part in choice.packed or ()
+    ]
+    distinct = {array.tobytes() for array in packed}
+    assert len({id(array) for array in packed}) == len(distinct)
+    fresh = Executable(model, object_cache, host_target(Isa.AVX2))
+    read = Executable(through_bytes(model), object_cache, host_target(Isa.AVX2))
+    assert read.resident_bytes == fresh.resident_bytes
