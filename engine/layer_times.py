@@ -26,8 +26,10 @@ from engine.program import DenseStep, Program
 from engine.target import Isa, Target
 from engine.workspace import Workspace
 
-MOST_CALLS = 400
-LEAST_CALLS = 7
+MOST_TURNS = 100
+LEAST_TURNS = 3
+_WARM_UP_CALLS = 2
+_CALLS_OF_A_TURN = 4
 _TIMESPEC = np.dtype([("seconds", np.int64), ("nanoseconds", np.int64)])
 
 
@@ -95,7 +97,7 @@ def time_layers(
         plan: kernels of the target's level.
         target: this host.
         cache: object code.
-        seconds: how long to call; every width is called at least seven times.
+        seconds: how long to call; every width has at least three turns.
 
     Raises:
         CodegenError: kernels could not be compiled or loaded.
@@ -103,11 +105,11 @@ def time_layers(
     tiles = bind_plan(program, plan)
     benches = [_StampedTile(program, tile, target, cache) for tile in tiles]
     end = time.perf_counter() + seconds
-    for calls in range(MOST_CALLS):
-        if calls >= LEAST_CALLS and time.perf_counter() > end:
+    for turns in range(MOST_TURNS):
+        if turns >= LEAST_TURNS and time.perf_counter() > end:
             break
         for bench in benches:
-            bench.call()
+            bench.turn()
     return tuple(
         _tile_run(program, bound, bench.medians(), plan)
         for bound, bench in zip(tiles, benches, strict=True)
@@ -135,15 +137,16 @@ class _StampedTile:
         ]
         self._calls: list[list[int]] = []
 
-    def call(self) -> None:
-        """Run the tile twice; what is kept is the second time, of warm code."""
-        for _ in range(2):
+    def turn(self) -> None:
+        """Call the tile; the first calls, which find another tile's weights in the caches, do not count."""
+        for number in range(_WARM_UP_CALLS + _CALLS_OF_A_TURN):
             address = self._workspace.request(
                 self._native.address, self._inputs, self._outputs, self._lanes
             )
             self._native.run(address)
-        times = self._stamps["seconds"] * 1_000_000_000 + self._stamps["nanoseconds"]
-        self._calls.append(np.diff(times).tolist())
+            if number >= _WARM_UP_CALLS:
+                times = self._stamps["seconds"] * 1_000_000_000 + self._stamps["nanoseconds"]
+                self._calls.append(np.diff(times).tolist())
 
     def medians(self) -> list[float]:
         """Seconds of every step."""
