@@ -17,6 +17,7 @@ import struct
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 
@@ -60,6 +61,8 @@ PROGRAM_ONLY_VERSIONS = (1,)
 # magic, version, 4 zero bytes, manifest bytes, sha256, 8 zero bytes
 _HEADER = struct.Struct("<8sIIQ32s8s")
 _MAX_TIMES = 64
+# A shorter file is hashed before a thread would have started.
+HASH_AT_ONCE_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +187,39 @@ def parse_artifact(
     """
     data = memoryview(content).toreadonly()
     _check_size(len(data), allowed)
-    version, manifest_bytes = _check_header(data, allowed)
+    version, manifest_bytes, digest = _check_header(data, allowed)
+    checksum = _Checksum(data[_HEADER.size :])
+    try:
+        return _parse_body(data, version, manifest_bytes)
+    finally:
+        if checksum.digest() != digest:  # whatever else is wrong
+            raise ArtifactChecksumError("the file is damaged: its checksum differs")
+
+
+class _Checksum:
+    """Hashes bytes on a thread of its own, while everything else in them is checked."""
+
+    def __init__(self, data: memoryview) -> None:
+        self._data = data
+        self._digest = b""
+        self._thread = Thread(target=self._compute, name="prunus-checksum")
+        if len(data) < HASH_AT_ONCE_BYTES:
+            self._compute()
+        else:
+            self._thread.start()
+
+    def _compute(self) -> None:
+        self._digest = hashlib.sha256(self._data).digest()
+
+    def digest(self) -> bytes:
+        """The sha256, waited for."""
+        if self._thread.ident is not None:
+            self._thread.join()
+        return self._digest
+
+
+def _parse_body(data: memoryview, version: int, manifest_bytes: int) -> Artifact:
+    """Check and read everything behind the header."""
     first = _HEADER.size + padded(manifest_bytes)
     if first > len(data):
         raise ArtifactTruncatedError(
@@ -211,8 +246,8 @@ def _check_size(size: int, allowed: ArtifactLimits) -> None:
         )
 
 
-def _check_header(data: memoryview, allowed: ArtifactLimits) -> tuple[int, int]:
-    """Check header and checksum; the version, and the length of the manifest."""
+def _check_header(data: memoryview, allowed: ArtifactLimits) -> tuple[int, int, bytes]:
+    """Check the header; the version, the length of the manifest, and the checksum of the rest."""
     magic, version, zero, manifest_bytes, digest, zeros = _HEADER.unpack(data[: _HEADER.size])
     if magic != MAGIC:
         raise NotAnArtifactError("the file is no Prunus artifact", expected=repr(MAGIC))
@@ -231,9 +266,7 @@ def _check_header(data: memoryview, allowed: ArtifactLimits) -> tuple[int, int]:
             expected=f"at most {allowed.max_manifest_bytes}",
             got=str(manifest_bytes),
         )
-    if hashlib.sha256(data[_HEADER.size :]).digest() != digest:
-        raise ArtifactChecksumError("the file is damaged: its checksum differs")
-    return int(version), int(manifest_bytes)
+    return int(version), int(manifest_bytes), bytes(digest)
 
 
 def _decode_model(record: Record, sections: SectionReader, version: int) -> CompiledModel:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engine import artifact
 from engine.artifact import (
     ArtifactLimits,
     artifact_bytes,
@@ -177,7 +178,12 @@ def test_a_truncated_file_is_refused(content: bytes, share: float) -> None:
         parse_artifact(content[: int(share * len(content))])
 
 
-def test_changed_bytes_break_the_checksum(content: bytes) -> None:
+@pytest.mark.parametrize("at_once_bytes", [0, artifact.HASH_AT_ONCE_BYTES])
+def test_changed_bytes_break_the_checksum(
+    content: bytes, monkeypatch: pytest.MonkeyPatch, at_once_bytes: int
+) -> None:
+    monkeypatch.setattr(artifact, "HASH_AT_ONCE_BYTES", at_once_bytes)
+    assert parse_artifact(content).size_bytes == len(content)
     for place in np.random.default_rng(0).integers(64, len(content), 50):
         changed = bytearray(content)
         changed[place] ^= 1
