@@ -25,8 +25,9 @@ from engine.target import Target, wanted_threads
 from engine.tune import TunedLayer, TuneRequest, Tuning, tune
 
 Progress = Callable[[str, float], None]
-# How the tuning time is shared out: layers, tile widths, modes of several threads, whole network.
-_LAYERS_SHARE, _TILES_SHARE, _MODES_SHARE, _NETWORK_SHARE = 0.55, 0.15, 0.15, 0.15
+# What layers get of the tuning time. What they and packing leave is shared by tile widths, modes of several
+# threads and whole networks.
+_LAYERS_SHARE = 0.55
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +37,10 @@ class CompileOptions:
     Attributes:
         tune: whether kernels are timed on this host.
         tune_seconds: how much processor time packing and timing may take, whole-network times included;
-            the wall time is at most half as much more, and what compiling kernels takes. Layers that
-            they leave no time for keep the best guess; every tile width, mode and batch is read at least
-            once, chosen kernels beside dense ones.
+            compiling kernels comes on top. Layers are given at most half as much again in wall time, so
+            that tuning ends in time on a busy host, too. Those that it leaves no time for keep the best
+            guess; every tile width, mode and batch is read at least once, chosen kernels beside dense
+            ones.
         buckets: batch sizes to have a tile width for.
         allow_sparse: False gives the dense baseline on the same engine.
         threads: how many threads to plan for; default: `PRUNUS_THREADS`, else the target's cores.
@@ -129,6 +131,11 @@ class _Job:
 
 def _tuned(job: _Job, guess: ExecutionPlan) -> CompiledModel:
     program, options = job.program, job.options
+    end = time.thread_time() + options.tune_seconds
+
+    def left() -> float:
+        return max(0.0, end - time.thread_time())
+
     task = TuneRequest(
         [tile.lanes for tile in guess.tiles],
         _LAYERS_SHARE * options.tune_seconds,
@@ -143,19 +150,21 @@ def _tuned(job: _Job, guess: ExecutionPlan) -> CompiledModel:
         rival = job.guess(allow_sparse=False)
         dense = job.packed(tuning.applied(program, rival, dense_only=True))
     job.report("measure", 0.0)
-    tiles_end = time.thread_time() + options.tune_seconds * _TILES_SHARE
+    tiles_end = time.thread_time() + left() / 3
     plans = measure_tiles(program, chosen, dense, job.target, job.cache, tiles_end)
     baseline = None if plans.dense is None else CompiledModel(program, plans.dense, (), ())
     job.report("measure", 0.3)
-    model = _with_modes(job, _model(program, plans.chosen, tuning))
+    model = _with_modes(job, _model(program, plans.chosen, tuning), left() / 2)
     job.report("measure", 0.6)
-    end = time.thread_time() + options.tune_seconds * _NETWORK_SHARE
-    return replace(model, times=measure_network(model, baseline, job.target, job.cache, end))
+    network_end = time.thread_time() + left()
+    return replace(
+        model, times=measure_network(model, baseline, job.target, job.cache, network_end)
+    )
 
 
-def _with_modes(job: _Job, model: CompiledModel) -> CompiledModel:
+def _with_modes(job: _Job, model: CompiledModel, seconds: float) -> CompiledModel:
     """The model with measured times for several threads, and only modes that hold in whole calls."""
-    half = job.options.tune_seconds * _MODES_SHARE / 2
+    half = seconds / 2
     end = time.perf_counter() + half
     timed = replace(model, plan=measure_modes(model, job.target, job.cache, end))
     return replace(
