@@ -12,6 +12,7 @@ from app.services.jobs import Jobs
 from app.services.lifecycle import Lifecycle
 from app.services.ownership import Ownership
 from app.services.registry import Registry
+from app.services.retuning import Retuning
 from app.services.storage import Storage
 from app.services.upload_gate import UploadGate
 from app.settings import Settings
@@ -30,6 +31,7 @@ class Services:
     inference: Inference
     jobs: Jobs
     upload_gate: UploadGate
+    retuning: Retuning
     lifecycle: Lifecycle
 
 

@@ -37,6 +37,7 @@ from app.services.onboarding import JobRequest, Onboarding
 from app.services.ownership import Ownership
 from app.services.recovery import recover
 from app.services.registry import Registry
+from app.services.retuning import Retuning
 from app.services.storage import Storage
 from app.services.upload_gate import UploadGate
 from app.services.uploads import FILE_PARTS, Upload
@@ -129,6 +130,9 @@ async def _running(
         stack.push_async_callback(services.jobs.close)
         follower = asyncio.create_task(_follow(services))
         stack.push_async_callback(_stopped, follower)
+        if settings.retune:
+            tuner = asyncio.create_task(services.retuning.run())
+            stack.push_async_callback(_stopped, tuner)
         try:
             yield
         finally:
@@ -174,6 +178,7 @@ def _open(
         inference=inference,
         jobs=Jobs(settings, job_log, onboarding, metrics, lifecycle),
         upload_gate=UploadGate(settings, metrics),
+        retuning=Retuning(settings, storage, job_log, registry, metrics, worker_module, threads),
         lifecycle=lifecycle,
     )
 

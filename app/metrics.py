@@ -70,6 +70,7 @@ class ModelNumbers:
     Attributes:
         speedups: dense time over sparse time by batch size, measured when the model was uploaded.
         latencies_seconds: measured time of one call by (batch size, "dense" or "sparse").
+        tuned_here: whether kernels were timed on a CPU of this kind.
     """
 
     sparsity: float
@@ -80,6 +81,7 @@ class ModelNumbers:
     layers: tuple[LayerNumbers, ...] = ()
     speedups: Mapping[int, float] = field(default_factory=dict)
     latencies_seconds: Mapping[tuple[int, str], float] = field(default_factory=dict)
+    tuned_here: bool = True
 
 
 class ModelSeries:
@@ -186,8 +188,12 @@ def _model_families(series: list[ModelSeries]) -> Iterator[Metric]:
     latency = _gauge(
         "prunus_model_latency_seconds", "Time of one call, measured at upload.", "batch", "form"
     )
+    tuned = _gauge(
+        "prunus_model_tuned_here", "1 where kernels were timed on a CPU of this kind, else 0."
+    )
     for one in series:
         numbers = one.numbers
+        tuned.add_metric(one.labels, float(numbers.tuned_here))
         sparsity.add_metric(one.labels, numbers.sparsity)
         nonzeros.add_metric(one.labels, numbers.nonzeros)
         size.add_metric((*one.labels, "dense"), numbers.dense_bytes)
@@ -197,7 +203,7 @@ def _model_families(series: list[ModelSeries]) -> Iterator[Metric]:
             speedup.add_metric((*one.labels, str(batch)), ratio)
         for (batch, form), seconds in numbers.latencies_seconds.items():
             latency.add_metric((*one.labels, str(batch), form), seconds)
-    yield from (sparsity, nonzeros, size, resident, speedup, latency)
+    yield from (sparsity, nonzeros, size, resident, speedup, latency, tuned)
 
 
 def _layer_families(series: list[ModelSeries]) -> Iterator[Metric]:
@@ -269,6 +275,12 @@ class Metrics:
         )
         self.jobs_finished = Counter(
             "prunus_jobs_finished", "Jobs that ended, by state.", ("state",), registry=registry
+        )
+        self.retunes_finished = Counter(
+            "prunus_retunes_finished",
+            "Stored versions that were tuned again for this machine, by result.",
+            ("state",),
+            registry=registry,
         )
         self.stage_seconds = Histogram(
             "prunus_job_stage_duration_seconds",

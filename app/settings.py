@@ -124,6 +124,10 @@ class Settings(BaseSettings):
     job_tune_seconds: PositiveFloat = Field(
         default=5.0, description="Time for measuring kernels in one job."
     )
+    retune: bool = Field(
+        default=True,
+        description="Tune models again that were tuned for another CPU or fewer threads.",
+    )
     job_pause_stage: str = Field(
         default="", description="For debugging: a job stops for a while when it enters this stage."
     )

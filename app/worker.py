@@ -5,6 +5,7 @@ one JSON object per line to the server: `limits`, `stage`, `progress`, and at th
 """
 
 import errno
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -17,10 +18,13 @@ import orjson
 from app.errors import JobFileError, JobMemoryError
 from app.problems import Problem
 from app.sandbox.confine import Limits, confine
-from app.services.storage import OUTPUT_FOLDER
+from app.services.storage import ARTIFACT_FILE, OUTPUT_FOLDER
 from graph.errors import PrunusError
 
 REQUEST_FILE = "request.json"
+OLD_ARTIFACT_FILE = "old.prunus"
+# Of a job that nobody waits for: predictions and uploads go first.
+_LOW_PRIORITY = 19
 _PROGRESS_INTERVAL_SECONDS = 0.1
 _FILE_ERRORS = {errno.EFBIG, errno.ENOSPC, errno.EDQUOT}
 
@@ -31,11 +35,13 @@ class WorkerRequest:
 
     Attributes:
         parent: process id of the server.
+        is_retuning: there is no upload, but an artifact whose kernels are to be chosen again.
         pause_stage: for debugging: stop when this stage begins.
     """
 
     parent: int
     objects: str
+    is_retuning: bool
     recipe: dict[str, object]
     has_calibration: bool
     has_labels: bool
@@ -93,10 +99,12 @@ def main(folder: Path, stream: BinaryIO, work: Work | None = None) -> int:
     """Do the work of a job folder under its limits; return the exit status."""
     request = WorkerRequest(**orjson.loads((folder / REQUEST_FILE).read_bytes()))
     events = Events(stream, request)
+    if request.is_retuning:
+        os.nice(_LOW_PRIORITY)
     applied = confine(request.limits, request.parent, [folder, Path(request.objects)])
     events.send("limits", limits=applied.to_record())
     try:
-        (work or _work)(folder, request, events)
+        (work or (_retune if request.is_retuning else _work))(folder, request, events)
     except PrunusError as error:
         events.send("failed", problem=Problem.of(error).to_record())
     except MemoryError:
@@ -140,6 +148,21 @@ def _work(folder: Path, request: WorkerRequest, events: Events) -> None:
             values=request.values,
         ),
         Progress(events.enter, events.advance),
+    )
+
+
+def _retune(folder: Path, request: WorkerRequest, events: Events) -> None:
+    from app.retune import retune_artifact
+
+    output = folder / OUTPUT_FOLDER
+    output.mkdir()
+    events.enter("tune")
+    retune_artifact(
+        folder / OLD_ARTIFACT_FILE,
+        output / ARTIFACT_FILE,
+        Path(request.objects),
+        request.tune_seconds,
+        request.threads,
     )
 
 

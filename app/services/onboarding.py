@@ -113,7 +113,15 @@ class Onboarding:
             PrunusError: what it made cannot be loaded or published.
         """
         folder = self._storage.jobs / job.id
-        await asyncio.to_thread(self._write_request, folder, request)
+        await asyncio.to_thread(
+            write_worker_request,
+            folder,
+            self._storage,
+            self._settings,
+            self._threads,
+            request,
+            is_retuning=False,
+        )
         async with contextlib.aclosing(run_worker(self._worker_module, folder)) as events:
             async for event in events:
                 match event:
@@ -143,27 +151,37 @@ class Onboarding:
         if stage == self._settings.job_pause_stage:
             await asyncio.sleep(self._settings.job_pause_seconds)
 
-    def _write_request(self, folder: Path, request: JobRequest) -> None:
-        self._storage.objects.mkdir(mode=0o700, exist_ok=True)
-        settings = self._settings
-        worker_request = WorkerRequest(
-            parent=os.getpid(),
-            objects=str(self._storage.objects.resolve()),
-            recipe=dict(request.recipe),
-            has_calibration=request.has_calibration,
-            has_labels=request.has_labels,
-            allow_nonfinite=request.allow_nonfinite,
-            values=request.values,
-            tune_seconds=settings.job_tune_seconds,
-            threads=self._threads,
-            memory_max_bytes=settings.job_memory_max_bytes,
-            cpu_max_seconds=settings.job_cpu_max_seconds,
-            file_max_bytes=settings.job_file_max_bytes,
-            open_files_max=settings.job_open_files_max,
-            pause_stage=settings.job_pause_stage,
-            pause_seconds=settings.job_pause_seconds,
-        )
-        (folder / REQUEST_FILE).write_bytes(orjson.dumps(asdict(worker_request)))
+
+def write_worker_request(
+    folder: Path,
+    storage: Storage,
+    settings: Settings,
+    threads: int,
+    request: JobRequest,
+    *,
+    is_retuning: bool,
+) -> None:
+    """Write to a job's folder what its worker process is to do, and within which limits."""
+    storage.objects.mkdir(mode=0o700, exist_ok=True)
+    worker_request = WorkerRequest(
+        parent=os.getpid(),
+        objects=str(storage.objects.resolve()),
+        is_retuning=is_retuning,
+        recipe=dict(request.recipe),
+        has_calibration=request.has_calibration,
+        has_labels=request.has_labels,
+        allow_nonfinite=request.allow_nonfinite,
+        values=request.values,
+        tune_seconds=settings.job_tune_seconds,
+        threads=threads,
+        memory_max_bytes=settings.job_memory_max_bytes,
+        cpu_max_seconds=settings.job_cpu_max_seconds,
+        file_max_bytes=settings.job_file_max_bytes,
+        open_files_max=settings.job_open_files_max,
+        pause_stage=settings.job_pause_stage,
+        pause_seconds=settings.job_pause_seconds,
+    )
+    (folder / REQUEST_FILE).write_bytes(orjson.dumps(asdict(worker_request)))
 
 
 async def _to_the_end(work: Coroutine[None, None, None]) -> None:

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -201,6 +201,22 @@ class Registry:
         )
         self._latest[name] = versions[max(versions)]
 
+    def exchange(self, key: Key, warm: Warm) -> None:
+        """Let another executable of the same version answer; its series of metrics go on.
+
+        The old one is not closed: calls may be on their way to it. It goes with the last of them.
+        """
+        name, version, _ = key
+        if not self._is_loaded(key):  # deleted meanwhile
+            warm.executable.close()
+            return
+        old = self._models[name][version]
+        new = replace(old, executable=warm.executable, sample_seconds=warm.sample_seconds)
+        old.series.numbers = renewed_numbers(old.series.numbers, warm.executable)
+        self._models[name][version] = new
+        if self._latest[name] is old:
+            self._latest[name] = new
+
     def drop(self, name: str, version: int) -> None:
         """Take a version out of service; calls that are running end first."""
         versions = self._models.get(name, {})
@@ -283,6 +299,19 @@ def numbers_of(executable: Executable, summary: ModelSummary) -> ModelNumbers:
         layers=layers,
         speedups={measured.batch: measured.speedup for measured in summary.latency},
         latencies_seconds=latencies,
+        tuned_here=executable.is_tuned_here,
+    )
+
+
+def renewed_numbers(numbers: ModelNumbers, executable: Executable) -> ModelNumbers:
+    """Return the numbers of a version that has got another executable."""
+    layers = tuple(_layer_numbers(layer) for layer in executable.plan)
+    return replace(
+        numbers,
+        layers=layers,
+        sparse_bytes=sum(layer.sparse_bytes for layer in layers),
+        resident_bytes=executable.resident_bytes,
+        tuned_here=executable.is_tuned_here,
     )
 
 

@@ -161,6 +161,22 @@ class Storage:
             self.discard_job(job_id)
         return self.version(name, version)
 
+    def renew(self, stored: StoredVersion, summary: ModelSummary, artifact: Path | None) -> bool:
+        """Write a version's summary, and put `artifact` in the place of its own; tell whether it was still there.
+
+        Within one transaction a crash could leave the new file with the old numbers: callers renew the summary alone
+        first, and then both.
+        """
+        with self._database.transaction() as connection:
+            changed = connection.execute(
+                "UPDATE versions SET summary = ? WHERE name = ? AND version = ? AND job_id = ?",
+                (summary.model_dump_json(), stored.name, stored.version, stored.job_id),
+            ).rowcount
+            if changed and artifact is not None:
+                artifact.replace(stored.folder / ARTIFACT_FILE)
+                sync_folder(stored.folder)
+        return bool(changed)
+
     def delete(self, name: str, versions: Sequence[int]) -> None:
         """Remove versions of a model: first the rows, then the files."""
         with self._database.transaction() as connection:

@@ -187,6 +187,8 @@ def _crash(status: int, errors: deque[str]) -> PrunusError:
         )
     how = f"with status {status}" if status >= 0 else f"by signal {_signal_name(-status)}"
     hint = "the service's log has its last lines"
+    if -status in {signal.SIGSEGV, signal.SIGABRT}:
+        hint += "; a compiler that gets no memory ends so, too: PRUNUS_JOB_MEMORY_MAX_BYTES"
     if -status == signal.SIGKILL:
         hint = "somebody killed it, or the machine ran out of memory"
     return JobCrashedError(f"the worker process ended {how}", hint=hint)

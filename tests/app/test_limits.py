@@ -134,7 +134,7 @@ def test_a_job_that_takes_too_long_is_ended_and_says_so(
 def test_a_real_job_without_enough_memory_says_so(
     make_settings: Callable[..., Settings], small_file: Path
 ) -> None:
-    with live(make_settings(job_memory_max_bytes=300 * 1024**2)) as service:
+    with live(make_settings(job_memory_max_bytes=200 * 1024**2)) as service:
         answer = service.upload(small_file, "small")
         assert answer.status_code == 422
         assert answer.json()["type"] == "/problems/job-memory-limit"

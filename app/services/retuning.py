@@ -1,0 +1,113 @@
+"""Kernels chosen again for stored models that were tuned elsewhere: on another kind of CPU, or for fewer threads.
+
+Such models answer at once, with best guesses. After the start they are tuned one after the other, each by the confined
+worker process at low priority and while no upload is worked on. A new artifact takes the old one's place in two steps:
+first its numbers are written to the version's row, then the file is renamed. Whatever a crash leaves is a version that
+answers as before; if the file is still the old one, the next start tunes it again.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import logging
+import secrets
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.errors import VersionNotFoundError
+from app.metrics import Metrics
+from app.services.job_log import JobLog
+from app.services.onboarding import JobRequest, write_worker_request
+from app.services.registry import Registry
+from app.services.storage import ARTIFACT_FILE, OUTPUT_FOLDER, Storage, StoredVersion, sync_output
+from app.services.worker_process import WorkerFailedError, run_worker
+from app.settings import Settings
+from app.worker import OLD_ARTIFACT_FILE
+from graph.errors import PrunusError
+
+_LOG = logging.getLogger(__name__)
+_WAIT_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Retuning:
+    """Tunes stored models again.
+
+    Attributes:
+        worker_module: Python module that is run as a process; `app.worker`.
+        threads: that compute one prediction.
+    """
+
+    settings: Settings
+    storage: Storage
+    job_log: JobLog
+    registry: Registry
+    metrics: Metrics
+    worker_module: str
+    threads: int
+
+    async def run(self) -> None:
+        """Tune what is loaded when the start is over, and was not tuned here."""
+        while self.registry.is_starting:
+            await asyncio.sleep(_WAIT_SECONDS / 10)
+        for stored in await asyncio.to_thread(self.storage.versions):
+            executable = self.registry.executable(stored.name, stored.version)
+            if executable is None or executable.is_tuned_here:
+                continue
+            while await asyncio.to_thread(self.job_log.active):
+                await asyncio.sleep(_WAIT_SECONDS)
+            await self._tune_or_tell(stored)
+
+    async def _tune_or_tell(self, stored: StoredVersion) -> None:
+        shown = (stored.version, stored.name)
+        _LOG.info("version %d of model %r was tuned elsewhere; tuning it here", *shown)
+        state = "failed"
+        try:
+            async with asyncio.timeout(self.settings.job_timeout_seconds):
+                await self._tune(stored)
+        except WorkerFailedError as error:
+            _LOG.error("version %d of model %r: %s", *shown, error.problem.detail)
+        except (PrunusError, OSError, TimeoutError) as error:
+            _LOG.error("version %d of model %r could not be tuned: %s", *shown, error)
+        except Exception:  # noqa: BLE001 - a bug over one version must not keep others from being tuned
+            _LOG.exception("version %d of model %r could not be tuned by a bug", *shown)
+        else:
+            state = "done"
+            _LOG.info("version %d of model %r is tuned for this machine", *shown)
+        self.metrics.retunes_finished.labels(state).inc()
+
+    async def _tune(self, stored: StoredVersion) -> None:
+        folder = self.storage.jobs / f"retune.{secrets.token_hex(8)}"
+        try:
+            await asyncio.to_thread(self._prepare, folder, stored)
+            async with contextlib.aclosing(run_worker(self.worker_module, folder)) as events:
+                async for _ in events:
+                    pass
+            new = folder / OUTPUT_FOLDER / ARTIFACT_FILE
+            warm = await self.registry.load(new)
+            await asyncio.to_thread(self._publish, stored, new)
+            self.registry.exchange((stored.name, stored.version, stored.job_id), warm)
+        finally:
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+    def _prepare(self, folder: Path, stored: StoredVersion) -> None:
+        folder.mkdir()
+        shutil.copyfile(stored.folder / ARTIFACT_FILE, folder / OLD_ARTIFACT_FILE)
+        request = JobRequest(stored.name, stored.version, {}, False, False, False)
+        write_worker_request(
+            folder, self.storage, self.settings, self.threads, request, is_retuning=True
+        )
+
+    def _publish(self, stored: StoredVersion, new: Path) -> None:
+        """Put the new artifact in the place of the old one, unless the version has gone meanwhile."""
+        sync_output(new.parent)
+        with new.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        # The measured times stay those of the upload, and so does the CPU they were measured on.
+        summary = stored.summary.model_copy(
+            update={"artifact_bytes": new.stat().st_size, "artifact_sha256": digest}
+        )
+        for artifact in (None, new):
+            if not self.storage.renew(stored, summary, artifact):
+                raise VersionNotFoundError(stored.name, stored.version)
