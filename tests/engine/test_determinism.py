@@ -124,14 +124,18 @@ def test_with_one_tile_width_splits_make_no_difference(
 
 
 @pytest.mark.parametrize("isa", available_isas())
-def test_row_groups_give_the_same_bits_in_every_tile_width(
+def test_kernels_that_sum_in_the_order_of_inputs_give_the_same_bits(
     object_cache: ObjectCache, isa: Isa
 ) -> None:
     graph = well_posed_graph(0, 0.9)
     inputs = random_inputs(graph, BATCH)
-    models = forced_models(graph, isa, (8, 16, 32, 64), object_cache, "spmm_rows")
-    found = [executable(model, object_cache).run(inputs)["y0"] for model in models]
-    assert len(found) >= 4
+    widths = {"spmv_sell": (1,), "spmm_rows": (8, 16, 32, 64), "dense_gemm": (16, 64)}
+    found = [
+        executable(model, object_cache).run(inputs)["y0"]
+        for family, lanes in widths.items()
+        for model in forced_models(graph, isa, lanes, object_cache, family)
+    ]
+    assert len(found) >= 7
     for other in found[1:]:
         np.testing.assert_array_equal(other, found[0])
 
