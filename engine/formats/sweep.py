@@ -37,7 +37,7 @@ _SAMPLE_INPUTS = 512
 # Cost of a weight of the rest, in lanes of a step; lanes that an uneven rest leaves idle included.
 REST_LANES = 3.5
 # Cost of moving the window, for each row: loading it, and the loop over its steps.
-MOVE_LANES = 0.25
+MOVE_LANES = 0.1
 # A pace leaves room for rows that have more weights than the mean; none where patterns are even.
 _LOADS = (1.0, 0.8)
 

@@ -108,9 +108,9 @@ def emit(spec: KernelSpec) -> str:
 
 
 def _fills(layer: DenseLayer, isa: Isa, vectors: int) -> bool:
-    """Whether chunks of so many vectors leave few lanes without a row."""
+    """Whether chunks of so many vectors leave fewer lanes without a row than they gain by sharing x."""
     height = vectors * isa.vector_floats
-    return -layer.units % height <= layer.units // 8
+    return -layer.units % height <= layer.units // 3
 
 
 def _pack(layer: DenseLayer, spec: KernelSpec) -> PackedLayer:
