@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.contenders import ENTRIES, OWN, Entry, contender, cores_for, environments
+from benchmarks.kernels import measure_roofs
 from benchmarks.machine import describe_cpu
 from benchmarks.networks import BATCHES, NETWORKS, Network
 from benchmarks.page import replace_section
@@ -23,12 +24,15 @@ from benchmarks.protocol import REPOSITORY
 from benchmarks.report import FULL_PAGE, render, render_full
 from benchmarks.results import Absent, Outcome, Place, Results, Run, load, merge, save
 from benchmarks.side_by_side import FULL, QUICK, Effort, Plan, run_side_by_side
+from engine.codegen import ObjectCache
+from engine.target import host_target
 
 PAGE = REPOSITORY / "docs" / "benchmarks.md"
 FOLDER = REPOSITORY / "build" / "bench-peers"
 SPARSITIES = (0.8, 0.9, 0.95, 0.98)
 THREADS = (1, 2)
 COMMAND = "make bench-peers"
+ROOF_SECONDS = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +81,7 @@ def _entries(parser: argparse.ArgumentParser, names: str | None) -> tuple[Entry,
     if names is None:
         return ENTRIES
     known = {entry.name: entry for entry in ENTRIES}
-    # A comma is in the name of the dense Prunus alone.
-    wanted = names.replace("Prunus, dense", "Prunus; dense").split(",")
-    wanted = [name.strip().replace(";", ",") for name in wanted]
+    wanted = [name.strip() for name in names.split(",")]
     if unknown := [name for name in wanted if name not in known]:
         parser.error(f"expected names of {', '.join(known)}; got {', '.join(unknown)}")
     return tuple(entry for name, entry in known.items() if name in wanted or name == OWN)
@@ -176,6 +178,7 @@ def main() -> None:
             load_average=os.getloadavg()[0],
             command=f'{COMMAND} BENCH="{arguments}"' if arguments else COMMAND,
             seconds=0.0,
+            roof=measure_roofs(host_target(), ObjectCache(), ROOF_SECONDS).gflops,
         )
         measure(options, Recorder(path, run), say)
     write_pages(load(path), options.page)

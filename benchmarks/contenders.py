@@ -35,7 +35,6 @@ class Entry:
 
 ENTRIES = (
     Entry(OWN, "benchmarks.prunus_sparse", None),
-    Entry("Prunus, dense kernels only", "benchmarks.prunus_dense", None),
     Entry("DeepSparse", "benchmarks.peers.deepsparse", "deepsparse"),
     Entry("ONNX Runtime", "benchmarks.peers.onnx_runtime", "onnxruntime"),
     Entry("ONNX Runtime int8", "benchmarks.peers.onnx_runtime_int8", "onnxruntime", exact=False),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmarks.contenders import OWN
-from benchmarks.networks import NETWORKS
+from benchmarks.networks import NETWORKS, Network
 from benchmarks.results import Grid, Outcome, Place, Timing
 
 SPARSITY, THREADS = 0.95, 2
@@ -41,6 +41,8 @@ class Verdict:
         goal: A factor, or microseconds.
         measured: In the goal's unit.
         met: Whether it is.
+        rate: Billions of useful operations a second, two for each non-zero and sample; None where not measured.
+        run: Name of the run that measured it.
     """
 
     subject: str
@@ -49,6 +51,8 @@ class Verdict:
     goal: float
     measured: float | None
     met: bool
+    rate: float | None = None
+    run: str | None = None
 
 
 RATIO_GOALS = (
@@ -86,8 +90,18 @@ def judge_times(grid: Grid, goals: Sequence[TimeGoal] = TIME_GOALS) -> list[Verd
         outcome = _find(grid, goal.network, goal.batch, OWN)
         time = outcome.cell.median if isinstance(outcome, Timing) else None
         met = time is not None and time <= goal.microseconds
-        verdicts.append(Verdict(OWN, goal.network, goal.batch, goal.microseconds, time, met))
+        rate = operations(goal.network, goal.batch) / time / 1e3 if time else None
+        run = outcome.run if outcome else None
+        verdicts.append(
+            Verdict(OWN, goal.network, goal.batch, goal.microseconds, time, met, rate, run)
+        )
     return verdicts
+
+
+def operations(network: str, batch: int) -> int:
+    """Return the useful operations of a call at the goals' sparsity: a product and a sum a non-zero and sample."""
+    widths = tuple(int(width) for width in network.split("-"))
+    return 2 * Network(widths).nonzeros(SPARSITY) * batch
 
 
 def _find(grid: Grid, network: str, batch: int, who: str) -> Outcome | None:

@@ -30,6 +30,11 @@ class Network:
         """Return the widths, joined."""
         return "-".join(str(width) for width in self.widths)
 
+    def nonzeros(self, sparsity: float) -> int:
+        """Return how many weights `random_layers` leaves, biases apart."""
+        sizes = [a * b for a, b in zip(self.widths[:-1], self.widths[1:], strict=True)]
+        return sum(size - round(sparsity * size) for size in sizes)
+
 
 NETWORKS = (
     Network((784, 300, 100, 10)),

@@ -9,20 +9,19 @@ from matplotlib.ticker import FuncFormatter
 
 from benchmarks.contenders import OWN
 from benchmarks.goals import SPARSITY
-from benchmarks.report import names, timings
+from benchmarks.report import in_order, names, timings
 from benchmarks.results import Grid, Place
 
 # Okabe and Ito's colours, told apart by people who see red and green alike; Prunus gets the strongest. An engine's
 # int8 form has its colour and a dashed line.
 COLOURS = {
     OWN: "#D55E00",
-    "Prunus, dense kernels only": "#E69F00",
     "DeepSparse": "#000000",
     "ONNX Runtime": "#0072B2",
     "OpenVINO": "#56B4E9",
     "LiteRT": "#009E73",
     "TensorFlow function": "#CC79A7",
-    "PyTorch": "#F0E442",
+    "PyTorch": "#E69F00",
     "PyTorch CSR": "#8B7500",
     "SciPy CSR": "#888888",
 }
@@ -32,8 +31,7 @@ INT8 = " int8"
 def draw(grid: Grid, path: Path) -> None:
     """Write a PNG file of the cells at the goals' sparsity: log-log, a line for every contender with a colour."""
     cells = {place: outcomes for place, outcomes in grid.items() if place.sparsity == SPARSITY}
-    networks = list(dict.fromkeys(place.network for place in sorted(cells)))
-    networks.sort(key=len)
+    networks = list(dict.fromkeys(place.network for place in in_order(cells)))
     counts = sorted({place.threads for place in cells})
     figure = Figure(figsize=(12, 1.2 + 3.6 * max(1, len(counts))), layout="constrained")
     FigureCanvasAgg(figure)

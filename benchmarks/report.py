@@ -1,13 +1,14 @@
 """What `make bench-peers` writes: the section of docs/benchmarks.md and the page of all cells, as Markdown."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from benchmarks.contenders import ENTRIES, OWN
-from benchmarks.goals import SPARSITY, Verdict, judge_ratios, judge_times
+from benchmarks.goals import SPARSITY, THREADS, Verdict, judge_ratios, judge_times
+from benchmarks.networks import NETWORKS
 from benchmarks.page import digits, table
-from benchmarks.results import Absent, Grid, Outcome, Place, Results, Timing
+from benchmarks.results import Absent, Grid, Outcome, Place, Results, Run, Timing
 
 FULL_PAGE = "benchmarks-full.md"
 
@@ -18,7 +19,7 @@ def render(results: Results, picture: str) -> str:
     parts = [
         _runs(results),
         f"![Time of one call by batch size at {SPARSITY:.0%} zeros]({picture})",
-        _goals(results.grid),
+        _goals(results),
         _summary(results.grid),
         _losses(results.grid),
         f"### All engines at {SPARSITY:.0%} zeros\n\nMedian microseconds a call; in brackets how many times as long as "
@@ -58,6 +59,16 @@ def timings(grid: Grid, who: str) -> dict[Place, Timing]:
     }
 
 
+def in_order(grid: Iterable[Place]) -> list[Place]:
+    """Return the places from the smallest network up, and by threads, zeros and batch within it."""
+    known = [network.name for network in NETWORKS]
+
+    def key(place: Place) -> tuple[int, Place]:
+        return known.index(place.network) if place.network in known else len(known), place
+
+    return sorted(grid, key=key)
+
+
 def _runs(results: Results) -> str:
     lines = [
         f"- {run.date} UTC, `{run.command}`, {run.seconds / 60:.0f} minutes: {run.cpu}, {run.cores} cores, "
@@ -84,28 +95,46 @@ def _errors(grid: Grid) -> str:
     return text + (f"; int8 is off by up to: {rounded}." if rounded else ".")
 
 
-def _goals(grid: Grid) -> str:
-    ratios = _verdicts(judge_ratios(grid), "at least {:g}x", "{:.1f}x")
-    times = _verdicts(judge_times(grid), "at most {:,.0f} µs", "{:,.1f} µs")
+def _goals(results: Results) -> str:
+    ratios = [
+        _verdict(verdict, "at least {:g}x", "{:.2f}x") for verdict in judge_ratios(results.grid)
+    ]
+    times = [
+        [
+            *_verdict(verdict, "at most {:,.0f} µs", "{:,.1f} µs")[1:],
+            *_share(verdict, results.runs),
+        ]
+        for verdict in judge_times(results.grid)
+    ]
     return (
-        f"### Goals: two threads, {SPARSITY:.0%} zeros\n\n"
+        f"### Goals: {THREADS} threads, {SPARSITY:.0%} zeros\n\n"
         + table(["against", "network", "batch", "goal", "measured", ""], ratios)
-        + "\n\n"
-        + table(["whose time", "network", "batch", "goal", "measured", ""], times)
+        + "\n\nPrunus' own times; its useful operations are two for each non-zero and sample, the peak is what "
+        "multiply-adds alone reach in the run.\n\n"
+        + table(
+            ["network", "batch", "goal", "measured", "", "GFLOP/s", f"of {THREADS} cores' peak"],
+            times,
+        )
     )
 
 
-def _verdicts(verdicts: Sequence[Verdict], goal: str, measured: str) -> Iterator[list[str]]:
-    for verdict in verdicts:
-        found = "not measured" if verdict.measured is None else measured.format(verdict.measured)
-        yield [
-            verdict.subject,
-            verdict.network,
-            str(verdict.batch),
-            goal.format(verdict.goal),
-            found,
-            "met" if verdict.met else "**missed**",
-        ]
+def _share(verdict: Verdict, runs: Mapping[str, Run]) -> list[str]:
+    if verdict.rate is None or verdict.run is None:
+        return ["-", "-"]
+    share = verdict.rate / (THREADS * runs[verdict.run].roof)
+    return [f"{verdict.rate:.0f}", f"{share:.0%}"]
+
+
+def _verdict(verdict: Verdict, goal: str, measured: str) -> list[str]:
+    found = "not measured" if verdict.measured is None else measured.format(verdict.measured)
+    return [
+        verdict.subject,
+        verdict.network,
+        str(verdict.batch),
+        goal.format(verdict.goal),
+        found,
+        "met" if verdict.met else "**missed**",
+    ]
 
 
 def _summary(grid: Grid) -> str:
@@ -144,9 +173,10 @@ def _losses(grid: Grid) -> str:
     """Return every cell in which somebody was faster than Prunus."""
     rows = []
     for who in names(grid):
+        found = timings(grid, who)
         lost: dict[tuple[str, int], list[str]] = {}
-        for place, timing in sorted(timings(grid, who).items()):
-            if timing.ratio < 1:
+        for place in in_order(found):
+            if (timing := found[place]).ratio < 1:
                 where = f"{place.sparsity:.0%} batch {place.batch}: {timing.ratio:.2f}"
                 lost.setdefault((place.network, place.threads), []).append(where)
         rows += [
@@ -164,7 +194,9 @@ def _losses(grid: Grid) -> str:
 
 
 def _tables(grid: Grid, *, with_ratio: bool) -> Iterator[str]:
-    groups = dict.fromkeys((place.network, place.threads, place.sparsity) for place in sorted(grid))
+    groups = dict.fromkeys(
+        (place.network, place.threads, place.sparsity) for place in in_order(grid)
+    )
     for network, threads, sparsity in groups:
         here = {
             place.batch: outcomes

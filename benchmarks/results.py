@@ -91,6 +91,7 @@ class Run:
         load_average: Of the last minute when the run began; 0 is a machine that nobody else uses.
         command: What was typed.
         seconds: The whole run.
+        roof: Multiply-adds of one core as its kernels at best do them, in GFLOP/s.
     """
 
     cpu: str
@@ -100,6 +101,7 @@ class Run:
     load_average: float
     command: str
     seconds: float
+    roof: float
 
 
 @dataclass(frozen=True, slots=True)

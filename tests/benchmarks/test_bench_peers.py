@@ -26,9 +26,9 @@ def test_the_whole_grid_is_measured_unless_pieces_are_named() -> None:
 
 
 def test_prunus_takes_part_in_every_piece() -> None:
-    piece = parse_arguments(["--contenders", "DeepSparse,Prunus, dense kernels only"])
+    piece = parse_arguments(["--contenders", "DeepSparse, PyTorch CSR"])
     names = [entry.name for entry in piece.entries]
-    assert names == ["Prunus", "Prunus, dense kernels only", "DeepSparse"]
+    assert names == ["Prunus", "DeepSparse", "PyTorch CSR"]
 
 
 def test_an_unknown_contender_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
@@ -85,7 +85,7 @@ def test_a_missing_peer_says_why_in_its_cells_and_the_run_goes_on(
     monkeypatch.setattr(contenders, "set_up", refuse)
     options = parse_arguments([*PIECE, "--folder", str(tmp_path)])
     said: list[str] = []
-    run = Run("Test CPU", 2, "3.11", "today", 0.0, "make bench-peers", 0.0)
+    run = Run("Test CPU", 2, "3.11", "today", 0.0, "make bench-peers", 0.0, 100.0)
     measure(
         type(options)(
             options.networks,

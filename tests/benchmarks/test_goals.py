@@ -1,5 +1,6 @@
 """Goals are judged by the cells that they name."""
 
+import numpy as np
 import pytest
 
 from benchmarks.goals import (
@@ -9,7 +10,9 @@ from benchmarks.goals import (
     TimeGoal,
     judge_ratios,
     judge_times,
+    operations,
 )
+from benchmarks.networks import NETWORKS, random_layers
 from benchmarks.results import Absent, Cell, Outcome, Place, Timing
 
 NETWORK = "784-300-100-10"
@@ -62,3 +65,9 @@ def test_the_goals_are_those_of_the_issue() -> None:
     assert len(TIME_GOALS) == 3 * 4
     assert TimeGoal("1024-1024-1024-1024-10", 64, 130) in TIME_GOALS
     assert RatioGoal("DeepSparse", "4096-4096-4096-1000", 16, 10.0) in RATIO_GOALS
+
+
+def test_operations_are_two_for_each_weight_that_is_left_and_each_sample() -> None:
+    layers = random_layers(NETWORKS[0], 0.95, seed=1)
+    left = sum(int(np.count_nonzero(layer.kernel)) for layer in layers)
+    assert operations(NETWORK, 64) == 2 * 64 * left

@@ -48,7 +48,7 @@ def results() -> Results:
                     "LiteRT int8": timing(own * (0.5 if batch == 64 else 2), own, 0.012),
                     "PyTorch": Absent("No matching distribution found for torch", "day"),
                 }
-    run = Run("Test CPU", 2, "3.11.7", "day", 0.04, "make bench-peers", 720.0)
+    run = Run("Test CPU", 2, "3.11.7", "day", 0.04, "make bench-peers", 720.0, 100.0)
     return Results(grid, {"day": run})
 
 
@@ -57,9 +57,12 @@ def test_the_section_states_times_ratios_goals_and_the_machine() -> None:
     assert "| DeepSparse | 12.0 (6x) | 768 (6x) |" in text
     assert "#### 784-300-100-10, 95% zeros, 2 threads" in text
     assert "80% zeros, 2 threads" not in text
-    assert "| DeepSparse | 784-300-100-10 | 1 | at least 5x | 6.0x | met |" in text
+    assert "| DeepSparse | 784-300-100-10 | 1 | at least 5x | 6.00x | met |" in text
     assert "| DeepSparse | 784-300-100-10 | 16 | at least 10x | not measured | **missed** |" in text
-    assert "| Prunus | 784-300-100-10 | 64 | at most 16 µs | 128.0 µs | **missed** |" in text
+    # 13,310 non-zeros, twice 64 operations each, in 128 microseconds; two cores do 200 GFLOP/s.
+    line = "| 784-300-100-10 | 64 | at most 16 µs | 128.0 µs | **missed** | 13 | 7% |"
+    assert line in text
+    assert "| 784-300-100-10 | 16 | at most 9 µs | not measured | **missed** | - | - |" in text
     assert "Test CPU, 2 cores, Python 3.11.7; load average before the run 0.0" in text
     assert "(images/x.png)" in text
 
@@ -79,6 +82,17 @@ def test_the_section_says_why_a_peer_has_no_times() -> None:
     text = render(results(), "images/x.png")
     assert "| PyTorch | not available | not available |" in text
     assert "- PyTorch (8 cells): No matching distribution found for torch" in text
+
+
+def test_networks_come_in_the_order_of_their_size() -> None:
+    grid: dict[Place, dict[str, Outcome]] = {
+        Place(name, 0.95, 1, 1): {"Prunus": timing(1.0, 1.0)}
+        for name in ("4096-4096-4096-1000", "9-5", "1024-1024-1024-1024-10", NETWORK)
+    }
+    text = render_full(Results(grid, results().runs))
+    titles = [line.split()[1] for line in text.splitlines() if line.startswith("####")]
+    names = [NETWORK, "1024-1024-1024-1024-10", "4096-4096-4096-1000", "9-5"]
+    assert titles == [f"{name}," for name in names]
 
 
 def test_no_loss_is_said_to_be_none() -> None:

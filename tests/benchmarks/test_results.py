@@ -23,7 +23,7 @@ HERE, THERE = Place("3-2", 0.9, 1, 1), Place("3-2", 0.9, 1, 4)
 
 
 def run(name: str) -> Run:
-    return Run("Test CPU", 2, "3.11.7", name, 0.1, "make bench-peers", 12.0)
+    return Run("Test CPU", 2, "3.11.7", name, 0.1, "make bench-peers", 12.0, 100.0)
 
 
 def timing(median: float, name: str) -> Timing:

@@ -128,6 +128,17 @@ def test_a_slow_engine_gets_one_call_a_turn_and_the_environment_of_its_threads(
     assert timing.version == "1 1 1"
 
 
+def test_a_slow_engine_gets_three_turns_when_it_has_run_long_enough(tmp_path: Path) -> None:
+    effort = Effort(rounds=7, seconds=0.001, calls=1, enough=0.05)
+    slow = contender("slow", SLOW)
+    given = replace(plan(contender("Prunus", SCIPY), slow), batches=(1,), effort=effort)
+    (cells,) = outcomes(given, tmp_path).values()
+    assert isinstance(timing := cells["slow"], Timing)
+    assert timing.cell.calls == 3
+    assert isinstance(own := cells["Prunus"], Timing)
+    assert own.cell.calls >= 7
+
+
 def test_a_worker_is_stopped_between_commands(tmp_path: Path) -> None:
     save_layers(random_layers(OTHER, 0.5, 1), tmp_path / "net.npz")
     with Worker(contender("it", SCIPY), tmp_path / "log") as worker:
