@@ -86,6 +86,8 @@ class ThreadPool:
             (Pool.CLOCK, "clock_gettime"),
             (Pool.YIELD, "sched_yield"),
             (Pool.GET_CPU, "sched_getcpu"),
+            (Pool.GET_AFFINITY, "sched_getaffinity"),
+            (Pool.SET_AFFINITY, "sched_setaffinity"),
         ):
             self._fields[field // 8] = self._function(name)
         self.set_times(times or PoolTimes())

@@ -17,8 +17,8 @@ A caller that finds no other caller owns the gate. It opens the gate for a new g
 itself, shuts the gate, and waits until nobody is inside. A worker enters by counting itself in, which can
 only succeed while the gate is open, and at most once in a generation. So a job may be forgotten as soon as
 the gate is shut and empty, and a worker that is late or asleep costs its caller nothing. A worker that
-finds itself on its caller's core, because the others are busy, only takes time from it: it sleeps at once,
-and calls are not helped for a while.
+finds itself on its caller's core only takes time from it: it moves to another core, where the system would
+leave it for as long as it sleeps, sleeps at once, and calls are not helped for a while.
 
 `function(argument, number)` is called by each worker that enters; workers are numbered from 1, the caller
 being 0.
@@ -52,6 +52,8 @@ class Pool(IntEnum):
     GET_CPU = 64
     CALM_NS = 72
     PATIENCE = 80
+    GET_AFFINITY = 88
+    SET_AFFINITY = 96
     CALLERS = LINE_BYTES
     LAST_END = LINE_BYTES + 8
     CALM_UNTIL = LINE_BYTES + 16
@@ -77,6 +79,8 @@ POOL_BYTES = Pool.SLEEPERS + (MAX_WORKERS + 1) * LINE_BYTES
 _PAUSES_PER_LOOK = 64
 _PAUSES_BEFORE_YIELD = 2048
 _CLOCK_MONOTONIC = 1
+# Size of libc's set of cores.
+_CORES_BYTES = 128
 
 _COMMON = """
 define internal i64 @now(ptr %pool) #0 {
@@ -116,6 +120,39 @@ done:
 """
 
 _WORKER = """
+; Move this thread to another core: it may not be on this one for a moment.
+define internal void @move(ptr %pool, i64 %here) #0 {
+entry:
+  %all = alloca [$CORES_BYTES x i8], align 16
+  %others = alloca [$CORES_BYTES x i8], align 16
+  %getp = getelementptr i8, ptr %pool, i64 $GET_AFFINITY
+  %get = load ptr, ptr %getp, align 8
+  %setp = getelementptr i8, ptr %pool, i64 $SET_AFFINITY
+  %set = load ptr, ptr %setp, align 8
+  %got = call i32 %get(i32 0, i64 $CORES_BYTES, ptr %all)
+  %known = icmp eq i32 %got, 0
+  %few = icmp ult i64 %here, $CORES
+  %go = and i1 %known, %few
+  br i1 %go, label %copy, label %done
+copy:
+  call void @llvm.memcpy.p0.p0.i64(ptr %others, ptr %all, i64 $CORES_BYTES, i1 false)
+  %byte = lshr i64 %here, 3
+  %place = getelementptr i8, ptr %others, i64 %byte
+  %low = and i64 %here, 7
+  %wide = shl i64 1, %low
+  %bit = trunc i64 %wide to i8
+  %clear = xor i8 %bit, -1
+  %old = load i8, ptr %place, align 1
+  %new = and i8 %old, %clear
+  store i8 %new, ptr %place, align 1
+  %moved = call i32 %set(i32 0, i64 $CORES_BYTES, ptr %others)
+  %restored = call i32 %set(i32 0, i64 $CORES_BYTES, ptr %all)
+  br label %done
+done:
+  ret void
+}
+
+declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
 define void @prunus_worker(ptr %pool, i64 %number) #0 {
 entry:
   %gate = getelementptr i8, ptr %pool, i64 $GATE
@@ -166,6 +203,7 @@ crowded:
   %until = add i64 %instant, %length
   %calmp = getelementptr i8, ptr %pool, i64 $CALM_UNTIL
   store atomic i64 %until, ptr %calmp monotonic, align 8
+  call void @move(ptr %pool, i64 %here)
   br label %sleep
 count.in:
   %inside = add i64 %g, 1
@@ -327,6 +365,8 @@ def fill(template: str, **more: object) -> str:
         "INSIDE_MASK": (1 << 31) - 1,
         "LOOK_MASK": _PAUSES_PER_LOOK - 1,
         "BEFORE_YIELD": _PAUSES_BEFORE_YIELD,
+        "CORES_BYTES": _CORES_BYTES,
+        "CORES": 8 * _CORES_BYTES,
         "MONOTONIC": _CLOCK_MONOTONIC,
         "PAUSE": pause_text()[0],
     }

@@ -18,7 +18,7 @@ Where another call is being helped already, the same work is done by the calling
 call has a core of its own. Helpers leave a call as soon as a second one begins.
 
 A helper that loses its core in the middle of a part holds up its caller. After a call that spent more than
-a third of its time waiting, calls run alone for so many times (`Pool.PATIENCE`) as long as it took: what
+half of its time waiting, calls run alone for so many times (`Pool.PATIENCE`) as long as it took: what
 busy cores can cost is bounded.
 
     job   tickets | position, end | word, table, context | done | waited      each on a line of its own
@@ -223,9 +223,9 @@ close:
   %closed = call i64 @now(ptr %pool)
   call void @add_wait(ptr %job, i64 %closing, i64 %closed)
   %waited = load i64, ptr %waitedp, align 8
-  %triple = mul i64 %waited, 3
+  %twice = mul i64 %waited, 2
   %took = sub i64 %closed, %start
-  %late = icmp sgt i64 %triple, %took
+  %late = icmp sgt i64 %twice, %took
   br i1 %late, label %rest, label %leave
 rest:
   %patiencep = getelementptr i8, ptr %pool, i64 $PATIENCE
