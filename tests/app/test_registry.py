@@ -27,6 +27,7 @@ class Model:
     outputs: tuple[TensorSpec, ...] = ()
     plan: tuple[()] = ()
     resident_bytes: int = 0
+    is_tuned_here = True
     closed: bool = False
     runs: list[int] = field(default_factory=list)
 
