@@ -60,7 +60,7 @@ def timings(grid: Grid, who: str) -> dict[Place, Timing]:
 
 
 def in_order(grid: Iterable[Place]) -> list[Place]:
-    """Return the places from the smallest network up, and by threads, zeros and batch within it."""
+    """Return the places from the smallest network up, and by zeros, threads and batch within it."""
     known = [network.name for network in NETWORKS]
 
     def key(place: Place) -> tuple[int, Place]:
