@@ -27,7 +27,8 @@ class Roof(StrEnum):
 # serves several weights, so that no such roof holds.
 FETCHES: Mapping[str, Roof | None] = {
     "spmv_blocks": None,
-    "spmv_sweep": Roof.PERMUTE,
+    "spmv_delta": Roof.GATHER,
+    "spmv_expand": None,
     "spmv_sell": Roof.GATHER,
     "spmv_sweep": Roof.PERMUTE,
     "spmv_window": Roof.PERMUTE,
