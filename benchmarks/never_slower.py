@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.environments import interpreter
+from benchmarks.environments import set_up
 from benchmarks.machine import describe_cpu
 from benchmarks.networks import (
     FloatArray,
@@ -222,7 +222,7 @@ def main() -> None:
     parser.add_argument("--batches", default=BATCHES)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--page", type=Path, default=None, help="Markdown page; default: print")
-    parser.add_argument("--peers-python", type=Path, default=interpreter("onnxruntime"))
+    parser.add_argument("--peers-python", type=Path, default=None, help="default: set it up")
     options = parser.parse_args()
     sizes = (shape.split("x") for shape in options.shapes.split(","))
     grid = Grid(
@@ -231,6 +231,7 @@ def main() -> None:
         batches=tuple(int(text) for text in options.batches.split(",")),
         rounds=options.rounds,
     )
+    peers_python = options.peers_python or set_up("onnxruntime", say)
     started, core = time.monotonic(), (max(os.sched_getaffinity(0)),)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="prunus-bench-")))
@@ -240,7 +241,7 @@ def main() -> None:
                     Contender(
                         name,
                         module,
-                        options.peers_python if name == PEER else Path(sys.executable),
+                        peers_python if name == PEER else Path(sys.executable),
                         core,
                     ),
                     folder / "worker.log",

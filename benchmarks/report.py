@@ -166,7 +166,7 @@ def _summary(grid: Grid) -> str:
 def _spread(ratios: Sequence[float]) -> str:
     if not ratios:
         return "-"
-    return f"{min(ratios):.2g} / **{np.median(ratios):.2g}** / {max(ratios):.4g}"
+    return f"{min(ratios):.2f} / **{np.median(ratios):.1f}** / {max(ratios):.1f}"
 
 
 def _losses(grid: Grid) -> str:

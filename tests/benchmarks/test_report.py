@@ -69,7 +69,7 @@ def test_the_section_states_times_ratios_goals_and_the_machine() -> None:
 
 def test_the_section_says_where_a_peer_wins_and_how_far_int8_is_off() -> None:
     text = render(results(), "images/x.png")
-    assert "| LiteRT int8 | 0.5 / **1.2** / 2 | 0.5 / **1.2** / 2 | 4 of 8 |" in text
+    assert "| LiteRT int8 | 0.50 / **1.2** / 2.0 | 0.50 / **1.2** / 2.0 | 4 of 8 |" in text
     assert (
         "| LiteRT int8, 784-300-100-10, 2 threads | 80% batch 64: 0.50; 95% batch 64: 0.50 |"
         in text
