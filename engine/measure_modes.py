@@ -1,21 +1,20 @@
 """Times the modes of several threads against one thread, on this host: per tile, and whole calls.
 
 One tile is run alone, shared by all threads, and by each thread at once. The calls take turns, are timed
-from the wall and compared by their lower quartiles; only the differences are added to the tile's own time,
+from the wall and compared by their least readings; only the differences are added to the tile's own time,
 so that the Python side of a call counts for nothing. Then whole requests are run as the schedule wants
 them: tiles whose mode is slower there than one thread lose it.
 """
 
 import time
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 
 from engine.codegen import ObjectCache
 from engine.measure import (
     MAX_BATCH_BYTES,
-    MAX_ROUNDS,
     REPORTED_BATCHES,
     batch_bytes,
     random_batch,
@@ -27,6 +26,10 @@ from engine.schedule import Mode, Schedule, make_schedule
 from engine.stopwatch import Contender, race
 from engine.target import Target
 
+# Rounds of a race between modes: more than between kernels, for one undisturbed reading is wanted of each.
+MODE_ROUNDS = 40
+# A mode is dropped where it is this much slower than one thread in whole calls; less is noise.
+MOST_LOSS = 1.05
 # Forced modes wake the workers, whatever the estimate says.
 _LONG_SECONDS = 1.0
 
@@ -56,12 +59,25 @@ def measure_modes(
             )
             for mode in Mode
         }
-        tiles = []
-        for number, tile in enumerate(plan.tiles):
-            now = time.perf_counter()
-            end = now + (deadline - now) / (len(plan.tiles) - number)
-            tiles.append(_measured_tile(model, tile, executables, end))
+        contenders = [_contenders(model, tile, executables) for tile in plan.tiles]
+        # All of them in turn: each has readings from the whole time, of which some are undisturbed.
+        _race([one for modes in contenders for one in modes.values()], deadline)
+    tiles = [
+        _measured_tile(tile, modes, plan.threads)
+        for tile, modes in zip(plan.tiles, contenders, strict=True)
+    ]
     return replace(plan, tiles=tuple(tiles))
+
+
+def _race(contenders: Sequence[Contender], deadline: float) -> None:
+    race(
+        contenders,
+        deadline,
+        MODE_ROUNDS,
+        hopeless=float("inf"),
+        clock=time.perf_counter,
+        warm=True,
+    )
 
 
 def forced(tiles: Sequence[TilePlan], threads: int, mode: Mode) -> Schedule:
@@ -75,39 +91,39 @@ def forced(tiles: Sequence[TilePlan], threads: int, mode: Mode) -> Schedule:
     return Schedule(numbers, numbers, (mode,) * (longest + 1), chunks, seconds)
 
 
-def _measured_tile(
-    model: CompiledModel, tile: TilePlan, executables: dict[Mode, Executable], deadline: float
-) -> TilePlan:
-    """The tile with its times shared and spread; None where the mode cannot be or has no gain."""
-    threads = model.plan.threads
-    samples = {Mode.ALONE: tile.lanes, Mode.SHARED: tile.lanes, Mode.SPREAD: threads * tile.lanes}
+def _contenders(
+    model: CompiledModel, tile: TilePlan, executables: Mapping[Mode, Executable]
+) -> dict[Mode, Contender]:
+    """The modes that a tile can be run in."""
+    samples = {
+        Mode.ALONE: tile.lanes,
+        Mode.SHARED: tile.lanes,
+        Mode.SPREAD: model.plan.threads * tile.lanes,
+    }
     if all(len(choice.parts) == 1 for choice in tile.choices.values()):
         del samples[Mode.SHARED]
     if batch_bytes(model.program, samples[Mode.SPREAD]) > MAX_BATCH_BYTES:
         del samples[Mode.SPREAD]
-    contenders = {
+    return {
         mode: Contender(repeated_call(executables[mode], random_batch(model.program, count)))
         for mode, count in samples.items()
     }
-    race(
-        list(contenders.values()),
-        deadline,
-        MAX_ROUNDS,
-        hopeless=float("inf"),
-        clock=time.perf_counter,
-        warm=True,
-    )
-    alone = contenders[Mode.ALONE].low_seconds
 
-    def seconds(mode: Mode) -> float | None:
+
+def _measured_tile(tile: TilePlan, contenders: Mapping[Mode, Contender], threads: int) -> TilePlan:
+    """The tile with its times shared and spread; None where the mode cannot be."""
+    alone = contenders[Mode.ALONE].least_seconds
+
+    def seconds(mode: Mode, least: float) -> float | None:
         if mode not in contenders:
             return None
-        return max(
-            tile.seconds + contenders[mode].low_seconds - alone,
-            tile.seconds / (threads if mode is Mode.SHARED else 1),
-        )
+        return max(tile.seconds + contenders[mode].least_seconds - alone, least)
 
-    return replace(tile, shared_seconds=seconds(Mode.SHARED), spread_seconds=seconds(Mode.SPREAD))
+    return replace(
+        tile,
+        shared_seconds=seconds(Mode.SHARED, tile.seconds / threads),
+        spread_seconds=seconds(Mode.SPREAD, tile.seconds),
+    )
 
 
 def proven_modes(
@@ -136,15 +152,18 @@ def proven_modes(
         closing(Executable(model, cache, target, plan.threads)) as several,
         closing(Executable(model, cache, target, 1)) as alone,
     ):
-        for number, batch in enumerate(batches):
-            inputs = random_batch(model.program, batch)
-            rivals = [Contender(repeated_call(each, inputs)) for each in (several, alone)]
-            now = time.perf_counter()
-            end = now + (deadline - now) / (len(batches) - number)
-            race(rivals, end, MAX_ROUNDS, hopeless=float("inf"), clock=time.perf_counter, warm=True)
-            if rivals[0].low_seconds > rivals[1].low_seconds:
-                mode = schedule.modes[min(batch, schedule.longest)]
-                lost |= {(mode, tile) for tile in tiles_used(plan.tiles, schedule, batch)}
+        rivals = [
+            [
+                Contender(repeated_call(each, random_batch(model.program, batch)))
+                for each in (several, alone)
+            ]
+            for batch in batches
+        ]
+        _race([one for pair in rivals for one in pair], deadline)
+    for batch, (many, one) in zip(batches, rivals, strict=True):
+        if many.least_seconds > MOST_LOSS * one.least_seconds:
+            mode = schedule.modes[min(batch, schedule.longest)]
+            lost |= {(mode, tile) for tile in tiles_used(plan.tiles, schedule, batch)}
     return replace(plan, tiles=without(plan.tiles, lost))
 
 

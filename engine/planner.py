@@ -28,6 +28,8 @@ Progress = Callable[[str, float], None]
 # What layers get of the tuning time. What they and packing leave is shared by tile widths, modes of several
 # threads and whole networks.
 _LAYERS_SHARE = 0.55
+# Modes have so much in any case: too few readings may lose all that threads could win.
+_LEAST_MODES_SHARE = 0.15
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +166,7 @@ def _tuned(job: _Job, guess: ExecutionPlan) -> CompiledModel:
 
 def _with_modes(job: _Job, model: CompiledModel, seconds: float) -> CompiledModel:
     """The model with measured times for several threads, and only modes that hold in whole calls."""
-    half = seconds / 2
+    half = max(seconds, _LEAST_MODES_SHARE * job.options.tune_seconds) / 2
     end = time.perf_counter() + half
     timed = replace(model, plan=measure_modes(model, job.target, job.cache, end))
     return replace(
