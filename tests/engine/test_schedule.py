@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.measure_modes import forced, tiles_used, without
 from engine.plan import TilePlan
 from engine.schedule import (
     SWITCH_SHARE,
@@ -147,3 +148,29 @@ def test_times_for_other_numbers_of_threads_follow_from_those_measured() -> None
     assert make_schedule(tiles, 2, 4).seconds[8] == pytest.approx(4.0)
     assert make_schedule(tiles, 2, 4).seconds[32] == pytest.approx(16.0)
     assert set(make_schedule(tiles, 2, 1).modes) == {Mode.ALONE}
+
+
+@given(tile_tables(), st.integers(2, 5))
+def test_forced_modes_run_one_tile(tiles: tuple[TilePlan, ...], threads: int) -> None:
+    for mode in Mode:
+        schedule = forced(tiles, threads, mode)
+        for number, one in enumerate(tiles):
+            size = threads * one.lanes if mode is Mode.SPREAD else one.lanes
+            assert schedule.modes[size] is mode
+            assert schedule.chunks[size] == (one.lanes if mode is Mode.SPREAD else 0)
+            assert tiles_used(tiles, schedule, size) == {number}
+
+
+@given(tile_tables(), st.integers(2, 5), st.integers(1, 300))
+def test_a_mode_that_is_lost_is_not_used(
+    tiles: tuple[TilePlan, ...], threads: int, samples: int
+) -> None:
+    schedule = make_schedule(tiles, threads, threads)
+    mode = schedule.modes[min(samples, schedule.longest)]
+    used = tiles_used(tiles, schedule, samples)
+    after = without(tiles, {(mode, number) for number in used})
+    assert [one.seconds for one in after] == [one.seconds for one in tiles]
+    again = make_schedule(after, threads, threads)
+    if mode is not Mode.ALONE:
+        same = again.modes[min(samples, again.longest)] is mode
+        assert not (same and tiles_used(after, again, samples) & used)
