@@ -30,6 +30,8 @@ from engine.target import Target
 MODE_ROUNDS = 40
 # A mode is dropped where it is this much slower than one thread in whole calls; less is noise.
 MOST_LOSS = 1.05
+# Tiles of several threads that take this share of the time of one after another had one core.
+NO_CORE_SHARE = 0.9
 # Forced modes wake the workers, whatever the estimate says.
 _LONG_SECONDS = 1.0
 
@@ -63,7 +65,7 @@ def measure_modes(
         # All of them in turn: each has readings from the whole time, of which some are undisturbed.
         _race([one for modes in contenders for one in modes.values()], deadline)
     tiles = [
-        _measured_tile(tile, modes, plan.threads)
+        measured_tile(tile, {m: one.least_seconds for m, one in modes.items()}, plan.threads)
         for tile, modes in zip(plan.tiles, contenders, strict=True)
     ]
     return replace(plan, tiles=tuple(tiles))
@@ -110,14 +112,23 @@ def _contenders(
     }
 
 
-def _measured_tile(tile: TilePlan, contenders: Mapping[Mode, Contender], threads: int) -> TilePlan:
-    """The tile with its times shared and spread; None where the mode cannot be."""
-    alone = contenders[Mode.ALONE].least_seconds
+def measured_tile(tile: TilePlan, wall: Mapping[Mode, float], threads: int) -> TilePlan:
+    """The tile with its times shared and spread; None where the mode was not run.
+
+    Where the threads' own tiles took as long as one after another, the host had no core for them the
+    whole time: then the estimates stay. A call whose helpers do not come costs its caller nothing.
+
+    Args:
+        tile: with its seconds for one thread.
+        wall: seconds of a whole call by mode; ALONE is one of them.
+        threads: that took part.
+    """
+    alone = wall[Mode.ALONE]
+    if wall.get(Mode.SPREAD, 0.0) >= NO_CORE_SHARE * threads * alone:
+        return tile
 
     def seconds(mode: Mode, least: float) -> float | None:
-        if mode not in contenders:
-            return None
-        return max(tile.seconds + contenders[mode].least_seconds - alone, least)
+        return max(tile.seconds + wall[mode] - alone, least) if mode in wall else None
 
     return replace(
         tile,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.measure_modes import forced, tiles_used, without
+from engine.measure_modes import forced, measured_tile, tiles_used, without
 from engine.plan import TilePlan
 from engine.schedule import (
     SWITCH_SHARE,
@@ -174,3 +174,20 @@ def test_a_mode_that_is_lost_is_not_used(
     if mode is not Mode.ALONE:
         same = again.modes[min(samples, again.longest)] is mode
         assert not (same and tiles_used(after, again, samples) & used)
+
+
+def test_modes_are_measured_by_what_they_add_to_a_call() -> None:
+    estimated = tile(8, 10.0, 7.0, 11.0)
+    wall = {Mode.ALONE: 14.0, Mode.SHARED: 10.5, Mode.SPREAD: 15.0}
+    found = measured_tile(estimated, wall, 2)
+    assert (found.seconds, found.shared_seconds, found.spread_seconds) == (10.0, 6.5, 11.0)
+    assert measured_tile(estimated, {Mode.ALONE: 14.0}, 2).shared_seconds is None
+    # Nothing is faster than all threads at their best, or than the tile alone.
+    best = measured_tile(estimated, {**wall, Mode.SHARED: 1.0, Mode.SPREAD: 1.0}, 2)
+    assert (best.shared_seconds, best.spread_seconds) == (5.0, 10.0)
+
+
+def test_a_host_without_a_free_core_says_nothing_about_threads() -> None:
+    estimated = tile(8, 10.0, 7.0, 11.0)
+    wall = {Mode.ALONE: 14.0, Mode.SHARED: 14.5, Mode.SPREAD: 27.0}
+    assert measured_tile(estimated, wall, 2) is estimated
