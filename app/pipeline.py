@@ -134,7 +134,7 @@ def run_pipeline(request: PipelineRequest, progress: Progress) -> PipelineResult
     keras_bytes = _write_keras(pruned.graph, request.output / KERAS_FILE)
     report = build_report(
         pruned,
-        _measurements(compiled, executable.resident_bytes, info),
+        _measurements(compiled, info),
         FileSizes(request.model.stat().st_size, keras_bytes),
         {"prunus": VERSION, "llvmlite": version("llvmlite")},
     )
@@ -160,6 +160,7 @@ class _Compiled:
 
     model: CompiledModel
     times: tuple[NetworkTime, ...]
+    resident_bytes: int
     dense_resident_bytes: int
     cache: ObjectCache
     target: Target
@@ -181,21 +182,20 @@ def _compile(request: PipelineRequest, pruned: PruneResult, progress: Progress) 
     # Both in turn: times taken one after the other would compare the host's moods, too.
     deadline = time.thread_time() + _LATENCY_SHARE * request.tune_seconds
     times = measure_network(model, dense, target, cache, deadline)
-    return _Compiled(model, times, _resident_bytes(dense, cache, target), cache, target)
+    before, after = (_resident_bytes(each, cache, target) for each in (dense, model))
+    return _Compiled(model, times, after, before, cache, target)
 
 
 def _resident_bytes(model: CompiledModel, cache: ObjectCache, target: Target) -> int:
-    """Memory of a model that has answered: weights and one arena."""
-    executable = load(Artifact(model, 0), cache, target)
+    """Memory of a model that has answered on one thread: weights and one arena."""
+    executable = load(Artifact(model, 0), cache, target, threads=1)
     executable.run(random_batch(model.program, 1))
     resident_bytes = executable.resident_bytes
     executable.close()
     return resident_bytes
 
 
-def _measurements(
-    compiled: _Compiled, resident_bytes: int, info: ArtifactInfo
-) -> EngineMeasurements:
+def _measurements(compiled: _Compiled, info: ArtifactInfo) -> EngineMeasurements:
     return EngineMeasurements(
         cpu=compiled.target.cpu_name,
         isa=compiled.model.plan.isa.value,
@@ -211,7 +211,7 @@ def _measurements(
             for measured in compiled.times
             if measured.dense_seconds is not None
         ),
-        resident_bytes=resident_bytes,
+        resident_bytes=compiled.resident_bytes,
         dense_resident_bytes=compiled.dense_resident_bytes,
         artifact_bytes=info.size_bytes,
     )

@@ -1,9 +1,9 @@
 """The table from ops back to Keras 3 layers: each node becomes one layer, or a short chain where Keras has none.
 
-Chains: `hard_sigmoid` of Keras 2 is Rescaling(0.2, 0.5) and ReLU(max_value=1); log_softmax, sparsemax and glu over an
+Chains: `hard_sigmoid` of Keras 2 is Rescaling(0.2, 0.5) and ReLU(max_value=1); log_softmax and sparsemax over an
 axis other than the last are put between two Permute layers; celu, squareplus and the shrink functions with parameters
 other than the defaults are the default function between two Rescalings. What Keras has only as an operation (keras.ops),
-gelu's approximation and threshold, is written as one. Refused is only relu with a negative threshold.
+gelu's approximation and threshold, is written as one, and so is glu. Refused is only relu with a negative threshold.
 """
 
 import math
@@ -211,6 +211,9 @@ def _relu(function: ActivationFunction, x: TensorType, node: str) -> KerasLayer:
 def _along_axis(function: ActivationFunction, x: TensorType) -> tuple[KerasLayer, ...]:
     axis = normalize_axis(function.axis, x.rank)
     last = x.rank - 1
+    if function.function is Function.GLU:
+        # As a layer Keras takes its result to be as long as its input, and builds what follows wrongly.
+        return (KerasLayer("Glu", {"axis": axis}, module=_OPERATIONS),)
     by_name = KerasLayer("Activation", {"activation": function.function.value})
     if axis == last:
         return (by_name,)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from app.services import onboarding
 from app.services.registry import Registry
 from app.settings import Settings
 from tests.app.live import Live, live, wait_for_job
@@ -156,8 +157,7 @@ def test_a_job_that_fails_by_a_bug_says_so_and_the_next_one_runs(
     make_settings: Make, small_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with live(make_settings()) as service:
-        onboarding = service.app.state.services.jobs._onboarding
-        monkeypatch.setattr(onboarding, "_write_request", lambda *_: 1 / 0)
+        monkeypatch.setattr(onboarding, "write_worker_request", lambda *_: 1 / 0)
         answer = service.upload(small_file, "small")
         assert (answer.status_code, slug(answer)) == (500, "internal-error")
         monkeypatch.undo()

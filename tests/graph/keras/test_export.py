@@ -79,6 +79,14 @@ def test_drawn_graphs(keras: Any, load: Load, tmp_path: Path, graph: Graph) -> N
     assert_same_outputs(graph, model, tolerance=2e-5)
 
 
+@pytest.mark.parametrize("axis", [1, 2])
+def test_layers_behind_glu_get_half_its_input(load: Load, axis: int) -> None:
+    b = GraphBuilder()
+    halves = b.add(Activation(ActivationFunction(Function.GLU, axis=axis)), [b.input(4, 6)])
+    graph = b.build(b.dense(b.prelu(halves), 3))
+    assert_same_outputs(graph, load(graph))
+
+
 @pytest.mark.parametrize("function", sorted(set(Function) - {Function.THRESHOLD}))
 @pytest.mark.parametrize("axis", [-1, 1])
 def test_activations(load: Load, function: Function, axis: int) -> None:
