@@ -35,7 +35,7 @@ QUIET = {
     "NM_DISABLE_ANALYTICS": "1",
     "NNCF_CI": "1",
 }
-ANSWER_LIMIT = 300.0
+ANSWER_LIMIT_SECONDS = 300.0
 
 
 class WorkerError(Exception):
@@ -128,18 +128,24 @@ class Worker:
         """Send a command and wait for its answer.
 
         Raises:
-            WorkerError: The worker died, answered with an error, or not within `ANSWER_LIMIT` seconds.
+            WorkerError: The worker died, answered with an error, or not within `ANSWER_LIMIT_SECONDS`.
         """
         self._process.send_signal(signal.SIGCONT)
         line = self._exchange(json.dumps({"command": command, **arguments}))
         if not line:
             self._end()
             raise WorkerError(f"{self.contender.name} died at '{command}'; see {self._log}")
-        self._process.send_signal(signal.SIGSTOP)
+        self._stop()
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
             raise WorkerError(f"{self.contender.name} at '{command}': {answer['error']}")
         return answer
+
+    def _stop(self) -> None:
+        """Stop the process, and wait until all of its threads are: the next contender's turn follows at once."""
+        self._process.send_signal(signal.SIGSTOP)
+        with suppress(ChildProcessError):  # it has ended, and was waited for
+            os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def _exchange(self, message: str) -> str:
         """Return the line that answers `message`; empty if the process is gone."""
@@ -150,11 +156,13 @@ class Worker:
             self._process.stdin.flush()
         except BrokenPipeError:
             return ""
-        ready, _, _ = select.select([self._process.stdout], [], [], ANSWER_LIMIT)
+        ready, _, _ = select.select([self._process.stdout], [], [], ANSWER_LIMIT_SECONDS)
         if not ready:
             self._process.kill()
             self._end()
-            raise WorkerError(f"{self.contender.name} gave no answer in {ANSWER_LIMIT:.0f} s")
+            raise WorkerError(
+                f"{self.contender.name} gave no answer in {ANSWER_LIMIT_SECONDS:.0f} s"
+            )
         return self._process.stdout.readline()
 
 

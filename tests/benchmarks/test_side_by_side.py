@@ -167,7 +167,7 @@ def _parent(process: str) -> int:
 def test_a_worker_that_gives_no_answer_is_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(protocol, "ANSWER_LIMIT", 0.01)
+    monkeypatch.setattr(protocol, "ANSWER_LIMIT_SECONDS", 0.01)
     started = time.monotonic()
     with (
         Worker(contender("late", SLOW), tmp_path / "log") as worker,
