@@ -49,12 +49,6 @@ class TilePlan:
     spread_seconds: float | None = None
     half_seconds: float | None = None
 
-    def seconds_for(self, samples: int) -> float:
-        """Time of the tile with so many valid samples, by one thread."""
-        if self.half_seconds is not None and 2 * samples <= self.lanes:
-            return self.half_seconds
-        return self.seconds
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ExecutionPlan:

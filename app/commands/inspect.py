@@ -11,7 +11,6 @@ from app.commands.console import FILE, microseconds, percent, refusals_as_messag
 from app.commands.sources import is_artifact
 from engine.artifact import open_artifact
 from engine.plan import CompiledModel
-from graph.errors import PrunusError
 from graph.graph import Graph
 from graph.text import to_text
 
@@ -147,11 +146,3 @@ def layer_rows(layers: list[dict[str, Any]]) -> list[list[str]]:
         for layer in layers
         for bucket in layer["buckets"]
     ]
-
-
-def artifact_layers(model: CompiledModel) -> list[dict[str, Any]]:
-    """Return the layers of a compiled model as plain data."""
-    layers = _artifact(model)["layers"]
-    if not isinstance(layers, list):
-        raise PrunusError("the layers of an artifact are a list")
-    return layers

@@ -145,10 +145,6 @@ class Registry:
         """Return name and version of all that is loaded."""
         return {(name, number) for name, loaded in self._models.items() for number in loaded}
 
-    def is_loaded(self, name: str, version: int) -> bool:
-        """Tell whether a version answers predictions."""
-        return version in self._models.get(name, ())
-
     def executable(self, name: str, version: int) -> Executable | None:
         """Return what answers predictions of a version, if it is loaded."""
         loaded = self._models.get(name, {}).get(version)

@@ -34,8 +34,6 @@ from string import Template
 SYMBOL = "prunus_worker"
 LINE_BYTES = 128
 MAX_WORKERS = 63
-# Sizes of semaphores differ: 32 bytes with glibc and musl on 64-bit systems.
-SEMAPHORE_BYTES = 64
 
 
 class Pool(IntEnum):
@@ -70,7 +68,7 @@ class Sleeper(IntEnum):
 
     STATE = 0
     JOBS = 8
-    SEMAPHORE = 64
+    SEMAPHORE = 64  # to the end of the line: room for twice what glibc and musl need
 
 
 POOL_BYTES = Pool.SLEEPERS + (MAX_WORKERS + 1) * LINE_BYTES
