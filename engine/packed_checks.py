@@ -19,7 +19,9 @@ from engine.kernels import (
     spmm_rows,
 )
 from engine.kernels.abi import FieldKind, KernelSpec, PackedLayer
+from engine.kernels.panels import AHEAD, AHEAD_BYTES, OPTIONAL_VARIANTS, UNIT_BYTES, column_unit
 from engine.kernels.registry import fields_of
+from engine.kernels.spread import Spread
 from engine.packed_one_sample import NARROW, ONE_SAMPLE_CHECKS
 from engine.packed_view import PackedView
 from engine.program import DenseStep
@@ -73,37 +75,40 @@ def _check_dense(view: PackedView, height: int) -> None:
 
 def _check_gemm(view: PackedView) -> None:
     view.expect_variants("rows")
-    _check_dense(view, view.variant_number("rows", range(1, 25)))
+    _check_dense(view, view.variant_number("rows", dense_gemm.GEMM_VARIANTS["rows"]))
 
 
 def _check_gemv(view: PackedView) -> None:
     view.expect_variants("unroll", "vectors", optional=NARROW)
     view.expect(view.lanes == 1, "one sample per tile")
-    view.variant_number("unroll", (1, 2, 4, 8))
-    _check_dense(view, view.variant_number("vectors", range(1, 9)) * view.isa.vector_floats)
+    view.variant_number("unroll", dense_gemm.GEMV_VARIANTS["unroll"])
+    vectors = view.variant_number("vectors", dense_gemm.GEMV_VARIANTS["vectors"])
+    _check_dense(view, vectors * view.isa.vector_floats)
 
 
 def _check_columns(view: PackedView) -> None:
     view.expect_variants("vectors")
     view.expect(view.isa in dense_columns.ISAS, "AVX2 or AVX-512")
-    _check_dense(view, view.variant_number("vectors", range(1, 7)) * view.isa.vector_floats)
+    vectors = view.variant_number("vectors", dense_columns.VARIANTS["vectors"])
+    _check_dense(view, vectors * view.isa.vector_floats)
 
 
 def _check_ahead(view: PackedView) -> None:
-    if spmm_rows.AHEAD in dict(view.spec.variant):
-        view.variant_number(spmm_rows.AHEAD, (spmm_rows.AHEAD_BYTES,))
+    if AHEAD in dict(view.spec.variant):
+        view.variant_number(AHEAD, (AHEAD_BYTES,))
+
+
+def _check_spread(view: PackedView) -> None:
+    spread = view.variant_word("spread", [spread.value for spread in Spread])
+    view.expect(spread == Spread.LOAD or view.isa is not Isa.GENERIC, "AVX2 or AVX-512")
 
 
 def _check_row_groups(view: PackedView) -> None:
     """See `engine.formats.row_groups`."""
-    view.expect_variants("rows", "spread", optional=frozenset(spmm_rows.OPTIONAL_VARIANTS))
+    view.expect_variants("rows", "spread", optional=frozenset(OPTIONAL_VARIANTS))
     _check_ahead(view)
-    spread = view.variant_word("spread", [spread.value for spread in spmm_rows.Spread])
-    if spread == spmm_rows.Spread.PERMUTE:
-        view.expect(view.isa is not Isa.GENERIC, "AVX2 or AVX-512")
-        height = view.variant_number("rows", (2, 4))
-    else:
-        height = view.variant_number("rows", range(1, 33))
+    _check_spread(view)
+    height = view.variant_number("rows", spmm_rows.VARIANTS["rows"])
     panels = view.array("panels", np.uint32, (None, 3)).astype(np.int64)
     buckets = view.array("buckets", np.uint32, (None, 2)).astype(np.int64)
     rows = view.array("rows", np.uint32, (None,))
@@ -145,10 +150,9 @@ def _check_row_groups(view: PackedView) -> None:
 
 def _check_pattern_groups(view: PackedView) -> None:
     """See `engine.formats.pattern_groups`."""
-    view.expect_variants("spread", optional=frozenset(spmm_rows.OPTIONAL_VARIANTS))
+    view.expect_variants("spread", optional=frozenset(OPTIONAL_VARIANTS))
     _check_ahead(view)
-    spread = view.variant_word("spread", [spread.value for spread in spmm_rows.Spread])
-    view.expect(spread == "load" or view.isa is not Isa.GENERIC, "AVX2 or AVX-512")
+    _check_spread(view)
     panels = view.array("panels", np.uint32, (None, 4)).astype(np.int64)
     buckets = view.array("buckets", np.uint32, (None, 4)).astype(np.int64)
     rows = view.array("rows", np.uint32, (None,))
@@ -195,7 +199,7 @@ def _check_panel(
     view: PackedView, number: int, columns: np.ndarray[tuple[int], np.dtype[np.uint16]]
 ) -> None:
     """The columns of a panel are whole columns of x."""
-    unit, stride = spmm_rows.UNIT_BYTES, spmm_rows.column_unit(view.lanes)
+    unit, stride = UNIT_BYTES, column_unit(view.lanes)
     column_bytes, panel_bytes = view.lanes * 4, view.ints["panel_bytes"]
     view.expect(unit * stride == column_bytes, "column units")
     view.expect(panel_bytes % column_bytes == 0, "whole columns in a panel")

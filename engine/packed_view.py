@@ -69,7 +69,7 @@ class PackedView:
             made == sorted({*names, *(optional & set(made))}), f"kernel variant {', '.join(names)}"
         )
 
-    def variant_number(self, name: str, allowed: Container[int]) -> int:
+    def variant_number(self, name: str, allowed: Container[int | str]) -> int:
         """A number of the kernel's variant that is allowed.
 
         Raises:

@@ -16,7 +16,7 @@ the mathematics sends them.
     values   f32[...]             per group [L][R]
 
 Buckets of L = 0 appear in the first and the last panel only: there every row must be started from
-its bias, and finished by the activation.
+zeros, and finished by its bias and the activation.
 """
 
 from dataclasses import dataclass

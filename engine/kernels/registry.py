@@ -10,6 +10,7 @@ from engine.kernels import (
     elementwise,
     groups,
     layout,
+    panels,
     rows,
     sparsemax,
     spmm_patterns,
@@ -31,20 +32,20 @@ _DENSE_FIELDS = fixed(dense_gemm.FIELDS)
 
 FAMILIES: Mapping[str, Family] = {
     spmm_patterns.FAMILY: Family(
-        fixed(spmm_patterns.FIELDS),
+        fixed(panels.FIELDS),
         spmm_patterns.emit,
         Lanes.TILE,
         True,
         spmm_patterns.VARIANTS,
-        optional=spmm_rows.OPTIONAL_VARIANTS,
+        optional=panels.OPTIONAL_VARIANTS,
     ),
     spmm_rows.FAMILY: Family(
-        fixed(spmm_rows.FIELDS),
+        fixed(panels.FIELDS),
         spmm_rows.emit,
         Lanes.TILE,
         True,
         spmm_rows.VARIANTS,
-        optional=spmm_rows.OPTIONAL_VARIANTS,
+        optional=panels.OPTIONAL_VARIANTS,
     ),
     spmv_sell.FAMILY: Family(
         fixed(spmv_sell.FIELDS),
