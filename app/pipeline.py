@@ -19,14 +19,14 @@ from app.services.storage import (
 from app.services.summary import Latency as LatencySummary
 from app.services.summary import ModelSummary, Tensor
 from app.version import VERSION
-from engine.artifact import Artifact, ArtifactInfo, write_artifact
-from engine.codegen import ObjectCache
+from engine.artifacts.artifact import Artifact, ArtifactInfo, write_artifact
 from engine.compiler import CompileOptions, compile_graph
 from engine.kernels.abi import ValueType
-from engine.measure import measure_network, random_batch
-from engine.plan import CompiledModel, NetworkTime
+from engine.machine_code.codegen import ObjectCache
+from engine.planning.plan import CompiledModel, NetworkTime
 from engine.runtime import load
 from engine.target import Target, host_target
+from engine.tuning.measure import measure_network, random_batch
 from graph.errors import ExportError
 from graph.graph import Graph
 from graph.keras.export import write_keras

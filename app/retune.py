@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 
 from app.errors import OutputCheckError
-from engine.artifact import open_artifact, write_artifact
-from engine.codegen import ObjectCache
-from engine.measure import random_batch
-from engine.planner import CompileOptions
+from engine.artifacts.artifact import open_artifact, write_artifact
+from engine.machine_code.codegen import ObjectCache
 from engine.retune import options_of, retune
 from engine.runtime import load
 from engine.target import host_target
+from engine.tuning.measure import random_batch
+from engine.tuning.planner import CompileOptions
 
 # Of an output's largest magnitude: kernels add in another order.
 TOLERANCE = 1e-5

@@ -50,8 +50,8 @@ def start(folder: Path) -> Stages:
     stages.timed(IMPORT, lambda: importlib.import_module("engine.runtime"))
     import numpy as np
 
-    from engine.artifact import open_artifact
-    from engine.codegen import ObjectCache
+    from engine.artifacts.artifact import open_artifact
+    from engine.machine_code.codegen import ObjectCache
     from engine.runtime import Executable
     from engine.target import host_target
 
@@ -67,12 +67,12 @@ def start(folder: Path) -> Stages:
 
 def parts(folder: Path) -> Stages:
     """What "bind, load objects" is made of."""
-    from engine.artifact import open_artifact
-    from engine.assemble import bind_plan
-    from engine.codegen import ObjectCache
-    from engine.fingerprint import writers_fingerprint
-    from engine.native import NativeTables, distinct_specs, load_specs
-    from engine.schedule import make_schedule
+    from engine.artifacts.artifact import open_artifact
+    from engine.execution.assemble import bind_plan
+    from engine.execution.native import NativeTables, distinct_specs, load_specs
+    from engine.machine_code.codegen import ObjectCache
+    from engine.machine_code.fingerprint import writers_fingerprint
+    from engine.planning.schedule import make_schedule
     from engine.target import host_target
 
     stages = Stages()
@@ -96,9 +96,9 @@ def compile_from_nothing(folder: Path) -> Stages:
     import numpy as np
 
     from benchmarks.prunus_sparse import build_graph
-    from engine.artifact import write_artifact
-    from engine.codegen import ObjectCache
+    from engine.artifacts.artifact import write_artifact
     from engine.compiler import CompileOptions, compile_graph
+    from engine.machine_code.codegen import ObjectCache
     from engine.runtime import load
     from engine.target import host_target
 

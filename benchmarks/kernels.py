@@ -18,7 +18,6 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse
 
-from engine.codegen import NativeLibrary, ObjectCache, load_kernels
 from engine.kernels.abi import (
     Candidate,
     DenseLayer,
@@ -37,6 +36,7 @@ from engine.kernels.emit import (
 )
 from engine.kernels.invoke import KernelCall
 from engine.kernels.registry import dense_candidates, emit
+from engine.machine_code.codegen import NativeLibrary, ObjectCache, load_kernels
 from engine.target import Isa, Target, host_target
 
 ROOF_ROUNDS = 100_000

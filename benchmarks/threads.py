@@ -17,11 +17,11 @@ from pathlib import Path
 
 from benchmarks.networks import FloatArray, Network, random_layers
 from benchmarks.prunus_sparse import build_graph
-from engine.codegen import ObjectCache
 from engine.compiler import CompileOptions, compile_graph
-from engine.measure import random_batch
+from engine.machine_code.codegen import ObjectCache
 from engine.runtime import Executable
 from engine.target import host_target
+from engine.tuning.measure import random_batch
 
 NETWORKS = (
     Network((4096, 4096)),

@@ -1,11 +1,11 @@
 """Graph to compiled model: the stages, top to bottom."""
 
-from engine.codegen import ObjectCache
+from engine.machine_code.codegen import ObjectCache
 from engine.passes.pipeline import build_program
-from engine.plan import CompiledModel
-from engine.planner import CompileOptions as CompileOptions
-from engine.planner import Progress, plan_program
+from engine.planning.plan import CompiledModel
 from engine.target import Target
+from engine.tuning.planner import CompileOptions as CompileOptions
+from engine.tuning.planner import Progress, plan_program
 from graph.graph import Graph
 
 

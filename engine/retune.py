@@ -7,11 +7,11 @@ threads, was compiled without timing, or was written by an older version.
 
 from dataclasses import replace
 
-from engine.artifact import Artifact
-from engine.codegen import ObjectCache
-from engine.plan import CompiledModel
-from engine.planner import CompileOptions, Progress, plan_program
+from engine.artifacts.artifact import Artifact
+from engine.machine_code.codegen import ObjectCache
+from engine.planning.plan import CompiledModel
 from engine.target import Target
+from engine.tuning.planner import CompileOptions, Progress, plan_program
 
 
 def retune(

@@ -3,7 +3,7 @@
 `load` opens and checks an artifact, loads its kernels (from the object cache, or compiled now) and
 gives an `Executable`. Any number of threads may call `run` at once: each takes a workspace (arena and
 request) from a stock. Calls that are long enough are helped by the process's pool of native threads
-(`engine.pool`). An executable survives `fork`: it holds no threads and no locks.
+(`engine.execution.pool`). An executable survives `fork`: it holds no threads and no locks.
 """
 
 from collections import deque
@@ -15,10 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from engine.artifact import Artifact, open_artifact
-from engine.assemble import bind_plan
-from engine.choose import DEFAULT_BUCKETS, default_plan, tile_widths
-from engine.codegen import ObjectCache
+from engine.artifacts.artifact import Artifact, open_artifact
 from engine.errors import (
     BatchMismatchError,
     EmptyBatchError,
@@ -28,13 +25,16 @@ from engine.errors import (
     InputShapeError,
     ThreadCountError,
 )
-from engine.native import NativePlan
-from engine.plan import CompiledModel, ExecutionPlan, LayerPlan, NetworkTime
-from engine.pool import MAX_THREADS, PROCESS_POOL
+from engine.execution.assemble import bind_plan
+from engine.execution.native import NativePlan
+from engine.execution.pool import MAX_THREADS, PROCESS_POOL
+from engine.execution.workspace import Help, Workspace
+from engine.machine_code.codegen import ObjectCache
+from engine.planning.choose import DEFAULT_BUCKETS, default_plan, tile_widths
+from engine.planning.plan import CompiledModel, ExecutionPlan, LayerPlan, NetworkTime
+from engine.planning.schedule import Mode, Schedule, make_schedule
 from engine.program import InputSlot
-from engine.schedule import Mode, Schedule, make_schedule
 from engine.target import Target, host_target, wanted_threads
-from engine.workspace import Help, Workspace
 
 # Workspaces kept for later calls; more concurrent calls than this allocate theirs anew.
 MAX_IDLE_WORKSPACES = 16

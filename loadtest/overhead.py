@@ -22,9 +22,9 @@ from app.services.summary import ModelSummary
 from app.settings import Settings
 from benchmarks.networks import random_layers
 from benchmarks.prunus_sparse import build_graph
-from engine.artifact import write_artifact
-from engine.codegen import ObjectCache
+from engine.artifacts.artifact import write_artifact
 from engine.compiler import CompileOptions, compile_graph
+from engine.machine_code.codegen import ObjectCache
 from engine.runtime import load
 from engine.target import host_target
 from loadtest.network import MODEL, NETWORK, SPARSITY, Body, write_bodies

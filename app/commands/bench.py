@@ -17,16 +17,16 @@ import orjson
 from app.commands.bench_result import BatchTiming, BenchResult, as_document, as_text
 from app.commands.console import FILE, OUTPUT, cache_option, refusals_as_messages
 from app.commands.sources import is_artifact, object_cache, read_recipe
-from engine.artifact import Artifact, open_artifact
-from engine.choose import default_plan
-from engine.codegen import ObjectCache
+from engine.artifacts.artifact import Artifact, open_artifact
 from engine.compiler import compile_graph
-from engine.layer_times import time_layers
-from engine.plan import CompiledModel
-from engine.planner import CompileOptions, plan_program
-from engine.roof import measure_roofs
+from engine.machine_code.codegen import ObjectCache
+from engine.planning.choose import default_plan
+from engine.planning.plan import CompiledModel
+from engine.roofline.layer_times import time_layers
+from engine.roofline.roof import measure_roofs
 from engine.runtime import Executable, load, plan_for
 from engine.target import Target, host_target, wanted_threads
+from engine.tuning.planner import CompileOptions, plan_program
 
 _MIN_CALLS = 20
 _WARM_UP_CALLS = 5

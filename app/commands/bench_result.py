@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from app.commands.console import microseconds, table
-from engine.layer_times import LayerRun, TileRun, by_layer
-from engine.plan import LayerPlan
-from engine.roof import Roofs
-from engine.roof_share import Roof, Share, share_of
+from engine.planning.plan import LayerPlan
+from engine.roofline.layer_times import LayerRun, TileRun, by_layer
+from engine.roofline.roof import Roofs
+from engine.roofline.roof_share import Roof, Share, share_of
 
 _NAME_LENGTH = 18
 _LINE = 110

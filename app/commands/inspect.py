@@ -9,8 +9,8 @@ import orjson
 
 from app.commands.console import FILE, microseconds, percent, refusals_as_messages, table
 from app.commands.sources import is_artifact
-from engine.artifact import open_artifact
-from engine.plan import CompiledModel
+from engine.artifacts.artifact import open_artifact
+from engine.planning.plan import CompiledModel
 from graph.graph import Graph
 from graph.text import to_text
 

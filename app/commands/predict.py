@@ -20,7 +20,7 @@ from app.services.codecs import (
     encode_npz,
 )
 from app.services.tensors import Signature
-from engine.artifact import Artifact
+from engine.artifacts.artifact import Artifact
 from engine.runtime import load
 
 INPUT_MAX_BYTES = 2 * 1024**3

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
 from app.commands.bench_result import BenchResult, LayerRow, layer_rows
-from engine.roof import Roofs
+from engine.roofline.roof import Roofs
 
 # Okabe and Ito's colours, told apart by people who see red and green alike; and shapes beside them.
 _MARKS = (

@@ -5,10 +5,10 @@ from pathlib import Path
 import orjson
 
 from app.errors import InvalidRequestError
-from engine.artifact import MAGIC, open_artifact
-from engine.codegen import ObjectCache
+from engine.artifacts.artifact import MAGIC, open_artifact
 from engine.compiler import CompileOptions, compile_graph
-from engine.plan import CompiledModel
+from engine.machine_code.codegen import ObjectCache
+from engine.planning.plan import CompiledModel
 from engine.target import host_target
 from graph.graph import Graph
 

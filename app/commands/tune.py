@@ -7,12 +7,12 @@ import click
 
 from app.commands.console import FILE, OUTPUT, cache_option, refusals_as_messages
 from app.commands.sources import object_cache
-from engine.artifact import open_artifact, write_artifact
+from engine.artifacts.artifact import open_artifact, write_artifact
 from engine.kernels.abi import ValueType
-from engine.plan import CompiledModel
-from engine.planner import CompileOptions
+from engine.planning.plan import CompiledModel
 from engine.retune import options_of, retune
 from engine.target import host_target
+from engine.tuning.planner import CompileOptions
 
 
 @click.command(context_settings={"show_default": True})

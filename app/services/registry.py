@@ -26,7 +26,7 @@ from app.metrics import LayerNumbers, ModelCollector, ModelNumbers, ModelSeries
 from app.services.storage import ARTIFACT_FILE, StoredVersion
 from app.services.summary import ModelSummary
 from app.services.tensors import Signature
-from engine.plan import LayerPlan
+from engine.planning.plan import LayerPlan
 from engine.runtime import Executable
 from graph.errors import PrunusError
 

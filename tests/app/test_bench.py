@@ -23,11 +23,11 @@ from app.commands.bench_result import (
     summary,
 )
 from app.commands.roofline import draw
-from engine.codegen import ObjectCache
 from engine.kernels.abi import FusedActivation, KernelSpec
-from engine.layer_times import LayerRun, TileRun
-from engine.plan import LayerPlan
-from engine.roof import MEMORY, MemoryLevel, Roofs
+from engine.machine_code.codegen import ObjectCache
+from engine.planning.plan import LayerPlan
+from engine.roofline.layer_times import LayerRun, TileRun
+from engine.roofline.roof import MEMORY, MemoryLevel, Roofs
 from engine.runtime import load
 from engine.target import Isa, available_isas
 

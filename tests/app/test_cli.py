@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from app.cli import main
-from engine.artifact import open_artifact
+from engine.artifacts.artifact import open_artifact
 from graph.graph import Graph
 from graph.keras.read import read_model
 from graph.reference import run

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from app.settings import Settings
-from engine.artifact import open_artifact
-from engine.codegen import ObjectCache
+from engine.artifacts.artifact import open_artifact
+from engine.machine_code.codegen import ObjectCache
 from engine.runtime import load
 from graph.graph import Graph
 from graph.keras.read import read_model

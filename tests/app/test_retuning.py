@@ -14,7 +14,7 @@ from app.errors import OutputCheckError
 from app.retune import retune_artifact
 from app.services.storage import Storage
 from app.settings import Settings
-from engine.codegen import ObjectCache
+from engine.machine_code.codegen import ObjectCache
 from engine.runtime import Executable, load
 from graph.graph import Graph
 from tests.app.live import Live, live

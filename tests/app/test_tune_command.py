@@ -7,10 +7,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from app.cli import main
-from engine.artifact import open_artifact, write_artifact
-from engine.codegen import ObjectCache
+from engine.artifacts.artifact import open_artifact, write_artifact
 from engine.compiler import CompileOptions, compile_graph
 from engine.kernels.abi import ValueType
+from engine.machine_code.codegen import ObjectCache
 from engine.runtime import load
 from engine.target import Isa, host_target
 from graph.graph import Graph

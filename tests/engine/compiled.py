@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from engine.artifact import artifact_bytes, parse_artifact
-from engine.codegen import ObjectCache
+from engine.artifacts.artifact import artifact_bytes, parse_artifact
 from engine.compiler import CompileOptions, compile_graph
+from engine.machine_code.codegen import ObjectCache
 from engine.runtime import Executable, load
 from engine.target import Isa, host_target
 from graph import reference

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.codegen import ObjectCache
+from engine.machine_code.codegen import ObjectCache
 
 
 @pytest.fixture(scope="session")

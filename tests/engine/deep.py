@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from engine.codegen import ObjectCache
 from engine.compiler import CompileOptions, compile_graph
 from engine.kernels.registry import dense_candidates
-from engine.parts import whole
-from engine.plan import CompiledModel, KernelChoice, dense_layer
+from engine.machine_code.codegen import ObjectCache
+from engine.planning.parts import whole
+from engine.planning.plan import CompiledModel, KernelChoice, dense_layer
 from engine.runtime import Executable
 from engine.target import Isa, host_target
 from graph import reference

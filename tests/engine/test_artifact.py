@@ -9,15 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine import artifact
-from engine.artifact import (
+from engine.artifacts import artifact
+from engine.artifacts.artifact import (
     ArtifactLimits,
     artifact_bytes,
     open_artifact,
     parse_artifact,
     write_artifact,
 )
-from engine.codegen import ObjectCache
 from engine.compiler import compile_graph
 from engine.errors import (
     ArtifactChecksumError,
@@ -32,7 +31,8 @@ from engine.errors import (
     SectionError,
     WeightFormError,
 )
-from engine.plan import CompiledModel
+from engine.machine_code.codegen import ObjectCache
+from engine.planning.plan import CompiledModel
 from engine.runtime import load
 from engine.target import host_target
 from graph.activations import ActivationFunction, Function

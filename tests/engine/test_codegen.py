@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from engine import codegen
-from engine.codegen import (
+from engine.errors import CacheFolderError, CompileError, LinkError
+from engine.machine_code import codegen
+from engine.machine_code.codegen import (
     ModuleSource,
     ObjectCache,
     cache_key,
     load_kernels,
 )
-from engine.errors import CacheFolderError, CompileError, LinkError
-from engine.object_code import compile_to_object, on_cores
+from engine.machine_code.object_code import compile_to_object, on_cores
 from engine.target import Isa, available_isas, host_target
 
 SYMBOL = "answer"
@@ -245,7 +245,7 @@ def test_several_processes_fill_one_folder_at_once(tmp_path: Path) -> None:
     path = folder(tmp_path)
     code = (
         "from pathlib import Path\n"
-        "from engine.codegen import ObjectCache\n"
+        "from engine.machine_code.codegen import ObjectCache\n"
         "from engine.target import host_target\n"
         "from tests.engine.test_codegen import modules\n"
         f"print(len(ObjectCache(Path({str(path)!r})).get_all(modules(20), host_target())))\n"

@@ -6,20 +6,26 @@ import numpy as np
 import pytest
 
 from engine import limits
-from engine.artifact import artifact_bytes, parse_artifact
-from engine.assemble import layer_key
-from engine.choose import default_plan, fitting_widths, tile_width, tile_widths, worth_timing
-from engine.codegen import ObjectCache
+from engine.artifacts.artifact import artifact_bytes, parse_artifact
 from engine.compiler import CompileOptions, compile_graph
 from engine.errors import UnsupportedModelError
+from engine.execution.assemble import layer_key
 from engine.kernels.abi import Candidate, ElementFunction, KernelSpec, PackedLayer
+from engine.machine_code.codegen import ObjectCache
 from engine.passes.pipeline import build_program
-from engine.plan import CompiledModel, KernelChoice
+from engine.planning.choose import (
+    default_plan,
+    fitting_widths,
+    tile_width,
+    tile_widths,
+    worth_timing,
+)
+from engine.planning.plan import CompiledModel, KernelChoice
 from engine.program import DenseStep, Place
 from engine.runtime import load
-from engine.stopwatch import ENOUGH_ROUNDS, Contender, race
 from engine.target import Isa, available_isas, host_target
-from engine.tune import pick, task_key
+from engine.tuning.stopwatch import ENOUGH_ROUNDS, Contender, race
+from engine.tuning.tune import pick, task_key
 from graph.activations import Function
 from graph.graph import Graph
 from tests.builders import GraphBuilder, random_inputs

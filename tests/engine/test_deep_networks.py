@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from engine.codegen import ObjectCache
 from engine.compiler import CompileOptions, compile_graph
+from engine.machine_code.codegen import ObjectCache
 from engine.target import Isa, available_isas, host_target
 from graph import reference
 from graph.activations import ActivationFunction, Function

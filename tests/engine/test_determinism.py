@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.artifact import open_artifact, write_artifact
-from engine.codegen import ObjectCache
+from engine.artifacts.artifact import open_artifact, write_artifact
 from engine.compiler import CompileOptions, compile_graph
-from engine.parts import split_rows
-from engine.plan import CompiledModel, dense_layer
+from engine.machine_code.codegen import ObjectCache
+from engine.planning.parts import split_rows
+from engine.planning.plan import CompiledModel, dense_layer
+from engine.planning.schedule import Mode, Schedule
 from engine.runtime import Executable
-from engine.schedule import Mode, Schedule
 from engine.target import Isa, available_isas, host_target
 from tests.builders import GraphBuilder, random_inputs
 from tests.engine.deep import executable, forced_models, well_posed_graph
@@ -75,7 +75,7 @@ def test_other_processes_give_the_same_bits(
         "import hashlib, sys\n"
         "from pathlib import Path\n"
         "import numpy as np\n"
-        "from engine.codegen import ObjectCache\n"
+        "from engine.machine_code.codegen import ObjectCache\n"
         "from engine.runtime import load\n"
         "folder = Path(sys.argv[1])\n"
         "ready = load(folder / 'model.prunus', ObjectCache(folder / 'objects'), threads=1)\n"

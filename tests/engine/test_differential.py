@@ -7,11 +7,11 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from engine.choose import layer_candidates
-from engine.codegen import ObjectCache
 from engine.compiler import compile_graph
-from engine.parts import whole
-from engine.plan import KernelChoice, dense_layer
+from engine.machine_code.codegen import ObjectCache
+from engine.planning.choose import layer_candidates
+from engine.planning.parts import whole
+from engine.planning.plan import KernelChoice, dense_layer
 from engine.runtime import Executable
 from engine.target import Isa, available_isas, host_target
 from graph import reference

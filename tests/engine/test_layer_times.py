@@ -5,11 +5,11 @@ import time
 import numpy as np
 import pytest
 
-from engine.choose import default_plan
-from engine.codegen import ObjectCache
-from engine.layer_times import time_layers
+from engine.machine_code.codegen import ObjectCache
 from engine.passes.pipeline import build_program
-from engine.plan import CompiledModel
+from engine.planning.choose import default_plan
+from engine.planning.plan import CompiledModel
+from engine.roofline.layer_times import time_layers
 from engine.runtime import Executable
 from engine.target import Isa, available_isas, host_target
 from graph.activations import Function

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from engine.codegen import ObjectCache
 from engine.errors import UnsupportedModelError
+from engine.machine_code.codegen import ObjectCache
 from engine.passes.pipeline import build_program
 from engine.target import Isa, available_isas
 from graph.activations import ActivationFunction, FloatArray, Function

@@ -3,8 +3,8 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.execution.memory import plan_arena
 from engine.kernels.abi import ElementFunction
-from engine.memory import plan_arena
 from engine.passes.pipeline import build_program
 from engine.program import (
     AffineStep,

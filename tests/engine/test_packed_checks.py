@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engine.artifacts.packed_checks import check_packed, is_storable
 from engine.errors import PackedLayerError
 from engine.formats.narrow import narrow_layer
 from engine.kernels.abi import (
@@ -19,7 +20,6 @@ from engine.kernels.abi import (
     ValueType,
 )
 from engine.kernels.registry import dense_candidates
-from engine.packed_checks import check_packed, is_storable
 from engine.program import DenseStep, Place
 from engine.target import Isa
 from tests.engine.kernels.structured_layers import blocked_layer

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.artifact import artifact_bytes, parse_artifact
-from engine.assemble import Packer
-from engine.codegen import ObjectCache
+from engine.artifacts.artifact import artifact_bytes, parse_artifact
 from engine.compiler import compile_graph
 from engine.errors import ManifestError, PackedLayerError
+from engine.execution.assemble import Packer
 from engine.kernels.abi import DenseLayer, ElementFunction
-from engine.parts import ROW_STEP, are_parts, part_layer, part_step, split_rows
+from engine.machine_code.codegen import ObjectCache
+from engine.planning.parts import ROW_STEP, are_parts, part_layer, part_step, split_rows
 from engine.program import DenseStep, Place
 from engine.runtime import Executable
 from engine.target import Isa, available_isas, host_target

@@ -15,14 +15,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.artifact import write_artifact
-from engine.codegen import ObjectCache
+from engine.artifacts.artifact import write_artifact
 from engine.compiler import compile_graph
 from engine.errors import ThreadCountError
-from engine.plan import CompiledModel
-from engine.pool import MAX_THREADS, PROCESS_POOL, PoolTimes, ProcessPool, ThreadPool
+from engine.execution.pool import MAX_THREADS, PROCESS_POOL, PoolTimes, ProcessPool, ThreadPool
+from engine.machine_code.codegen import ObjectCache
+from engine.planning.plan import CompiledModel
+from engine.planning.schedule import Mode
 from engine.runtime import Executable
-from engine.schedule import Mode
 from engine.target import host_target, usable_cores, wanted_threads
 from graph.activations import Function
 from graph.graph import Graph
@@ -271,11 +271,11 @@ _STRESS = """
 import os, random, sys, threading, time
 from pathlib import Path
 import numpy as np
-from engine.artifact import open_artifact
-from engine.codegen import ObjectCache
+from engine.artifacts.artifact import open_artifact
+from engine.machine_code.codegen import ObjectCache
 from engine.errors import ExecutableClosedError
-from engine.pool import PROCESS_POOL, PoolTimes
-from engine.schedule import Mode
+from engine.execution.pool import PROCESS_POOL, PoolTimes
+from engine.planning.schedule import Mode
 from engine.target import host_target
 from tests.engine.threaded import executable_in
 

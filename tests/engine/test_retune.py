@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from engine.artifact import artifact_bytes, parse_artifact
-from engine.codegen import ObjectCache
+from engine.artifacts.artifact import artifact_bytes, parse_artifact
 from engine.compiler import CompileOptions, compile_graph
 from engine.kernels.abi import ValueType
-from engine.plan import CompiledModel
+from engine.machine_code.codegen import ObjectCache
+from engine.planning.plan import CompiledModel
+from engine.planning.schedule import Mode
 from engine.retune import options_of, retune
 from engine.runtime import Executable, load
-from engine.schedule import Mode
 from engine.target import Isa, available_isas, host_target
 from graph.activations import Function
 from graph.graph import Graph

@@ -2,14 +2,14 @@
 
 import pytest
 
-from engine.codegen import ObjectCache
 from engine.kernels.abi import FusedActivation, KernelSpec
 from engine.kernels.family import Lanes
 from engine.kernels.probes import Probe, emit_probe, probes_of
 from engine.kernels.registry import FAMILIES
-from engine.layer_times import LayerRun
-from engine.roof import MEMORY, MemoryLevel, Roofs, measure_roofs
-from engine.roof_share import FETCHES, Roof, share_of
+from engine.machine_code.codegen import ObjectCache
+from engine.roofline.layer_times import LayerRun
+from engine.roofline.roof import MEMORY, MemoryLevel, Roofs, measure_roofs
+from engine.roofline.roof_share import FETCHES, Roof, share_of
 from engine.target import Isa, available_isas, host_target
 from tests.engine.kernels.test_other_targets import assembly
 

@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.measure_modes import forced, measured_tile, tiles_used, without
-from engine.plan import TilePlan
-from engine.schedule import (
+from engine.planning.plan import TilePlan
+from engine.planning.schedule import (
     SWITCH_SHARE,
     THREADS_MUST_REACH,
     WIDER_MUST_REACH,
@@ -16,6 +15,7 @@ from engine.schedule import (
     Schedule,
     make_schedule,
 )
+from engine.tuning.measure_modes import forced, measured_tile, tiles_used, without
 
 LANES = (1, 4, 8, 16, 32)
 

@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-from engine.codegen import ObjectCache
-from engine.parts import split_rows
-from engine.plan import CompiledModel, KernelChoice, dense_layer
+from engine.machine_code.codegen import ObjectCache
+from engine.planning.parts import split_rows
+from engine.planning.plan import CompiledModel, KernelChoice, dense_layer
+from engine.planning.schedule import Mode, Schedule, make_schedule
 from engine.program import Program
 from engine.runtime import Executable
-from engine.schedule import Mode, Schedule, make_schedule
 from engine.target import Target
 
 

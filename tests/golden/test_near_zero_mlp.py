@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from engine.artifact import Artifact
-from engine.codegen import ObjectCache
+from engine.artifacts.artifact import Artifact
 from engine.compiler import CompileOptions, compile_graph
+from engine.machine_code.codegen import ObjectCache
 from engine.runtime import load
 from engine.target import host_target
 from graph import reference

@@ -2,9 +2,9 @@
 
 from functools import cache
 
-from engine.codegen import NativeLibrary, ObjectCache, load_kernels
 from engine.kernels.abi import KernelSpec
 from engine.kernels.registry import emit
+from engine.machine_code.codegen import NativeLibrary, ObjectCache, load_kernels
 from engine.target import host_target
 
 

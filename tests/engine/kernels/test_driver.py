@@ -5,13 +5,13 @@ import ctypes
 import numpy as np
 import pytest
 
-from engine.codegen import ObjectCache, load_kernels
 from engine.kernels.abi import FusedActivation, KernelSpec
 from engine.kernels.alignment import aligned_zeros
 from engine.kernels.driver import SYMBOL, Request, emit_driver
 from engine.kernels.elementwise import activation_spec
 from engine.kernels.layout import pack_spec, unpack_spec
 from engine.kernels.registry import emit, fields_of
+from engine.machine_code.codegen import ObjectCache, load_kernels
 from engine.target import Isa, available_isas, host_target
 
 ELEMENTS = 21

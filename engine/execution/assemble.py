@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from engine.bind import Binder, BoundStep
 from engine.errors import PackedLayerError
+from engine.execution.bind import Binder, BoundStep
+from engine.execution.memory import plan_arena
+from engine.execution.native import BoundTile
 from engine.kernels.abi import (
     ALIGNMENT_BYTES,
     ElementFunction,
@@ -18,10 +20,8 @@ from engine.kernels.abi import (
 )
 from engine.kernels.alignment import aligned
 from engine.kernels.registry import dense_candidates
-from engine.memory import plan_arena
-from engine.native import BoundTile
-from engine.parts import part_layer, part_step
-from engine.plan import ExecutionPlan, KernelChoice, TilePlan, dense_layer
+from engine.planning.parts import part_layer, part_step
+from engine.planning.plan import ExecutionPlan, KernelChoice, TilePlan, dense_layer
 from engine.program import DenseStep, Program
 
 

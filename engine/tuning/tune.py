@@ -4,10 +4,10 @@ A task is one class of layers in one tile width: layers of one shape and functio
 non-zeros differ by less than 10 % are timed once. The candidates are packed, run in turn on the same
 input, and compared by medians; dense wins unless sparse is at least 10 % faster (the rule of LIBXSMM's
 fsspmdm). A layer that is long enough for several threads is timed in the parts that it will run in; the
-threads' own gain is measured on whole tiles (`engine.measure`), so the choice of kernel is one for all
+threads' own gain is measured on whole tiles (`engine.tuning.measure`), so the choice of kernel is one for all
 modes. Where the network's weights do not stay in the second-level cache from one call to the next,
 caches are swept before each reading, and what an empty call takes then is taken off. Heavy layers come first, and narrow tiles before wide ones; when
-the time is spent, the rest keep the best guess of `engine.choose`.
+the time is spent, the rest keep the best guess of `engine.planning.choose`.
 """
 
 import math
@@ -18,10 +18,11 @@ from functools import partial
 
 import numpy as np
 
-from engine.assemble import LayerKey, aligned_layer, layer_key
-from engine.bind import BoundStep
-from engine.choose import layer_candidates, layer_parts, worth_timing
-from engine.codegen import NativeLibrary, ObjectCache
+from engine.artifacts.sections import padded
+from engine.execution.assemble import LayerKey, aligned_layer, layer_key
+from engine.execution.bind import BoundStep
+from engine.execution.native import BoundTile, NativeTables, load_specs, run_function
+from engine.execution.workspace import Workspace
 from engine.kernels.abi import (
     ALIGNMENT_BYTES,
     Candidate,
@@ -29,14 +30,13 @@ from engine.kernels.abi import (
     ElementFunction,
     ValueType,
 )
-from engine.native import BoundTile, NativeTables, load_specs, run_function
-from engine.parts import part_layer, split_rows
-from engine.plan import ExecutionPlan, KernelChoice, TilePlan, dense_layer
+from engine.machine_code.codegen import NativeLibrary, ObjectCache
+from engine.planning.choose import layer_candidates, layer_parts, worth_timing
+from engine.planning.parts import part_layer, split_rows
+from engine.planning.plan import ExecutionPlan, KernelChoice, TilePlan, dense_layer
 from engine.program import DenseStep, Program
-from engine.sections import padded
-from engine.stopwatch import CacheSweep, Contender, race
 from engine.target import Target
-from engine.workspace import Workspace
+from engine.tuning.stopwatch import CacheSweep, Contender, race
 
 # Dense is taken unless sparse needs at most this share of its time.
 SPARSE_MUST_REACH = 0.9

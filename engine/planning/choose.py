@@ -6,12 +6,12 @@ import numpy as np
 
 from engine import limits
 from engine.errors import UnsupportedModelError
+from engine.execution.memory import plan_arena
 from engine.kernels.abi import Candidate, DenseLayer, ValueType
 from engine.kernels.estimate import layer_size
 from engine.kernels.registry import dense_candidates
-from engine.memory import plan_arena
-from engine.parts import split_rows, whole
-from engine.plan import ExecutionPlan, KernelChoice, TilePlan, dense_layer
+from engine.planning.parts import split_rows, whole
+from engine.planning.plan import ExecutionPlan, KernelChoice, TilePlan, dense_layer
 from engine.program import Program
 from engine.target import Isa, Target
 

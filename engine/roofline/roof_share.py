@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from engine.layer_times import LayerRun
-from engine.roof import Roofs
+from engine.roofline.layer_times import LayerRun
+from engine.roofline.roof import Roofs
 
 
 class Roof(StrEnum):

@@ -4,14 +4,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from engine.assemble import Packer
-from engine.choose import DEFAULT_BUCKETS, default_plan, tile_widths
-from engine.codegen import ObjectCache
+from engine.execution.assemble import Packer
+from engine.execution.pool import MAX_THREADS
 from engine.formats.narrow import narrowing_error
 from engine.kernels.abi import ValueType
-from engine.measure import measure_network, measure_tiles
-from engine.measure_modes import measure_modes, proven_modes
-from engine.plan import (
+from engine.machine_code.codegen import ObjectCache
+from engine.planning.choose import DEFAULT_BUCKETS, default_plan, tile_widths
+from engine.planning.plan import (
     BucketPlan,
     CompiledModel,
     ExecutionPlan,
@@ -19,10 +18,11 @@ from engine.plan import (
     LayerPlan,
     TilePlan,
 )
-from engine.pool import MAX_THREADS
 from engine.program import DenseStep, Program, dense_array
 from engine.target import Target, wanted_threads
-from engine.tune import TunedLayer, TuneRequest, Tuning, tune
+from engine.tuning.measure import measure_network, measure_tiles
+from engine.tuning.measure_modes import measure_modes, proven_modes
+from engine.tuning.tune import TunedLayer, TuneRequest, Tuning, tune
 
 Progress = Callable[[str, float], None]
 # What layers get of the tuning time. What they and packing leave is shared by tile widths, modes of several

@@ -14,17 +14,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from engine.assemble import bind_plan
-from engine.bind import BoundStep
-from engine.codegen import ObjectCache
+from engine.execution.assemble import bind_plan
+from engine.execution.bind import BoundStep
+from engine.execution.native import BoundTile, NativePlan
+from engine.execution.workspace import Workspace
 from engine.kernels.abi import KernelSpec
 from engine.kernels.stamp import stamp_spec
-from engine.measure import random_batch
-from engine.native import BoundTile, NativePlan
-from engine.plan import ExecutionPlan
+from engine.machine_code.codegen import ObjectCache
+from engine.planning.plan import ExecutionPlan
 from engine.program import DenseStep, Program
 from engine.target import Isa, Target
-from engine.workspace import Workspace
+from engine.tuning.measure import random_batch
 
 MOST_TURNS = 100
 LEAST_TURNS = 3

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from engine.bind import BoundStep
-from engine.codegen import ModuleSource, NativeLibrary, ObjectCache, load_sources
-from engine.fingerprint import writers_fingerprint
+from engine.execution.bind import BoundStep
 from engine.kernels import driver, share
 from engine.kernels.abi import ALIGNMENT_BYTES, FieldKind, KernelSpec
 from engine.kernels.alignment import aligned
 from engine.kernels.registry import emit, fields_of
+from engine.machine_code.codegen import ModuleSource, NativeLibrary, ObjectCache, load_sources
+from engine.machine_code.fingerprint import writers_fingerprint
 from engine.target import Isa, Target
 
 Run = Any  # ctypes' function pointer type has no public name that mypy can check calls of

@@ -17,7 +17,7 @@ class KernelChoice:
         spec: the machine code.
         sparse: whether it skips zeros.
         packed: each part in the kernel's format; None where they are packed when loaded.
-        parts: ranges of outputs that threads may compute at the same time; see `engine.parts`.
+        parts: ranges of outputs that threads may compute at the same time; see `engine.planning.parts`.
     """
 
     spec: KernelSpec

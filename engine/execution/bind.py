@@ -11,9 +11,9 @@ from typing import Any
 import numpy.typing as npt
 
 from engine.errors import ProgramError
+from engine.execution.memory import ArenaPlan
 from engine.kernels import dot, elementwise, groups, layout, rows, sparsemax
 from engine.kernels.abi import ElementFunction, KernelSpec, PackedLayer, float_bits
-from engine.memory import ArenaPlan
 from engine.program import (
     AffineStep,
     CopyStep,

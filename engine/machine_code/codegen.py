@@ -22,7 +22,7 @@ import llvmlite
 import llvmlite.binding as llvm
 
 from engine.errors import CacheFolderError, LinkError
-from engine.object_code import LLVM_LOCK, compile_to_object, on_cores, target_machine
+from engine.machine_code.object_code import LLVM_LOCK, compile_to_object, on_cores, target_machine
 from engine.target import Target
 
 # Part of every cache key: to be raised when the same IR text is compiled in another way.

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from engine.assemble import bind_plan
-from engine.codegen import ObjectCache
-from engine.native import NativePlan
-from engine.plan import CompiledModel, ExecutionPlan, NetworkTime, TilePlan
+from engine.execution.assemble import bind_plan
+from engine.execution.native import NativePlan
+from engine.execution.workspace import Workspace
+from engine.machine_code.codegen import ObjectCache
+from engine.planning.plan import CompiledModel, ExecutionPlan, NetworkTime, TilePlan
 from engine.program import Program
 from engine.runtime import Executable
-from engine.stopwatch import Clock, Contender, race
 from engine.target import Target
-from engine.workspace import Workspace
+from engine.tuning.stopwatch import Clock, Contender, race
 
 REPORTED_BATCHES = (1, 16, 64, 256)
 MAX_ROUNDS = 15

@@ -7,7 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from engine import limits
-from engine.choose import tile_width
+from engine.artifacts.packed_checks import PACKING_VERSION, check_packed, is_storable
+from engine.artifacts.record import Record, as_integer, as_items
+from engine.artifacts.sections import SectionReader, SectionWriter
 from engine.errors import ManifestError
 from engine.kernels.abi import (
     FusedActivation,
@@ -16,9 +18,9 @@ from engine.kernels.abi import (
     ValueType,
     packed_layer,
 )
-from engine.packed_checks import PACKING_VERSION, check_packed, is_storable
-from engine.parts import ROW_STEP, are_parts, part_step
-from engine.plan import (
+from engine.planning.choose import tile_width
+from engine.planning.parts import ROW_STEP, are_parts, part_step
+from engine.planning.plan import (
     BucketPlan,
     ExecutionPlan,
     KernelChoice,
@@ -27,8 +29,6 @@ from engine.plan import (
     TilePlan,
 )
 from engine.program import DenseStep, Program
-from engine.record import Record, as_integer, as_items
-from engine.sections import SectionReader, SectionWriter
 from engine.target import Isa
 
 MAX_VARIANTS = 16

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from engine.artifacts.packed_one_sample import NARROW, ONE_SAMPLE_CHECKS
+from engine.artifacts.packed_view import PackedView
 from engine.errors import PackedLayerError
 from engine.formats.pattern_groups import MEMBERS
 from engine.kernels import (
@@ -22,8 +24,6 @@ from engine.kernels.abi import FieldKind, KernelSpec, PackedLayer
 from engine.kernels.panels import AHEAD, AHEAD_BYTES, OPTIONAL_VARIANTS, UNIT_BYTES, column_unit
 from engine.kernels.registry import fields_of
 from engine.kernels.spread import Spread
-from engine.packed_one_sample import NARROW, ONE_SAMPLE_CHECKS
-from engine.packed_view import PackedView
 from engine.program import DenseStep
 from engine.target import Isa
 

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.codegen import ModuleSource, ObjectCache, load_sources
 from engine.kernels import pool as native
 from engine.kernels.pool import Pool, Sleeper
+from engine.machine_code.codegen import ModuleSource, ObjectCache, load_sources
 from engine.target import Target
 
 MAX_THREADS = native.MAX_WORKERS + 1

@@ -1,16 +1,16 @@
-"""Checks of packed layers from a file for the sparse kernels of one sample; see `engine.packed_checks`."""
+"""Checks of packed layers from a file for the sparse kernels of one sample; see `engine.artifacts.packed_checks`."""
 
 from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from engine.artifacts.packed_view import PackedView
 from engine.formats.bitmask import MASK_BITS
 from engine.formats.sweep import MAX_WIDTH
 from engine.formats.unit_blocks import BlockShape
 from engine.formats.window import WINDOW_STEP
 from engine.kernels import spmv_blocks, spmv_delta, spmv_expand, spmv_sell, spmv_sweep, spmv_window
 from engine.kernels.weight_loads import OPTIONAL_VARIANTS
-from engine.packed_view import PackedView
 from engine.target import Isa
 
 NARROW = frozenset(OPTIONAL_VARIANTS)

@@ -12,19 +12,19 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 
-from engine.codegen import ObjectCache
-from engine.measure import (
+from engine.machine_code.codegen import ObjectCache
+from engine.planning.plan import CompiledModel, ExecutionPlan, TilePlan
+from engine.planning.schedule import Mode, Schedule, make_schedule
+from engine.runtime import Executable
+from engine.target import Target
+from engine.tuning.measure import (
     MAX_BATCH_BYTES,
     REPORTED_BATCHES,
     batch_bytes,
     random_batch,
     repeated_call,
 )
-from engine.plan import CompiledModel, ExecutionPlan, TilePlan
-from engine.runtime import Executable
-from engine.schedule import Mode, Schedule, make_schedule
-from engine.stopwatch import Contender, race
-from engine.target import Target
+from engine.tuning.stopwatch import Contender, race
 
 # Rounds of a race between modes: more than between kernels, for one undisturbed reading is wanted of each.
 MODE_ROUNDS = 40

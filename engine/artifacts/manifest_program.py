@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 
 from engine import limits
+from engine.artifacts.record import Record, as_float, as_integer, as_items, as_text
+from engine.artifacts.sections import SectionReader, SectionWriter
 from engine.errors import ManifestError, WeightFormError
 from engine.kernels.abi import MAX_PARAMETERS, ElementFunction, FusedActivation
 from engine.kernels.elementwise import MAX_MERGE_INPUTS, MergeOp
@@ -39,8 +41,6 @@ from engine.program import (
     Step,
     Unpack,
 )
-from engine.record import Record, as_float, as_integer, as_items, as_text
-from engine.sections import SectionReader, SectionWriter
 
 _STEP_CLASSES: dict[str, type[Any]] = {
     "pack": Pack,

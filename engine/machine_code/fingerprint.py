@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-_ENGINE = Path(__file__).parent
+_ENGINE = Path(__file__).parents[1]
 # Clocks of file systems are coarse: what changed this shortly before the import counts as later.
 _MARGIN_SECONDS = 1.0
 _IMPORTED_AT = time.time()
@@ -33,7 +33,7 @@ def writer_sources() -> list[Path]:
     folders = (_ENGINE / "kernels", _ENGINE / "formats")
     return [
         *(source for folder in folders for source in sorted(folder.glob("*.py"))),
-        *(_ENGINE / name for name in ("target.py", "object_code.py")),
+        *(_ENGINE / name for name in ("target.py", "machine_code/object_code.py")),
         _ENGINE.parent / "graph" / "activations.py",
     ]
 

@@ -22,6 +22,24 @@ from threading import Thread
 import numpy as np
 
 from engine import limits
+from engine.artifacts.manifest_plan import (
+    decode_layer,
+    decode_plan,
+    decode_time,
+    encode_layer,
+    encode_plan,
+    encode_time,
+    unplanned,
+)
+from engine.artifacts.manifest_program import decode_program, encode_program
+from engine.artifacts.record import Record, parse_json
+from engine.artifacts.sections import (
+    SectionReader,
+    SectionWriter,
+    decode_section,
+    encode_section,
+    padded,
+)
 from engine.errors import (
     ArtifactChecksumError,
     ArtifactFileError,
@@ -33,26 +51,8 @@ from engine.errors import (
     NotAnArtifactError,
     ProgramError,
 )
-from engine.manifest_plan import (
-    decode_layer,
-    decode_plan,
-    decode_time,
-    encode_layer,
-    encode_plan,
-    encode_time,
-    unplanned,
-)
-from engine.manifest_program import decode_program, encode_program
-from engine.plan import CompiledModel
+from engine.planning.plan import CompiledModel
 from engine.program_check import check_program
-from engine.record import Record, parse_json
-from engine.sections import (
-    SectionReader,
-    SectionWriter,
-    decode_section,
-    encode_section,
-    padded,
-)
 
 MAGIC = b"PRUNUSA\0"
 VERSION = 2

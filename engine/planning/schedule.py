@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-from engine.plan import TilePlan
+from engine.planning.plan import TilePlan
 
 # One sample goes into a wider tile only where that needs at most this share of the time: a wider tile
 # touches more memory than its warm measurement shows. Time still never falls by more than a tenth as

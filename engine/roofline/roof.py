@@ -13,7 +13,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
-from engine.codegen import NativeLibrary, ObjectCache, load_kernels
 from engine.kernels.abi import FloatArray
 from engine.kernels.alignment import aligned_zeros
 from engine.kernels.probes import (
@@ -28,6 +27,7 @@ from engine.kernels.probes import (
     fill_places,
     probes_of,
 )
+from engine.machine_code.codegen import NativeLibrary, ObjectCache, load_kernels
 from engine.target import Isa, Target, last_level_bytes
 
 # Readings of each loop, and how long one lasts; with eight loops, about half a second.

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from engine import limits
+from engine.artifacts.record import Record, as_integer
 from engine.errors import SectionError
 from engine.kernels.abi import ALIGNMENT_BYTES
-from engine.record import Record, as_integer
 
 # Element types of sections. Little-endian, as the header is.
 SECTION_DTYPES = ("uint8", "uint16", "uint32", "int32", "int64", "uint64", "float32")
