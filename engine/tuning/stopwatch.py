@@ -18,6 +18,10 @@ SHORTEST_READING_SECONDS = 30e-6
 MAX_REPEATS = 64
 # A first call that takes this long is not repeated within a reading, however cold it was.
 LONG_READING_SECONDS = 1e-3
+# Runs before a reading of a short call that should be warm. One is not enough: weights that the last
+# contender pushed out to memory come back over several calls (a 4096 x 4096 layer then read 300 us instead
+# of 110, and lost against tiles of four samples).
+WARM_UPS = 4
 # A race that only one contender is left in ends after this many rounds.
 ENOUGH_ROUNDS = 7
 # A contender that takes this many times as long as the best is not timed further.
@@ -32,11 +36,13 @@ class Contender:
     Attributes:
         run: does the work `repeats` times.
         repeats: how often, per reading.
+        warm_ups: how often before each reading, in races of warm contenders.
         readings: seconds for one repeat, so far.
     """
 
     run: Callable[[int], None]
     repeats: int = 1
+    warm_ups: int = 1
     readings: list[float] = field(default_factory=list)
 
     @property
@@ -84,20 +90,18 @@ def race(
             every reading is a single repeat.
         hopeless: how many times the best one's time is far behind; infinite where times are not rivals.
         clock: processor time of this thread, or `time.perf_counter` where other threads help.
-        warm: run once before each reading, for the time of code whose data is in the caches as far as it
+        warm: run before each reading, for the time of code whose data is in the caches as far as it
             fits: what a contender leaves there would count against the next.
     """
     for contender in contenders:
-        first = _reading(contender, 1, clock)  # of cold code and data: not kept
-        if sweep is None and first < LONG_READING_SECONDS:
-            contender.repeats = _repeats(_reading(contender, 1, clock))
+        _prepare(contender, clock, repeat=sweep is None)
     running = list(contenders)
     for number in range(most_rounds):
         for contender in running:
             if sweep is not None:
                 sweep()
             elif warm:
-                contender.run(1)
+                contender.run(contender.warm_ups)
             contender.readings.append(_reading(contender, contender.repeats, clock))
         if clock() > deadline:
             return
@@ -106,6 +110,14 @@ def race(
             running = [contender for contender in running if contender.seconds <= hopeless * best]
         if number + 1 >= ENOUGH_ROUNDS and len(running) < min(2, len(contenders)):
             return
+
+
+def _prepare(contender: Contender, clock: Clock, *, repeat: bool) -> None:
+    """Run for the first time, with cold code and data, and see how long a call is."""
+    if _reading(contender, 1, clock) < LONG_READING_SECONDS:
+        contender.warm_ups = WARM_UPS
+        if repeat:
+            contender.repeats = _repeats(_reading(contender, 1, clock))
 
 
 def _reading(contender: Contender, repeats: int, clock: Clock) -> float:
