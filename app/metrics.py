@@ -70,7 +70,7 @@ class ModelNumbers:
     Attributes:
         speedups: dense time over sparse time by batch size, measured when the model was uploaded.
         latencies_seconds: measured time of one call by (batch size, "dense" or "sparse").
-        tuned_here: whether kernels were timed on a CPU of this kind.
+        tuned_here: whether kernels were timed on a CPU of this kind, for as many threads.
     """
 
     sparsity: float
@@ -189,7 +189,8 @@ def _model_families(series: list[ModelSeries]) -> Iterator[Metric]:
         "prunus_model_latency_seconds", "Time of one call, measured at upload.", "batch", "form"
     )
     tuned = _gauge(
-        "prunus_model_tuned_here", "1 where kernels were timed on a CPU of this kind, else 0."
+        "prunus_model_tuned_here",
+        "1 where kernels were timed on a CPU of this kind, for as many threads, else 0.",
     )
     for one in series:
         numbers = one.numbers

@@ -50,7 +50,7 @@ class VersionDocument(BaseModel):
         description="Threads that may compute one prediction; null while it is not loaded."
     )
     tuned_here: bool | None = Field(
-        description="Whether kernels were timed on a CPU of this kind; else they are best guesses."
+        description="Whether kernels were timed on a CPU of this kind, for as many threads; else they are guesses."
     )
     summary: ModelSummary
     links: dict[str, str]

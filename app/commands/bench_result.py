@@ -45,7 +45,7 @@ class BenchResult:
         processor: the CPU's own name.
         cpu: LLVM's name of the CPU.
         threads: that may compute one request.
-        is_tuned_here: whether the sparse form's kernels were timed on a CPU of this kind.
+        is_tuned_here: whether the sparse form's kernels were timed on a CPU of this kind, for as many threads.
         dense_is: what the dense form is, for readers.
         timings: by batch size, dense before sparse.
         roofs: of one core.

@@ -56,7 +56,7 @@ class DrainingServer(uvicorn.Server):
 def serve(host: str | None, port: int | None, data_dir: Path | None, demo: bool | None) -> None:
     """Run the service.
 
-    All other settings are environment variables that start with PRUNUS_; docs/http-api.md lists
+    All other settings are environment variables that start with PRUNUS_; docs/deployment.md lists
     them.
     """
     given = {"host": host, "port": port, "data_dir": data_dir, "demo": demo}
