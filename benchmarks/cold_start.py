@@ -21,12 +21,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from benchmarks.networks import NETWORKS, load_layers, random_layers, save_layers
 
 WEIGHTS, ARTIFACT, OBJECTS = "weights.npz", "model.prunus", "objects"
 CHILD_MAX_SECONDS = 60
+Result = TypeVar("Result")
 IMPORT = "import the engine, after NumPy"
 
 
@@ -36,7 +37,7 @@ class Stages:
 
     seconds: dict[str, float] = field(default_factory=dict)
 
-    def timed(self, name: str, work: Callable[[], Any]) -> Any:
+    def timed(self, name: str, work: Callable[[], Result]) -> Result:
         """What `work` returns; its time is kept under `name`."""
         start = time.perf_counter()
         result = work()

@@ -11,7 +11,7 @@ from benchmarks.protocol import REPOSITORY
 LOCKS = REPOSITORY / "requirements" / "peers"
 STAMP = ".prunus-lock"
 INSTALL = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes")
-TIME_LIMIT = 1200
+INSTALL_LIMIT_SECONDS = 1200
 
 
 class MissingEnvironmentError(Exception):
@@ -51,9 +51,13 @@ def set_up(
 
 def _run(command: list[str]) -> None:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=TIME_LIMIT)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=INSTALL_LIMIT_SECONDS
+        )
     except subprocess.TimeoutExpired:
-        raise MissingEnvironmentError(f"installation took more than {TIME_LIMIT} s") from None
+        raise MissingEnvironmentError(
+            f"installation took more than {INSTALL_LIMIT_SECONDS} s"
+        ) from None
     if done.returncode:
         raise MissingEnvironmentError(reason(done.stderr))
 

@@ -35,18 +35,18 @@ class PoolTimes:
     """When workers sleep, are woken and are left alone, in nanoseconds; see docs/decisions/0005-threads.md.
 
     Attributes:
-        spin: how long a worker looks for the next job before it sleeps.
-        hot: a call that begins so soon after the last one ended wakes workers, however short it is.
-        wake: a call that should take so long wakes workers.
-        calm: how long calls are not helped after a worker found itself on its caller's core.
+        spin_ns: how long a worker looks for the next job before it sleeps.
+        hot_ns: a call that begins so soon after the last one ended wakes workers, however short it is.
+        wake_ns: a call that should take so long wakes workers.
+        calm_ns: how long calls are not helped after a worker found itself on its caller's core.
         patience: for how many times its own length a call that helpers delayed has the next ones run alone;
             not a time.
     """
 
-    spin: int = 100_000
-    hot: int = 100_000
-    wake: int = 150_000
-    calm: int = 2_000_000
+    spin_ns: int = 100_000
+    hot_ns: int = 100_000
+    wake_ns: int = 150_000
+    calm_ns: int = 2_000_000
     patience: int = 16
 
 
@@ -101,10 +101,10 @@ class ThreadPool:
 
     def set_times(self, times: PoolTimes) -> None:
         """Change when workers sleep and are woken."""
-        self._fields[Pool.SPIN_NS // 8] = times.spin
-        self._fields[Pool.HOT_NS // 8] = times.hot
-        self._fields[Pool.WAKE_NS // 8] = times.wake
-        self._fields[Pool.CALM_NS // 8] = times.calm
+        self._fields[Pool.SPIN_NS // 8] = times.spin_ns
+        self._fields[Pool.HOT_NS // 8] = times.hot_ns
+        self._fields[Pool.WAKE_NS // 8] = times.wake_ns
+        self._fields[Pool.CALM_NS // 8] = times.calm_ns
         self._fields[Pool.PATIENCE // 8] = times.patience
 
     def grow(self, workers: int) -> None:

@@ -19,7 +19,6 @@ groups: a row is listed and computed twice, nothing is multiplied that is zero.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -205,6 +204,6 @@ def _first(mask: Mask, counts: Counts) -> Mask:
     return mask & (np.cumsum(mask, axis=1) <= counts[:, None])
 
 
-def _places(mask: Mask, count: Any) -> npt.NDArray[np.intp]:
+def _places(mask: Mask, count: int | np.int64) -> npt.NDArray[np.intp]:
     """The columns of a mask that has `count` in each row: [rows][count]."""
     return np.nonzero(mask)[1].reshape(len(mask), int(count))

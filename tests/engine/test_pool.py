@@ -34,8 +34,8 @@ from tests.strategies import graphs
 
 # Workers look for work only for a moment, are always woken, and nothing keeps calls from being helped: they
 # come and go in the middle of everything.
-RESTLESS = PoolTimes(spin=1_000, hot=0, wake=0, calm=0, patience=0)
-NEVER_WOKEN = PoolTimes(spin=0, hot=0, wake=2**62, calm=0, patience=0)
+RESTLESS = PoolTimes(spin_ns=1_000, hot_ns=0, wake_ns=0, calm_ns=0, patience=0)
+NEVER_WOKEN = PoolTimes(spin_ns=0, hot_ns=0, wake_ns=2**62, calm_ns=0, patience=0)
 BATCHES = (1, 7, 16, 65, 200)
 
 
@@ -159,7 +159,7 @@ def test_workers_do_take_part(object_cache: ObjectCache, model: CompiledModel, m
 
 def test_idle_workers_sleep(object_cache: ObjectCache, model: CompiledModel) -> None:
     executable = executable_in(Mode.SHARED, model, object_cache, host_target(), threads=2)
-    with pool_with(PoolTimes(wake=0), object_cache) as pool:
+    with pool_with(PoolTimes(wake_ns=0), object_cache) as pool:
         outputs(executable, 200)
         deadline = time.monotonic() + 20
         while pool.sleeping < pool.workers and time.monotonic() < deadline:
