@@ -16,7 +16,7 @@ import numpy as np
 # One reading lasts at least this long, by repeating short calls natively or in Python.
 SHORTEST_READING_SECONDS = 30e-6
 MAX_REPEATS = 64
-# A first call that takes this long is not repeated within a reading, however cold it was.
+# A call that takes this long is not repeated within a reading.
 LONG_READING_SECONDS = 1e-3
 # Runs before a reading of a short call that should be warm. One is not enough: weights that the last
 # contender pushed out to memory come back over several calls (a 4096 x 4096 layer then read 300 us instead
@@ -113,7 +113,8 @@ def race(
 
 
 def _prepare(contender: Contender, clock: Clock, *, repeat: bool) -> None:
-    """Run for the first time, with cold code and data, and see how long a call is."""
+    """Run for the first time, with cold code and data, and then see how long a call is."""
+    contender.run(1)
     if _reading(contender, 1, clock) < LONG_READING_SECONDS:
         contender.warm_ups = WARM_UPS
         if repeat:
