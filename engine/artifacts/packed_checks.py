@@ -6,9 +6,10 @@ weights when the artifact is loaded. What is checked is memory safety and comple
 written), not that the numbers are those of the neutral weights: the checksum answers for that.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from engine.artifacts.packed_one_sample import NARROW, ONE_SAMPLE_CHECKS
 from engine.artifacts.packed_view import PackedView
@@ -28,6 +29,7 @@ from engine.program import DenseStep
 from engine.target import Isa
 
 _Check = Callable[[PackedView], None]
+_Table = npt.NDArray[np.int64]
 
 # To be raised when a packed format or the variants of a kernel change: plans of artifacts with another
 # number are not used, and their layers are packed anew from the neutral weights.
@@ -115,14 +117,7 @@ def _check_row_groups(view: PackedView) -> None:
     columns = view.array("columns", np.uint16, (None,))
     values = view.array("values", np.float32, (columns.size,))
     view.array("bias", np.float32, (view.units,))
-    view.expect_ints(
-        {
-            "panel_count": len(panels) - 1,
-            "x_bytes": view.inputs * view.lanes * 4,
-            "y_bytes": view.units * view.lanes * 4,
-        }
-    )
-    view.expect_below(rows, view.units, "row numbers")
+    _expect_tile_ints(view, len(panels) - 1)
     view.expect(rows.size % height == 0 and len(panels) >= 2, "whole groups in panels")
     # Each product is bounded before the next, so that none can wrap around.
     view.expect(max(values.size, rows.size) < 2**31, "fewer than 2^31 entries")
@@ -133,19 +128,9 @@ def _check_row_groups(view: PackedView) -> None:
     totals[1:, 0] = np.arange(1, len(buckets) + 1)
     totals[1:, 1] = np.cumsum(buckets[:, 1])
     totals[1:, 2] = np.cumsum(steps * height)
-    view.expect(
-        panels[0, 0] == 0
-        and bool((panels[1:, 0] >= panels[:-1, 0]).all())
-        and panels[-1].tolist() == [len(buckets), rows.size // height, values.size],
-        "panels follow each other and end with the arrays",
-    )
-    view.expect(bool((totals[panels[:, 0]] == panels).all()), "buckets fill their panels")
-    for number in range(len(panels) - 1):
-        entries = slice(panels[number, 2], panels[number + 1, 2])
-        _check_panel(view, number, columns[entries])
-    for number in {0, len(panels) - 2}:
-        groups = slice(panels[number, 1] * height, panels[number + 1, 1] * height)
-        view.expect_all_rows(rows[groups])
+    ends = [len(buckets), rows.size // height, values.size]
+    _expect_filled(view, panels, totals, ends)
+    _check_panels(view, panels, columns, rows, height)
 
 
 def _check_pattern_groups(view: PackedView) -> None:
@@ -159,13 +144,7 @@ def _check_pattern_groups(view: PackedView) -> None:
     columns = view.array("columns", np.uint16, (None,))
     values = view.array("values", np.float32, (None,))
     view.array("bias", np.float32, (view.units,))
-    view.expect_ints(
-        {
-            "panel_count": len(panels) - 1,
-            "x_bytes": view.inputs * view.lanes * 4,
-            "y_bytes": view.units * view.lanes * 4,
-        }
-    )
+    _expect_tile_ints(view, len(panels) - 1)
     view.expect(rows.size % MEMBERS == 0 and len(panels) >= 2, "whole groups in panels")
     view.expect(values.size % MEMBERS == 0, "four weights a step")
     # Each product is bounded before the next, so that none can wrap around.
@@ -179,25 +158,60 @@ def _check_pattern_groups(view: PackedView) -> None:
     totals[1:, 1] = np.cumsum(buckets[:, 3])
     totals[1:, 2] = np.cumsum(buckets[:, :3] @ np.array([1, 2, 4]) * buckets[:, 3])
     totals[1:, 3] = np.cumsum(steps)
+    ends = [len(buckets), rows.size // MEMBERS, columns.size, values.size // MEMBERS]
+    _expect_filled(view, panels, totals, ends)
+    _check_panels(view, panels, columns, rows, MEMBERS)
+
+
+def _expect_tile_ints(view: PackedView, panels: int) -> None:
+    x_bytes, y_bytes = view.inputs * view.lanes * 4, view.units * view.lanes * 4
+    view.expect_ints({"panel_count": panels, "x_bytes": x_bytes, "y_bytes": y_bytes})
+
+
+def _expect_filled(view: PackedView, panels: _Table, totals: _Table, ends: Sequence[int]) -> None:
+    """Panels say of their buckets where they start, one behind the other, and end with the arrays.
+
+    Args:
+        view: the layer.
+        panels: first bucket of each panel, and where in the arrays its contents start; one row more than
+            there are panels.
+        totals: for each bucket, and behind the last, what `panels` says of a panel that starts there.
+        ends: sizes of the arrays.
+    """
     view.expect(
         panels[0, 0] == 0
         and bool((panels[1:, 0] >= panels[:-1, 0]).all())
-        and panels[-1].tolist()
-        == [len(buckets), rows.size // MEMBERS, columns.size, values.size // MEMBERS],
+        and panels[-1].tolist() == list(ends),
         "panels follow each other and end with the arrays",
     )
     view.expect(bool((totals[panels[:, 0]] == panels).all()), "buckets fill their panels")
+
+
+def _check_panels(
+    view: PackedView,
+    panels: _Table,
+    columns: npt.NDArray[np.uint16],
+    rows: npt.NDArray[np.uint32],
+    height: int,
+) -> None:
+    """Columns lie in their panels; the first panel starts every row, the last one finishes it.
+
+    Args:
+        view: the layer.
+        panels: checked; its numbers 1 and 2 are the first group and the first column of a panel.
+        columns: of all panels.
+        rows: of all groups.
+        height: rows in a group.
+    """
     view.expect_below(rows, view.units, "row numbers")
     for number in range(len(panels) - 1):
-        _check_panel(view, number, columns[panels[number, 2] : panels[number + 1, 2]])
+        _check_columns_of(view, number, columns[panels[number, 2] : panels[number + 1, 2]])
     for number in {0, len(panels) - 2}:
-        groups = slice(panels[number, 1] * MEMBERS, panels[number + 1, 1] * MEMBERS)
+        groups = slice(panels[number, 1] * height, panels[number + 1, 1] * height)
         view.expect_all_rows(rows[groups])
 
 
-def _check_panel(
-    view: PackedView, number: int, columns: np.ndarray[tuple[int], np.dtype[np.uint16]]
-) -> None:
+def _check_columns_of(view: PackedView, number: int, columns: npt.NDArray[np.uint16]) -> None:
     """The columns of a panel are whole columns of x."""
     unit, stride = UNIT_BYTES, column_unit(view.lanes)
     column_bytes, panel_bytes = view.lanes * 4, view.ints["panel_bytes"]

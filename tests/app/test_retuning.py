@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from app.errors import OutputCheckError
 from app.retune import retune_artifact
+from app.services.retuning import Retuning
 from app.services.storage import Storage
 from app.settings import Settings
 from engine.machine_code.codegen import ObjectCache
@@ -72,14 +74,19 @@ def test_a_model_is_served_at_once_and_tuned_again(
         assert version_of(service)["tuned_here"] is True
 
 
-def test_it_can_be_switched_off(tuned_elsewhere: Make) -> None:
-    settings = tuned_elsewhere(threads=2, retune=False)
-    old = artifact_digest(settings)
-    with live(settings) as service:
-        assert version_of(service)["tuned_here"] is False
-        time.sleep(0.5)
-        assert version_of(service)["tuned_here"] is False
-    assert artifact_digest(settings) == old
+@pytest.mark.parametrize("wanted", [True, False])
+def test_it_can_be_switched_off(
+    make_settings: Make, monkeypatch: pytest.MonkeyPatch, wanted: bool
+) -> None:
+    begun = threading.Event()
+
+    async def run(_: Retuning) -> None:
+        begun.set()
+
+    monkeypatch.setattr(Retuning, "run", run)
+    with live(make_settings(retune=wanted)) as service:
+        assert service.http.get("/models").json()["models"] == []
+        assert begun.wait(20 if wanted else 0) is wanted
 
 
 def test_a_crash_between_row_and_file_is_made_good(
