@@ -24,7 +24,7 @@ from engine.kernels import (
 from engine.kernels.abi import FieldKind, KernelSpec, PackedLayer
 from engine.kernels.panels import AHEAD, AHEAD_BYTES, OPTIONAL_VARIANTS, UNIT_BYTES, column_unit
 from engine.kernels.registry import fields_of
-from engine.kernels.spread import Spread
+from engine.kernels.weight_spread import Spread
 from engine.program import DenseStep
 from engine.target import Isa
 

@@ -25,7 +25,7 @@ from engine.kernels.abi import (
 from engine.kernels.activations import Parameters, apply, load_parameters
 from engine.kernels.emit import F32, Value
 from engine.kernels.kernel_writer import KernelWriter
-from engine.kernels.spread import Spread
+from engine.kernels.weight_spread import Spread
 from engine.target import Isa
 
 FIELDS = (

@@ -39,7 +39,7 @@ from engine.kernels.panels import (
     store_sums,
 )
 from engine.kernels.shared_pack import SharedPack
-from engine.kernels.spread import Spread, loaded_weights, permuted_weights
+from engine.kernels.weight_spread import Spread, loaded_weights, permuted_weights
 from engine.target import Isa
 
 FAMILY = "spmm_rows"

@@ -6,8 +6,9 @@ input, and compared by medians; dense wins unless sparse is at least 10 % faster
 fsspmdm). A layer that is long enough for several threads is timed in the parts that it will run in; the
 threads' own gain is measured on whole tiles (`engine.tuning.measure`), so the choice of kernel is one for all
 modes. Where the network's weights do not stay in the second-level cache from one call to the next,
-caches are swept before each reading, and what an empty call takes then is taken off. Heavy layers come first, and narrow tiles before wide ones; when
-the time is spent, the rest keep the best guess of `engine.planning.choose`.
+caches are swept before each reading, and what an empty call takes then is taken off. Heavy layers come
+first, and narrow tiles before wide ones; when the time is spent, the rest keep the best guess of
+`engine.planning.choose`.
 """
 
 import math
