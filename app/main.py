@@ -43,7 +43,7 @@ from app.services.upload_gate import UploadGate
 from app.services.uploads import FILE_PARTS, Upload
 from app.settings import Settings
 from app.version import VERSION
-from engine.machine_code.codegen import ObjectCache
+from engine.machine_code.object_cache import ObjectCache
 from engine.runtime import load
 from engine.target import host_target
 

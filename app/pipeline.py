@@ -22,7 +22,7 @@ from app.version import VERSION
 from engine.artifacts.artifact import Artifact, ArtifactInfo, write_artifact
 from engine.compiler import CompileOptions, compile_graph
 from engine.kernels.abi import ValueType
-from engine.machine_code.codegen import ObjectCache
+from engine.machine_code.object_cache import ObjectCache
 from engine.planning.plan import CompiledModel, NetworkTime
 from engine.runtime import load
 from engine.target import Target, host_target

@@ -6,7 +6,7 @@ import numpy as np
 
 from app.errors import OutputCheckError
 from engine.artifacts.artifact import open_artifact, write_artifact
-from engine.machine_code.codegen import ObjectCache
+from engine.machine_code.object_cache import ObjectCache
 from engine.retune import options_of, retune
 from engine.runtime import load
 from engine.target import host_target

@@ -52,7 +52,7 @@ def start(folder: Path) -> Stages:
     import numpy as np
 
     from engine.artifacts.artifact import open_artifact
-    from engine.machine_code.codegen import ObjectCache
+    from engine.machine_code.object_cache import ObjectCache
     from engine.runtime import Executable
     from engine.target import host_target
 
@@ -71,8 +71,8 @@ def parts(folder: Path) -> Stages:
     from engine.artifacts.artifact import open_artifact
     from engine.execution.assemble import bind_plan
     from engine.execution.native import NativeTables, distinct_specs, load_specs
-    from engine.machine_code.codegen import ObjectCache
     from engine.machine_code.fingerprint import writers_fingerprint
+    from engine.machine_code.object_cache import ObjectCache
     from engine.planning.schedule import make_schedule
     from engine.target import host_target
 
@@ -99,7 +99,7 @@ def compile_from_nothing(folder: Path) -> Stages:
     from benchmarks.prunus_sparse import build_graph
     from engine.artifacts.artifact import write_artifact
     from engine.compiler import CompileOptions, compile_graph
-    from engine.machine_code.codegen import ObjectCache
+    from engine.machine_code.object_cache import ObjectCache
     from engine.runtime import load
     from engine.target import host_target
 

@@ -36,7 +36,8 @@ from engine.kernels.emit import (
 )
 from engine.kernels.invoke import KernelCall
 from engine.kernels.registry import dense_candidates, emit
-from engine.machine_code.codegen import NativeLibrary, ObjectCache, load_kernels
+from engine.machine_code.linking import NativeLibrary, load_kernels
+from engine.machine_code.object_cache import ObjectCache
 from engine.target import Isa, Target, host_target
 
 ROOF_ROUNDS = 100_000

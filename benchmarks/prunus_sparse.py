@@ -10,7 +10,7 @@ from app.version import VERSION
 from benchmarks.networks import FloatArray, Layer
 from engine.artifacts.artifact import write_artifact
 from engine.compiler import CompileOptions, compile_graph
-from engine.machine_code.codegen import ObjectCache
+from engine.machine_code.object_cache import ObjectCache
 from engine.runtime import load
 from engine.target import host_target
 from graph.activations import ActivationFunction, Function

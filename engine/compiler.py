@@ -1,6 +1,6 @@
 """Graph to compiled model: the stages, top to bottom."""
 
-from engine.machine_code.codegen import ObjectCache
+from engine.machine_code.object_cache import ObjectCache
 from engine.passes.pipeline import build_program
 from engine.planning.plan import CompiledModel
 from engine.target import Target

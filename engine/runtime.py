@@ -29,7 +29,7 @@ from engine.execution.assemble import bind_plan
 from engine.execution.native import NativePlan
 from engine.execution.pool import MAX_THREADS, PROCESS_POOL
 from engine.execution.workspace import Help, Workspace
-from engine.machine_code.codegen import ObjectCache
+from engine.machine_code.object_cache import ObjectCache
 from engine.planning.choose import DEFAULT_BUCKETS, default_plan, tile_widths
 from engine.planning.plan import CompiledModel, ExecutionPlan, LayerPlan, NetworkTime
 from engine.planning.schedule import Mode, Schedule, make_schedule

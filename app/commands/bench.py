@@ -19,7 +19,7 @@ from app.commands.console import FILE, OUTPUT, cache_option, refusals_as_message
 from app.commands.sources import is_artifact, object_cache, read_recipe
 from engine.artifacts.artifact import Artifact, open_artifact
 from engine.compiler import compile_graph
-from engine.machine_code.codegen import ObjectCache
+from engine.machine_code.object_cache import ObjectCache
 from engine.planning.choose import default_plan
 from engine.planning.plan import CompiledModel
 from engine.roofline.layer_times import time_layers

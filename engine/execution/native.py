@@ -17,8 +17,9 @@ from engine.kernels import driver, share
 from engine.kernels.abi import ALIGNMENT_BYTES, FieldKind, KernelSpec
 from engine.kernels.alignment import aligned
 from engine.kernels.registry import emit, fields_of
-from engine.machine_code.codegen import ModuleSource, NativeLibrary, ObjectCache, load_sources
 from engine.machine_code.fingerprint import writers_fingerprint
+from engine.machine_code.linking import NativeLibrary, load_sources
+from engine.machine_code.object_cache import ModuleSource, ObjectCache
 from engine.target import Isa, Target
 
 Run = Any  # ctypes' function pointer type has no public name that mypy can check calls of

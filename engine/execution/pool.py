@@ -21,7 +21,8 @@ import numpy as np
 
 from engine.kernels import pool as native
 from engine.kernels.pool import Pool, Sleeper
-from engine.machine_code.codegen import ModuleSource, ObjectCache, load_sources
+from engine.machine_code.linking import load_sources
+from engine.machine_code.object_cache import ModuleSource, ObjectCache
 from engine.target import Target
 
 MAX_THREADS = native.MAX_WORKERS + 1

@@ -20,7 +20,7 @@ from engine.execution.native import BoundTile, NativePlan
 from engine.execution.workspace import Workspace
 from engine.kernels.abi import KernelSpec
 from engine.kernels.stamp import stamp_spec
-from engine.machine_code.codegen import ObjectCache
+from engine.machine_code.object_cache import ObjectCache
 from engine.planning.plan import ExecutionPlan
 from engine.program import DenseStep, Program
 from engine.target import Isa, Target

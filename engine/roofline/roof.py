@@ -27,7 +27,8 @@ from engine.kernels.probes import (
     fill_places,
     probes_of,
 )
-from engine.machine_code.codegen import NativeLibrary, ObjectCache, load_kernels
+from engine.machine_code.linking import NativeLibrary, load_kernels
+from engine.machine_code.object_cache import ObjectCache
 from engine.target import Isa, Target, last_level_bytes
 
 # Readings of each loop, and how long one lasts; with eight loops, about half a second.

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from engine.execution.assemble import bind_plan
 from engine.execution.native import NativePlan
 from engine.execution.workspace import Workspace
-from engine.machine_code.codegen import ObjectCache
+from engine.machine_code.object_cache import ObjectCache
 from engine.planning.plan import CompiledModel, ExecutionPlan, NetworkTime, TilePlan
 from engine.program import Program
 from engine.runtime import Executable

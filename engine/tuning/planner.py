@@ -8,7 +8,7 @@ from engine.execution.assemble import Packer
 from engine.execution.pool import MAX_THREADS
 from engine.formats.narrow import narrowing_error
 from engine.kernels.abi import ValueType
-from engine.machine_code.codegen import ObjectCache
+from engine.machine_code.object_cache import ObjectCache
 from engine.planning.choose import DEFAULT_BUCKETS, default_plan, tile_widths
 from engine.planning.plan import (
     BucketPlan,

@@ -31,7 +31,8 @@ from engine.kernels.abi import (
     ElementFunction,
     ValueType,
 )
-from engine.machine_code.codegen import NativeLibrary, ObjectCache
+from engine.machine_code.linking import NativeLibrary
+from engine.machine_code.object_cache import ObjectCache
 from engine.planning.choose import layer_candidates, layer_parts, worth_timing
 from engine.planning.parts import part_layer, split_rows
 from engine.planning.plan import ExecutionPlan, KernelChoice, TilePlan, dense_layer

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from app.pipeline import PipelineRequest, Progress, run_pipeline
 from app.services.storage import ARTIFACT_FILE
-from engine.machine_code.codegen import ObjectCache
+from engine.machine_code.object_cache import ObjectCache
 from engine.runtime import load
 from examples.near_zero_mlp.data import fashion_mnist
 from graph import reference

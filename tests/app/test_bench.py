@@ -24,7 +24,7 @@ from app.commands.bench_result import (
 )
 from app.commands.roofline import draw
 from engine.kernels.abi import FusedActivation, KernelSpec
-from engine.machine_code.codegen import ObjectCache
+from engine.machine_code.object_cache import ObjectCache
 from engine.planning.plan import LayerPlan
 from engine.roofline.layer_times import LayerRun, TileRun
 from engine.roofline.roof import MEMORY, MemoryLevel, Roofs

@@ -12,7 +12,7 @@ import pytest
 
 from app.settings import Settings
 from engine.artifacts.artifact import open_artifact
-from engine.machine_code.codegen import ObjectCache
+from engine.machine_code.object_cache import ObjectCache
 from engine.runtime import load
 from graph.graph import Graph
 from graph.keras.read import read_model

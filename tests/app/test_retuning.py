@@ -16,7 +16,7 @@ from app.retune import retune_artifact
 from app.services.retuning import Retuning
 from app.services.storage import Storage
 from app.settings import Settings
-from engine.machine_code.codegen import ObjectCache
+from engine.machine_code.object_cache import ObjectCache
 from engine.runtime import Executable, load
 from graph.graph import Graph
 from tests.app.live import Live, live

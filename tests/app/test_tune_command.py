@@ -10,7 +10,7 @@ from app.cli import main
 from engine.artifacts.artifact import open_artifact, write_artifact
 from engine.compiler import CompileOptions, compile_graph
 from engine.kernels.abi import ValueType
-from engine.machine_code.codegen import ObjectCache
+from engine.machine_code.object_cache import ObjectCache
 from engine.runtime import load
 from engine.target import Isa, host_target
 from graph.graph import Graph

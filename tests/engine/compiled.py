@@ -4,7 +4,7 @@ import numpy as np
 
 from engine.artifacts.artifact import artifact_bytes, parse_artifact
 from engine.compiler import CompileOptions, compile_graph
-from engine.machine_code.codegen import ObjectCache
+from engine.machine_code.object_cache import ObjectCache
 from engine.runtime import Executable, load
 from engine.target import Isa, host_target
 from graph import reference

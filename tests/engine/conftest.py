@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.machine_code.codegen import ObjectCache
+from engine.machine_code.object_cache import ObjectCache
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import numpy as np
 
 from engine.compiler import CompileOptions, compile_graph
 from engine.kernels.registry import dense_candidates
-from engine.machine_code.codegen import ObjectCache
+from engine.machine_code.object_cache import ObjectCache
 from engine.planning.parts import whole
 from engine.planning.plan import CompiledModel, KernelChoice, dense_layer
 from engine.runtime import Executable

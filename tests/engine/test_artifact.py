@@ -31,7 +31,7 @@ from engine.errors import (
     SectionError,
     WeightFormError,
 )
-from engine.machine_code.codegen import ObjectCache
+from engine.machine_code.object_cache import ObjectCache
 from engine.planning.plan import CompiledModel
 from engine.runtime import load
 from engine.target import host_target

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from engine.artifacts.artifact import artifact_bytes, parse_artifact
 from engine.compiler import compile_graph
 from engine.errors import ArtifactError
-from engine.machine_code.codegen import ObjectCache
+from engine.machine_code.object_cache import ObjectCache
 from engine.runtime import load
 from engine.target import host_target
 from tests.builders import random_inputs

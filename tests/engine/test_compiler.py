@@ -11,7 +11,7 @@ from engine.compiler import CompileOptions, compile_graph
 from engine.errors import UnsupportedModelError
 from engine.execution.assemble import layer_key
 from engine.kernels.abi import Candidate, ElementFunction, KernelSpec, PackedLayer
-from engine.machine_code.codegen import ObjectCache
+from engine.machine_code.object_cache import ObjectCache
 from engine.passes.pipeline import build_program
 from engine.planning.choose import (
     default_plan,

@@ -13,7 +13,7 @@ import pytest
 
 from engine.artifacts.artifact import open_artifact, write_artifact
 from engine.compiler import CompileOptions, compile_graph
-from engine.machine_code.codegen import ObjectCache
+from engine.machine_code.object_cache import ObjectCache
 from engine.planning.parts import split_rows
 from engine.planning.plan import CompiledModel, dense_layer
 from engine.planning.schedule import Mode, Schedule
@@ -75,7 +75,7 @@ def test_other_processes_give_the_same_bits(
         "import hashlib, sys\n"
         "from pathlib import Path\n"
         "import numpy as np\n"
-        "from engine.machine_code.codegen import ObjectCache\n"
+        "from engine.machine_code.object_cache import ObjectCache\n"
         "from engine.runtime import load\n"
         "folder = Path(sys.argv[1])\n"
         "ready = load(folder / 'model.prunus', ObjectCache(folder / 'objects'), threads=1)\n"

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from engine.compiler import compile_graph
-from engine.machine_code.codegen import ObjectCache
+from engine.machine_code.object_cache import ObjectCache
 from engine.planning.choose import layer_candidates
 from engine.planning.parts import whole
 from engine.planning.plan import KernelChoice, dense_layer

@@ -11,8 +11,8 @@ import pytest
 from engine.execution import native
 from engine.kernels.abi import FusedActivation
 from engine.kernels.elementwise import activation_spec
-from engine.machine_code.codegen import ObjectCache
 from engine.machine_code.fingerprint import fingerprint_of, writer_sources, writers_fingerprint
+from engine.machine_code.object_cache import ObjectCache
 from engine.target import host_target
 
 LATER = time.time() + 3600

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.machine_code.codegen import ObjectCache
+from engine.machine_code.object_cache import ObjectCache
 from engine.target import Isa, available_isas
 from graph.keras.read import read_model
 from tests.conftest import REPOSITORY

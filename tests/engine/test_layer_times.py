@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from engine.machine_code.codegen import ObjectCache
+from engine.machine_code.object_cache import ObjectCache
 from engine.passes.pipeline import build_program
 from engine.planning.choose import default_plan
 from engine.planning.plan import CompiledModel

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from engine.errors import UnsupportedModelError
-from engine.machine_code.codegen import ObjectCache
+from engine.machine_code.object_cache import ObjectCache
 from engine.passes.pipeline import build_program
 from engine.target import Isa, available_isas
 from graph.activations import ActivationFunction, FloatArray, Function

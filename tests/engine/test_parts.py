@@ -13,7 +13,7 @@ from engine.compiler import compile_graph
 from engine.errors import ManifestError, PackedLayerError
 from engine.execution.assemble import Packer
 from engine.kernels.abi import DenseLayer, ElementFunction
-from engine.machine_code.codegen import ObjectCache
+from engine.machine_code.object_cache import ObjectCache
 from engine.planning.parts import ROW_STEP, are_parts, part_layer, part_step, split_rows
 from engine.program import DenseStep, Place
 from engine.runtime import Executable

@@ -19,7 +19,7 @@ from engine.artifacts.artifact import write_artifact
 from engine.compiler import compile_graph
 from engine.errors import ThreadCountError
 from engine.execution.pool import MAX_THREADS, PROCESS_POOL, PoolTimes, ProcessPool, ThreadPool
-from engine.machine_code.codegen import ObjectCache
+from engine.machine_code.object_cache import ObjectCache
 from engine.planning.plan import CompiledModel
 from engine.planning.schedule import Mode
 from engine.runtime import Executable
@@ -272,7 +272,7 @@ import os, random, sys, threading, time
 from pathlib import Path
 import numpy as np
 from engine.artifacts.artifact import open_artifact
-from engine.machine_code.codegen import ObjectCache
+from engine.machine_code.object_cache import ObjectCache
 from engine.errors import ExecutableClosedError
 from engine.execution.pool import PROCESS_POOL, PoolTimes
 from engine.planning.schedule import Mode

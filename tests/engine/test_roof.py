@@ -6,7 +6,7 @@ from engine.kernels.abi import FusedActivation, KernelSpec
 from engine.kernels.family import Lanes
 from engine.kernels.probes import Probe, emit_probe, probes_of
 from engine.kernels.registry import FAMILIES
-from engine.machine_code.codegen import ObjectCache
+from engine.machine_code.object_cache import ObjectCache
 from engine.roofline.layer_times import LayerRun
 from engine.roofline.roof import MEMORY, MemoryLevel, Roofs, measure_roofs
 from engine.roofline.roof_share import FETCHES, Roof, share_of

@@ -16,7 +16,7 @@ from engine.errors import (
     InputNameError,
     InputShapeError,
 )
-from engine.machine_code.codegen import ObjectCache
+from engine.machine_code.object_cache import ObjectCache
 from engine.runtime import Executable, TensorSpec
 from graph.activations import Function
 from graph.graph import Graph

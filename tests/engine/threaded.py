@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from engine.machine_code.codegen import ObjectCache
+from engine.machine_code.object_cache import ObjectCache
 from engine.planning.parts import split_rows
 from engine.planning.plan import CompiledModel, KernelChoice, dense_layer
 from engine.planning.schedule import Mode, Schedule, make_schedule

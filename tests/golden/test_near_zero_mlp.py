@@ -9,7 +9,7 @@ import pytest
 
 from engine.artifacts.artifact import Artifact
 from engine.compiler import CompileOptions, compile_graph
-from engine.machine_code.codegen import ObjectCache
+from engine.machine_code.object_cache import ObjectCache
 from engine.runtime import load
 from engine.target import host_target
 from graph import reference

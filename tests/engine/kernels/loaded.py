@@ -4,7 +4,8 @@ from functools import cache
 
 from engine.kernels.abi import KernelSpec
 from engine.kernels.registry import emit
-from engine.machine_code.codegen import NativeLibrary, ObjectCache, load_kernels
+from engine.machine_code.linking import NativeLibrary, load_kernels
+from engine.machine_code.object_cache import ObjectCache
 from engine.target import host_target
 
 

@@ -11,7 +11,8 @@ from engine.kernels.driver import SYMBOL, Request, emit_driver
 from engine.kernels.elementwise import activation_spec
 from engine.kernels.layout import pack_spec, unpack_spec
 from engine.kernels.registry import emit, fields_of
-from engine.machine_code.codegen import ObjectCache, load_kernels
+from engine.machine_code.linking import load_kernels
+from engine.machine_code.object_cache import ObjectCache
 from engine.target import Isa, available_isas, host_target
 
 ELEMENTS = 21

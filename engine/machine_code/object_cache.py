@@ -1,4 +1,4 @@
-"""Object code of kernels: compiled or taken from a cache of files on disk, and linked into this process.
+"""Object code of kernels: taken from a cache of files on disk, or compiled.
 
 A cached object is code that will be executed: the folder must belong to this user and be closed to
 others, every file carries its own checksum, and files are replaced atomically. A file that is
@@ -12,17 +12,15 @@ import os
 import stat
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import llvmlite
 import llvmlite.binding as llvm
 
-from engine.errors import CacheFolderError, LinkError
-from engine.machine_code.object_code import LLVM_LOCK, compile_to_object, on_cores, target_machine
+from engine.errors import CacheFolderError
+from engine.machine_code.object_code import compile_to_object, on_cores
 from engine.target import Target
 
 # Part of every cache key: to be raised when the same IR text is compiled in another way.
@@ -154,88 +152,6 @@ class ObjectCache:
             os.replace(name, self._folder / f"{key}.o")
         except OSError:
             Path(name).unlink(missing_ok=True)
-
-
-class NativeLibrary:
-    """Object files linked into this process; the addresses are valid until `close`."""
-
-    def __init__(self, objects: Mapping[str, bytes], target: Target) -> None:
-        """Link objects.
-
-        Args:
-            objects: object code by the symbol it defines.
-            target: CPU that the objects were compiled for.
-
-        Raises:
-            LinkError: an object is no valid code for this process, or a symbol is missing.
-        """
-        builder = llvm.JITLibraryBuilder()
-        for symbol, code in objects.items():
-            builder.add_object_img(code).export_symbol(symbol)
-        self._lljit: Any = None
-        self._tracker: Any = None
-        try:
-            with LLVM_LOCK:
-                self._lljit = llvm.create_lljit_compiler(target_machine(target))
-                self._tracker = builder.link(self._lljit, "kernels")
-        except RuntimeError as error:
-            raise LinkError(tuple(objects), str(error)) from error
-        self._addresses = {symbol: int(self._tracker[symbol]) for symbol in objects}
-
-    def address(self, symbol: str) -> int:
-        """Return the address of a function.
-
-        Raises:
-            LinkError: no object of this library defines the symbol, or the library is closed.
-        """
-        try:
-            return self._addresses[symbol]
-        except KeyError:
-            raise LinkError((symbol,), "not in this library, or the library is closed") from None
-
-    def close(self) -> None:
-        """Unload the code. Nothing may run in it, or be called afterwards."""
-        self._addresses = {}
-        tracker, self._tracker = self._tracker, None
-        lljit, self._lljit = self._lljit, None
-        with LLVM_LOCK:
-            if tracker is not None:
-                tracker.close()
-            if lljit is not None:
-                lljit.close()
-
-
-def load_kernels(modules: Mapping[str, str], target: Target, cache: ObjectCache) -> NativeLibrary:
-    """Compile (or take from the cache) and link modules that are written already.
-
-    Args:
-        modules: LLVM IR text by the symbol it defines.
-        target: CPU to run on.
-        cache: where objects come from and go to.
-
-    Raises:
-        CompileError: LLVM does not accept a module.
-        LinkError: the code could not be loaded.
-    """
-    sources = [ModuleSource(symbol, partial(str, text)) for symbol, text in modules.items()]
-    return load_sources(sources, target, cache)
-
-
-def load_sources(
-    sources: Iterable[ModuleSource], target: Target, cache: ObjectCache
-) -> NativeLibrary:
-    """Compile (or take from the cache) and link modules.
-
-    Args:
-        sources: modules, each with a symbol of its own.
-        target: CPU to run on.
-        cache: where objects come from and go to.
-
-    Raises:
-        CompileError: LLVM does not accept a module.
-        LinkError: the code could not be loaded.
-    """
-    return NativeLibrary(cache.get_all(sources, target), target)
 
 
 def cache_key(kind: str, name: str, target: Target) -> str:

@@ -12,13 +12,9 @@ from pathlib import Path
 import pytest
 
 from engine.errors import CacheFolderError, CompileError, LinkError
-from engine.machine_code import codegen
-from engine.machine_code.codegen import (
-    ModuleSource,
-    ObjectCache,
-    cache_key,
-    load_kernels,
-)
+from engine.machine_code import linking, object_cache
+from engine.machine_code.linking import load_kernels
+from engine.machine_code.object_cache import ModuleSource, ObjectCache, cache_key
 from engine.machine_code.object_code import compile_to_object, on_cores
 from engine.target import Isa, available_isas, host_target
 
@@ -57,7 +53,7 @@ def test_a_cached_object_is_not_compiled_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answer(ObjectCache(folder(tmp_path)))
-    monkeypatch.setattr(codegen, "compile_to_object", None)
+    monkeypatch.setattr(object_cache, "compile_to_object", None)
     assert answer(ObjectCache(folder(tmp_path))) == 42
 
 
@@ -72,7 +68,7 @@ def test_a_damaged_file_is_compiled_again_and_replaced(tmp_path: Path, damage: s
         "truncate": good[:50],
         "empty": b"",
         "foreign": b"\x7fELF" + good,
-        "huge": good + bytes(codegen.OBJECT_MAX_BYTES),
+        "huge": good + bytes(object_cache.OBJECT_MAX_BYTES),
     }[damage]
     file.write_bytes(broken)
     assert answer(ObjectCache(path)) == 42
@@ -161,7 +157,7 @@ def test_wrong_text_is_a_compile_error() -> None:
 
 def test_an_object_that_is_no_code_is_a_link_error() -> None:
     with pytest.raises(LinkError):
-        codegen.NativeLibrary({SYMBOL: b"no object"}, host_target())
+        linking.NativeLibrary({SYMBOL: b"no object"}, host_target())
 
 
 def test_a_closed_library_gives_no_addresses() -> None:
@@ -186,7 +182,7 @@ def test_leftovers_of_killed_processes_are_removed(tmp_path: Path) -> None:
 def test_the_oldest_files_go_when_there_are_too_many(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(codegen, "OBJECT_MAX_FILES", 3)
+    monkeypatch.setattr(object_cache, "OBJECT_MAX_FILES", 3)
     cache = ObjectCache(folder(tmp_path))
     for number in range(5):
         cache.get(source(IR.replace("42", str(number))), host_target())
@@ -229,7 +225,7 @@ def test_many_threads_load_through_one_cache_at_once(tmp_path: Path) -> None:
     cache = ObjectCache(folder(tmp_path))
 
     def load(_: int) -> list[int]:
-        library = codegen.load_sources(modules(6), replace(host_target(), cores=2), cache)
+        library = linking.load_sources(modules(6), replace(host_target(), cores=2), cache)
         results = [
             int(ctypes.CFUNCTYPE(ctypes.c_int64)(library.address(f"f{n}"))()) for n in range(6)
         ]
@@ -245,9 +241,9 @@ def test_several_processes_fill_one_folder_at_once(tmp_path: Path) -> None:
     path = folder(tmp_path)
     code = (
         "from pathlib import Path\n"
-        "from engine.machine_code.codegen import ObjectCache\n"
+        "from engine.machine_code.object_cache import ObjectCache\n"
         "from engine.target import host_target\n"
-        "from tests.engine.test_codegen import modules\n"
+        "from tests.engine.test_machine_code import modules\n"
         f"print(len(ObjectCache(Path({str(path)!r})).get_all(modules(20), host_target())))\n"
     )
     root = Path(__file__).parents[2]
