@@ -63,3 +63,13 @@ def test_the_serving_modules_need_neither_tensorflow_nor_the_front_half() -> Non
         [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_the_code_map_names_every_module_and_folder_of_the_rooms() -> None:
+    text = (REPOSITORY / "ARCHITECTURE.md").read_text()
+    for room in ("graph", "pruning", "engine", "app"):
+        for child in (REPOSITORY / room).iterdir():
+            if child.is_dir() and (child / "__init__.py").exists():
+                assert f"`{child.name}/" in text, child
+            elif child.suffix == ".py" and child.name != "__init__.py":
+                assert f"`{child.name}`" in text, child
