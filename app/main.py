@@ -178,7 +178,16 @@ def _open(
         inference=inference,
         jobs=Jobs(settings, job_log, onboarding, metrics, lifecycle),
         upload_gate=UploadGate(settings, metrics),
-        retuning=Retuning(settings, storage, job_log, registry, metrics, worker_module, threads),
+        retuning=Retuning(
+            settings,
+            storage,
+            job_log,
+            registry,
+            metrics,
+            worker_module,
+            threads,
+            ownership.owner_id,
+        ),
         lifecycle=lifecycle,
     )
 

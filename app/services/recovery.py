@@ -8,7 +8,7 @@ from app.errors import ServerStoppedError
 from app.problems import Problem
 from app.services.job_log import JobLog, JobState
 from app.services.ownership import Ownership
-from app.services.storage import Storage, remove
+from app.services.storage import RETUNE_PREFIX, Storage, remove
 
 # Temporary files of the object cache that other server processes may still be writing.
 OBJECT_TEMPORARY_MAX_AGE_SECONDS = 3600.0
@@ -22,7 +22,9 @@ def recover(storage: Storage, jobs: JobLog, ownership: Ownership) -> None:
     _sweep_uploads(storage.uploads, ownership)
     active = {job.id for job in jobs.active()}
     for folder in storage.jobs.iterdir():
-        if folder.name not in active:
+        if _is_retuning(folder.name, ownership):
+            active.add(folder.name)
+        elif folder.name not in active:
             remove(folder)
     storage.sweep_models()
     _sweep_objects(storage.objects, alone=not active)
@@ -35,6 +37,12 @@ def recover(storage: Storage, jobs: JobLog, ownership: Ownership) -> None:
         )
     for owner in dead:
         ownership.forget(owner)
+
+
+def _is_retuning(name: str, ownership: Ownership) -> bool:
+    """Whether a folder under `jobs/` is that of a living server that tunes a stored model again."""
+    rest = name.removeprefix(RETUNE_PREFIX)
+    return rest != name and ownership.is_alive(rest.split(".")[0])
 
 
 def _fail_orphans(jobs: JobLog, ownership: Ownership) -> None:

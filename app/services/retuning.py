@@ -20,7 +20,14 @@ from app.metrics import Metrics
 from app.services.job_log import JobLog
 from app.services.onboarding import JobRequest, write_worker_request
 from app.services.registry import Registry
-from app.services.storage import ARTIFACT_FILE, OUTPUT_FOLDER, Storage, StoredVersion, sync_output
+from app.services.storage import (
+    ARTIFACT_FILE,
+    OUTPUT_FOLDER,
+    RETUNE_PREFIX,
+    Storage,
+    StoredVersion,
+    sync_output,
+)
 from app.services.worker_process import WorkerFailedError, run_worker
 from app.settings import Settings
 from app.worker import OLD_ARTIFACT_FILE
@@ -37,6 +44,7 @@ class Retuning:
     Attributes:
         worker_module: Python module that is run as a process; `app.worker`.
         threads: that compute one prediction.
+        owner: mark of this server process.
     """
 
     settings: Settings
@@ -46,6 +54,7 @@ class Retuning:
     metrics: Metrics
     worker_module: str
     threads: int
+    owner: str
 
     async def run(self) -> None:
         """Tune what is loaded when the start is over, and was not tuned here."""
@@ -78,7 +87,8 @@ class Retuning:
         self.metrics.retunes_finished.labels(state).inc()
 
     async def _tune(self, stored: StoredVersion) -> None:
-        folder = self.storage.jobs / f"retune.{secrets.token_hex(8)}"
+        # No row tells whose it is: another server that starts now knows by the name that it is in use.
+        folder = self.storage.jobs / f"{RETUNE_PREFIX}{self.owner}.{secrets.token_hex(8)}"
         try:
             await asyncio.to_thread(self._prepare, folder, stored)
             async with contextlib.aclosing(run_worker(self.worker_module, folder)) as events:

@@ -41,6 +41,8 @@ REPORT_FILE = "report.json"
 REPORT_TEXT_FILE = "report.md"
 RESULT_FILE = "result.json"
 OUTPUT_FOLDER = "out"
+# Folders under `jobs/` without a row: prefix, mark of the server, a dot, and a random name.
+RETUNE_PREFIX = "retune."
 RESULT_MAX_BYTES = 64 * 1024 * 1024
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _LOG = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from app.services.database import Database
 from app.services.job_log import JobLog, JobState, NewJob
 from app.services.ownership import Ownership
 from app.services.recovery import recover
-from app.services.storage import Storage
+from app.services.storage import RETUNE_PREFIX, Storage
 from app.settings import Settings
 from tests.app.live import Live, Process, live, wait_for_job
 from tests.conftest import REPOSITORY
@@ -233,6 +233,27 @@ def test_an_active_job_is_not_taken_over_from_a_living_owner(data: Path) -> None
         first.close()
         recover(Storage(data, database), log, second)
         assert log.get("a1").state is JobState.FAILED
+    finally:
+        second.close()
+        database.close()
+
+
+def test_a_model_that_a_living_server_tunes_again_is_left_alone(data: Path) -> None:
+    database = Database(data / "prunus.db")
+    first, second = Ownership(data / "owners"), Ownership(data / "owners")
+    storage, log = Storage(data, database), JobLog(database)
+    folder = storage.jobs / f"{RETUNE_PREFIX}{first.owner_id}.0123"
+    unfinished = storage.objects / ".new-1"
+    try:
+        folder.mkdir()
+        unfinished.write_bytes(b"x")
+        recover(storage, log, second)
+        assert folder.is_dir()
+        assert unfinished.exists()  # its worker may be writing it
+        first.close()
+        recover(storage, log, second)
+        assert not folder.exists()
+        assert not unfinished.exists()
     finally:
         second.close()
         database.close()
