@@ -115,10 +115,11 @@ def race(
 def _prepare(contender: Contender, clock: Clock, *, repeat: bool) -> None:
     """Run for the first time, with cold code and data, and then see how long a call is."""
     contender.run(1)
-    if _reading(contender, 1, clock) < LONG_READING_SECONDS:
+    seconds = _reading(contender, 1, clock)
+    if seconds < LONG_READING_SECONDS:
         contender.warm_ups = WARM_UPS
         if repeat:
-            contender.repeats = _repeats(_reading(contender, 1, clock))
+            contender.repeats = _repeats(seconds)
 
 
 def _reading(contender: Contender, repeats: int, clock: Clock) -> float:
