@@ -10,7 +10,7 @@ from engine.kernels.activations import Parameters, apply
 from engine.kernels.emit import F32, I32, I64, Value, vector
 from engine.kernels.kernel_writer import KernelWriter
 
-TAIL_FIELDS = (
+_TAIL_FIELDS = (
     Field("bias", FieldKind.CONST),
     Field("chunks", FieldKind.INT),
     Field("positions", FieldKind.INT),
@@ -18,6 +18,20 @@ TAIL_FIELDS = (
     Field("y_bytes", FieldKind.INT),
     *ARGUMENT_FIELDS,
 )
+
+
+def layer_fields(*streams: str, numbers: Sequence[str] = ()) -> tuple[Field, ...]:
+    """The fields of a kernel over chunks of rows: u32[chunks] steps, the rows, and what its format adds.
+
+    Args:
+        streams: names of packed arrays.
+        numbers: names of whole numbers.
+    """
+    packed = (Field(name, FieldKind.CONST) for name in ("steps", "rows", *streams))
+    counts = (Field(name, FieldKind.INT) for name in numbers)
+    return (
+        Field("x", FieldKind.ARENA), Field("y", FieldKind.ARENA), *packed, *counts, *_TAIL_FIELDS
+    )  # fmt: skip
 
 
 def chunk_loop(

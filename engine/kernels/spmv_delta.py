@@ -21,8 +21,6 @@ from engine.formats.delta import pack_deltas
 from engine.kernels.abi import (
     Candidate,
     DenseLayer,
-    Field,
-    FieldKind,
     KernelSpec,
     PackedLayer,
     ValueType,
@@ -33,9 +31,9 @@ from engine.kernels.emit import I8, I32, Value, vector
 from engine.kernels.estimate import SELL_GATHER_NS, layer_size
 from engine.kernels.kernel_writer import KernelWriter
 from engine.kernels.one_sample import (
-    TAIL_FIELDS,
     accumulate,
     chunk_loop,
+    layer_fields,
     sum_type,
     tail_constants,
     tail_ints,
@@ -50,15 +48,7 @@ from engine.kernels.weight_loads import (
 from engine.target import Isa
 
 FAMILY = "spmv_delta"
-FIELDS = (
-    Field("x", FieldKind.ARENA),
-    Field("y", FieldKind.ARENA),
-    Field("steps", FieldKind.CONST),
-    Field("rows", FieldKind.CONST),
-    Field("deltas", FieldKind.CONST),
-    Field("values", FieldKind.CONST),
-    *TAIL_FIELDS,
-)
+FIELDS = layer_fields("deltas", "values")
 VARIANTS: Mapping[str, Collection[int | str]] = {}
 # Weights with 16-bit columns that a usual second-level cache holds; fewer gain nothing from fewer bytes.
 _MANY_NONZEROS = (1 << 20) // 6

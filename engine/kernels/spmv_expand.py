@@ -22,8 +22,6 @@ from engine.formats.bitmask import MASK_BITS, pack_bitmask
 from engine.kernels.abi import (
     Candidate,
     DenseLayer,
-    Field,
-    FieldKind,
     KernelSpec,
     PackedLayer,
     packed_layer,
@@ -32,19 +30,12 @@ from engine.kernels.activations import load_parameters
 from engine.kernels.emit import F32, I1, I16, I64, Value, mangled, vector
 from engine.kernels.estimate import EXPAND_NS, layer_size
 from engine.kernels.kernel_writer import KernelWriter
-from engine.kernels.one_sample import TAIL_FIELDS, chunk_loop, sum_type, tail_constants, tail_ints
+from engine.kernels.one_sample import chunk_loop, layer_fields, sum_type, tail_constants, tail_ints
 from engine.target import Isa
 
 FAMILY = "spmv_expand"
-FIELDS = (
-    Field("x", FieldKind.ARENA),
-    Field("y", FieldKind.ARENA),
-    Field("steps", FieldKind.CONST),  # u32[chunks], each the number of inputs
-    Field("rows", FieldKind.CONST),
-    Field("masks", FieldKind.CONST),
-    Field("values", FieldKind.CONST),
-    *TAIL_FIELDS,
-)
+# A step is an input here.
+FIELDS = layer_fields("masks", "values")
 VARIANTS: Mapping[str, Collection[int | str]] = {"vectors": (4,)}
 # Outside of these shares of non-zeros, dense kernels or windows take fewer steps for certain.
 _DENSITIES = (0.2, 0.8)

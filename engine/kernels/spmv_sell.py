@@ -25,8 +25,6 @@ from engine.formats.sell import pack_sell
 from engine.kernels.abi import (
     Candidate,
     DenseLayer,
-    Field,
-    FieldKind,
     KernelSpec,
     PackedLayer,
     packed_layer,
@@ -36,9 +34,9 @@ from engine.kernels.emit import F32, I1, I16, I32, I64, PTR, Value, mangled, vec
 from engine.kernels.estimate import SELL_GATHER_NS, SELL_LOAD_NS, layer_size
 from engine.kernels.kernel_writer import KernelWriter
 from engine.kernels.one_sample import (
-    TAIL_FIELDS,
     accumulate,
     chunk_loop,
+    layer_fields,
     sum_type,
     tail_constants,
     tail_ints,
@@ -53,15 +51,7 @@ from engine.kernels.weight_loads import (
 from engine.target import Isa
 
 FAMILY = "spmv_sell"
-FIELDS = (
-    Field("x", FieldKind.ARENA),
-    Field("y", FieldKind.ARENA),
-    Field("steps", FieldKind.CONST),
-    Field("rows", FieldKind.CONST),
-    Field("columns", FieldKind.CONST),
-    Field("values", FieldKind.CONST),
-    *TAIL_FIELDS,
-)
+FIELDS = layer_fields("columns", "values")
 _MAX_U16 = 65_536
 
 

@@ -23,8 +23,6 @@ from engine.formats.sweep import MAX_INPUTS, choose_pace, pack_sweep
 from engine.kernels.abi import (
     Candidate,
     DenseLayer,
-    Field,
-    FieldKind,
     KernelSpec,
     PackedLayer,
     packed_layer,
@@ -34,9 +32,9 @@ from engine.kernels.emit import F32, I8, I16, I32, I64, Value, vector
 from engine.kernels.estimate import SWEEP_LANE_NS, layer_size
 from engine.kernels.kernel_writer import KernelWriter
 from engine.kernels.one_sample import (
-    TAIL_FIELDS,
     accumulate,
     chunk_loop,
+    layer_fields,
     sum_type,
     tail_constants,
     tail_ints,
@@ -52,16 +50,8 @@ from engine.target import Isa
 
 FAMILY = "spmv_sweep"
 STREAMS = ("columns", "values", "rest", "rest_columns", "rest_values")
-FIELDS = (
-    Field("x", FieldKind.ARENA),
-    Field("y", FieldKind.ARENA),
-    Field("steps", FieldKind.CONST),  # u32[chunks], each the number of windows
-    Field("rows", FieldKind.CONST),
-    *(Field(name, FieldKind.CONST) for name in STREAMS),
-    Field("slide", FieldKind.INT),
-    Field("count", FieldKind.INT),
-    *TAIL_FIELDS,
-)
+# A step is a window here.
+FIELDS = layer_fields(*STREAMS, numbers=("slide", "count"))
 VARIANTS: Mapping[str, Collection[int | str]] = {"vectors": (1, 2, 4)}
 _MOST_DENSITY = 0.9
 _PERMUTE_PAIR = "llvm.x86.avx512.vpermi2var.ps.512"

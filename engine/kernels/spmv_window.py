@@ -26,8 +26,6 @@ from engine.formats.window import WINDOW_STEP, pack_windows
 from engine.kernels.abi import (
     Candidate,
     DenseLayer,
-    Field,
-    FieldKind,
     KernelSpec,
     PackedLayer,
     packed_layer,
@@ -37,8 +35,8 @@ from engine.kernels.emit import F32, I8, I16, I32, I64, Value, vector
 from engine.kernels.estimate import layer_size, window_ns
 from engine.kernels.kernel_writer import KernelWriter
 from engine.kernels.one_sample import (
-    TAIL_FIELDS,
     chunk_loop,
+    layer_fields,
     sum_type,
     tail_constants,
     tail_ints,
@@ -52,16 +50,7 @@ from engine.kernels.weight_loads import (
 from engine.target import Isa
 
 FAMILY = "spmv_window"
-FIELDS = (
-    Field("x", FieldKind.ARENA),
-    Field("y", FieldKind.ARENA),
-    Field("steps", FieldKind.CONST),
-    Field("rows", FieldKind.CONST),
-    Field("windows", FieldKind.CONST),
-    Field("columns", FieldKind.CONST),
-    Field("values", FieldKind.CONST),
-    *TAIL_FIELDS,
-)
+FIELDS = layer_fields("windows", "columns", "values")
 VARIANTS: Mapping[str, Collection[int | str]] = {
     "columns": (32, 64, 128),
     "vectors": (1, 2, 3, 4),
