@@ -214,9 +214,10 @@ async def _follow(services: Services) -> None:
 
 async def _upload_demo(services: Services) -> None:
     """Queue the demo model as if it had been uploaded, where there is no model at all yet."""
-    if await asyncio.to_thread(services.storage.versions):
-        return
-    if await asyncio.to_thread(services.job_log.active):
+    stored = await asyncio.to_thread(services.storage.versions)
+    active = await asyncio.to_thread(services.job_log.active)
+    if stored or active:
+        _LOG.info("the demo model is not uploaded: there are models, or jobs that make some")
         return
     job_id = secrets.token_hex(8)
     folder = services.storage.uploads / f"{services.ownership.owner_id}.{job_id}"

@@ -159,10 +159,10 @@ def _spread_wall(samples: int, chunk: int, threads: int, seconds: Sequence[float
     """Wall time of chunks that threads take one after another; the last one may be shorter."""
     whole, rest = divmod(samples, chunk)
     rounds, left = divmod(whole, threads)
-    wall = rounds * seconds[min(chunk, len(seconds) - 1)]
-    if left:
-        return wall + seconds[chunk]
-    return wall + (seconds[rest] if rest else 0.0)
+    # The shorter chunk runs beside the last whole ones where a thread is left for it. Its time is not
+    # always less: a width that only short chunks use may have no time for this mode.
+    last = max(seconds[chunk] if left else 0.0, seconds[rest])
+    return last + (rounds * seconds[chunk] if rounds else 0.0)
 
 
 def _shared_seconds(tile: TilePlan, planned: int, threads: int) -> float:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,6 +83,13 @@ def wait_ready(http: httpx.Client) -> None:
                 return
         time.sleep(0.01)
     raise AssertionError("the service did not get ready")
+
+
+def wait_until(condition: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, f"this never came: {what}"
+        time.sleep(0.01)
 
 
 def wait_for_job(http: httpx.Client, job_id: str, *, stage: str = "", state: str = "") -> Any:

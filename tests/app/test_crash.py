@@ -5,8 +5,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,7 +15,7 @@ from app.services.ownership import Ownership
 from app.services.recovery import recover
 from app.services.storage import RETUNE_PREFIX, Storage
 from app.settings import Settings
-from tests.app.live import Live, Process, live, wait_for_job
+from tests.app.live import Live, Process, live, wait_for_job, wait_until
 from tests.conftest import REPOSITORY
 
 WORKER_STAGES = ("read", "verify", "prune", "compile", "check", "write")
@@ -61,13 +59,6 @@ def is_gone(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
     except (FileNotFoundError, ProcessLookupError):
         return True
-
-
-def wait_until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.01)
 
 
 def start_job(server: Process, small_file: Path) -> str:
@@ -149,7 +140,7 @@ def test_killing_the_server_while_an_upload_arrives(data: Path) -> None:
                 b"Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
                 b'Content-Disposition: form-data; name="file"; filename="f"\r\n\r\nsome bytes'
             )
-            wait_until(lambda: bool(list((data / "uploads").iterdir())), "nothing arrived")
+            wait_until(lambda: list((data / "uploads").iterdir()), "an upload")
             server.kill()
     assert strays(data) != []
     with Process(data) as server:

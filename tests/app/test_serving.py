@@ -1,6 +1,7 @@
 """The running service: overload, bugs, the demo model, calibration data, and who may cancel what."""
 
 import io
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -14,7 +15,7 @@ import pytest
 from app.services import onboarding
 from app.services.registry import Registry
 from app.settings import Settings
-from tests.app.live import Live, live, wait_for_job
+from tests.app.live import Live, live, wait_for_job, wait_until
 from tests.app.test_predict import npz, slug
 
 Make = Callable[..., Settings]
@@ -103,12 +104,18 @@ def test_a_call_that_runs_when_its_version_is_deleted_still_answers(
             assert answer.result().json() == wanted
 
 
-def test_the_demo_model_is_uploaded_at_the_first_start_only(make_settings: Make) -> None:
+def test_the_demo_model_is_uploaded_at_the_first_start_only(
+    make_settings: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "app.main")
     with live(make_settings(demo=True)) as service:
+        # The upload follows readiness: it may not be queued yet when the first request is answered.
+        wait_until(lambda: service.http.get("/jobs").json()["jobs"], "the job of the demo")
         (job,) = service.http.get("/jobs").json()["jobs"]
         wait_for_job(service.http, job["id"], state="done")
         assert service.http.get("/models/digits").json()["latest_version"] == 1
     with live(make_settings(demo=True)) as service:
+        wait_until(lambda: "the demo model is not uploaded" in caplog.text, "the decision")
         assert len(service.http.get("/jobs").json()["jobs"]) == 1
 
 
