@@ -33,7 +33,7 @@ _Table = npt.NDArray[np.int64]
 
 # To be raised when a packed format or the variants of a kernel change: plans of artifacts with another
 # number are not used, and their layers are packed anew from the neutral weights.
-PACKING_VERSION = 2
+PACKING_VERSION = 3
 
 
 def is_storable(spec: KernelSpec, step: DenseStep, packed: PackedLayer) -> bool:
@@ -107,10 +107,14 @@ def _check_spread(view: PackedView) -> None:
 
 def _check_row_groups(view: PackedView) -> None:
     """See `engine.formats.row_groups`."""
-    view.expect_variants("rows", "spread", optional=frozenset(OPTIONAL_VARIANTS))
+    view.expect_variants("rows", "spread", optional=frozenset(spmm_rows.OPTIONAL_VARIANTS))
     _check_ahead(view)
     _check_spread(view)
     height = view.variant_number("rows", spmm_rows.VARIANTS["rows"])
+    if spmm_rows.STEPS in dict(view.spec.variant):
+        allowed = spmm_rows.OPTIONAL_VARIANTS[spmm_rows.STEPS]
+        at_once = view.variant_number(spmm_rows.STEPS, allowed)
+        view.expect(height * at_once <= spmm_rows.TOGETHER, "rows times steps up to 4")
     panels = view.array("panels", np.uint32, (None, 3)).astype(np.int64)
     buckets = view.array("buckets", np.uint32, (None, 2)).astype(np.int64)
     rows = view.array("rows", np.uint32, (None,))

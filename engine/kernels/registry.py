@@ -45,7 +45,7 @@ FAMILIES: Mapping[str, Family] = {
         Lanes.TILE,
         True,
         spmm_rows.VARIANTS,
-        optional=panels.OPTIONAL_VARIANTS,
+        optional=spmm_rows.OPTIONAL_VARIANTS,
     ),
     spmv_sell.FAMILY: Family(
         fixed(spmv_sell.FIELDS),

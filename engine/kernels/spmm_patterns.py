@@ -66,7 +66,8 @@ def candidates(layer: DenseLayer, isa: Isa, lanes: int) -> tuple[Candidate, ...]
 
 
 def _pack(layer: DenseLayer, lanes: int) -> PackedLayer:
-    groups = pack_pattern_groups(layer.kernel, panel_columns(lanes), column_unit(lanes))
+    panel = panel_columns(layer.inputs, lanes)
+    groups = pack_pattern_groups(layer.kernel, panel, column_unit(lanes))
     return packed_groups(layer, groups, lanes)
 
 

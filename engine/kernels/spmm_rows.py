@@ -2,7 +2,7 @@
 
 Per group of R rows and per step l, R weights meet R rows of the input (`lanes` samples each)::
 
-    ; R = 2, lanes = 32 on AVX-512: 4 independent sums
+    ; R = 2, lanes = 32 on AVX-512: 4 independent sums; with `steps` 2, two of these per round
     %w0 = broadcast values[l][0]           ; vbroadcastss, or vpermilps of both weights at once
     %x0 = x + 8 * columns[l][0]            ; columns hold offsets in units of 8 bytes
     %acc00 = fmuladd %w0, load %x0, %acc00       ; vfmadd231ps zmm, zmm, [x0]
@@ -14,11 +14,13 @@ The rows of a panel start from zeros (first panel) or from y, and go to y, in th
 bias and activation. Requirement: lanes is 4, 8 or a multiple of the vector width.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from engine.errors import UnsupportedKernelError
 from engine.formats.row_groups import pack_row_groups
+from engine.kernels import panels
 from engine.kernels.abi import Candidate, DenseLayer, KernelSpec, PackedLayer
 from engine.kernels.emit import F32, I16, I32, I64, Value
 from engine.kernels.estimate import layer_size, rows_share, tile_ns
@@ -26,7 +28,6 @@ from engine.kernels.kernel_writer import KernelWriter
 from engine.kernels.panels import (
     FIELDS,
     MAX_PARTS,
-    WEIGHT_BYTES,
     Panel,
     ahead,
     check_spread,
@@ -43,40 +44,60 @@ from engine.kernels.weight_spread import Spread, loaded_weights, permuted_weight
 from engine.target import Isa
 
 FAMILY = "spmm_rows"
-# A layer with fewer bytes of weights may stay in a second-level cache: then asking ahead is timed, too.
-_STREAMED_BYTES = 4 * 1024 * 1024
-VARIANTS: Mapping[str, Collection[int | str]] = {"rows": (2, 4), "spread": tuple(Spread)}
+VARIANTS: Mapping[str, Collection[int | str]] = {"rows": (1, 2, 4), "spread": tuple(Spread)}
+STEPS = "steps"
+OPTIONAL_VARIANTS: Mapping[str, Collection[int | str]] = {
+    **panels.OPTIONAL_VARIANTS,
+    STEPS: (2, 4),
+}
+# Weights that one load brings, and sums that a core with one multiply-add a cycle keeps busy.
+TOGETHER = 4
+_Variant = tuple[tuple[str, int | str], ...]
 
 
 def candidates(layer: DenseLayer, isa: Isa, lanes: int) -> tuple[Candidate, ...]:
     """Return the candidates worth timing for a layer: best guess first."""
     parts = min(MAX_PARTS, max(1, lanes // isa.vector_floats))
-    members = 4 if parts < MAX_PARTS else 2
-    spreads = [Spread.LOAD] if isa is Isa.GENERIC else [Spread.PERMUTE, Spread.LOAD]
     nonzeros = layer_size(layer).nonzeros
     fetch = ahead(nonzeros // layer.positions)
-    choices = [(fetch, spread) for spread in spreads]
-    if fetch and nonzeros * WEIGHT_BYTES < _STREAMED_BYTES:
-        choices.append(((), spreads[0]))
+    shapes = _shapes(isa, parts)
+    variants = [(*fetch, *shape) for shape in shapes]
+    if fetch:
+        variants.append(shapes[0])
     specs = [
-        KernelSpec(
-            FAMILY,
-            isa,
-            lanes,
-            layer.activation.function,
-            (*entry, ("rows", members), ("spread", spread.value)),
-        )
-        for entry, spread in choices
+        KernelSpec(FAMILY, isa, lanes, layer.activation.function, tuple(sorted(variant)))
+        for variant in variants
     ]
     estimate = tile_ns(nonzeros, lanes, isa, rows_share(lanes, isa))
-    pack = SharedPack(partial(_pack, spec=specs[0]))  # whatever the spread
-    return tuple(Candidate(spec, True, pack, estimate) for spec in specs)
+    packs = {
+        rows: SharedPack(partial(_pack, lanes=lanes, rows=rows))  # whatever the spread and steps
+        for rows in {spec.number("rows") for spec in specs}
+    }
+    return tuple(Candidate(spec, True, packs[spec.number("rows")], estimate) for spec in specs)
 
 
-def _pack(layer: DenseLayer, spec: KernelSpec) -> PackedLayer:
-    panel, unit = panel_columns(spec.lanes), column_unit(spec.lanes)
-    groups = pack_row_groups(layer.kernel, spec.number("rows"), panel, unit)
-    return packed_groups(layer, groups, spec.lanes)
+def _shapes(isa: Isa, parts: int) -> list[_Variant]:
+    """Rows, steps and spread of the candidates.
+
+    With several vectors of samples, few rows give enough sums for a core that does one wide multiply-add a
+    cycle; several steps at once still read four weights together. Few rows have fewer that are computed
+    twice at the end of a bucket. Cores that do two need more sums.
+    """
+    many = ("rows", 4 if parts < MAX_PARTS else 2)
+    loaded: _Variant = (many, ("spread", Spread.LOAD.value))
+    permuted: _Variant = (many, ("spread", Spread.PERMUTE.value))
+    if isa is Isa.GENERIC:
+        return [loaded]
+    if isa is Isa.AVX512 and parts in OPTIONAL_VARIANTS[STEPS]:
+        few = ("rows", TOGETHER // parts)
+        permuted = (few, ("spread", Spread.PERMUTE.value), (STEPS, parts))
+    return [permuted, loaded]
+
+
+def _pack(layer: DenseLayer, lanes: int, rows: int) -> PackedLayer:
+    panel = panel_columns(layer.inputs, lanes)
+    groups = pack_row_groups(layer.kernel, rows, panel, column_unit(lanes))
+    return packed_groups(layer, groups, lanes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +116,11 @@ def emit(spec: KernelSpec) -> str:
     """Return the LLVM IR of a row-group kernel.
 
     Raises:
-        UnsupportedKernelError: permutations on the plain level.
+        UnsupportedKernelError: permutations on the plain level, or more than four weights at once.
     """
     check_spread(spec)
+    if spec.number("rows") * steps_at_once(spec) > TOGETHER:
+        raise UnsupportedKernelError(spec.symbol, f"rows times steps up to {TOGETHER}")
     w = KernelWriter(spec, FIELDS)
     emit_panels(w, partial(_emit_panel, w))
     return w.finish()
@@ -132,49 +155,73 @@ def _emit_group(w: KernelWriter, panel: Panel, streams: _Streams, length: Value)
     sums: list[Value] = []
     for place in places:
         sums.extend(start_sums(w, place, panel))
-    carried = (streams.columns, streams.values, *sums)
-    with w.loop(0, length, carried=carried) as step:
-        columns, values, *current = step.carried
-        following = _emit_step(w, panel, columns, values, current)
-        count = len(members)
-        step.carry((w.at(columns, count, I16), w.at(values, count, F32), *following))
-    columns, values, *totals = step.carried
+    columns, values, *totals = _emit_steps(w, panel, streams, length, sums)
     for member, row in enumerate(rows):
         own = totals[member * panel.parts : (member + 1) * panel.parts]
         store_sums(w, own, row, places[member], panel)
     return _Streams(w.at(streams.rows, len(members), I32), columns, values)
 
 
+def steps_at_once(spec: KernelSpec) -> int:
+    """Non-zeros of each row in one round of the innermost loop."""
+    return spec.number(STEPS) if STEPS in dict(spec.variant) else 1
+
+
+def _emit_steps(
+    w: KernelWriter, panel: Panel, streams: _Streams, length: Value, sums: Sequence[Value]
+) -> tuple[Value, ...]:
+    """All `length` steps, several at once while there are as many; the streams behind them, and the sums."""
+    rows, at_once = w.spec.number("rows"), steps_at_once(w.spec)
+    carried = (streams.columns, streams.values, *sums)
+    whole = length if at_once == 1 else w.op("and", length, w.i64(-at_once))
+    rounds = [(w.i64(0), whole, at_once)]
+    if at_once > 1:
+        rounds.append((whole, length, 1))
+    for start, stop, count in rounds:
+        with w.loop(start, stop, count, carried=carried) as step:
+            columns, values, *current = step.carried
+            following = _emit_step(w, panel, (columns, values), current, count)
+            entries = count * rows
+            step.carry((w.at(columns, entries, I16), w.at(values, entries, F32), *following))
+        carried = step.carried
+    return carried
+
+
 def _emit_step(
-    w: KernelWriter, panel: Panel, columns: Value, values: Value, sums: list[Value]
+    w: KernelWriter,
+    panel: Panel,
+    streams: tuple[Value, Value],
+    sums: Sequence[Value],
+    count: int,
 ) -> list[Value]:
-    """One non-zero of each of the R rows."""
-    following: list[Value] = []
+    """`count` non-zeros of each of the R rows, in order; the sums behind them."""
+    columns, values = streams
+    rows = w.spec.number("rows")
     fetch_ahead(w, values, columns)
-    weights = _weights(w, values)
-    for member, column in enumerate(_columns(w, columns)):
-        weight = weights[member]
+    weights = _weights(w, values, count * rows)
+    current = list(sums)
+    for entry, column in enumerate(_columns(w, columns, count * rows)):
         start = w.at(panel.x, column, I64)
         for part in range(panel.parts):
+            place = entry % rows * panel.parts + part
             operand = w.load(w.vector, w.at(start, part * w.width, F32), w.width * 4)
-            following.append(w.fma(weight, operand, sums[member * panel.parts + part]))
-    return following
+            current[place] = w.fma(weights[entry], operand, current[place])
+    return current
 
 
-def _columns(w: KernelWriter, columns: Value) -> list[Value]:
-    """The column numbers of one step; read together."""
-    count = w.spec.number("rows")
-    kind = {2: I32, 4: I64}[count]
+def _columns(w: KernelWriter, columns: Value, count: int) -> list[Value]:
+    """The next 1, 2 or 4 column numbers; read together."""
+    kind = {1: I16, 2: I32, 4: I64}[count]
     word = w.load(kind, columns, 2)
     found = []
     for member in range(count):
         shifted = w.op("lshr", word, w.const(kind, 16 * member)) if member else word
-        low = w.op("and", shifted, w.const(kind, 0xFFFF))
+        low = shifted if kind == I16 else w.op("and", shifted, w.const(kind, 0xFFFF))
         found.append(low if kind == I64 else w.cast("zext", low, I64))
     return found
 
 
-def _weights(w: KernelWriter, values: Value) -> list[Value]:
-    """The weights of one step, each in all lanes."""
-    spread = loaded_weights if w.spec.option("spread") == Spread.LOAD else permuted_weights
-    return spread(w, values, w.spec.number("rows"), w.width)
+def _weights(w: KernelWriter, values: Value, count: int) -> list[Value]:
+    """The next weights, each in all lanes."""
+    load = count == 1 or w.spec.option("spread") == Spread.LOAD
+    return (loaded_weights if load else permuted_weights)(w, values, count, w.width)

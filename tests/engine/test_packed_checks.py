@@ -176,6 +176,19 @@ def test_kernel_variants_that_were_never_made_are_refused(
             check_packed(replace(spec, variant=variant), STEP, packed, "layer")
 
 
+def test_more_weights_at_once_than_the_kernel_reads_are_refused() -> None:
+    found = [
+        (spec, packed)
+        for spec, packed in packed_layers()
+        if spec.family == "spmm_rows" and spec.number("rows") == 4
+    ]
+    assert found
+    for spec, packed in found:
+        variant = tuple(sorted((*spec.variant, ("steps", 2))))
+        with pytest.raises(PackedLayerError, match="rows times steps"):
+            check_packed(replace(spec, variant=variant), STEP, packed, "layer")
+
+
 def test_a_family_for_other_steps_is_refused() -> None:
     spec, packed = next(packed_layers())
     with pytest.raises(PackedLayerError, match="not stored packed"):

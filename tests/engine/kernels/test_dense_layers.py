@@ -14,6 +14,7 @@ from engine.kernels.abi import (
     FusedActivation,
     ValueType,
 )
+from engine.kernels.panels import PANEL_BYTES, panel_columns
 from engine.kernels.registry import dense_candidates
 from engine.target import Isa, available_isas
 from tests.engine.kernels.dense_oracle import (
@@ -174,6 +175,17 @@ def test_the_activation_is_applied_once_to_the_whole_sum(
     for candidate in dense_candidates(layer, isa, lanes):
         y = run_candidate(candidate, layer, x)
         assert np.max(abs(y - meaning) / (scale + 1)) <= TOLERANCE, candidate.spec.symbol
+
+
+@given(inputs=st.integers(1, 20_000), lanes=st.sampled_from([4, 8, 16, 32, 48, 64, 256]))
+def test_panels_are_of_one_size_and_within_the_limit(inputs: int, lanes: int) -> None:
+    columns = panel_columns(inputs, lanes)
+    assert 1 <= columns <= inputs
+    assert columns * lanes * 4 <= PANEL_BYTES
+    count = -(-inputs // columns)
+    # One panel fewer would not hold them, and the last one is full but for less than a column each.
+    assert (count - 1) * (PANEL_BYTES // (4 * lanes)) < inputs
+    assert count * columns - inputs < count
 
 
 @pytest.mark.parametrize("values", [ValueType.BFLOAT16, ValueType.FLOAT16])

@@ -42,6 +42,8 @@ def test_a_covered_specification_has_code_and_fields() -> None:
         ({"variant": (("rows", 100_000), ("spread", "load"))}, "rows one of"),
         ({"variant": (("rows", 4), ("spread", "magic"))}, "spread one of"),
         ({"variant": (("rows", 3), ("spread", "permute"))}, "rows one of"),
+        ({"variant": (("rows", 4), ("spread", "load"), ("steps", 3))}, "steps one of"),
+        ({"variant": (("rows", 4), ("spread", "load"), ("steps", 2))}, "rows times steps up to 4"),
         ({"isa": Isa.GENERIC}, "AVX2"),
         ({"family": "dense_gemv", "variant": (("unroll", 2), ("vectors", 4))}, "lanes: 1"),
         ({"family": "unpack", "variant": ()}, "no activation"),
