@@ -1,6 +1,6 @@
 """Checks of packed layers from a file for the sparse kernels of one sample; see `engine.artifacts.packed_checks`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -9,20 +9,35 @@ from engine.formats.bitmask import MASK_BITS
 from engine.formats.sweep import MAX_WIDTH
 from engine.formats.unit_blocks import BlockShape
 from engine.formats.window import WINDOW_STEP
-from engine.kernels import spmv_blocks, spmv_delta, spmv_expand, spmv_sell, spmv_sweep, spmv_window
+from engine.kernels import (
+    spmm_sweep,
+    spmv_blocks,
+    spmv_delta,
+    spmv_expand,
+    spmv_sell,
+    spmv_sweep,
+    spmv_window,
+)
 from engine.kernels.weight_loads import OPTIONAL_VARIANTS
 from engine.target import Isa
 
 NARROW = frozenset(OPTIONAL_VARIANTS)
 
 
-def _check_chunks(view: PackedView, height: int) -> int:
-    """What one-sample sparse formats share: see `engine.kernels.one_sample`; the number of steps."""
-    view.expect(view.lanes == 1, "one sample per tile")
+def _check_chunks(view: PackedView, height: int, lanes: Sequence[int] = (1,)) -> int:
+    """What formats of sorted rows share: see `engine.kernels.one_sample`; the number of steps."""
+    view.expect(view.lanes in lanes, "samples per tile that the kernel has")
     steps = view.array("steps", np.uint32, (None,)).astype(np.int64)
     rows = view.array("rows", np.uint32, (steps.size * height,))
     view.array("bias", np.float32, (rows.size,))
-    view.expect_ints({"chunks": steps.size, "x_bytes": view.inputs * 4, "y_bytes": view.units * 4})
+    row_bytes = view.lanes * 4
+    view.expect_ints(
+        {
+            "chunks": steps.size,
+            "x_bytes": view.inputs * row_bytes,
+            "y_bytes": view.units * row_bytes,
+        }
+    )
     view.expect_all_rows(rows)
     return int(steps.sum())
 
@@ -67,13 +82,20 @@ def _check_blocks(view: PackedView) -> None:
     view.expect_below(columns, view.inputs, "columns")
 
 
-def _check_sweep(view: PackedView) -> None:
+def _check_tile_sweep(view: PackedView) -> None:
+    """See `engine.kernels.spmm_sweep`."""
+    view.expect(view.isa in spmm_sweep.ISAS, "AVX-512")
+    view.expect(view.inputs <= spmm_sweep.MAX_INPUTS, "inputs that fit the stack")
+    _check_sweep(view, spmm_sweep.LANES)
+
+
+def _check_sweep(view: PackedView, lanes: Sequence[int] = (1,)) -> None:
     """See `engine.formats.sweep`."""
     view.expect_variants("vectors", optional=NARROW)
     view.expect(view.isa is not Isa.GENERIC, "AVX2 or AVX-512")
     width = view.isa.vector_floats
     vectors = view.variant_number("vectors", (1, 2, 4))
-    _check_chunks(view, vectors * width)
+    _check_chunks(view, vectors * width, lanes)
     steps = view.array("steps", np.uint32, (None,))
     slide, count = view.ints["slide"], view.ints["count"]
     # A window may end behind the last input, by less than the room that kernels may read.
@@ -127,6 +149,7 @@ ONE_SAMPLE_CHECKS: Mapping[str, Callable[[PackedView], None]] = {
     spmv_window.FAMILY: _check_window,
     spmv_blocks.FAMILY: _check_blocks,
     spmv_sweep.FAMILY: _check_sweep,
+    spmm_sweep.FAMILY: _check_tile_sweep,
     spmv_delta.FAMILY: _check_delta,
     spmv_expand.FAMILY: _check_expand,
 }

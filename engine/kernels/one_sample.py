@@ -92,12 +92,12 @@ def tail_constants(layer: DenseLayer, rows: npt.NDArray[np.uint32]) -> dict[str,
     return {"bias": layer.bias_or_zeros()[rows]}
 
 
-def tail_ints(layer: DenseLayer, chunks: int) -> dict[str, int]:
-    """Return the numbers of `TAIL_FIELDS`."""
+def tail_ints(layer: DenseLayer, chunks: int, lanes: int = 1) -> dict[str, int]:
+    """Return the numbers of `TAIL_FIELDS`, for tiles of so many samples."""
     return {
         "chunks": chunks,
         "positions": layer.positions,
-        "x_bytes": layer.inputs * 4,
-        "y_bytes": layer.units * 4,
+        "x_bytes": layer.inputs * lanes * 4,
+        "y_bytes": layer.units * lanes * 4,
         **layer.activation.as_ints(),
     }

@@ -15,6 +15,7 @@ from engine.kernels import (
     sparsemax,
     spmm_patterns,
     spmm_rows,
+    spmm_sweep,
     spmv_blocks,
     spmv_delta,
     spmv_expand,
@@ -46,6 +47,15 @@ FAMILIES: Mapping[str, Family] = {
         True,
         spmm_rows.VARIANTS,
         optional=spmm_rows.OPTIONAL_VARIANTS,
+    ),
+    spmm_sweep.FAMILY: Family(
+        fixed(spmm_sweep.FIELDS),
+        spmm_sweep.emit,
+        Lanes.TILE,
+        True,
+        spmm_sweep.VARIANTS,
+        spmm_sweep.ISAS,
+        OPTIONAL_VARIANTS,
     ),
     spmv_sell.FAMILY: Family(
         fixed(spmv_sell.FIELDS),
@@ -193,6 +203,7 @@ def dense_candidates(layer: DenseLayer, isa: Isa, lanes: int) -> tuple[Candidate
     if lanes > 1:
         found += spmm_rows.candidates(layer, isa, lanes)
         found += spmm_patterns.candidates(layer, isa, lanes)
+        found += spmm_sweep.candidates(layer, isa, lanes)
     else:
         for family in _ONE_SAMPLE:
             found += family.candidates(layer, isa)

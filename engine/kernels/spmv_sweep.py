@@ -53,7 +53,7 @@ STREAMS = ("columns", "values", "rest", "rest_columns", "rest_values")
 # A step is a window here.
 FIELDS = layer_fields(*STREAMS, numbers=("slide", "count"))
 VARIANTS: Mapping[str, Collection[int | str]] = {"vectors": (1, 2, 4)}
-_MOST_DENSITY = 0.9
+MOST_DENSITY = 0.9
 _PERMUTE_PAIR = "llvm.x86.avx512.vpermi2var.ps.512"
 _PERMUTE_EIGHT = "llvm.x86.avx2.permps"
 
@@ -61,14 +61,13 @@ _PERMUTE_EIGHT = "llvm.x86.avx2.permps"
 def candidates(layer: DenseLayer, isa: Isa) -> tuple[Candidate, ...]:
     """Return the candidate for a layer with zeros."""
     size = layer_size(layer)
-    if isa is Isa.GENERIC or layer.inputs > MAX_INPUTS or not 0 < size.density <= _MOST_DENSITY:
+    if isa is Isa.GENERIC or layer.inputs > MAX_INPUTS or not 0 < size.density <= MOST_DENSITY:
         return ()
-    vectors = next(count for count in (4, 2, 1) if count == 1 or _fills(layer, isa, count))
     _, load = choose_pace(layer.kernel, window_width(isa))
-    variant = with_values((("vectors", vectors),), layer, isa)
+    variant = with_values((("vectors", vectors_of(layer, isa)),), layer, isa)
     spec = KernelSpec(FAMILY, isa, 1, layer.activation.function, variant)
     estimate = size.nonzeros * load.cost * SWEEP_LANE_NS[isa]
-    return (Candidate(spec, True, partial(_pack, spec=spec), estimate),)
+    return (Candidate(spec, True, partial(pack_layer, spec=spec), estimate),)
 
 
 def window_width(isa: Isa) -> int:
@@ -97,13 +96,19 @@ def emit(spec: KernelSpec) -> str:
     return w.finish()
 
 
+def vectors_of(layer: DenseLayer, isa: Isa) -> int:
+    """Return how many vectors of rows share a window."""
+    return next(count for count in (4, 2, 1) if count == 1 or _fills(layer, isa, count))
+
+
 def _fills(layer: DenseLayer, isa: Isa, vectors: int) -> bool:
     """Whether chunks of so many vectors leave fewer lanes without a row than they gain by sharing x."""
     height = vectors * isa.vector_floats
     return -layer.units % height <= layer.units // 3
 
 
-def _pack(layer: DenseLayer, spec: KernelSpec) -> PackedLayer:
+def pack_layer(layer: DenseLayer, spec: KernelSpec) -> PackedLayer:
+    """Return a layer in sweep format, for tiles of the specification's lanes."""
     width = spec.isa.vector_floats
     height = spec.number("vectors") * width
     pace, _ = choose_pace(layer.kernel, window_width(spec.isa))
@@ -119,7 +124,7 @@ def _pack(layer: DenseLayer, spec: KernelSpec) -> PackedLayer:
         "rest_values": stored_weights(packed.rest_values, spec),
         **tail_constants(layer, packed.rows),
     }
-    ints = {"slide": pace.slide, "count": pace.count, **tail_ints(layer, chunks)}
+    ints = {"slide": pace.slide, "count": pace.count, **tail_ints(layer, chunks, spec.lanes)}
     return packed_layer(constants, ints, packed.nonzeros)
 
 
@@ -142,7 +147,7 @@ def _pass(
             following = []
             for number, total in enumerate(sums):
                 weights = load_weights(w, w.spec, w.at(values, number * width, element), width)
-                operand = _permuted(w, held, w.at(columns, number * width))
+                operand = permuted(w, held, w.at(columns, number * width))
                 following.append(accumulate(w, weights, operand, total))
             height = vectors * width
             step.carry((w.at(columns, height), w.at(values, height, element), *following))
@@ -150,7 +155,7 @@ def _pass(
     return list(window.carried[:2]), list(window.carried[2:])
 
 
-def _permuted(w: KernelWriter, held: list[Value], columns: Value) -> Value:
+def permuted(w: KernelWriter, held: list[Value], columns: Value) -> Value:
     """The elements of the window that the codes name; codes have no bit that leads outside."""
     places = w.cast("zext", w.load(vector(I8, w.full_width), columns, 1), I32)
     if w.spec.isa is Isa.AVX512:
