@@ -6,6 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# The same examples in every run: who runs the tests, or lands a change, does not pay for luck. Look for new
+# ones with HYPOTHESIS_PROFILE=explore.
+settings.register_profile("fixed", derandomize=True)
+settings.register_profile("explore", derandomize=False, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
