@@ -190,7 +190,8 @@ def test_a_second_server_leaves_the_jobs_of_the_first_alone(data: Path, small_fi
         job_id = start_job(one, small_file)
         wait_for_job(one.http, job_id, stage="check")
         with Process(data) as two:
-            assert two.http.get(f"/jobs/{job_id}").json()["state"] == "running"
+            # On a busy machine the job may be done before the second server is ready.
+            assert two.http.get(f"/jobs/{job_id}").json()["state"] in {"running", "done"}
             assert wait_for_job(one.http, job_id, state="done")["stage"] == "done"
 
 
