@@ -143,7 +143,16 @@ def prometheus_url(
     prometheus: str, service: Service, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
     with running_prometheus(prometheus, tmp_path_factory.mktemp("prometheus"), service) as url:
+        wait_for_scrapes(url)
         yield url
+
+
+def wait_for_scrapes(url: str) -> None:
+    """Return when samples of the service can be asked for: Prometheus is ready before its first scrape."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not ask(url, "/api/v1/query", query="prunus_model_sparsity_ratio")["result"]:
+        assert time.monotonic() < deadline, "Prometheus scraped nothing"
+        time.sleep(SCRAPE_SECONDS)
 
 
 def test_every_query_of_the_dashboard_returns_numbers(
