@@ -17,26 +17,28 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
+def quiet_tensorflow() -> None:
+    """Settings that TensorFlow reads when it is first used, whichever test that is: one thread, no GPU."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+
+
 @pytest.fixture(scope="session")
 def keras() -> Any:
     """Keras 3 on TensorFlow: the oracle. Its import warns about its own affairs, which are not ours to fix."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+    quiet_tensorflow()
     os.environ["KERAS_BACKEND"] = "tensorflow"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import keras as module
-        import tensorflow as tf
-
-        tf.config.threading.set_intra_op_parallelism_threads(1)
     return module
 
 
 @pytest.fixture(scope="session")
 def tf_keras() -> Any:
     """Keras 2 (tf-keras): the oracle for the older dialects."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+    quiet_tensorflow()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import tf_keras as module
