@@ -30,6 +30,7 @@ FETCHES: Mapping[str, Roof | None] = {
     "spmv_delta": Roof.GATHER,
     "spmv_expand": None,
     "spmv_sell": Roof.GATHER,
+    "spmm_sweep": Roof.PERMUTE,
     "spmv_sweep": Roof.PERMUTE,
     "spmv_window": Roof.PERMUTE,
 }
