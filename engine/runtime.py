@@ -7,7 +7,7 @@ request) from a stock. Calls that are long enough are helped by the process's po
 """
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,29 +16,22 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.artifacts.artifact import Artifact, open_artifact
-from engine.errors import (
-    BatchMismatchError,
-    EmptyBatchError,
-    ExecutableClosedError,
-    InputDtypeError,
-    InputNameError,
-    InputShapeError,
-    ThreadCountError,
-)
+from engine.errors import ExecutableClosedError, ThreadCountError
 from engine.execution.assemble import bind_plan
+from engine.execution.calls import Call
+from engine.execution.forms import Forms
 from engine.execution.native import NativePlan
 from engine.execution.pool import MAX_THREADS, PROCESS_POOL
-from engine.execution.workspace import Help, Workspace
+from engine.execution.workspace import Help
 from engine.machine_code.object_cache import ObjectCache
 from engine.planning.choose import DEFAULT_BUCKETS, default_plan, tile_widths
 from engine.planning.plan import CompiledModel, ExecutionPlan, LayerPlan, NetworkTime
 from engine.planning.schedule import Mode, Schedule, make_schedule
-from engine.program import InputSlot
 from engine.target import Target, host_target, wanted_threads
 
 # Workspaces kept for later calls; more concurrent calls than this allocate theirs anew.
-MAX_IDLE_WORKSPACES = 16
-_FLOAT32 = np.dtype(np.float32)
+MAX_IDLE_CALLS = 16
+_FLOAT32, _ARRAY, _EMPTY = np.dtype(np.float32), np.ndarray, np.empty
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +116,7 @@ class Executable:
             plan.tuned and plan.cpu_name == target.cpu_name and plan.threads >= self.threads
         )
         self.schedule = schedule or make_schedule(plan.tiles, plan.threads, self.threads)
-        self._help = _help(self.schedule, self.threads)
+        help_ = _help(self.schedule, self.threads)
         self._target = target
         self._cache = cache
         self._native: NativePlan | None = NativePlan(
@@ -131,11 +124,12 @@ class Executable:
             self.schedule.tiles,
             target,
             cache,
-            self.schedule.shared_tiles if any(self._help) else None,
+            self.schedule.shared_tiles if any(help_) else None,
         )
-        self._slots = tuple(_CheckedInput(slot) for slot in program.inputs)
-        self._results = tuple((spec.name, spec.sample_shape) for spec in self.outputs)
-        self._idle: deque[Workspace] = deque(maxlen=MAX_IDLE_WORKSPACES)
+        outputs = [(spec.name, spec.sample_shape) for spec in self.outputs]
+        self._forms = Forms(program.inputs, outputs, help_)
+        self._checks, self._known_forms = self._forms.checks, self._forms.known
+        self._idle: deque[Call] = deque(maxlen=MAX_IDLE_CALLS)
 
     @property
     def resident_bytes(self) -> int:
@@ -143,7 +137,7 @@ class Executable:
         native = self._native
         if native is None:
             return 0
-        return native.constant_bytes + sum(workspace.bytes for workspace in tuple(self._idle))
+        return native.constant_bytes + sum(call.workspace.bytes for call in tuple(self._idle))
 
     def run(self, inputs: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[np.float32]]:
         """Compute the outputs of a batch.
@@ -162,54 +156,43 @@ class Executable:
         native = self._native
         if native is None:
             raise ExecutableClosedError(f"model {self.name!r} is closed")
-        arrays = [slot.checked(inputs) for slot in self._slots]
-        if len(inputs) != len(arrays):
-            self._refuse_unknown(inputs)
-        batch = len(arrays[0])
-        if batch == 0 or len(arrays) > 1:
-            self._check_batches(arrays)
-        results = {name: np.empty((batch, *shape), _FLOAT32) for name, shape in self._results}
+        # Every name looked up and every function called here takes a share of a small network's call.
+        arrays = []
+        for check in self._checks:
+            array = inputs.get(check.name)
+            if (
+                type(array) is not _ARRAY
+                or array.dtype is not check.dtype
+                or not array.flags.c_contiguous
+            ):
+                array = check.taken(inputs)
+            arrays.append(array)
+        form = self._known_forms.get(arrays[0].shape)
+        if (
+            form is None
+            or len(inputs) != len(arrays)
+            or (form.others and [array.shape for array in arrays[1:]] != form.others)
+        ):
+            form = self._forms.form(inputs, arrays)
+        results = {}
+        for name, shape in form.results:
+            results[name] = result = _EMPTY(shape, _FLOAT32)
+            arrays.append(result)
         try:
-            workspace = self._idle.pop()
+            call = self._idle.pop()
         except IndexError:
-            workspace = Workspace(native.arena_bytes, len(arrays), len(results))
-        help_ = self._help[batch if batch < len(self._help) else -1]
-        if help_ is None:
-            native.run(workspace.request(native.address, arrays, results.values(), batch))
-        else:
-            plan = native.address if help_.chunk else native.shared_address
-            address = workspace.request(plan, arrays, results.values(), batch)
-            pool = PROCESS_POOL.address(help_.helpers, self._target, self._cache)
-            native.share(workspace.shared_request(address, pool, help_))
+            call = Call(native, len(self.inputs), len(self.outputs))
+        if call.form is not form or (form.help and call.pool is not PROCESS_POOL.pool):
+            call.make_ready(form, self._target, self._cache)
+        call.run(*arrays)
         if self._native is native:
-            self._idle.append(workspace)
+            self._idle.append(call)
         return results
 
     def close(self) -> None:
         """Refuse later calls, and let go of code and memory as soon as no running call needs them."""
         self._native = None
         self._idle.clear()
-
-    def _check_batches(self, arrays: Sequence[npt.NDArray[Any]]) -> None:
-        batch = len(arrays[0])
-        for array, slot in zip(arrays, self._slots, strict=True):
-            if len(array) != batch:
-                raise BatchMismatchError(
-                    "inputs have different batch sizes",
-                    expected=f"{batch}, as {self._slots[0].name!r} has",
-                    got=f"{len(array)} in {slot.name!r}",
-                )
-        if batch == 0:
-            raise EmptyBatchError("the batch is empty", expected="at least one sample", got="0")
-
-    def _refuse_unknown(self, inputs: Mapping[str, npt.NDArray[Any]]) -> None:
-        known = [slot.name for slot in self._slots]
-        extra = [name for name in inputs if name not in known]
-        raise InputNameError(
-            "the model has no such input",
-            expected=", ".join(map(repr, known)),
-            got=", ".join(map(repr, extra)),
-        )
 
 
 def _checked_threads(threads: int | None, target: Target) -> int:
@@ -241,44 +224,3 @@ def plan_for(model: CompiledModel, target: Target, threads: int) -> ExecutionPla
     buckets = [tile.lanes for tile in plan.tiles] or DEFAULT_BUCKETS
     widths = tile_widths(buckets, target.isa)
     return default_plan(model.program, target, widths, threads=threads, values=plan.values)
-
-
-class _CheckedInput:
-    """What an input must look like."""
-
-    def __init__(self, slot: InputSlot) -> None:
-        self.name = slot.name
-        self._dtype = np.dtype(slot.dtype)
-        self._shape = slot.sample_shape
-        self._rank = len(slot.sample_shape) + 1
-
-    def checked(self, inputs: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[Any]:
-        """The array of this input, C-contiguous.
-
-        Raises:
-            InputNameError: it is missing.
-            InputDtypeError: it has another element type.
-            InputShapeError: it has another shape.
-        """
-        try:
-            array = inputs[self.name]
-        except KeyError:
-            raise InputNameError(
-                f"input {self.name!r} is missing",
-                expected=repr(self.name),
-                got=", ".join(map(repr, inputs)) or "no inputs",
-            ) from None
-        if not isinstance(array, np.ndarray) or array.dtype != self._dtype:
-            raise InputDtypeError(
-                f"input {self.name!r} has the wrong element type",
-                expected=self._dtype.name,
-                got=str(getattr(array, "dtype", type(array).__name__)),
-            )
-        if array.ndim != self._rank or array.shape[1:] != self._shape:
-            wanted = ", ".join(["batch", *map(str, self._shape)])
-            raise InputShapeError(
-                f"input {self.name!r} has the wrong shape",
-                expected=f"[{wanted}]",
-                got=str(list(array.shape)),
-            )
-        return array if array.flags.c_contiguous else np.ascontiguousarray(array)

@@ -4,7 +4,7 @@ The layout of the tables is that of `engine.kernels.driver`.
 """
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -13,7 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.execution.bind import BoundStep
-from engine.kernels import driver, share
+from engine.execution.builtin import builtin_of, method_of
+from engine.execution.workspace import Workspace
+from engine.kernels import call, driver, share
 from engine.kernels.abi import ALIGNMENT_BYTES, FieldKind, KernelSpec
 from engine.kernels.alignment import aligned
 from engine.kernels.registry import emit, fields_of
@@ -46,7 +48,8 @@ class NativePlan:
 
     Attributes:
         run: the native function `prunus_run(request)`; releases the GIL.
-        share: `prunus_share(request)`; the same as `run` where the plan was made for one thread.
+        run_address: of that function.
+        share_address: of `prunus_share(request)`; 0 where the plan was made for one thread.
         address: of the plan table, for a request.
         shared_address: of the plan table for a request in mode SHARED.
         arena_bytes: what an arena needs for any tile.
@@ -81,7 +84,13 @@ class NativePlan:
         self.constant_bytes = self._tables.constant_bytes
         self.arena_bytes = max(tile.arena_bytes for tile in tiles)
         self.run: Run = run_function(self._library)
-        self.share: Run = run_function(self._library, share.SYMBOL) if several else self.run
+        self.run_address = self._library.address(driver.SYMBOL)
+        self.share_address = self._library.address(share.SYMBOL) if several else 0
+        self._method = method_of(self._library.address(call.SYMBOL))
+
+    def builtin(self, workspace: Workspace) -> Callable[..., object]:
+        """A built-in function that computes a workspace's request; it keeps this plan alive."""
+        return builtin_of(self._method, workspace, self)
 
     def __del__(self) -> None:
         # The last call may end after `Executable.close`: code goes when nobody can be in it.
@@ -116,6 +125,9 @@ def load_specs(
         ModuleSource(symbol, partial(write, target.isa), _identity(writers, (symbol, target.isa)))
         for symbol, write in drivers.items()
     ]
+    sources.append(
+        ModuleSource(call.SYMBOL, call.emit_call, _identity(writers, (call.SYMBOL, target.isa)))
+    )
     sources += [
         ModuleSource(spec.symbol, partial(emit, spec), _identity(writers, spec)) for spec in specs
     ]
@@ -127,9 +139,9 @@ def _identity(writers: str | None, written: tuple[str, Isa] | KernelSpec) -> str
     return None if writers is None else f"{writers} {written!r}"
 
 
-def run_function(library: NativeLibrary, symbol: str = driver.SYMBOL) -> Run:
-    """The native function `prunus_run(request)`, or another of its kind; calling it releases the GIL."""
-    return _RUN_SIGNATURE(library.address(symbol))
+def run_function(library: NativeLibrary) -> Run:
+    """The native function `prunus_run(request)`; calling it releases the GIL."""
+    return _RUN_SIGNATURE(library.address(driver.SYMBOL))
 
 
 def distinct_specs(tiles: Sequence[BoundTile]) -> list[KernelSpec]:

@@ -1,7 +1,7 @@
 """The process's pool of native threads, which help calls that are long enough.
 
 There is at most one pool in a process, made when a call first wants it; executables come and go. A worker
-is a daemon thread that stays in one native call (`engine.kernels.pool`), without the GIL: it spins for a
+is a daemon thread that stays in one native call (`engine.kernels.worker`), without the GIL: it spins for a
 short time after a job and then sleeps on a semaphore. Nothing ever waits for a worker that has not taken
 part, so a pool without workers, or with all of them asleep, only leaves the work to the caller.
 
@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.kernels import pool as native
+from engine.kernels import worker
 from engine.kernels.pool import Pool, Sleeper
 from engine.machine_code.linking import load_sources
 from engine.machine_code.object_cache import ModuleSource, ObjectCache
@@ -70,9 +71,9 @@ class ThreadPool:
         Raises:
             CodegenError: the code could not be compiled or loaded.
         """
-        source = ModuleSource(native.SYMBOL, native.emit_worker)
+        source = ModuleSource(worker.SYMBOL, worker.emit_worker)
         self._library = load_sources([source], target, cache)
-        self._run = _WORKER_SIGNATURE(self._library.address(native.SYMBOL))
+        self._run = _WORKER_SIGNATURE(self._library.address(worker.SYMBOL))
         self._libc = ctypes.CDLL(None)
         line = native.LINE_BYTES
         block = np.zeros(native.POOL_BYTES + line, np.uint8)
@@ -138,16 +139,13 @@ class ThreadPool:
     @property
     def sleeping(self) -> int:
         """How many workers sleep now."""
-        return self._of_workers(Sleeper.STATE).count(1)
+        return int(self._fields[Pool.ASLEEP // 8]).bit_count()
 
     @property
     def helped(self) -> int:
-        """With how many calls workers have helped; each worker counts."""
-        return sum(self._of_workers(Sleeper.JOBS))
-
-    def _of_workers(self, field: Sleeper) -> list[int]:
+        """How many parts of layers and chunks of samples workers have computed."""
         lines = range(1, self.workers + 1)
-        return [int(self._fields[(self._line(number) + field) // 8]) for number in lines]
+        return sum(int(self._fields[(self._line(number) + Sleeper.JOBS) // 8]) for number in lines)
 
     def _function(self, name: str) -> int:
         function = getattr(self._libc, name, None)  # Linux has all of them
@@ -157,7 +155,7 @@ class ThreadPool:
         return self.address + self._line(number) + Sleeper.SEMAPHORE
 
     def _line(self, number: int) -> int:
-        return Pool.SLEEPERS + number * native.LINE_BYTES
+        return Pool.SLEEPERS + number * native.SLEEPER_BYTES
 
 
 class ProcessPool:
@@ -174,22 +172,22 @@ class ProcessPool:
         self._watching = False
         self._before_fork: list[ThreadPool | None] = []
 
-    def address(self, workers: int, target: Target, cache: ObjectCache) -> int:
-        """Address of a pool, of at least so many workers if the system allows and the process goes on.
+    def of(self, workers: int, target: Target, cache: ObjectCache) -> ThreadPool:
+        """A pool of at least so many workers if the system allows and the process goes on.
 
         Raises:
             CodegenError: the code could not be compiled or loaded.
         """
         pool = self.pool
         if pool is not None and pool.workers >= workers:
-            return pool.address
+            return pool
         with self._lock:
             self._watch()
             pool = self.pool or ThreadPool(target, cache)
             if not self._ended:
                 pool.grow(workers)
             self.pool = pool
-            return pool.address
+            return pool
 
     def end(self) -> None:
         """Have the workers leave, and start none again in this process."""

@@ -1,7 +1,7 @@
 """An arena and a request for the native driver; used by one call at a time."""
 
 import ctypes
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,14 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.kernels.alignment import aligned_zeros
-from engine.kernels.driver import ARRAY_DATA_BYTES, Request
-from engine.kernels.pool import LINE_BYTES
-from engine.kernels.share import JOB_BYTES
+from engine.kernels.driver import Request
 
 # One-sample kernels may read, and ignore, up to the next vector behind a value.
 _TAIL_BYTES = 256
-# As plain numbers: members of an enum take longer to look up and to convert.
-_ARRAYS, _PLAN, _SAMPLES = int(Request.ARRAYS), int(Request.PLAN), int(Request.SAMPLES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +31,12 @@ class Help:
 
 
 class Workspace:
-    """Everything that one native call writes, apart from the output arrays."""
+    """Everything that one native call writes, apart from the output arrays.
+
+    Attributes:
+        arena: memory for values between steps.
+        block: the request, and behind it room for the addresses of all arrays.
+    """
 
     def __init__(self, arena_bytes: int, inputs: int, outputs: int) -> None:
         """Allocate.
@@ -49,89 +50,48 @@ class Workspace:
         self.arena = aligned_zeros(self._arena_floats)
         self._helper_arenas: list[npt.NDArray[np.float32]] = []
         self._arenas = (ctypes.c_int64 * 0)()
-        self._job = np.zeros(0, np.uint8)
-        self._block = np.zeros(len(Request) + 2 * (inputs + outputs), np.int64)
-        self._request = self._block.data
-        self._address = int(self._block.ctypes.data)
+        self.block = np.zeros(len(Request) + inputs + outputs, np.int64)
+        self._address = int(self.block.ctypes.data)
         addresses = self._address + 8 * len(Request)
-        self._request[Request.ARENA] = self.arena.ctypes.data
-        self._request[Request.INPUTS] = addresses
-        self._request[Request.OUTPUTS] = addresses + 8 * inputs
-        self._request[Request.OBJECTS] = addresses + 8 * (inputs + outputs)
-        self._objects = self._request[len(Request) + inputs + outputs :]
-        self._addresses = self._request[len(Request) : len(Request) + inputs + outputs]
-        self._knows_arrays = _data_of(self.arena) == self.arena.ctypes.data
+        self.block[Request.ARENA] = self.arena.ctypes.data
+        self.block[Request.INPUTS] = addresses
+        self.block[Request.OUTPUTS] = addresses + 8 * inputs
 
-    def request(
-        self,
-        plan: int,
-        inputs: Collection[npt.NDArray[Any]],
-        outputs: Collection[npt.NDArray[np.float32]],
-        samples: int,
-    ) -> int:
+    def request(self, plan: int, arrays: Sequence[npt.NDArray[Any]], samples: int) -> int:
         """Fill the request and give its address.
 
         Args:
             plan: address of the plan table.
-            inputs: C-contiguous arrays, not empty; the caller keeps them alive.
-            outputs: the same, writeable.
+            arrays: inputs and outputs, C-contiguous and not empty; the caller keeps them alive.
             samples: length of their first axis.
         """
-        count = 0
-        if self._knows_arrays:
-            objects = self._objects
-            for array in inputs:
-                objects[count] = id(array)
-                count += 1
-            for array in outputs:
-                objects[count] = id(array)
-                count += 1
-        else:
-            for place, array in enumerate((*inputs, *outputs)):
-                self._addresses[place] = array.ctypes.data
-        request = self._request
-        request[_ARRAYS] = count
-        request[_PLAN] = plan
-        request[_SAMPLES] = samples
+        self.block[Request.PLAN] = plan
+        self.block[Request.SAMPLES] = samples
+        for place, array in enumerate(arrays, len(Request)):
+            self.block[place] = array.ctypes.data
         return self._address
 
-    def shared_request(self, address: int, pool: int, help_: Help) -> int:
-        """Add to a filled request what `prunus_share` needs, and give its address.
+    def let_help(self, help_: Help, pool: int) -> None:
+        """Add to the request what `prunus_share` needs.
 
         Args:
-            address: what `request` gave.
-            pool: address of a pool.
             help_: who may help, and how.
+            pool: address of a pool.
         """
-        if not self._job.size:
-            self._make_job()
         if help_.chunk and len(self._helper_arenas) < help_.helpers:
             self._make_arenas(help_.helpers)
-        request = self._request
-        request[Request.POOL] = pool
-        request[Request.HELPERS] = help_.helpers
-        request[Request.CHUNK] = help_.chunk
-        request[Request.EXPECTED_NS] = help_.expected_ns
-        return address
+        self.block[Request.POOL] = pool
+        self.block[Request.HELPERS] = help_.helpers
+        self.block[Request.CHUNK] = help_.chunk
+        self.block[Request.EXPECTED_NS] = help_.expected_ns
 
     @property
     def bytes(self) -> int:
         """Size of all arenas."""
         return self.arena.nbytes + sum(arena.nbytes for arena in self._helper_arenas)
 
-    def _make_job(self) -> None:
-        block = np.zeros(JOB_BYTES + LINE_BYTES, np.uint8)
-        start = -block.ctypes.data % LINE_BYTES
-        self._job = block[start : start + JOB_BYTES]
-        self._request[Request.JOB] = self._job.ctypes.data
-
     def _make_arenas(self, count: int) -> None:
         more = count - len(self._helper_arenas)
         self._helper_arenas += [aligned_zeros(self._arena_floats) for _ in range(more)]
         self._arenas = (ctypes.c_int64 * count)(*(a.ctypes.data for a in self._helper_arenas))
-        self._request[Request.ARENAS] = ctypes.addressof(self._arenas)
-
-
-def _data_of(array: npt.NDArray[Any]) -> int | None:
-    """Address of an array's elements, as native code reads it from the array object."""
-    return ctypes.c_void_p.from_address(id(array) + ARRAY_DATA_BYTES).value
+        self.block[Request.ARENAS] = ctypes.addressof(self._arenas)

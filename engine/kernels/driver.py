@@ -6,8 +6,8 @@
 shared by all threads and read only; ARENA belongs to the calling thread.
 
     request  plan ptr | arena ptr | inputs ptr | outputs ptr | first i64 | samples i64 | for several threads:
-             pool ptr | job ptr | arenas of helpers ptr | helpers i64 | chunk i64 | expected ns i64 |
-             arrays i64 | objects ptr
+             pool ptr | arenas of helpers ptr | helpers i64 | chunk i64 | expected ns i64 |
+             for the call from Python: function ptr | functions of CPython ptr, ptr, ptr
     plan     longest i64 | choice ptr | tiles ptr
     choice   i64[longest + 1]: for r remaining samples, the number of the tile to use (entry 0 unused);
              more than `longest` remaining samples use the entry of `longest`
@@ -18,13 +18,11 @@ A tile of `lanes` samples is used for min(lanes, remaining) of them. `first` is 
 sample in the user arrays. The steps of a tile are the parts of its phases one after another; a single
 thread needs to know nothing of phases. Several threads are the business of `engine.kernels.share`.
 
-The first `arrays` addresses behind `inputs` (those of the outputs may follow them) are read from NumPy's array
-objects, which `objects` points to: asking Python for an address takes longer than a small layer. The place
-of the data pointer in such an object is part of NumPy's binary interface, and `ARRAY_DATA_BYTES` here.
+`inputs` and `outputs` point to addresses of user arrays. Those of the outputs follow those of the inputs where
+`engine.kernels.call` fills them in.
 
 Sample of what is generated::
 
-    for i in range(arrays): inputs[i] = objects[i]->data
     while remaining > 0:
         tile = tiles[choice[min(remaining, longest)]]
         ctx = (arena, inputs, outputs, first, min(tile.lanes, remaining))
@@ -39,8 +37,6 @@ from engine.kernels.emit import I64, PTR, Value, Writer, module_text
 from engine.target import Isa
 
 SYMBOL = "prunus_run"
-# PyArrayObject: behind the head of every object (reference count, type) comes the address of the data.
-ARRAY_DATA_BYTES = object.__basicsize__
 
 
 class Request(IntEnum):
@@ -53,13 +49,14 @@ class Request(IntEnum):
     FIRST_SAMPLE = 4
     SAMPLES = 5
     POOL = 6
-    JOB = 7
-    ARENAS = 8
-    HELPERS = 9
-    CHUNK = 10
-    EXPECTED_NS = 11
-    ARRAYS = 12
-    OBJECTS = 13
+    ARENAS = 7
+    HELPERS = 8
+    CHUNK = 9
+    EXPECTED_NS = 10
+    FUNCTION = 11
+    SAVE_THREAD = 12
+    RESTORE_THREAD = 13
+    INC_REF = 14
 
 
 class Plan(IntEnum):
@@ -91,7 +88,6 @@ def emit_driver(isa: Isa) -> str:
     """Return the LLVM IR of `prunus_run`."""
     w = Writer()
     request = Value(PTR, "%request")
-    _read_addresses(w, request)
     plan = _field(w, request, Request.PLAN, PTR)
     ctx = w.value(PTR, f"alloca [{len(Context)} x i64], align 16", "ctx")
     for source, place in (
@@ -115,15 +111,6 @@ def emit_driver(isa: Isa) -> str:
         sample.carry((w.add(sample.index, lanes),))
     w.line("ret void")
     return module_text(w, f"define void @{SYMBOL}(ptr noalias %request)", isa)
-
-
-def _read_addresses(w: Writer, request: Value) -> None:
-    objects = _field(w, request, Request.OBJECTS, PTR)
-    addresses = _field(w, request, Request.INPUTS, PTR)
-    with w.loop(0, _field(w, request, Request.ARRAYS, I64)) as array:
-        found = w.load(PTR, w.at(objects, array.index, PTR), 8)
-        data = w.load(PTR, w.at(found, ARRAY_DATA_BYTES), 8)
-        w.store(data, w.at(addresses, array.index, PTR), 8)
 
 
 def _choose(w: Writer, plan: Value, remaining: Value) -> Value:

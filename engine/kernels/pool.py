@@ -1,27 +1,28 @@
-"""The native side of the thread pool: `prunus_worker`, and what a caller does to get helped.
+"""What callers and workers (`engine.kernels.worker`) share, and what a caller does to get helped.
 
-    void prunus_worker(ptr pool, i64 number)
+Workers are numbered from 1; the caller is 0. A pool is lines of 128 bytes, so that what one thread writes
+disturbs no other (processors fetch cache lines in pairs):
 
-is the life of a worker: it looks for a job, waits a bounded time for the next one with `pause`, and then
-sleeps on a semaphore. `pool` points to lines of 128 bytes, so that what one thread writes disturbs no other
-(processors fetch cache lines in pairs):
-
-    settings  functions of libc, times in nanoseconds, number of workers; read only
+    settings  functions of libc, times in nanoseconds, number of workers, stop; read only
     callers   how many calls are in progress that would like help; when the last one ended; until when
-              calls are not helped, because the last helpers were late
-    gate      generation << 32 | open << 31 | helpers inside; stop; function and argument of the job; the
-              core that its caller was on
-    sleepers  one line per worker: state (0 awake, 1 asleep, 2 being woken), jobs it helped with, semaphore
+              calls are not helped; whether one is helped now; a bit for each worker that sleeps
+    work      word: helpers << 57 | chunked << 56 | free; table, context
+    done      pieces of work that workers have done, ever
+    core      that the last helped caller was on
+    sleepers  two lines per worker: its semaphore; pieces of work it did
 
-A caller that finds no other caller owns the gate. It opens the gate for a new generation, does the work
-itself, shuts the gate, and waits until nobody is inside. A worker enters by counting itself in, which can
-only succeed while the gate is open, and at most once in a generation. So a job may be forgotten as soon as
-the gate is shut and empty, and a worker that is late or asleep costs its caller nothing. A worker that
-finds itself on its caller's core only takes time from it: it moves to another core, where the system would
-leave it for as long as it sleeps, sleeps at once, and calls are not helped for a while.
+The work and done lines are all that goes from core to core while calls follow each other. A caller that finds no
+other caller owns it. It fills in the table and the context, then publishes a word with pieces of work that
+are free: parts of a layer, one bit each, or so many chunks of samples. Whoever exchanges the word for one
+with a piece less has taken that piece, and the caller waits for it: until it is counted as done, nothing
+that it refers to changes. Only the word decides, so a thread that comes late with an old word takes nothing,
+or, where the same word was published again, a piece of what is in the line now. Nothing has to be
+opened, shut or left: a call ends when its pieces are done, and a worker that is late or asleep costs its
+caller nothing.
 
-`function(argument, number)` is called by each worker that enters; workers are numbered from 1, the caller
-being 0.
+    chunked = 0   piece n: step n of the table, with the context that is in the line; a worker tries first
+                  the part of its own number, so that the weights of a part stay in the cache of one core
+    chunked = 1   the table is a request, the context a function(request, chunks free before, number)
 
 The text of functions here is written by hand: it is about atomic accesses, of which
 `engine.kernels.emit` knows nothing. Fields are given by their byte offsets, from the enums below.
@@ -31,13 +32,14 @@ import platform
 from enum import IntEnum
 from string import Template
 
-SYMBOL = "prunus_worker"
+from engine.kernels.driver import Step
+
 LINE_BYTES = 128
 MAX_WORKERS = 63
 
 
 class Pool(IntEnum):
-    """Byte offset of each field of a pool; all are eight bytes long."""
+    """Byte offset of each field of a pool; all are eight bytes long but for the context."""
 
     SEM_WAIT = 0
     SEM_POST = 8
@@ -52,35 +54,43 @@ class Pool(IntEnum):
     PATIENCE = 80
     GET_AFFINITY = 88
     SET_AFFINITY = 96
+    STOP = 104
     CALLERS = LINE_BYTES
     LAST_END = LINE_BYTES + 8
     CALM_UNTIL = LINE_BYTES + 16
-    GATE = 2 * LINE_BYTES
-    STOP = 2 * LINE_BYTES + 8
-    FUNCTION = 2 * LINE_BYTES + 16
-    ARGUMENT = 2 * LINE_BYTES + 24
-    CPU = 2 * LINE_BYTES + 32
-    SLEEPERS = 3 * LINE_BYTES
+    HELPED = LINE_BYTES + 24
+    ASLEEP = LINE_BYTES + 32
+    WORD = 2 * LINE_BYTES
+    TABLE = 2 * LINE_BYTES + 8
+    CONTEXT = 2 * LINE_BYTES + 16
+    DONE = 3 * LINE_BYTES
+    CPU = 4 * LINE_BYTES
+    SLEEPERS = 5 * LINE_BYTES
 
 
 class Sleeper(IntEnum):
-    """Byte offset of each field of a worker's line."""
+    """Byte offset of each field of a worker's lines."""
 
-    STATE = 0
-    JOBS = 8
-    SEMAPHORE = 64  # to the end of the line: room for twice what glibc and musl need
+    SEMAPHORE = 0  # a line of its own: room for four times what glibc and musl need
+    JOBS = LINE_BYTES
 
 
-POOL_BYTES = Pool.SLEEPERS + (MAX_WORKERS + 1) * LINE_BYTES
+SLEEPER_BYTES = 2 * LINE_BYTES
+POOL_BYTES = Pool.SLEEPERS + (MAX_WORKERS + 1) * SLEEPER_BYTES
+# What a word says besides the pieces that are free.
+HELPERS_SHIFT = 57
+CHUNKED = 1 << 56
 
-# Pauses between two looks at the clock, and before a waiting thread lets others have its core.
+# Pauses between two looks at the clock; after which a caller that waits first looks at it; and before it
+# lets others have its core.
 _PAUSES_PER_LOOK = 64
+_UNTIMED_PAUSES = 64
 _PAUSES_BEFORE_YIELD = 2048
 _CLOCK_MONOTONIC = 1
 # Size of libc's set of cores.
 _CORES_BYTES = 128
 
-_COMMON = """
+COMMON = """
 define internal i64 @now(ptr %pool) #0 {
   %time = alloca [2 x i64], align 16
   %place = getelementptr i8, ptr %pool, i64 $CLOCK
@@ -102,183 +112,28 @@ define internal i64 @cpu(ptr %pool) #0 {
   ret i64 %wide
 }
 
-; One step of waiting: a pause, and after many of them the core is left to others.
-define internal void @wait(ptr %pool, i64 %count) #0 {
-  $PAUSE
-  %patient = icmp ult i64 %count, $BEFORE_YIELD
-  br i1 %patient, label %done, label %leave
-leave:
-  %place = getelementptr i8, ptr %pool, i64 $YIELD
-  %yield = load ptr, ptr %place, align 8
-  %ignored = call i32 %yield()
-  br label %done
-done:
+define internal void @run_step(ptr %context, ptr %step) #0 {
+  %kernel = load ptr, ptr %step, align 8
+  %argsp = getelementptr i8, ptr %step, i64 $STEP_ARGS
+  %args = load ptr, ptr %argsp, align 8
+  call void %kernel(ptr %context, ptr %args)
   ret void
 }
 """
 
-_WORKER = """
-; Move this thread to another core: it may not be on this one for a moment.
-define internal void @move(ptr %pool, i64 %here) #0 {
-entry:
-  %all = alloca [$CORES_BYTES x i8], align 16
-  %others = alloca [$CORES_BYTES x i8], align 16
-  %getp = getelementptr i8, ptr %pool, i64 $GET_AFFINITY
-  %get = load ptr, ptr %getp, align 8
-  %setp = getelementptr i8, ptr %pool, i64 $SET_AFFINITY
-  %set = load ptr, ptr %setp, align 8
-  %got = call i32 %get(i32 0, i64 $CORES_BYTES, ptr %all)
-  %known = icmp eq i32 %got, 0
-  %few = icmp ult i64 %here, $CORES
-  %go = and i1 %known, %few
-  br i1 %go, label %copy, label %done
-copy:
-  call void @llvm.memcpy.p0.p0.i64(ptr %others, ptr %all, i64 $CORES_BYTES, i1 false)
-  %byte = lshr i64 %here, 3
-  %place = getelementptr i8, ptr %others, i64 %byte
-  %low = and i64 %here, 7
-  %wide = shl i64 1, %low
-  %bit = trunc i64 %wide to i8
-  %clear = xor i8 %bit, -1
-  %old = load i8, ptr %place, align 1
-  %new = and i8 %old, %clear
-  store i8 %new, ptr %place, align 1
-  %moved = call i32 %set(i32 0, i64 $CORES_BYTES, ptr %others)
-  %restored = call i32 %set(i32 0, i64 $CORES_BYTES, ptr %all)
-  br label %done
-done:
-  ret void
-}
-
-declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
-define void @prunus_worker(ptr %pool, i64 %number) #0 {
-entry:
-  %gate = getelementptr i8, ptr %pool, i64 $GATE
-  %stop = getelementptr i8, ptr %pool, i64 $STOP
-  %spinp = getelementptr i8, ptr %pool, i64 $SPIN_NS
-  %waitp = getelementptr i8, ptr %pool, i64 $SEM_WAIT
-  %functionp = getelementptr i8, ptr %pool, i64 $FUNCTION
-  %argumentp = getelementptr i8, ptr %pool, i64 $ARGUMENT
-  %offset = mul i64 %number, $LINE
-  %lines = getelementptr i8, ptr %pool, i64 $SLEEPERS
-  %state = getelementptr i8, ptr %lines, i64 %offset
-  %semaphore = getelementptr i8, ptr %state, i64 $SEMAPHORE
-  %jobsp = getelementptr i8, ptr %state, i64 $JOBS
-  %wait = load ptr, ptr %waitp, align 8
-  br label %rest
-
-rest:                                        ; the time of the last job, or of waking
-  %seen = phi i64 [ -1, %entry ], [ %generation, %work ], [ %seen.l, %awake ]
-  %since = call i64 @now(ptr %pool)
-  %spin = load i64, ptr %spinp, align 8
-  br label %look
-
-look:
-  %seen.l = phi i64 [ %seen, %rest ], [ %seen.l, %again ], [ %seen.l, %stay ]
-  %since.l = phi i64 [ %since, %rest ], [ %since.l, %again ], [ %since.l, %stay ]
-  %count = phi i64 [ 1, %rest ], [ %count.n, %again ], [ 1, %stay ]
-  %g = load atomic i64, ptr %gate acquire, align 8
-  %s = load atomic i64, ptr %stop monotonic, align 8
-  %stopped = icmp ne i64 %s, 0
-  br i1 %stopped, label %out, label %check
-check:
-  %generation = lshr i64 %g, 32
-  %bit = and i64 %g, $OPEN
-  %open = icmp ne i64 %bit, 0
-  %new = icmp ne i64 %generation, %seen.l
-  %wanted = and i1 %open, %new
-  br i1 %wanted, label %enter, label %pause
-enter:
-  %here = call i64 @cpu(ptr %pool)
-  %therep = getelementptr i8, ptr %pool, i64 $CPU
-  %there = load i64, ptr %therep, align 8
-  %same = icmp eq i64 %here, %there
-  br i1 %same, label %crowded, label %count.in
-crowded:
-  %instant = call i64 @now(ptr %pool)
-  %lengthp = getelementptr i8, ptr %pool, i64 $CALM_NS
-  %length = load i64, ptr %lengthp, align 8
-  %until = add i64 %instant, %length
-  %calmp = getelementptr i8, ptr %pool, i64 $CALM_UNTIL
-  store atomic i64 %until, ptr %calmp monotonic, align 8
-  call void @move(ptr %pool, i64 %here)
-  br label %sleep
-count.in:
-  %inside = add i64 %g, 1
-  %pair = cmpxchg ptr %gate, i64 %g, i64 %inside acq_rel monotonic, align 8
-  %entered = extractvalue { i64, i1 } %pair, 1
-  br i1 %entered, label %work, label %pause
-work:
-  %function = load ptr, ptr %functionp, align 8
-  %argument = load ptr, ptr %argumentp, align 8
-  call void %function(ptr %argument, i64 %number)
-  %jobs = load i64, ptr %jobsp, align 8
-  %jobs.n = add i64 %jobs, 1
-  store i64 %jobs.n, ptr %jobsp, align 8
-  %left = atomicrmw sub ptr %gate, i64 1 release, align 8
-  br label %rest
-
-pause:
-  $PAUSE
-  %count.n = add i64 %count, 1
-  %low = and i64 %count, $LOOK_MASK
-  %skip = icmp ne i64 %low, 0
-  br i1 %skip, label %again, label %time
-again:
-  br label %look
-time:
-  %now = call i64 @now(ptr %pool)
-  %idle = sub i64 %now, %since.l
-  %short = icmp slt i64 %idle, %spin
-  br i1 %short, label %stay, label %sleep
-stay:
-  br label %look
-
-sleep:                                       ; said first, then looked again: no stop is missed
-  store atomic i64 1, ptr %state seq_cst, align 8
-  %s2 = load atomic i64, ptr %stop seq_cst, align 8
-  %stopped2 = icmp ne i64 %s2, 0
-  br i1 %stopped2, label %out, label %doze
-doze:
-  %result = call i32 %wait(ptr %semaphore)
-  %interrupted = icmp ne i32 %result, 0
-  br i1 %interrupted, label %doze, label %awake
-awake:
-  store atomic i64 0, ptr %state seq_cst, align 8
-  br label %rest
-
-out:
-  ret void
-}
-"""
-
-# What callers use; %helpers and %expected (nanoseconds that the job should take) decide who is woken.
 _CALLER = """
-define internal void @open_gate(ptr %pool, ptr %function, ptr %argument, i64 %helpers, i64 %expected, i64 %now) #0 {
+; Wake those of the first %helpers workers that sleep, where that is worth it: the call should take
+; %expected nanoseconds and begins %now.
+define internal void @rouse(ptr %pool, i64 %helpers, i64 %expected, i64 %now) #0 {
 entry:
-  %workersp = getelementptr i8, ptr %pool, i64 $WORKERS
-  %workers = load atomic i64, ptr %workersp acquire, align 8
-  %any = icmp sgt i64 %workers, 0
-  br i1 %any, label %open, label %done
-open:
-  %gate = getelementptr i8, ptr %pool, i64 $GATE
-  %functionp = getelementptr i8, ptr %pool, i64 $FUNCTION
-  %argumentp = getelementptr i8, ptr %pool, i64 $ARGUMENT
-  %cpup = getelementptr i8, ptr %pool, i64 $CPU
-  %here = call i64 @cpu(ptr %pool)
-  store i64 %here, ptr %cpup, align 8
-  store ptr %function, ptr %functionp, align 8
-  store ptr %argument, ptr %argumentp, align 8
-  %old = load atomic i64, ptr %gate monotonic, align 8
-  %generation = lshr i64 %old, 32
-  %next = add i64 %generation, 1
-  %shifted = shl i64 %next, 32
-  %word = or i64 %shifted, $OPEN
-  store atomic i64 %word, ptr %gate seq_cst, align 8
+  %asleep = call i64 @asleep(ptr %pool, i64 %helpers)
+  %any = icmp ne i64 %asleep, 0
+  br i1 %any, label %some, label %done
+some:
   %wakep = getelementptr i8, ptr %pool, i64 $WAKE_NS
   %wake = load i64, ptr %wakep, align 8
   %long = icmp sge i64 %expected, %wake
-  br i1 %long, label %rouse, label %recent
+  br i1 %long, label %ring, label %recent
 recent:                                      ; calls follow each other closely: worth having workers awake
   %endp = getelementptr i8, ptr %pool, i64 $LAST_END
   %hotp = getelementptr i8, ptr %pool, i64 $HOT_NS
@@ -286,58 +141,93 @@ recent:                                      ; calls follow each other closely: 
   %hot = load i64, ptr %hotp, align 8
   %gap = sub i64 %now, %end
   %close = icmp slt i64 %gap, %hot
-  br i1 %close, label %rouse, label %done
-rouse:
-  %most = call i64 @llvm.smin.i64(i64 %workers, i64 %helpers)
+  br i1 %close, label %ring, label %done
+ring:
   %postp = getelementptr i8, ptr %pool, i64 $SEM_POST
   %post = load ptr, ptr %postp, align 8
+  %asleepp = getelementptr i8, ptr %pool, i64 $ASLEEP
+  %others = xor i64 %asleep, -1
+  %before = atomicrmw and ptr %asleepp, i64 %others seq_cst, align 8
+  %claimed = and i64 %before, %asleep
   br label %each
 each:
-  %number = phi i64 [ 0, %rouse ], [ %number.n, %following ]
-  %number.n = add i64 %number, 1
-  %more = icmp slt i64 %number, %most
-  br i1 %more, label %try, label %done
-try:
-  %offset = mul i64 %number.n, $LINE
+  %left = phi i64 [ %claimed, %ring ], [ %left.n, %post.one ]
+  %more = icmp ne i64 %left, 0
+  br i1 %more, label %post.one, label %done
+post.one:
+  %number = call i64 @llvm.cttz.i64(i64 %left, i1 true)
+  %below = sub i64 %left, 1
+  %left.n = and i64 %left, %below
+  %offset = mul i64 %number, $SLEEPER_BYTES
   %lines = getelementptr i8, ptr %pool, i64 $SLEEPERS
-  %state = getelementptr i8, ptr %lines, i64 %offset
-  %asleep = load atomic i64, ptr %state seq_cst, align 8
-  %sleeps = icmp eq i64 %asleep, 1
-  br i1 %sleeps, label %claim, label %following
-claim:
-  %pair = cmpxchg ptr %state, i64 1, i64 2 seq_cst monotonic, align 8
-  %mine = extractvalue { i64, i1 } %pair, 1
-  br i1 %mine, label %ring, label %following
-ring:
-  %semaphore = getelementptr i8, ptr %state, i64 $SEMAPHORE
+  %line = getelementptr i8, ptr %lines, i64 %offset
+  %semaphore = getelementptr i8, ptr %line, i64 $SEMAPHORE
   %ignored = call i32 %post(ptr %semaphore)
-  br label %following
-following:
   br label %each
 done:
   ret void
 }
 
-define internal void @shut_gate(ptr %pool) #0 {
+; Bits of those of the first %helpers workers that sleep.
+define internal i64 @asleep(ptr %pool, i64 %helpers) #0 {
+  %workersp = getelementptr i8, ptr %pool, i64 $WORKERS
+  %workers = load atomic i64, ptr %workersp acquire, align 8
+  %most = call i64 @llvm.smin.i64(i64 %workers, i64 %helpers)
+  %above = shl i64 2, %most
+  %first = sub i64 %above, 2
+  %asleepp = getelementptr i8, ptr %pool, i64 $ASLEEP
+  %asleep = load atomic i64, ptr %asleepp monotonic, align 8
+  %both = and i64 %asleep, %first
+  ret i64 %both
+}
+
+; Wait until workers have done so much, ever: nanoseconds of a wait that is not short, otherwise 0.
+define internal i64 @join(ptr %pool, i64 %wanted) #0 {
 entry:
-  %gate = getelementptr i8, ptr %pool, i64 $GATE
-  %before = atomicrmw and ptr %gate, i64 $NOT_OPEN acq_rel, align 8
+  %donep = getelementptr i8, ptr %pool, i64 $DONE
   br label %look
 look:
   %count = phi i64 [ 0, %entry ], [ %count.n, %pause ]
-  %g = load atomic i64, ptr %gate acquire, align 8
-  %inside = and i64 %g, $INSIDE_MASK
-  %empty = icmp eq i64 %inside, 0
-  br i1 %empty, label %done, label %pause
+  %done = load atomic i64, ptr %donep acquire, align 8
+  %all = icmp eq i64 %done, %wanted
+  br i1 %all, label %at.once, label %patient
+at.once:
+  ret i64 0
+patient:
+  %early = icmp ult i64 %count, $UNTIMED
+  br i1 %early, label %pause, label %slow
 pause:
-  call void @wait(ptr %pool, i64 %count)
+  $PAUSE
   %count.n = add i64 %count, 1
   br label %look
-done:
-  ret void
+slow:
+  %start = call i64 @now(ptr %pool)
+  br label %again
+again:
+  %count.s = phi i64 [ 0, %slow ], [ %count.m, %next ]
+  %done.s = load atomic i64, ptr %donep acquire, align 8
+  %all.s = icmp eq i64 %done.s, %wanted
+  br i1 %all.s, label %late, label %rest
+rest:
+  $PAUSE
+  %count.m = add i64 %count.s, 1
+  %tired = icmp ugt i64 %count.m, $BEFORE_YIELD
+  br i1 %tired, label %leave, label %next
+leave:                                       ; the worker may wait for this core
+  %yieldp = getelementptr i8, ptr %pool, i64 $YIELD
+  %yield = load ptr, ptr %yieldp, align 8
+  %ignored = call i32 %yield()
+  br label %next
+next:
+  br label %again
+late:
+  %end = call i64 @now(ptr %pool)
+  %waited = sub i64 %end, %start
+  ret i64 %waited
 }
 
 declare i64 @llvm.smin.i64(i64, i64)
+declare i64 @llvm.cttz.i64(i64, i1)
 """
 
 
@@ -355,13 +245,16 @@ def fill(template: str, **more: object) -> str:
     """Replace `$NAME` by byte offsets of a pool, by numbers, and by the `pause` of this machine."""
     names: dict[str, object] = {place.name: place.value for place in Pool}
     names |= {
-        "LINE": LINE_BYTES,
+        "SLEEPER_BYTES": SLEEPER_BYTES,
         "SEMAPHORE": Sleeper.SEMAPHORE.value,
         "JOBS": Sleeper.JOBS.value,
-        "OPEN": 1 << 31,
-        "NOT_OPEN": ~(1 << 31),
-        "INSIDE_MASK": (1 << 31) - 1,
+        "HELPERS_SHIFT": HELPERS_SHIFT,
+        "CHUNKED": CHUNKED,
+        "FREE": CHUNKED - 1,
+        "STEP_BYTES": 8 * len(Step),
+        "STEP_ARGS": 8 * Step.ARGS,
         "LOOK_MASK": _PAUSES_PER_LOOK - 1,
+        "UNTIMED": _UNTIMED_PAUSES,
         "BEFORE_YIELD": _PAUSES_BEFORE_YIELD,
         "CORES_BYTES": _CORES_BYTES,
         "CORES": 8 * _CORES_BYTES,
@@ -371,11 +264,6 @@ def fill(template: str, **more: object) -> str:
     return Template(template).substitute(names | more)
 
 
-def emit_worker() -> str:
-    """Return the LLVM IR of `prunus_worker`."""
-    return fill(_COMMON + _WORKER) + pause_text()[1] + "\nattributes #0 = { nounwind }\n"
-
-
 def caller_text() -> str:
-    """Return the LLVM IR of `open_gate`, `shut_gate` and `wait`, to be put into a caller's module."""
-    return fill(_COMMON + _CALLER) + pause_text()[1] + "\n"
+    """Return the LLVM IR of `rouse`, `asleep` and `join`, to be put into a caller's module."""
+    return fill(COMMON + _CALLER) + pause_text()[1] + "\n"

@@ -131,18 +131,16 @@ class _StampedTile:
             self._native.arena_bytes, len(program.inputs), len(program.outputs)
         )
         self._lanes = tile.lanes
-        self._inputs = list(random_batch(program, tile.lanes).values())
-        self._outputs = [
+        outputs = (
             np.empty((tile.lanes, *slot.sample_shape), np.float32) for slot in program.outputs
-        ]
+        )
+        self._arrays = (*random_batch(program, tile.lanes).values(), *outputs)
         self._calls: list[list[int]] = []
 
     def turn(self) -> None:
         """Call the tile; the first calls, which find another tile's weights in the caches, do not count."""
         for number in range(_WARM_UP_CALLS + _CALLS_OF_A_TURN):
-            address = self._workspace.request(
-                self._native.address, self._inputs, self._outputs, self._lanes
-            )
+            address = self._workspace.request(self._native.address, self._arrays, self._lanes)
             self._native.run(address)
             if number >= _WARM_UP_CALLS:
                 times = self._stamps["seconds"] * 1_000_000_000 + self._stamps["nanoseconds"]

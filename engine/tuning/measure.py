@@ -130,11 +130,11 @@ class _TileBench:
         """A function that runs tile `number` so often, on the same samples."""
         native, program = self._natives[number], self._program
         workspace = Workspace(native.arena_bytes, len(program.inputs), len(program.outputs))
-        inputs = list(random_batch(program, samples).values())
-        outputs = [np.empty((samples, *slot.sample_shape), np.float32) for slot in program.outputs]
+        outputs = (np.empty((samples, *slot.sample_shape), np.float32) for slot in program.outputs)
+        arrays = (*random_batch(program, samples).values(), *outputs)
 
         def run(repeats: int) -> None:
-            address = workspace.request(native.address, inputs, outputs, samples)
+            address = workspace.request(native.address, arrays, samples)
             for _ in range(repeats):
                 native.run(address)
 

@@ -283,7 +283,7 @@ class _Bench:
         return pick(task.layer_key, choices, seconds)
 
     def _repeat(self, workspace: Workspace, plan: int, lanes: int, repeats: int) -> None:
-        self._run(workspace.request(plan, (), (), repeats * lanes))
+        self._run(workspace.request(plan, (), repeats * lanes))
 
 
 def _packed_choice(task: _Task, candidate: Candidate) -> KernelChoice:

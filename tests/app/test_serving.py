@@ -86,16 +86,16 @@ def test_a_call_that_runs_when_its_version_is_deleted_still_answers(
         service.upload(small_file, "small")
         wanted = service.predict(model="small", inputs=[[1] * 6]).json()
         model = service.app.state.services.registry.get("small", None)
-        native = model.executable._native
+        (call,) = model.executable._idle
         started, go = threading.Event(), threading.Event()
-        run_native = native.run
+        run_native = call.run
 
-        def slow(address: int) -> None:
+        def slow(*arrays: Any) -> None:
             started.set()
             assert go.wait(30)
-            run_native(address)
+            run_native(*arrays)
 
-        monkeypatch.setattr(native, "run", slow, raising=False)
+        monkeypatch.setattr(call, "run", slow)
         with ThreadPoolExecutor(1) as pool:
             answer = pool.submit(service.predict, model="small", inputs=[[1] * 6])
             assert started.wait(30)

@@ -54,7 +54,7 @@ def model(object_cache: ObjectCache) -> CompiledModel:
 @contextlib.contextmanager
 def pool_with(times: PoolTimes, cache: ObjectCache, workers: int = 3) -> Iterator[ThreadPool]:
     """The process's pool with other times; its workers are woken once, so that they know."""
-    PROCESS_POOL.address(workers, host_target(), cache)
+    PROCESS_POOL.of(workers, host_target(), cache)
     pool = PROCESS_POOL.pool
     assert pool is not None
     pool.set_times(times)
@@ -173,7 +173,7 @@ def test_idle_workers_sleep(object_cache: ObjectCache, model: CompiledModel) -> 
 def test_one_thread_needs_no_pool(
     object_cache: ObjectCache, model: CompiledModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ProcessPool, "address", None)  # calling it would fail
+    monkeypatch.setattr(ProcessPool, "of", None)  # calling it would fail
     executable = executable_in(Mode.SHARED, model, object_cache, host_target(), threads=1)
     assert outputs(executable, 65).shape == (65, 40)
 
@@ -301,7 +301,7 @@ def call():
             os._exit(3)
 
 renew()
-PROCESS_POOL.address(2, target, cache)
+PROCESS_POOL.of(2, target, cache)
 PROCESS_POOL.pool.set_times(PoolTimes(1000, 0, 0, 0, 0))
 for _ in range(5):
     threading.Thread(target=call, daemon=True).start()

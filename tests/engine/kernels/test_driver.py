@@ -51,13 +51,9 @@ class Plan:
         self.keep.append(np.array(numbers, np.int64))
         return int(self.keep[-1].ctypes.data)
 
-    def run(
-        self, x: np.ndarray, first: int, samples: int, *, from_objects: bool = False
-    ) -> np.ndarray:
+    def run(self, x: np.ndarray, first: int, samples: int) -> np.ndarray:
         y = np.full_like(x, np.nan)
         addresses = self.table([x.ctypes.data, y.ctypes.data])
-        if from_objects:
-            addresses = self.table([0, 0])
         fields = dict.fromkeys(Request, 0)
         fields[Request.PLAN] = self.address
         fields[Request.ARENA] = self.arena.ctypes.data
@@ -65,8 +61,6 @@ class Plan:
         fields[Request.OUTPUTS] = addresses + 8
         fields[Request.FIRST_SAMPLE] = first
         fields[Request.SAMPLES] = samples
-        fields[Request.ARRAYS] = 2 if from_objects else 0
-        fields[Request.OBJECTS] = self.table([id(x), id(y)])
         request = self.table([fields[field] for field in Request])
         ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self.library.address(SYMBOL))(request)
         return y
@@ -84,5 +78,3 @@ def test_every_sample_is_computed_once(isa: Isa, samples: int) -> None:
     np.testing.assert_array_equal(y[3 : 3 + samples], np.maximum(x[3 : 3 + samples], 0))
     assert np.isnan(y[:3]).all()
     assert np.isnan(y[3 + samples :]).all()
-    again = plan.run(x, 3, samples, from_objects=True)
-    np.testing.assert_array_equal(again, y)
