@@ -1,16 +1,29 @@
 """Kernels at the border: user arrays [batch][E] of any dtype to tiles [E][lanes], and back.
 
-`pack` converts to float32 and transposes W x W blocks in registers (W = vector width), by log2(W)
-rounds of shuffles; samples beyond the valid ones are copies of the last valid one. `unpack` does
-the reverse and writes only valid samples. Sample of one round on 4 x 4 (distance 2)::
+`pack` converts to float32 and transposes; samples beyond the valid ones are copies of the last valid
+one. `unpack` does the reverse and writes only valid samples. Both work on units of 8 samples (4 where
+registers or tiles hold no more): `pack` loads 4 numbers of each sample, puts those of samples r and
+r + 4 side by side in one register, and transposes both squares of 4 x 4 at once::
 
-    %a = shufflevector %r0, %r2, <0, 1, 4, 5>
-    %c = shufflevector %r0, %r2, <2, 3, 6, 7>
+    %a = shufflevector %row0, %row1, <0, 8, 1, 9,  4, 12, 5, 13>    ; rows 0 and 1 | 4 and 5
+    %b = shufflevector %row2, %row3, <0, 8, 1, 9,  4, 12, 5, 13>    ; rows 2 and 3 | 6 and 7
+    %column0 = shufflevector %a, %b, <0, 1, 8, 9,  4, 5, 12, 13>
+
+A block has 16 columns: a line of the cache, in float32. The last block ends where the row ends, over
+columns of the one before, so that nothing is touched behind a user array. Rows of 4 to 15 columns go in
+squares in the same way, shorter ones number by number.
+
+Rows that lie a multiple of 2 KB apart crowd in few sets of the first-level cache (1024 inputs: all in
+one, which holds 8 lines). Blocks then start where lines start, to visit each line once. `pack` does the
+second 8 samples one block behind the first: what the CPU fetches ahead for the one would push out what
+it has fetched for the other. `unpack` does all of 8 samples before the next.
 
 For lanes = 1 both are conversions of contiguous numbers.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+import math
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from engine.kernels.abi import Context, Field, FieldKind, KernelSpec
@@ -30,6 +43,15 @@ UNPACK_FIELDS = (
     Field("slot", FieldKind.INT),
     Field("elements", FieldKind.INT),
 )
+_BLOCK = 16
+_SQUARE = 4
+# Samples of a unit; and of the units that are done for a block before the next: a line of a tile.
+_UNIT = 8
+_GROUP = 16
+# Columns of a unit that are in registers at a time.
+_AT_ONCE = {Isa.AVX512: 16, Isa.AVX2: 8, Isa.GENERIC: 4}
+_LINE_BYTES = 64
+_CROWDED_BYTES = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +61,23 @@ class _Source:
     element: str
     bytes: int
     convert: Callable[[KernelWriter, Value], Value]
+
+
+@dataclass(frozen=True, slots=True)
+class _Unit:
+    """Some columns of some samples.
+
+    Attributes:
+        lane: place of the first sample in the tile.
+        rows: address of each sample's row in the user array.
+        column: the first.
+        columns: how many.
+    """
+
+    lane: Value
+    rows: Sequence[Value]
+    column: Value
+    columns: int
 
 
 def pack_spec(isa: Isa, lanes: int, dtype: str) -> KernelSpec:
@@ -57,14 +96,32 @@ def emit_pack(spec: KernelSpec) -> str:
     source = _SOURCES[str(spec.option("from"))]
     table = w.context(Context.INPUTS, PTR)
     array = w.load(PTR, w.at(table, w.argument("slot"), PTR), 8)
-    elements = w.argument("elements")
-    first = w.context(Context.FIRST_SAMPLE, I64)
-    base = w.at(array, w.mul(w.mul(first, elements), source.bytes))
+    elements, y = w.argument("elements"), w.argument("y")
+    row_bytes = w.mul(elements, source.bytes)
+    base = w.at(array, w.mul(w.context(Context.FIRST_SAMPLE, I64), row_bytes))
     if spec.lanes == 1:
         _convert_flat(w, source, base, elements)
         return w.finish()
-    with w.loop(0, spec.lanes, w.width) as lane:
-        _pack_lanes(w, source, base, lane.index)
+    last = w.add(w.context(Context.VALID_SAMPLES, I64), -1)
+    crowded = _is_multiple(w, row_bytes, _CROWDED_BYTES)
+    start = w.mul(_to_line(w, base, source.bytes), crowded)
+
+    def row(sample: Value) -> Value:
+        return w.at(base, w.mul(w.intrinsic("smin", sample, last), row_bytes))
+
+    walk = _Walk(w, elements, start, row, lambda unit: _pack_unit(w, source, unit))
+    with _sizes(w, elements, _BLOCK, None):
+        walk.blocks(math.gcd(spec.lanes, _GROUP), crowded)
+    with _sizes(w, elements, _SQUARE, _BLOCK):
+        walk.squares()
+    with (
+        _sizes(w, elements, 0, _SQUARE),
+        w.loop(0, elements) as column,
+        w.loop(0, spec.lanes) as sample,
+    ):
+        place = w.at(row(sample.index), column.index, source.element)
+        number = source.convert(w, w.load(source.element, place, 1))
+        w.store(number, w.at(w.row(y, column.index), sample.index, F32))
     return w.finish()
 
 
@@ -74,74 +131,186 @@ def emit_unpack(spec: KernelSpec) -> str:
     table = w.context(Context.OUTPUTS, PTR)
     array = w.load(PTR, w.at(table, w.argument("slot"), PTR), 8)
     elements, x = w.argument("elements"), w.argument("x")
-    first = w.context(Context.FIRST_SAMPLE, I64)
-    base = w.at(array, w.mul(first, elements), F32)
+    base = w.at(array, w.mul(w.context(Context.FIRST_SAMPLE, I64), elements), F32)
     if spec.lanes == 1:
         _copy_flat(w, x, base, elements)
         return w.finish()
     valid = w.context(Context.VALID_SAMPLES, I64)
-    blocks = w.op("and", elements, w.i64(-w.width))
-    with (
-        w.loop(0, spec.lanes, w.width) as lane,
-        w.loop(0, blocks, w.width) as block,
-    ):
-        tile = w.at(x, lane.index, F32)
-        loaded = [
-            w.load(w.vector, w.row(tile, w.add(block.index, place))) for place in range(w.width)
-        ]
-        for place, value in enumerate(transpose(w, loaded)):
-            sample = w.add(lane.index, place)
-            with w.when(w.compare("slt", sample, valid)):
-                row = w.at(base, w.mul(elements, sample), F32)
-                w.store(value, w.at(row, block.index, F32))
-    with w.loop(blocks, elements) as rest, w.loop(0, valid) as one:
-        value = w.load(F32, w.at(w.row(x, rest.index), one.index, F32))
-        row = w.at(base, w.mul(elements, one.index), F32)
-        w.store(value, w.at(row, rest.index, F32))
+    crowded = _is_multiple(w, w.mul(elements, 4), _CROWDED_BYTES)
+    start = w.mul(_to_line(w, base, 4), crowded)
+
+    def row(sample: Value) -> Value:
+        return w.at(base, w.mul(sample, elements), F32)
+
+    walk = _Walk(w, elements, start, row, lambda unit: _unpack_unit(w, unit, valid))
+    with _sizes(w, elements, _BLOCK, None):
+        for group, yes in ((math.gcd(spec.lanes, _GROUP), 0), (walk.height, 1)):
+            with w.when(w.compare("eq", crowded, w.i64(yes))):
+                walk.blocks(group, w.i64(0))
+    with _sizes(w, elements, _SQUARE, _BLOCK):
+        walk.squares()
+    with _sizes(w, elements, 0, _SQUARE), w.loop(0, elements) as column, w.loop(0, valid) as sample:
+        number = w.load(F32, w.at(w.row(x, column.index), sample.index, F32))
+        w.store(number, w.at(row(sample.index), column.index, F32))
     return w.finish()
 
 
-def transpose(w: KernelWriter, rows: Sequence[Value]) -> list[Value]:
-    """Transpose W vectors of W elements by log2(W) rounds of pairwise shuffles."""
-    width = len(rows)
-    current = list(rows)
-    distance = width // 2
-    while distance:
-        low = [p + (width if p & distance else 0) - (p & distance) for p in range(width)]
-        high = [place + distance for place in low]
-        following = list(current)
-        for place in range(width):
-            if not place & distance:
-                pair = (current[place], current[place + distance])
-                following[place] = w.shuffle(*pair, low)
-                following[place + distance] = w.shuffle(*pair, high)
-        current = following
-        distance //= 2
-    return current
+def _is_multiple(w: KernelWriter, number: Value, of: int) -> Value:
+    """1 where a number is a multiple of a power of two, otherwise 0."""
+    rest = w.op("and", number, w.i64(of - 1))
+    return w.cast("zext", w.compare("eq", rest, w.i64(0)), I64)
 
 
-def _pack_lanes(w: KernelWriter, source: _Source, base: Value, lane: Value) -> None:
-    """One vector of lanes: whole W x W blocks in registers, then the last E % W elements singly."""
-    elements = w.argument("elements")
-    last = w.add(w.context(Context.VALID_SAMPLES, I64), -1)
-    row_bytes = w.mul(elements, source.bytes)
-    samples = [w.intrinsic("smin", w.add(lane, place), last) for place in range(w.width)]
-    rows = [w.at(base, w.mul(sample, row_bytes)) for sample in samples]
-    y = w.at(w.argument("y"), lane, F32)
-    blocks = w.op("and", elements, w.i64(-w.width))
-    kind = vector(source.element, w.width)
-    with w.loop(0, blocks, w.width) as block:
+def _to_line(w: KernelWriter, base: Value, element_bytes: int) -> Value:
+    """How many columns before the array, 0 to 15, a line (or part of one) starts; as 0 to -15."""
+    behind = w.op("and", w.cast("ptrtoint", base, I64), w.i64(_LINE_BYTES - 1))
+    columns = w.op("lshr", behind, w.i64(element_bytes.bit_length() - 1))
+    return w.op("sub", w.i64(0), w.op("and", columns, w.i64(_BLOCK - 1)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """Writes `body` for all units of a tile.
+
+    Attributes:
+        w: the kernel.
+        elements: columns.
+        start: where the first block starts, 0 to -15; nothing is done before column 0.
+        row: address of the row of a sample of the tile.
+        body: what to write for a unit.
+    """
+
+    w: KernelWriter
+    elements: Value
+    start: Value
+    row: Callable[[Value], Value]
+    body: Callable[[_Unit], None]
+
+    @property
+    def height(self) -> int:
+        """Samples of a unit."""
+        return min(_UNIT, self.w.width)
+
+    def blocks(self, group: int, lag: Value) -> None:
+        """Rows of a block or more: the units of `group` samples in turn, each `lag` blocks behind the last."""
+        w = self.w
+        blocks = w.op("lshr", w.add(w.op("sub", self.elements, self.start), _BLOCK - 1), w.i64(4))
+        end = w.add(self.elements, -_BLOCK)
+        with w.loop(0, w.spec.lanes, group) as first:
+            lanes = [w.add(first.index, place) for place in range(0, group, self.height)]
+            rows = [self._rows(lane) for lane in lanes]
+            with w.loop(0, w.add(blocks, w.mul(lag, len(lanes) - 1))) as block:
+                for number, lane in enumerate(lanes):
+                    turn = w.op("sub", block.index, w.mul(lag, number))
+                    column = w.add(w.mul(turn, _BLOCK), self.start)
+                    column = w.intrinsic("smin", w.intrinsic("smax", column, w.i64(0)), end)
+                    self.body(_Unit(lane, rows[number], column, _BLOCK))
+
+    def squares(self) -> None:
+        """Rows of a square or more, but less than a block."""
+        w = self.w
+        with w.loop(0, w.spec.lanes, self.height) as lane:
+            rows = self._rows(lane.index)
+            with w.loop(0, self.elements, _SQUARE) as square:
+                column = w.intrinsic("smin", square.index, w.add(self.elements, -_SQUARE))
+                self.body(_Unit(lane.index, rows, column, _SQUARE))
+
+    def _rows(self, lane: Value) -> list[Value]:
+        return [self.row(self.w.add(lane, place)) for place in range(self.height)]
+
+
+@contextmanager
+def _sizes(w: KernelWriter, elements: Value, least: int, below: int | None) -> Iterator[None]:
+    """A block for rows of `least` columns or more, but less than `below`."""
+    fits = w.compare("sge", elements, w.i64(least))
+    if below is not None:
+        fits = w.op("and", fits, w.compare("slt", elements, w.i64(below)))
+    with w.when(fits):
+        yield
+
+
+def _pack_unit(w: KernelWriter, source: _Source, unit: _Unit) -> None:
+    y = w.at(w.argument("y"), unit.lane, F32)
+    at_once = min(unit.columns, _AT_ONCE[w.spec.isa])
+    for part in range(0, unit.columns, at_once):
+        columns = range(part, part + at_once, _SQUARE)
+        # All of a row before the next row: its line may not stay in the cache for long.
         loaded = [
-            source.convert(w, w.load(kind, w.at(row, block.index, source.element), 1))
-            for row in rows
+            [_load_square_row(w, source, row, w.add(unit.column, column)) for column in columns]
+            for row in unit.rows
         ]
-        for place, value in enumerate(transpose(w, loaded)):
-            w.store(value, w.row(y, w.add(block.index, place)))
-    with w.loop(blocks, elements) as rest:
-        target = w.row(y, rest.index)
-        for place, row in enumerate(rows):
-            number = w.load(source.element, w.at(row, rest.index, source.element), 1)
-            w.store(source.convert(w, number), w.at(target, place, F32))
+        for number, column in enumerate(columns):
+            pieces = [row[number] for row in loaded]
+            joined = [_joined(w, source, pieces[place::_SQUARE]) for place in range(_SQUARE)]
+            for place, values in enumerate(_transposed(w, joined)):
+                w.store(values, w.row(y, w.add(unit.column, column + place)))
+
+
+def _load_square_row(w: KernelWriter, source: _Source, row: Value, column: Value) -> Value:
+    kind = vector(source.element, _SQUARE)
+    return w.load(kind, w.at(row, column, source.element), 1)
+
+
+def _joined(w: KernelWriter, source: _Source, pieces: Sequence[Value]) -> Value:
+    """One vector of float32 from one or two of any type."""
+    if len(pieces) == 1:
+        return source.convert(w, pieces[0])
+    if source.bytes > 4:  # narrower once converted
+        low, high = (source.convert(w, piece) for piece in pieces)
+        return w.shuffle(low, high, range(2 * _SQUARE))
+    return source.convert(w, w.shuffle(pieces[0], pieces[1], range(2 * _SQUARE)))
+
+
+def _unpack_unit(w: KernelWriter, unit: _Unit, valid: Value) -> None:
+    height = len(unit.rows)
+    x = w.at(w.argument("x"), unit.lane, F32)
+    at_once = min(unit.columns, _AT_ONCE[w.spec.isa])
+    kind = vector(F32, height)
+    for part in range(0, unit.columns, at_once):
+        squares = []
+        for column in range(part, part + at_once, _SQUARE):
+            first = w.add(unit.column, column)
+            loaded = [w.load(kind, w.row(x, w.add(first, place))) for place in range(_SQUARE)]
+            squares.append(_transposed(w, loaded))
+        for place, row in enumerate(unit.rows):
+            with w.when(w.compare("slt", w.add(unit.lane, place), valid)):
+                mine = [square[place % _SQUARE] for square in squares]
+                target = w.at(row, w.add(unit.column, part), F32)
+                _store_row(w, mine, place - place % _SQUARE, target)
+
+
+def _store_row(w: KernelWriter, squares: Sequence[Value], first: int, target: Value) -> None:
+    """Store the numbers `first` to `first` + 3 of each vector, two vectors at a time."""
+    for number in range(0, len(squares), 2):
+        pair = squares[number : number + 2]
+        places = [
+            which * width_of(one.type) + first + place
+            for which, one in enumerate(pair)
+            for place in range(_SQUARE)
+        ]
+        w.store(w.shuffle(pair[0], pair[-1], places), w.at(target, number * _SQUARE, F32))
+
+
+def _transposed(w: KernelWriter, rows: Sequence[Value]) -> list[Value]:
+    """Transpose the squares side by side in four vectors, each in its place."""
+    width = width_of(rows[0].type)
+    squares = range(0, width, _SQUARE)
+
+    def shuffle(a: Value, b: Value, places: Sequence[int]) -> Value:
+        """`places` in the first square of a and, from 4 on, of b; the same in each square."""
+        order = [
+            base + place if place < _SQUARE else width + base + place - _SQUARE
+            for base in squares
+            for place in places
+        ]
+        return w.shuffle(a, b, order)
+
+    low, high, left, right = (0, 4, 1, 5), (2, 6, 3, 7), (0, 1, 4, 5), (2, 3, 6, 7)
+    ends = [
+        (shuffle(rows[0], rows[1], places), shuffle(rows[2], rows[3], places))
+        for places in (low, high)
+    ]
+    return [shuffle(*pair, places) for pair in ends for places in (left, right)]
 
 
 def _convert_flat(w: KernelWriter, source: _Source, base: Value, elements: Value) -> None:
