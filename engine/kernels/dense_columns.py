@@ -26,7 +26,7 @@ from engine.kernels.abi import (
     packed_layer,
 )
 from engine.kernels.activations import Parameters, apply, load_parameters
-from engine.kernels.dense_gemm import FIELDS
+from engine.kernels.dense_gemm import FIELDS, ask_ahead
 from engine.kernels.emit import F32, I64, Value, vector
 from engine.kernels.estimate import FMA_PER_NS, GEMM_SHARE, layer_size
 from engine.kernels.kernel_writer import KernelWriter, each_vector
@@ -99,6 +99,7 @@ def _sums(w: KernelWriter, x: Value, base: Value, samples: int) -> list[Value]:
     carried = [w.zero(kind)] * (vectors * samples)
     with w.loop(0, w.argument("inputs"), carried=carried) as column:
         weights = w.at(base, w.mul(column.index, vectors * w.full_width), F32)
+        ask_ahead(w, weights, vectors * w.full_width)
         blocks = [
             w.load(kind, w.at(weights, number * w.full_width, F32)) for number in range(vectors)
         ]
