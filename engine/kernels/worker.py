@@ -3,8 +3,8 @@
     void prunus_worker(ptr pool, i64 number)
 
 It looks for work in the pool's word, waits a bounded time for the next with `pause`, and then sleeps on a
-semaphore; while a call is helped it stays awake, for after a step that one thread runs more may come. It
-returns when it is told to stop.
+semaphore; while a call that it may help is in progress it stays awake, for after a step that one thread runs
+more may come. It returns when it is told to stop.
 
 A worker that finds itself on its caller's core only takes time from it: it moves to another core, where the
 system would leave it for as long as it sleeps, sleeps at once, and calls are not helped for a while.
@@ -161,7 +161,8 @@ time:
 long:                                        ; a step that one thread runs may be long: more will follow it
   %helped = load atomic i64, ptr %helpedp monotonic, align 8
   %busy = icmp ne i64 %helped, 0
-  br i1 %busy, label %yield, label %sleep
+  %needed = and i1 %busy, %welcome
+  br i1 %needed, label %yield, label %sleep
 yield:
   %yieldp = getelementptr i8, ptr %pool, i64 $YIELD
   %leave = load ptr, ptr %yieldp, align 8

@@ -170,6 +170,17 @@ def test_idle_workers_sleep(object_cache: ObjectCache, model: CompiledModel) -> 
         assert time.process_time() - start < 0.005
 
 
+def test_workers_that_may_not_help_sleep(object_cache: ObjectCache, model: CompiledModel) -> None:
+    """Calls follow each other, each for one helper only; the other workers have nothing to stay awake for."""
+    executable = executable_in(Mode.SHARED, model, object_cache, host_target(), threads=2)
+    with pool_with(PoolTimes(calm_ns=0, patience=0), object_cache) as pool:
+        assert pool.workers >= 3
+        deadline = time.monotonic() + 20
+        while pool.sleeping < pool.workers - 1 and time.monotonic() < deadline:
+            outputs(executable, 200)
+        assert pool.sleeping >= pool.workers - 1
+
+
 def test_one_thread_needs_no_pool(
     object_cache: ObjectCache, model: CompiledModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
