@@ -1,5 +1,6 @@
 """Kernels by the model's best guess, where nothing was timed: the start of tuning, and other CPUs."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -23,8 +24,10 @@ MOST_DENSITY = 0.97
 # Moving a value into or out of a tile, and calling a kernel.
 _NS_PER_VALUE = 0.065
 _NS_PER_STEP = 100.0
-# A layer is split where each part takes at least this long: a barrier between threads takes about 1 us.
-LEAST_PART_NS = 5000.0
+# A layer is split in any case where each part takes so long; and where the part that one more thread takes
+# from the others outweighs what the barrier behind the layer then takes, about so long for each thread.
+LONG_PART_NS = 5000.0
+_BARRIER_THREAD_NS = 500.0
 _BARRIER_NS = 1000.0
 # Estimated price of having threads at all: waking them, and what they take from each other.
 _WAKE_NS = 3000.0
@@ -93,12 +96,14 @@ def worth_timing(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
 
 
 def layer_parts(layer: DenseLayer, candidate: Candidate, threads: int) -> tuple[range, ...]:
-    """How a layer is split for a kernel: in as many parts as there are threads, unless it is too short.
+    """How a layer is split for a kernel: in as many parts as there are threads, or as it is long enough for.
 
     One split serves all modes: one thread runs the parts in sequence. So the kernels are compared in
     parts, and one packed form is stored.
     """
-    count = min(threads, limits.MAX_PARTS, int(candidate.estimated_ns / LEAST_PART_NS))
+    estimate = candidate.estimated_ns
+    worth = max(math.sqrt(estimate / _BARRIER_THREAD_NS), estimate / LONG_PART_NS)
+    count = min(threads, limits.MAX_PARTS, int(worth))
     if count < 2 or layer.positions > 1:
         return whole(layer.units)
     if candidate.sparse:

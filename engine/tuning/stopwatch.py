@@ -11,8 +11,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-
 # One reading lasts at least this long, by repeating short calls natively or in Python.
 SHORTEST_READING_SECONDS = 30e-6
 MAX_REPEATS = 64
@@ -35,12 +33,14 @@ class Contender:
 
     Attributes:
         run: does the work `repeats` times.
+        times: how often one repeat does what the readings are of.
         repeats: how often, per reading.
         warm_ups: how often before each reading, in races of warm contenders.
-        readings: seconds for one repeat, so far.
+        readings: seconds for what is to be timed, so far.
     """
 
     run: Callable[[int], None]
+    times: int = 1
     repeats: int = 1
     warm_ups: int = 1
     readings: list[float] = field(default_factory=list)
@@ -56,22 +56,10 @@ class Contender:
         return min(self.readings, default=float("inf"))
 
 
-class CacheSweep:
-    """Reads a block of memory, so that what was in the caches before is gone."""
-
-    def __init__(self, size_bytes: int) -> None:
-        self._block = np.ones(max(1, size_bytes // 4), np.float32)
-
-    def __call__(self) -> None:
-        """Read the block once."""
-        self._block.sum()
-
-
 def race(
     contenders: Sequence[Contender],
     deadline: float,
     most_rounds: int,
-    sweep: CacheSweep | None = None,
     hopeless: float = HOPELESS,
     clock: Clock = time.thread_time,
     *,
@@ -86,23 +74,20 @@ def race(
         contenders: what to time.
         deadline: value of `clock`.
         most_rounds: readings of each contender.
-        sweep: run before each reading, for the time of code whose data is not in the caches; then
-            every reading is a single repeat.
         hopeless: how many times the best one's time is far behind; infinite where times are not rivals.
         clock: processor time of this thread, or `time.perf_counter` where other threads help.
         warm: run before each reading, for the time of code whose data is in the caches as far as it
             fits: what a contender leaves there would count against the next.
     """
     for contender in contenders:
-        _prepare(contender, clock, repeat=sweep is None)
+        _prepare(contender, clock)
     running = list(contenders)
     for number in range(most_rounds):
         for contender in running:
-            if sweep is not None:
-                sweep()
-            elif warm:
+            if warm:
                 contender.run(contender.warm_ups)
-            contender.readings.append(_reading(contender, contender.repeats, clock))
+            seconds = _reading(contender, contender.repeats, clock)
+            contender.readings.append(seconds / contender.times)
         if clock() > deadline:
             return
         if number == 2:
@@ -112,14 +97,13 @@ def race(
             return
 
 
-def _prepare(contender: Contender, clock: Clock, *, repeat: bool) -> None:
+def _prepare(contender: Contender, clock: Clock) -> None:
     """Run for the first time, with cold code and data, and then see how long a call is."""
     contender.run(1)
     seconds = _reading(contender, 1, clock)
     if seconds < LONG_READING_SECONDS:
         contender.warm_ups = WARM_UPS
-        if repeat:
-            contender.repeats = _repeats(seconds)
+        contender.repeats = _repeats(seconds)
 
 
 def _reading(contender: Contender, repeats: int, clock: Clock) -> float:

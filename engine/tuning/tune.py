@@ -5,10 +5,10 @@ non-zeros differ by less than 10 % are timed once. The candidates are packed, ru
 input, and compared by medians; dense wins unless sparse is at least 10 % faster (the rule of LIBXSMM's
 fsspmdm). A layer that is long enough for several threads is timed in the parts that it will run in; the
 threads' own gain is measured on whole tiles (`engine.tuning.measure`), so the choice of kernel is one for all
-modes. Where the network's weights do not stay in the second-level cache from one call to the next,
-caches are swept before each reading, and what an empty call takes then is taken off. Heavy layers come
-first, and narrow tiles before wide ones; when the time is spent, the rest keep the best guess of
-`engine.planning.choose`.
+modes. Inside a network the other layers' weights pass through the caches between two calls of a layer. So a
+candidate is timed on copies of its layer in turn, as many as have the size of the network: its weights come
+from the cache that they will come from. Heavy layers come first, and narrow tiles before wide ones; when the
+time is spent, the rest keep the best guess of `engine.planning.choose`.
 """
 
 import math
@@ -31,6 +31,7 @@ from engine.kernels.abi import (
     ElementFunction,
     ValueType,
 )
+from engine.kernels.alignment import aligned
 from engine.machine_code.linking import NativeLibrary
 from engine.machine_code.object_cache import ObjectCache
 from engine.planning.choose import layer_candidates, layer_parts, worth_timing
@@ -38,7 +39,7 @@ from engine.planning.parts import part_layer, split_rows
 from engine.planning.plan import ExecutionPlan, KernelChoice, TilePlan, dense_layer
 from engine.program import DenseStep, Program
 from engine.target import Target
-from engine.tuning.stopwatch import CacheSweep, Contender, race
+from engine.tuning.stopwatch import Contender, race
 
 # Dense is taken unless sparse needs at most this share of its time.
 SPARSE_MUST_REACH = 0.9
@@ -47,7 +48,8 @@ SAME_CLASS_SHARE = 0.1
 MAX_ROUNDS = 15
 # Tuning ends after this many times its processor time, however little of that it was given.
 MOST_WALL = 1.5
-EMPTY_CALL_READINGS = 5
+# Copies of a layer that are this many times as large as the second-level cache push each other out of it.
+_CACHE_SHARE = 2
 Report = Callable[[float], None]
 
 
@@ -154,6 +156,7 @@ class _Task:
     weights: int  # non-zeros x positions: how heavy it is
     candidates: tuple[Candidate, ...]
     threads: int
+    most_copies: int  # layers of this size that make up the network
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +198,7 @@ def tune(
         CodegenError: a kernel could not be compiled or loaded.
     """
     tasks = _tasks(program, target, request)
-    bench = _Bench(tasks, target, cache, _sweep(program, target))
+    bench = _Bench(tasks, target, cache)
     deadline = time.thread_time() + request.seconds
     # On a busy host processor time is spent slowly.
     wall_deadline = time.perf_counter() + MOST_WALL * request.seconds
@@ -217,8 +220,10 @@ def tune(
 def _tasks(program: Program, target: Target, request: TuneRequest) -> list[_Task]:
     """Each class of layers in each width, heaviest first."""
     found: dict[TaskKey, _Task] = {}
+    network = sum(step.nonzeros for step in program.dense_steps().values())
     for step in program.dense_steps().values():
         work = step.nonzeros * step.positions + 1
+        copies = max(1, round(network / max(1, step.nonzeros)))
         layer = dense_layer(program, step, request.values)
         for lanes in request.widths:
             key = task_key(step, lanes)
@@ -227,15 +232,15 @@ def _tasks(program: Program, target: Target, request: TuneRequest) -> list[_Task
                     layer, target.isa, lanes, allow_sparse=request.allow_sparse
                 )
                 found[key] = _Task(
-                    key, layer_key(step), layer, work, worth_timing(candidates), request.threads
+                    key,
+                    layer_key(step),
+                    layer,
+                    work,
+                    worth_timing(candidates),
+                    request.threads,
+                    copies,
                 )
     return sorted(found.values(), key=lambda task: (-task.weights, task.key.lanes))
-
-
-def _sweep(program: Program, target: Target) -> CacheSweep | None:
-    """A sweep of the second-level cache, where the network's weights do not stay in it."""
-    weights = sum(step.nonzeros for step in program.dense_steps().values())
-    return CacheSweep(2 * target.l2_bytes) if 6 * weights > target.l2_bytes // 2 else None
 
 
 class _Bench:
@@ -246,12 +251,11 @@ class _Bench:
         tasks: Sequence[_Task],
         target: Target,
         cache: ObjectCache,
-        sweep: CacheSweep | None,
     ) -> None:
         specs = {candidate.spec: None for task in tasks for candidate in task.candidates}
         self._library: NativeLibrary = load_specs(list(specs), target, cache)
         self._run = run_function(self._library)
-        self._sweep = sweep
+        self._cache_bytes = _CACHE_SHARE * target.l2_bytes
 
     def close(self) -> None:
         self._library.close()
@@ -266,21 +270,20 @@ class _Bench:
         count = layer.positions * layer.inputs * lanes
         workspace.arena[:count] = rng.standard_normal(count, np.float32)
         tables = NativeTables(self._library)
+        choices = [_packed_choice(task, candidate) for candidate in task.candidates]
 
-        def contender(steps: tuple[BoundStep, ...]) -> Contender:
-            plan = tables.plan([BoundTile(lanes, x_bytes + y_bytes, (steps,))], [0, 0])
-            return Contender(partial(self._repeat, workspace, plan, lanes))
+        def contender(choice: KernelChoice) -> Contender:
+            steps = _part_steps(choice, lanes, x_bytes)
+            size = sum(part.bytes for part in choice.packed or ())
+            copies = copies_for(size, task.most_copies, self._cache_bytes)
+            phases = (steps, *(_copied(steps) for _ in range(copies - 1)))
+            plan = tables.plan([BoundTile(lanes, x_bytes + y_bytes, phases)], [0, 0])
+            return Contender(partial(self._repeat, workspace, plan, lanes), copies)
 
         choices = [_packed_choice(task, candidate) for candidate in task.candidates]
-        contenders = [contender(_part_steps(choice, lanes, x_bytes)) for choice in choices]
-        race(contenders, deadline, MAX_ROUNDS, self._sweep)
-        empty = 0.0
-        if self._sweep is not None:
-            calls = contender(())
-            race([calls], math.inf, EMPTY_CALL_READINGS, self._sweep)
-            empty = min(calls.readings)
-        seconds = [max(one.seconds - empty, empty / 10) for one in contenders]
-        return pick(task.layer_key, choices, seconds)
+        contenders = [contender(choice) for choice in choices]
+        race(contenders, deadline, MAX_ROUNDS, warm=True)
+        return pick(task.layer_key, choices, [one.seconds for one in contenders])
 
     def _repeat(self, workspace: Workspace, plan: int, lanes: int, repeats: int) -> None:
         self._run(workspace.request(plan, (), repeats * lanes))
@@ -300,6 +303,25 @@ def _part_steps(choice: KernelChoice, lanes: int, y: int) -> tuple[BoundStep, ..
             choice.spec, {**part.ints, "x": 0, "y": y + rows.start * lanes * 4}, part.constants
         )
         for rows, part in zip(choice.parts, choice.packed or (), strict=True)
+    )
+
+
+def copies_for(packed_bytes: int, most: int, cache_bytes: int) -> int:
+    """How many copies of a layer are to the caches what its network is.
+
+    Args:
+        packed_bytes: size of one.
+        most: layers of this size that make up the network.
+        cache_bytes: copies of so many bytes together push each other out of the cache in question.
+    """
+    return max(1, min(most, math.ceil(cache_bytes / max(1, packed_bytes))))
+
+
+def _copied(steps: tuple[BoundStep, ...]) -> tuple[BoundStep, ...]:
+    """The same work with weights of its own."""
+    return tuple(
+        replace(step, constants={name: aligned(a) for name, a in step.constants.items()})
+        for step in steps
     )
 
 

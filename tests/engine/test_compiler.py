@@ -10,12 +10,13 @@ from engine.artifacts.artifact import artifact_bytes, parse_artifact
 from engine.compiler import CompileOptions, compile_graph
 from engine.errors import UnsupportedModelError
 from engine.execution.assemble import layer_key
-from engine.kernels.abi import Candidate, ElementFunction, KernelSpec, PackedLayer
+from engine.kernels.abi import Candidate, DenseLayer, ElementFunction, KernelSpec, PackedLayer
 from engine.machine_code.object_cache import ObjectCache
 from engine.passes.pipeline import build_program
 from engine.planning.choose import (
     default_plan,
     fitting_widths,
+    layer_parts,
     tile_width,
     tile_widths,
     worth_timing,
@@ -25,7 +26,7 @@ from engine.program import DenseStep, Place
 from engine.runtime import load
 from engine.target import Isa, available_isas, host_target
 from engine.tuning.stopwatch import ENOUGH_ROUNDS, Contender, race
-from engine.tuning.tune import pick, task_key
+from engine.tuning.tune import copies_for, pick, task_key
 from graph.activations import Function
 from graph.graph import Graph
 from tests.builders import GraphBuilder, random_inputs
@@ -246,6 +247,56 @@ def test_a_race_past_its_deadline_takes_one_round() -> None:
     contenders = [Contender(lambda _: None), Contender(lambda _: None)]
     race(contenders, 0.0, 10)
     assert [len(contender.readings) for contender in contenders] == [1, 1]
+
+
+def test_readings_of_several_copies_are_for_one() -> None:
+    now = 0.0
+
+    def contender(seconds: float, times: int) -> Contender:
+        def run(repeats: int) -> None:
+            nonlocal now
+            now += seconds * repeats
+
+        return Contender(run, times)
+
+    # Three copies of the first take longer than one of the second, which is far behind it nevertheless.
+    many, one = contender(0.003, 3), contender(0.0025, 1)
+    race([many, one], 1.0, 5, clock=lambda: now, warm=True)
+    assert many.readings == pytest.approx([0.001] * 5)
+    assert one.readings == pytest.approx([0.0025] * 3)
+
+
+def test_copies_of_a_layer_fill_the_caches_like_its_network() -> None:
+    assert copies_for(300_000, 3, 2_000_000) == 3
+    assert copies_for(1_000, 10, 2_000_000) == 10
+    # More than a cache holds is as much as it takes.
+    assert copies_for(300_000, 100, 2_000_000) == 7
+    assert copies_for(5_000_000, 3, 2_000_000) == 1
+    assert copies_for(0, 1, 2_000_000) == 1
+
+
+@pytest.mark.parametrize(
+    ("nanoseconds", "threads", "parts"),
+    [
+        (1_900, 2, 1),
+        (2_000, 2, 2),
+        (4_600, 2, 2),
+        (2_000, 8, 2),
+        (8_000, 8, 4),
+        (40_000, 8, 8),
+        (100_000, 64, 20),
+        (9e9, 64, limits.MAX_PARTS),
+    ],
+)
+def test_short_layers_have_fewer_parts_than_threads(
+    nanoseconds: float, threads: int, parts: int
+) -> None:
+    layer = DenseLayer(np.ones((4, 1024), np.float32), None)
+    spec = KernelSpec("f", Isa.AVX2, 1)
+    candidate = Candidate(spec, True, lambda _: PackedLayer({}, {}, 0, 0), nanoseconds)
+    assert len(layer_parts(layer, candidate, threads)) == parts
+    # Parts of a layer that is applied several times to a sample would not lie side by side.
+    assert len(layer_parts(replace(layer, positions=2), candidate, threads)) == 1
 
 
 def test_what_is_estimated_hopeless_is_not_timed_but_both_kinds_are() -> None:
