@@ -3,15 +3,13 @@
 import math
 from collections.abc import Sequence
 
-import numpy as np
-
 from engine import limits
 from engine.errors import UnsupportedModelError
 from engine.execution.memory import plan_arena
 from engine.kernels.abi import Candidate, DenseLayer, ValueType
 from engine.kernels.estimate import layer_size
 from engine.kernels.registry import dense_candidates
-from engine.planning.parts import split_rows, whole
+from engine.planning.parts import split_evenly, split_rows, whole
 from engine.planning.plan import ExecutionPlan, KernelChoice, TilePlan, dense_layer
 from engine.program import Program
 from engine.target import Isa, Target
@@ -95,20 +93,30 @@ def worth_timing(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
     return tuple(one for one in candidates if one.estimated_ns <= limit or one in leaders)
 
 
-def layer_parts(layer: DenseLayer, candidate: Candidate, threads: int) -> tuple[range, ...]:
-    """How a layer is split for a kernel: in as many parts as there are threads, or as it is long enough for.
+def part_count(layer: DenseLayer, candidate: Candidate, threads: int) -> int:
+    """In how many parts a layer is split for a kernel: one for each thread, or as it is long enough for.
 
     One split serves all modes: one thread runs the parts in sequence. So the kernels are compared in
     parts, and one packed form is stored.
     """
+    if layer.positions > 1:
+        return 1
     estimate = candidate.estimated_ns
     worth = max(math.sqrt(estimate / _BARRIER_THREAD_NS), estimate / LONG_PART_NS)
-    count = min(threads, limits.MAX_PARTS, int(worth))
-    if count < 2 or layer.positions > 1:
+    return max(1, min(threads, limits.MAX_PARTS, int(worth)))
+
+
+def layer_parts(layer: DenseLayer, count: int, *, sparse: bool) -> tuple[range, ...]:
+    """So many parts of a layer that take about as long as each other, if it is wide enough.
+
+    Args:
+        layer: what to split.
+        count: how many parts.
+        sparse: whether its zeros cost nothing.
+    """
+    if count < 2:
         return whole(layer.units)
-    if candidate.sparse:
-        return split_rows(layer.kernel, count)
-    return split_rows(np.broadcast_to(np.float32(1), layer.kernel.shape), count)
+    return split_rows(layer.kernel, count) if sparse else split_evenly(layer.units, count)
 
 
 def default_plan(
@@ -133,7 +141,7 @@ def default_plan(
         layer = dense_layer(program, step, values)  # one at a time: it may have to be written out
         for lanes, chosen in choices.items():
             best = layer_candidates(layer, target.isa, lanes, allow_sparse=allow_sparse)[0]
-            parts = layer_parts(layer, best, threads)
+            parts = layer_parts(layer, part_count(layer, best, threads), sparse=best.sparse)
             chosen[number] = KernelChoice(best.spec, best.sparse, None, parts)
             alone[lanes] += best.estimated_ns
             barrier = _BARRIER_NS if len(parts) > 1 else 0.0

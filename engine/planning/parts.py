@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from engine.kernels.abi import DenseLayer, FloatArray
 from engine.program import DenseStep, Place
@@ -32,9 +33,19 @@ def split_rows(kernel: FloatArray, parts: int) -> tuple[range, ...]:
     Returns:
         Ranges that are not empty and follow each other from 0 to `units`.
     """
-    units = kernel.shape[1]
+    return _cut(np.count_nonzero(kernel, axis=0), parts)
+
+
+def split_evenly(units: int, parts: int) -> tuple[range, ...]:
+    """Cut so many outputs, whose zeros are not skipped, into ranges; as `split_rows` does."""
+    return _cut(np.zeros(units, np.int64), parts)
+
+
+def _cut(weights: npt.NDArray[np.int64], parts: int) -> tuple[range, ...]:
+    """Ranges of outputs with so many weights each."""
+    units = len(weights)
     ends = [*range(ROW_STEP, units, ROW_STEP), units]
-    costs = np.cumsum(np.count_nonzero(kernel, axis=0) + _ROW_COST)[np.array(ends) - 1]
+    costs = np.cumsum(weights + _ROW_COST)[np.array(ends) - 1]
     bounds = [0]
     for part in range(1, parts):
         wanted = costs[-1] * part / parts

@@ -73,7 +73,7 @@ def measure_tiles(
     timed = [_TimedPlan(plan, _TileBench(program, plan, target, cache)) for plan in plans]
     # All widths in turn: the schedule compares them with each other, not only with dense.
     contenders = [one for plan in timed for one in plan.contenders]
-    race(contenders, deadline, MAX_ROUNDS, hopeless=float("inf"), warm=True)
+    race(contenders, deadline, MAX_ROUNDS, hopeless=float("inf"))
     tiles = [plan.tiles() for plan in timed]
     best = tuple(min(rivals, key=lambda tile: tile.seconds) for rivals in zip(*tiles, strict=True))
     baseline = None if dense is None else replace(dense, tiles=tuple(tiles[1]))
@@ -198,7 +198,7 @@ def _race_batches(
         contenders = [Contender(repeated_call(each, inputs)) for each in executables]
         now = clock()
         end = now + (deadline - now) / (len(batches) - number)
-        race(contenders, end, MAX_ROUNDS, hopeless=float("inf"), clock=clock, warm=True)
+        race(contenders, end, MAX_ROUNDS, hopeless=float("inf"), clock=clock)
         times.append((contenders[0].seconds, contenders[-1].seconds))
     return times
 

@@ -78,7 +78,6 @@ def _race(contenders: Sequence[Contender], deadline: float) -> None:
         MODE_ROUNDS,
         hopeless=float("inf"),
         clock=time.perf_counter,
-        warm=True,
     )
 
 

@@ -62,13 +62,12 @@ def race(
     most_rounds: int,
     hopeless: float = HOPELESS,
     clock: Clock = time.thread_time,
-    *,
-    warm: bool = False,
 ) -> None:
-    """Take readings in turn until the deadline; at least one round.
+    """Take readings in turn until the deadline; at least one of each.
 
-    Contenders that are far behind the best after three rounds are not run again; a race that has one
-    left is soon over.
+    Each contender is run before its reading, which is then of code whose data is in the caches as far as
+    it fits: what a contender leaves there would count against the next. Contenders that are far behind the
+    best after three rounds are not run again; a race that has one left is soon over.
 
     Args:
         contenders: what to time.
@@ -76,18 +75,15 @@ def race(
         most_rounds: readings of each contender.
         hopeless: how many times the best one's time is far behind; infinite where times are not rivals.
         clock: processor time of this thread, or `time.perf_counter` where other threads help.
-        warm: run before each reading, for the time of code whose data is in the caches as far as it
-            fits: what a contender leaves there would count against the next.
     """
     for contender in contenders:
         _prepare(contender, clock)
     running = list(contenders)
     for number in range(most_rounds):
         for contender in running:
-            if warm:
+            if len(contender.readings) <= number:
                 contender.run(contender.warm_ups)
-            seconds = _reading(contender, contender.repeats, clock)
-            contender.readings.append(seconds / contender.times)
+                _read(contender, clock)
         if clock() > deadline:
             return
         if number == 2:
@@ -98,18 +94,25 @@ def race(
 
 
 def _prepare(contender: Contender, clock: Clock) -> None:
-    """Run for the first time, with cold code and data, and then see how long a call is."""
+    """Run for the first time, with cold code and data, and then see how long a call is.
+
+    A long call then has its first reading: there is time for few.
+    """
     contender.run(1)
-    seconds = _reading(contender, 1, clock)
+    seconds = _read(contender, clock)
     if seconds < LONG_READING_SECONDS:
+        contender.readings.clear()
         contender.warm_ups = WARM_UPS
         contender.repeats = _repeats(seconds)
 
 
-def _reading(contender: Contender, repeats: int, clock: Clock) -> float:
+def _read(contender: Contender, clock: Clock) -> float:
+    """Take a reading; the seconds of one repeat."""
     start = clock()
-    contender.run(repeats)
-    return (clock() - start) / repeats
+    contender.run(contender.repeats)
+    seconds = (clock() - start) / contender.repeats
+    contender.readings.append(seconds / contender.times)
+    return seconds
 
 
 def _repeats(seconds: float) -> int:

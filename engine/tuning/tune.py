@@ -29,12 +29,13 @@ from engine.kernels.abi import (
     Candidate,
     DenseLayer,
     ElementFunction,
+    PackedLayer,
     ValueType,
 )
 from engine.kernels.alignment import aligned
 from engine.machine_code.linking import NativeLibrary
 from engine.machine_code.object_cache import ObjectCache
-from engine.planning.choose import layer_candidates, layer_parts, worth_timing
+from engine.planning.choose import layer_candidates, layer_parts, part_count, worth_timing
 from engine.planning.parts import part_layer, split_rows
 from engine.planning.plan import ExecutionPlan, KernelChoice, TilePlan, dense_layer
 from engine.program import DenseStep, Program
@@ -270,7 +271,8 @@ class _Bench:
         count = layer.positions * layer.inputs * lanes
         workspace.arena[:count] = rng.standard_normal(count, np.float32)
         tables = NativeTables(self._library)
-        choices = [_packed_choice(task, candidate) for candidate in task.candidates]
+        packings = _Packings(layer, task.threads)
+        choices = [packings.choice(candidate) for candidate in task.candidates]
 
         def contender(choice: KernelChoice) -> Contender:
             steps = _part_steps(choice, lanes, x_bytes)
@@ -280,20 +282,38 @@ class _Bench:
             plan = tables.plan([BoundTile(lanes, x_bytes + y_bytes, phases)], [0, 0])
             return Contender(partial(self._repeat, workspace, plan, lanes), copies)
 
-        choices = [_packed_choice(task, candidate) for candidate in task.candidates]
+        packings = _Packings(layer, task.threads)
+        choices = [packings.choice(candidate) for candidate in task.candidates]
         contenders = [contender(choice) for choice in choices]
-        race(contenders, deadline, MAX_ROUNDS, warm=True)
+        race(contenders, deadline, MAX_ROUNDS)
         return pick(task.layer_key, choices, [one.seconds for one in contenders])
 
     def _repeat(self, workspace: Workspace, plan: int, lanes: int, repeats: int) -> None:
         self._run(workspace.request(plan, (), repeats * lanes))
 
 
-def _packed_choice(task: _Task, candidate: Candidate) -> KernelChoice:
-    """A candidate with the layer packed for it, in the parts that it will run in."""
-    parts = layer_parts(task.layer, candidate, task.threads)
-    packed = tuple(aligned_layer(candidate.pack(part_layer(task.layer, rows))) for rows in parts)
-    return KernelChoice(candidate.spec, candidate.sparse, packed, parts)
+class _Packings:
+    """Packs a layer for candidates; what they have in common is done once."""
+
+    def __init__(self, layer: DenseLayer, threads: int) -> None:
+        self._layer = layer
+        self._threads = threads
+        self._splits: dict[tuple[int, bool], tuple[range, ...]] = {}
+        self._packed: dict[tuple[int, tuple[range, ...]], tuple[PackedLayer, ...]] = {}
+
+    def choice(self, candidate: Candidate) -> KernelChoice:
+        """A candidate with the layer packed for it, in the parts that it will run in."""
+        count = part_count(self._layer, candidate, self._threads)
+        split = (count, candidate.sparse)
+        if split not in self._splits:
+            self._splits[split] = layer_parts(self._layer, count, sparse=candidate.sparse)
+        parts = self._splits[split]
+        form = (id(candidate.pack), parts)  # candidates that differ in code only have one function
+        if form not in self._packed:
+            self._packed[form] = tuple(
+                aligned_layer(candidate.pack(part_layer(self._layer, rows))) for rows in parts
+            )
+        return KernelChoice(candidate.spec, candidate.sparse, self._packed[form], parts)
 
 
 def _part_steps(choice: KernelChoice, lanes: int, y: int) -> tuple[BoundStep, ...]:

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine import limits
 from engine.artifacts.artifact import artifact_bytes, parse_artifact
@@ -17,6 +19,7 @@ from engine.planning.choose import (
     default_plan,
     fitting_widths,
     layer_parts,
+    part_count,
     tile_width,
     tile_widths,
     worth_timing,
@@ -225,22 +228,32 @@ def test_the_estimate_grows_with_work() -> None:
     assert thin[0] < thick[0] < thick[1] < 64 * thick[0]
 
 
-def test_a_race_takes_turns_and_drops_the_hopeless() -> None:
-    order: list[str] = []
+class Runs:
+    """Contenders on a clock of their own, and the order in which they ran."""
 
-    def runner(name: str, work: int) -> Contender:
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.order = ""
+
+    def contender(self, name: str, seconds: float, times: int = 1) -> Contender:
         def run(repeats: int) -> None:
-            order.append(name)
-            np.ones(work * repeats).sum()
+            self.order += name
+            self.now += seconds * repeats
 
-        return Contender(run)
+        return Contender(run, times)
 
-    fast, slow = runner("fast", 200_000), runner("slow", 20_000_000)
-    race([fast, slow], float("inf"), 6)
-    assert len(fast.readings) == 6
-    assert len(slow.readings) == 3
-    assert fast.seconds < slow.seconds
-    assert order[-9:-3] == ["fast", "slow"] * 3  # then the fast one alone
+    def race(self, contenders: list[Contender], rounds: int, deadline: float = 1e9) -> None:
+        race(contenders, deadline, rounds, clock=lambda: self.now)
+
+
+def test_a_race_takes_turns_and_drops_the_hopeless() -> None:
+    runs = Runs()
+    fast, slow = runs.contender("f", 1e-4), runs.contender("S", 1e-2)
+    runs.race([fast, slow], 6)
+    assert fast.readings == pytest.approx([1e-4] * 6)
+    assert slow.readings == pytest.approx([1e-2] * 3)
+    # The first readings of a long call are those of its preparation; each other one follows a warm-up.
+    assert runs.order == "ffSS" + "ff" + "ffSS" * 2 + "ff" * 3
 
 
 def test_a_race_past_its_deadline_takes_one_round() -> None:
@@ -250,20 +263,20 @@ def test_a_race_past_its_deadline_takes_one_round() -> None:
 
 
 def test_readings_of_several_copies_are_for_one() -> None:
-    now = 0.0
-
-    def contender(seconds: float, times: int) -> Contender:
-        def run(repeats: int) -> None:
-            nonlocal now
-            now += seconds * repeats
-
-        return Contender(run, times)
-
+    runs = Runs()
     # Three copies of the first take longer than one of the second, which is far behind it nevertheless.
-    many, one = contender(0.003, 3), contender(0.0025, 1)
-    race([many, one], 1.0, 5, clock=lambda: now, warm=True)
+    many, one = runs.contender("m", 0.003, 3), runs.contender("o", 0.0025)
+    runs.race([many, one], 5)
     assert many.readings == pytest.approx([0.001] * 5)
     assert one.readings == pytest.approx([0.0025] * 3)
+
+
+def test_long_calls_run_twice_where_there_is_no_time() -> None:
+    runs = Runs()
+    long, short = runs.contender("L", 0.1), runs.contender("s", 1e-5)
+    runs.race([long, short], 5, deadline=0.0)
+    assert (len(long.readings), len(short.readings)) == (1, 1)
+    assert runs.order == "LLssss"
 
 
 def test_copies_of_a_layer_fill_the_caches_like_its_network() -> None:
@@ -294,9 +307,16 @@ def test_short_layers_have_fewer_parts_than_threads(
     layer = DenseLayer(np.ones((4, 1024), np.float32), None)
     spec = KernelSpec("f", Isa.AVX2, 1)
     candidate = Candidate(spec, True, lambda _: PackedLayer({}, {}, 0, 0), nanoseconds)
-    assert len(layer_parts(layer, candidate, threads)) == parts
+    assert part_count(layer, candidate, threads) == parts
+    assert len(layer_parts(layer, parts, sparse=True)) == parts
     # Parts of a layer that is applied several times to a sample would not lie side by side.
-    assert len(layer_parts(replace(layer, positions=2), candidate, threads)) == 1
+    assert part_count(replace(layer, positions=2), candidate, threads) == 1
+
+
+@given(units=st.integers(1, 2000), count=st.integers(1, 32))
+def test_dense_layers_are_cut_evenly(units: int, count: int) -> None:
+    layer = DenseLayer(np.ones((3, units), np.float32), None)
+    assert layer_parts(layer, count, sparse=False) == layer_parts(layer, count, sparse=True)
 
 
 def test_what_is_estimated_hopeless_is_not_timed_but_both_kinds_are() -> None:
