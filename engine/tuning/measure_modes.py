@@ -1,9 +1,8 @@
 """Times the modes of several threads against one thread, on this host: per tile, and whole calls.
 
 One tile is run alone, shared by all threads, and by each thread at once. The calls take turns, are timed
-from the wall and compared by their least readings; only the differences are added to the tile's own time,
-so that the Python side of a call counts for nothing. Then whole requests are run as the schedule wants
-them: tiles whose mode is slower there than one thread lose it.
+from the wall and compared by their least readings; the tile's own time is changed in the same proportion,
+once the Python side of a call is taken off: the host may have been faster or slower when tiles were timed.
 """
 
 import time
@@ -14,12 +13,11 @@ from dataclasses import replace
 
 from engine.machine_code.object_cache import ObjectCache
 from engine.planning.plan import CompiledModel, ExecutionPlan, TilePlan
-from engine.planning.schedule import Mode, Schedule, make_schedule
+from engine.planning.schedule import Mode, Schedule
 from engine.runtime import Executable
 from engine.target import Target
 from engine.tuning.measure import (
     MAX_BATCH_BYTES,
-    REPORTED_BATCHES,
     batch_bytes,
     random_batch,
     repeated_call,
@@ -28,8 +26,8 @@ from engine.tuning.stopwatch import Contender, race
 
 # Rounds of a race between modes: more than between kernels, for one undisturbed reading is wanted of each.
 MODE_ROUNDS = 40
-# A mode is dropped where it is this much slower than one thread in whole calls; less is noise.
-MOST_LOSS = 1.05
+# What a call takes at most besides its tiles: Python, the way into native code and back.
+CALL_SECONDS = 3e-6
 # Tiles of several threads that take this share of the time of one after another had one core.
 NO_CORE_SHARE = 0.9
 # Forced modes wake the workers, whatever the estimate says.
@@ -63,7 +61,7 @@ def measure_modes(
         }
         contenders = [_contenders(model, tile, executables) for tile in plan.tiles]
         # All of them in turn: each has readings from the whole time, of which some are undisturbed.
-        _race([one for modes in contenders for one in modes.values()], deadline)
+        race_modes([one for modes in contenders for one in modes.values()], deadline)
     tiles = [
         measured_tile(tile, {m: one.least_seconds for m, one in modes.items()}, plan.threads)
         for tile, modes in zip(plan.tiles, contenders, strict=True)
@@ -71,7 +69,8 @@ def measure_modes(
     return replace(plan, tiles=tuple(tiles))
 
 
-def _race(contenders: Sequence[Contender], deadline: float) -> None:
+def race_modes(contenders: Sequence[Contender], deadline: float) -> None:
+    """Take readings from the wall; all contenders are timed to the end."""
     race(
         contenders,
         deadline,
@@ -111,6 +110,18 @@ def _contenders(
     }
 
 
+def wall_ratio(wall: float, alone: float, tiles: float) -> float:
+    """Time in a mode to time alone, without what is in a call besides its tiles.
+
+    Args:
+        wall: seconds of a call in the mode.
+        alone: the same by one thread.
+        tiles: what the call's tiles took alone when they were timed.
+    """
+    call = min(max(0.0, alone - tiles), CALL_SECONDS)
+    return (wall - call) / (alone - call)
+
+
 def measured_tile(tile: TilePlan, wall: Mapping[Mode, float], threads: int) -> TilePlan:
     """The tile with its times shared and spread; None where the mode was not run.
 
@@ -127,79 +138,12 @@ def measured_tile(tile: TilePlan, wall: Mapping[Mode, float], threads: int) -> T
         return tile
 
     def seconds(mode: Mode, least: float) -> float | None:
-        return max(tile.seconds + wall[mode] - alone, least) if mode in wall else None
+        if mode not in wall:
+            return None
+        return max(tile.seconds * wall_ratio(wall[mode], alone, tile.seconds), least)
 
     return replace(
         tile,
         shared_seconds=seconds(Mode.SHARED, tile.seconds / threads),
         spread_seconds=seconds(Mode.SPREAD, tile.seconds),
-    )
-
-
-def proven_modes(
-    model: CompiledModel, target: Target, cache: ObjectCache, deadline: float
-) -> ExecutionPlan:
-    """The plan without the modes that are slower than one thread, in whole calls of reported batches.
-
-    Args:
-        model: its plan's tiles have all times.
-        target: the host.
-        cache: object code.
-        deadline: `time.perf_counter` value; each batch is timed at least once.
-    """
-    plan = model.plan
-    schedule = make_schedule(plan.tiles, plan.threads, plan.threads)
-    batches = [
-        batch
-        for batch in REPORTED_BATCHES
-        if schedule.modes[min(batch, schedule.longest)] is not Mode.ALONE
-        and batch_bytes(model.program, batch) <= MAX_BATCH_BYTES
-    ]
-    if not batches:
-        return plan
-    lost: set[tuple[Mode, int]] = set()
-    with (
-        closing(Executable(model, cache, target, plan.threads)) as several,
-        closing(Executable(model, cache, target, 1)) as alone,
-    ):
-        rivals = [
-            [
-                Contender(repeated_call(each, random_batch(model.program, batch)))
-                for each in (several, alone)
-            ]
-            for batch in batches
-        ]
-        _race([one for pair in rivals for one in pair], deadline)
-    for batch, (many, one) in zip(batches, rivals, strict=True):
-        if many.least_seconds > MOST_LOSS * one.least_seconds:
-            mode = schedule.modes[min(batch, schedule.longest)]
-            lost |= {(mode, tile) for tile in tiles_used(plan.tiles, schedule, batch)}
-    return replace(plan, tiles=without(plan.tiles, lost))
-
-
-def tiles_used(tiles: Sequence[TilePlan], schedule: Schedule, samples: int) -> set[int]:
-    """Numbers of the tiles that a request of so many samples runs."""
-    entry = min(samples, schedule.longest)
-    shared = schedule.modes[entry] is Mode.SHARED
-    table = schedule.shared_tiles if shared else schedule.tiles
-    chunk = schedule.chunks[entry] or samples
-    used: set[int] = set()
-    for piece in {min(chunk, samples), samples % chunk}:
-        left = piece
-        while left > 0:
-            number = table[min(left, schedule.longest)]
-            used.add(number)
-            left -= tiles[number].lanes
-    return used
-
-
-def without(tiles: Sequence[TilePlan], lost: set[tuple[Mode, int]]) -> tuple[TilePlan, ...]:
-    """The tiles, some of which lose a mode."""
-    return tuple(
-        replace(
-            tile,
-            shared_seconds=None if (Mode.SHARED, number) in lost else tile.shared_seconds,
-            spread_seconds=None if (Mode.SPREAD, number) in lost else tile.spread_seconds,
-        )
-        for number, tile in enumerate(tiles)
     )

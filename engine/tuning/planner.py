@@ -21,7 +21,8 @@ from engine.planning.plan import (
 from engine.program import DenseStep, Program, dense_array
 from engine.target import Target, wanted_threads
 from engine.tuning.measure import measure_network, measure_tiles
-from engine.tuning.measure_modes import measure_modes, proven_modes
+from engine.tuning.measure_modes import measure_modes
+from engine.tuning.prove_modes import proven_modes
 from engine.tuning.tune import TunedLayer, TuneRequest, Tuning, tune
 
 Progress = Callable[[str, float], None]

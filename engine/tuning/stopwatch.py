@@ -6,6 +6,7 @@ least reading: what else the machine does can only lengthen a call, and a thread
 moment would hide for good what it could do.
 """
 
+import math
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -14,11 +15,11 @@ from dataclasses import dataclass, field
 # One reading lasts at least this long, by repeating short calls natively or in Python.
 SHORTEST_READING_SECONDS = 30e-6
 MAX_REPEATS = 64
-# A call that takes this long is not repeated within a reading.
-LONG_READING_SECONDS = 1e-3
-# Runs before a reading of a short call that should be warm. One is not enough: weights that the last
-# contender pushed out to memory come back over several calls (a 4096 x 4096 layer then read 300 us instead
-# of 110, and lost against tiles of four samples).
+# Before a reading a call is run for about so long, but at most so often: weights that the last contender
+# pushed out to memory come back over several calls (a 4096 x 4096 layer then read 300 us instead of 110, and
+# lost against tiles of four samples; three of them 1,500 us instead of 350). One run is always enough to
+# warm up what takes longer than this.
+WARM_SECONDS = 4e-3
 WARM_UPS = 4
 # A race that only one contender is left in ends after this many rounds.
 ENOUGH_ROUNDS = 7
@@ -100,9 +101,9 @@ def _prepare(contender: Contender, clock: Clock) -> None:
     """
     contender.run(1)
     seconds = _read(contender, clock)
-    if seconds < LONG_READING_SECONDS:
+    if seconds < WARM_SECONDS:
         contender.readings.clear()
-        contender.warm_ups = WARM_UPS
+        contender.warm_ups = min(WARM_UPS, math.ceil(WARM_SECONDS / max(seconds, 1e-9)))
         contender.repeats = _repeats(seconds)
 
 

@@ -15,7 +15,16 @@ from engine.planning.schedule import (
     Schedule,
     make_schedule,
 )
-from engine.tuning.measure_modes import forced, measured_tile, tiles_used, without
+from engine.tuning.measure_modes import CALL_SECONDS, forced, measured_tile
+from engine.tuning.prove_modes import (
+    Way,
+    believed,
+    contested,
+    rival_schedules,
+    tiles_used,
+    without,
+    without_losers,
+)
 
 LANES = (1, 4, 8, 16, 32)
 
@@ -175,15 +184,78 @@ def test_a_mode_that_is_lost_is_not_used(
         assert not (same and tiles_used(after, again, samples) & used)
 
 
-def test_modes_are_measured_by_what_they_add_to_a_call() -> None:
+def test_modes_are_measured_by_what_they_make_of_a_call() -> None:
     estimated = tile(8, 10.0, 7.0, 11.0)
-    wall = {Mode.ALONE: 14.0, Mode.SHARED: 10.5, Mode.SPREAD: 15.0}
+    # The host is slower than when the tile was timed: what remains is the proportion.
+    wall = {Mode.ALONE: 14.0, Mode.SHARED: 10.5, Mode.SPREAD: 15.4}
     found = measured_tile(estimated, wall, 2)
-    assert (found.seconds, found.shared_seconds, found.spread_seconds) == (10.0, 6.5, 11.0)
+    assert found.seconds == 10.0
+    assert found.shared_seconds == pytest.approx(7.5)
+    assert found.spread_seconds == pytest.approx(11.0)
     assert measured_tile(estimated, {Mode.ALONE: 14.0}, 2).shared_seconds is None
     # Nothing is faster than all threads at their best, or than the tile alone.
     best = measured_tile(estimated, {**wall, Mode.SHARED: 1.0, Mode.SPREAD: 1.0}, 2)
     assert (best.shared_seconds, best.spread_seconds) == (5.0, 10.0)
+
+
+def test_the_python_side_of_a_call_is_no_part_of_a_tile() -> None:
+    short = tile(1, 4e-6, 3e-6, 5e-6)
+    wall = {Mode.ALONE: 6e-6, Mode.SHARED: 5e-6, Mode.SPREAD: 7e-6}
+    found = measured_tile(short, wall, 2)
+    assert found.shared_seconds == pytest.approx(3e-6)
+    assert found.spread_seconds == pytest.approx(5e-6)
+    # No more than a call can take is taken off.
+    wall = {Mode.ALONE: 6e-6 + CALL_SECONDS, Mode.SHARED: 3e-6 + CALL_SECONDS}
+    assert measured_tile(short, wall, 2).shared_seconds == pytest.approx(2e-6)
+
+
+TWO = (tile(1, 10.0, 6.0, 10.5), tile(8, 20.0, 12.0, 21.0))
+ALONE = Way(Mode.ALONE, 0, frozenset({1}))
+SHARED = Way(Mode.SHARED, 0, frozenset({1}))
+SPREAD = Way(Mode.SPREAD, 8, frozenset({1}))
+
+
+def test_requests_are_run_in_all_modes_that_may_suit_them() -> None:
+    assert contested(TWO, rival_schedules(TWO, 2), [1, 16, 32, 256]) == {
+        1: {Way(Mode.ALONE, 0, frozenset({0})): 0, Way(Mode.SHARED, 0, frozenset({0})): 1},
+        16: {ALONE: 0, SPREAD: 1, SHARED: 2},
+    }
+    one = tile(1, 1.0, None, None)
+    assert contested([one], rival_schedules([one], 2), [1, 16]) == {}
+
+
+def test_of_two_times_in_a_mode_the_lesser_one_is_believed() -> None:
+    # Sixteen samples are two tiles. In whole calls a shared one takes 11, a spread one 23.
+    found = believed(TWO, 2, 16, {ALONE: 40.0, SHARED: 22.0, SPREAD: 23.0})
+    assert found[0] is TWO[0]
+    assert found[1].shared_seconds == pytest.approx(11.0)
+    assert found[1].spread_seconds == pytest.approx(21.0)
+    # The same on a host of half the speed.
+    slow = believed(TWO, 2, 16, {ALONE: 80.0, SHARED: 44.0, SPREAD: 46.0})
+    assert slow[1].shared_seconds == pytest.approx(11.0)
+    # Nothing is better than threads at their best.
+    best = believed(TWO, 2, 16, {ALONE: 40.0, SHARED: 5.0, SPREAD: 5.0})
+    assert (best[1].shared_seconds, best[1].spread_seconds) == (10.0, 20.0)
+
+
+def test_a_longer_request_is_more_of_the_same() -> None:
+    samples = 100 * make_schedule(TWO, 2, 1).longest
+    alone = make_schedule(TWO, 2, 1).seconds[-1] * 100
+    wall = {ALONE: alone, Way(Mode.SHARED, 0, frozenset({1})): 0.55 * alone}
+    assert believed(TWO, 2, samples, wall)[1].shared_seconds == pytest.approx(11.0)
+
+
+def test_a_mode_that_another_one_beats_is_lost() -> None:
+    def modes(wall: dict[Way, float]) -> list[tuple[bool, bool]]:
+        left = without_losers(TWO, 2, 16, wall)
+        return [(t.shared_seconds is None, t.spread_seconds is None) for t in left]
+
+    assert modes({ALONE: 1.0, SPREAD: 1.04, SHARED: 1.0}) == [(False, False)] * 2
+    # The schedule wants SPREAD; then SHARED; one thread always remains.
+    assert modes({ALONE: 1.0, SPREAD: 0.6, SHARED: 0.5}) == [(False, False), (False, True)]
+    assert modes({ALONE: 0.4, SPREAD: 0.6, SHARED: 0.5}) == [(False, False), (True, True)]
+    # What the schedule does not want cannot lose.
+    assert modes({ALONE: 0.6, SPREAD: 0.5, SHARED: 1.0}) == [(False, False)] * 2
 
 
 def test_a_host_without_a_free_core_says_nothing_about_threads() -> None:

@@ -1,0 +1,221 @@
+"""Modes of several threads in whole calls: a second opinion on the times of single tiles.
+
+Each reported batch is run by one thread, and as it would be in each mode if that cost nothing. What else the
+machine does can only lengthen a call, so of a tile's two times in a mode the lesser one is believed. A mode
+that the schedule then chooses, and that is slower than another one in the same calls, is lost.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
+
+from engine.machine_code.object_cache import ObjectCache
+from engine.planning.plan import CompiledModel, ExecutionPlan, TilePlan
+from engine.planning.schedule import Mode, Schedule, make_schedule
+from engine.runtime import Executable
+from engine.target import Target
+from engine.tuning.measure import (
+    MAX_BATCH_BYTES,
+    REPORTED_BATCHES,
+    batch_bytes,
+    random_batch,
+    repeated_call,
+)
+from engine.tuning.measure_modes import race_modes, wall_ratio
+from engine.tuning.stopwatch import Contender
+
+# A mode is lost where it is this much slower than another in whole calls; less is noise.
+MOST_LOSS = 1.05
+_OF_SEVERAL = (Mode.SHARED, Mode.SPREAD)
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a request is run.
+
+    Attributes:
+        mode: how threads take part.
+        chunk: samples of a chunk in mode SPREAD, otherwise 0.
+        tiles: numbers of the tiles that are used.
+    """
+
+    mode: Mode
+    chunk: int
+    tiles: frozenset[int]
+
+
+def proven_modes(
+    model: CompiledModel, target: Target, cache: ObjectCache, deadline: float
+) -> ExecutionPlan:
+    """The plan with the times and modes that hold in whole calls of reported batches.
+
+    Args:
+        model: its plan's tiles have all times.
+        target: the host.
+        cache: object code.
+        deadline: `time.perf_counter` value; each way to run a batch is timed at least once.
+    """
+    plan = model.plan
+    batches = [b for b in REPORTED_BATCHES if batch_bytes(model.program, b) <= MAX_BATCH_BYTES]
+    schedules = rival_schedules(plan.tiles, plan.threads)
+    rivals = contested(plan.tiles, schedules, batches)
+    with ExitStack() as stack:
+        executables = [
+            stack.enter_context(closing(Executable(model, cache, target, plan.threads, schedule)))
+            for schedule in schedules
+        ]
+        contenders = {
+            batch: {
+                way: Contender(
+                    repeated_call(executables[number], random_batch(model.program, batch))
+                )
+                for way, number in ways.items()
+            }
+            for batch, ways in rivals.items()
+        }
+        race_modes([one for ways in contenders.values() for one in ways.values()], deadline)
+    walls = {
+        batch: {way: one.least_seconds for way, one in ways.items()}
+        for batch, ways in contenders.items()
+    }
+    tiles = plan.tiles
+    for batch, wall in walls.items():
+        tiles = believed(tiles, plan.threads, batch, wall)
+    for batch, wall in walls.items():
+        tiles = without_losers(tiles, plan.threads, batch, wall)
+    return replace(plan, tiles=tiles)
+
+
+def rival_schedules(tiles: Sequence[TilePlan], threads: int) -> list[Schedule]:
+    """By one thread; by the tiles' times; and in each mode as if threads cost nothing there."""
+    return [
+        make_schedule(tiles, threads, 1),
+        make_schedule(tiles, threads, threads),
+        *(make_schedule(at_best(tiles, threads, mode), threads, threads) for mode in _OF_SEVERAL),
+    ]
+
+
+def at_best(tiles: Sequence[TilePlan], threads: int, mode: Mode) -> tuple[TilePlan, ...]:
+    """The tiles with the least time that a mode can have, where they have it, and no other mode."""
+    return tuple(
+        replace(
+            tile,
+            shared_seconds=tile.seconds / threads
+            if mode is Mode.SHARED and tile.shared_seconds is not None
+            else None,
+            spread_seconds=tile.seconds
+            if mode is Mode.SPREAD and tile.spread_seconds is not None
+            else None,
+        )
+        for tile in tiles
+    )
+
+
+def contested(
+    tiles: Sequence[TilePlan], schedules: Sequence[Schedule], batches: Sequence[int]
+) -> dict[int, dict[Way, int]]:
+    """By batch: the ways in which schedules run it, and the number of a schedule for each.
+
+    Batches that all schedules run alike are left out, and those whose ways a smaller batch has, too.
+    """
+    found: dict[int, dict[Way, int]] = {}
+    for batch in batches:
+        ways: dict[Way, int] = {}
+        for number, schedule in enumerate(schedules):
+            ways.setdefault(way_of(tiles, schedule, batch), number)
+        if len(ways) > 1 and all(ways.keys() != known.keys() for known in found.values()):
+            found[batch] = ways
+    return found
+
+
+def way_of(tiles: Sequence[TilePlan], schedule: Schedule, samples: int) -> Way:
+    """How a schedule runs a request."""
+    entry = min(samples, schedule.longest)
+    used = frozenset(tiles_used(tiles, schedule, samples))
+    return Way(schedule.modes[entry], schedule.chunks[entry], used)
+
+
+def believed(
+    tiles: Sequence[TilePlan], threads: int, batch: int, wall: Mapping[Way, float]
+) -> tuple[TilePlan, ...]:
+    """The tiles with the times that whole calls of a batch say, where those are less.
+
+    Args:
+        tiles: with the times of single tiles.
+        threads: that took part.
+        batch: samples of the calls.
+        wall: seconds of a whole call by way; one of them is by one thread.
+    """
+    estimate = make_schedule(tiles, threads, 1)
+    samples = min(batch, estimate.longest)
+    # More samples than the longest entry has are run as more of the same.
+    expected = estimate.seconds[samples] * batch / samples
+    alone = min(seconds for way, seconds in wall.items() if way.mode is Mode.ALONE)
+    found = list(tiles)
+    for way, seconds in wall.items():
+        best = make_schedule(at_best(tiles, threads, way.mode), threads, threads)
+        if way.mode is Mode.ALONE or way_of(tiles, best, batch) != way:
+            continue
+        ratio = wall_ratio(seconds, alone, expected)
+        # How much longer than if the threads cost nothing: that is what `best` supposes.
+        factor = max(1.0, ratio * estimate.seconds[samples] / best.seconds[samples])
+        for number in way.tiles:
+            found[number] = _with_time(found[number], threads, way.mode, factor)
+    return tuple(found)
+
+
+def _with_time(tile: TilePlan, threads: int, mode: Mode, factor: float) -> TilePlan:
+    if mode is Mode.SHARED:
+        shared = factor * tile.seconds / threads
+        return replace(tile, shared_seconds=min(shared, tile.shared_seconds or math.inf))
+    return replace(tile, spread_seconds=min(factor * tile.seconds, tile.spread_seconds or math.inf))
+
+
+def without_losers(
+    tiles: Sequence[TilePlan], threads: int, batch: int, wall: Mapping[Way, float]
+) -> tuple[TilePlan, ...]:
+    """The tiles without modes that the schedule wants for a batch, and that another way beats there.
+
+    Args:
+        tiles: with the times to go by.
+        threads: that took part.
+        batch: samples of the calls.
+        wall: seconds of a whole call by way.
+    """
+    left = tuple(tiles)
+    limit = MOST_LOSS * min(wall.values())
+    for _ in _OF_SEVERAL:  # each can be lost once
+        way = way_of(left, make_schedule(left, threads, threads), batch)
+        if way.mode is Mode.ALONE or wall.get(way, 0.0) <= limit:
+            break
+        left = without(left, {(way.mode, number) for number in way.tiles})
+    return left
+
+
+def tiles_used(tiles: Sequence[TilePlan], schedule: Schedule, samples: int) -> set[int]:
+    """Numbers of the tiles that a request of so many samples runs."""
+    entry = min(samples, schedule.longest)
+    shared = schedule.modes[entry] is Mode.SHARED
+    table = schedule.shared_tiles if shared else schedule.tiles
+    chunk = schedule.chunks[entry] or samples
+    used: set[int] = set()
+    for piece in {min(chunk, samples), samples % chunk}:
+        left = piece
+        while left > 0:
+            number = table[min(left, schedule.longest)]
+            used.add(number)
+            left -= tiles[number].lanes
+    return used
+
+
+def without(tiles: Sequence[TilePlan], lost: set[tuple[Mode, int]]) -> tuple[TilePlan, ...]:
+    """The tiles, some of which lose a mode."""
+    return tuple(
+        replace(
+            tile,
+            shared_seconds=None if (Mode.SHARED, number) in lost else tile.shared_seconds,
+            spread_seconds=None if (Mode.SPREAD, number) in lost else tile.spread_seconds,
+        )
+        for number, tile in enumerate(tiles)
+    )
