@@ -2,7 +2,7 @@
 
 Each reported batch is run by one thread, and as it would be in each mode if that cost nothing. What else the
 machine does can only lengthen a call, so of a tile's two times in a mode the lesser one is believed. A mode
-that the schedule then chooses, and that is slower than another one in the same calls, is lost.
+that the schedule then chooses, and that is slower than another way in the same calls, is lost.
 """
 
 import math
@@ -75,15 +75,12 @@ def proven_modes(
             for batch, ways in rivals.items()
         }
         race_modes([one for ways in contenders.values() for one in ways.values()], deadline)
-    walls = {
-        batch: {way: one.least_seconds for way, one in ways.items()}
-        for batch, ways in contenders.items()
-    }
     tiles = plan.tiles
-    for batch, wall in walls.items():
-        tiles = believed(tiles, plan.threads, batch, wall)
-    for batch, wall in walls.items():
-        tiles = without_losers(tiles, plan.threads, batch, wall)
+    for batch, ways in contenders.items():
+        least = {way: one.least_seconds for way, one in ways.items()}
+        tiles = believed(tiles, plan.threads, batch, least)
+    for batch, ways in contenders.items():
+        tiles = without_losers(tiles, plan.threads, batch, ways)
     return replace(plan, tiles=tiles)
 
 
@@ -173,24 +170,33 @@ def _with_time(tile: TilePlan, threads: int, mode: Mode, factor: float) -> TileP
 
 
 def without_losers(
-    tiles: Sequence[TilePlan], threads: int, batch: int, wall: Mapping[Way, float]
+    tiles: Sequence[TilePlan], threads: int, batch: int, readings: Mapping[Way, Contender]
 ) -> tuple[TilePlan, ...]:
     """The tiles without modes that the schedule wants for a batch, and that another way beats there.
+
+    One thread beats several by the least readings: what keeps a core busy now may be gone later. Two modes
+    of several threads, which want the same cores, are compared by medians: where each thread reads all
+    weights, a call depends more on what else is in the last cache.
 
     Args:
         tiles: with the times to go by.
         threads: that took part.
         batch: samples of the calls.
-        wall: seconds of a whole call by way.
+        readings: of whole calls, by way; one of them is by one thread.
     """
-    left = tuple(tiles)
-    limit = MOST_LOSS * min(wall.values())
-    for _ in _OF_SEVERAL:  # each can be lost once
-        way = way_of(left, make_schedule(left, threads, threads), batch)
-        if way.mode is Mode.ALONE or wall.get(way, 0.0) <= limit:
+    tiles = tuple(tiles)
+    alone = min(one.least_seconds for way, one in readings.items() if way.mode is Mode.ALONE)
+    left = {way: one for way, one in readings.items() if way.mode is not Mode.ALONE}
+    while left:
+        way = way_of(tiles, make_schedule(tiles, threads, threads), batch)
+        own = left.pop(way, None)
+        if own is None:
             break
-        left = without(left, {(way.mode, number) for number in way.tiles})
-    return left
+        others = min((one.seconds for one in left.values()), default=math.inf)
+        if own.least_seconds <= MOST_LOSS * alone and own.seconds <= MOST_LOSS * others:
+            break
+        tiles = without(tiles, {(way.mode, number) for number in way.tiles})
+    return tiles
 
 
 def tiles_used(tiles: Sequence[TilePlan], schedule: Schedule, samples: int) -> set[int]:

@@ -6,7 +6,6 @@ least reading: what else the machine does can only lengthen a call, and a thread
 moment would hide for good what it could do.
 """
 
-import math
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -15,12 +14,11 @@ from dataclasses import dataclass, field
 # One reading lasts at least this long, by repeating short calls natively or in Python.
 SHORTEST_READING_SECONDS = 30e-6
 MAX_REPEATS = 64
-# Before a reading a call is run for about so long, but at most so often: weights that the last contender
-# pushed out to memory come back over several calls (a 4096 x 4096 layer then read 300 us instead of 110, and
-# lost against tiles of four samples; three of them 1,500 us instead of 350). One run is always enough to
-# warm up what takes longer than this.
+# Before a reading a call is run for so long, but at most so often: weights that the last contender pushed out
+# to memory come back over several calls (three layers of 4096 x 4096 took 1,000, 950, 680, 480, 370, 280 us
+# after a dense one). One run is enough where it takes longer than this.
 WARM_SECONDS = 4e-3
-WARM_UPS = 4
+WARM_UPS = 8
 # A race that only one contender is left in ends after this many rounds.
 ENOUGH_ROUNDS = 7
 # A contender that takes this many times as long as the best is not timed further.
@@ -36,14 +34,12 @@ class Contender:
         run: does the work `repeats` times.
         times: how often one repeat does what the readings are of.
         repeats: how often, per reading.
-        warm_ups: how often before each reading, in races of warm contenders.
         readings: seconds for what is to be timed, so far.
     """
 
     run: Callable[[int], None]
     times: int = 1
     repeats: int = 1
-    warm_ups: int = 1
     readings: list[float] = field(default_factory=list)
 
     @property
@@ -83,7 +79,7 @@ def race(
     for number in range(most_rounds):
         for contender in running:
             if len(contender.readings) <= number:
-                contender.run(contender.warm_ups)
+                _warm(contender, clock)
                 _read(contender, clock)
         if clock() > deadline:
             return
@@ -103,8 +99,15 @@ def _prepare(contender: Contender, clock: Clock) -> None:
     seconds = _read(contender, clock)
     if seconds < WARM_SECONDS:
         contender.readings.clear()
-        contender.warm_ups = min(WARM_UPS, math.ceil(WARM_SECONDS / max(seconds, 1e-9)))
         contender.repeats = _repeats(seconds)
+
+
+def _warm(contender: Contender, clock: Clock) -> None:
+    end = clock() + WARM_SECONDS
+    for _ in range(WARM_UPS):
+        contender.run(1)
+        if clock() >= end:
+            return
 
 
 def _read(contender: Contender, clock: Clock) -> float:

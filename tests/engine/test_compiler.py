@@ -28,7 +28,7 @@ from engine.planning.plan import CompiledModel, KernelChoice
 from engine.program import DenseStep, Place
 from engine.runtime import load
 from engine.target import Isa, available_isas, host_target
-from engine.tuning.stopwatch import ENOUGH_ROUNDS, Contender, race
+from engine.tuning.stopwatch import ENOUGH_ROUNDS, WARM_SECONDS, WARM_UPS, Contender, race
 from engine.tuning.tune import copies_for, pick, task_key
 from graph.activations import Function
 from graph.graph import Graph
@@ -252,8 +252,9 @@ def test_a_race_takes_turns_and_drops_the_hopeless() -> None:
     runs.race([fast, slow], 6)
     assert fast.readings == pytest.approx([1e-4] * 6)
     assert slow.readings == pytest.approx([1e-2] * 3)
-    # The first readings of a long call are those of its preparation; each other one follows a warm-up.
-    assert runs.order == "ffSS" + "ff" + "ffSS" * 2 + "ff" * 3
+    # The first reading of a long call is that of its preparation; each other one follows warm-ups.
+    turn = "f" * (WARM_UPS + 1)
+    assert runs.order == "ffSS" + turn + (turn + "SS") * 2 + turn * 3
 
 
 def test_a_race_past_its_deadline_takes_one_round() -> None:
@@ -276,7 +277,13 @@ def test_long_calls_run_twice_where_there_is_no_time() -> None:
     long, short = runs.contender("L", 0.1), runs.contender("s", 1e-5)
     runs.race([long, short], 5, deadline=0.0)
     assert (len(long.readings), len(short.readings)) == (1, 1)
-    assert runs.order == "LLssss"
+    assert runs.order == "LLss" + "s" * (WARM_UPS + 1)
+
+
+def test_calls_are_warmed_up_for_some_time_only() -> None:
+    runs = Runs()
+    runs.race([runs.contender("x", WARM_SECONDS / 3)], 1)
+    assert runs.order == "xx" + "xxx" + "x"
 
 
 def test_copies_of_a_layer_fill_the_caches_like_its_network() -> None:
