@@ -57,6 +57,8 @@ def proven_modes(
         deadline: `time.perf_counter` value; each way to run a batch is timed at least once.
     """
     plan = model.plan
+    if plan.threads < 2:
+        return plan
     batches = [b for b in REPORTED_BATCHES if batch_bytes(model.program, b) <= MAX_BATCH_BYTES]
     schedules = rival_schedules(plan.tiles, plan.threads)
     rivals = contested(plan.tiles, schedules, batches)

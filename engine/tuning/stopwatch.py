@@ -67,12 +67,14 @@ def race(
     best after three rounds are not run again; a race that has one left is soon over.
 
     Args:
-        contenders: what to time.
+        contenders: what to time; none is nothing to do.
         deadline: value of `clock`.
         most_rounds: readings of each contender.
         hopeless: how many times the best one's time is far behind; infinite where times are not rivals.
         clock: processor time of this thread, or `time.perf_counter` where other threads help.
     """
+    if not contenders:
+        return
     for contender in contenders:
         _prepare(contender, clock)
     running = list(contenders)

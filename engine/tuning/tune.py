@@ -271,8 +271,6 @@ class _Bench:
         count = layer.positions * layer.inputs * lanes
         workspace.arena[:count] = rng.standard_normal(count, np.float32)
         tables = NativeTables(self._library)
-        packings = _Packings(layer, task.threads)
-        choices = [packings.choice(candidate) for candidate in task.candidates]
 
         def contender(choice: KernelChoice) -> Contender:
             steps = _part_steps(choice, lanes, x_bytes)

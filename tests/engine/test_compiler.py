@@ -1,5 +1,6 @@
 """Compiling with and without timing: plans, reports, the dense baseline, other CPUs."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -26,7 +27,7 @@ from engine.planning.choose import (
 )
 from engine.planning.plan import CompiledModel, KernelChoice
 from engine.program import DenseStep, Place
-from engine.runtime import load
+from engine.runtime import Executable, load
 from engine.target import Isa, available_isas, host_target
 from engine.tuning.stopwatch import ENOUGH_ROUNDS, WARM_SECONDS, WARM_UPS, Contender, race
 from engine.tuning.tune import copies_for, pick, task_key
@@ -343,3 +344,22 @@ def test_a_race_with_one_left_is_soon_over() -> None:
     slow = Contender(lambda repeats: np.ones(20_000_000 * repeats).sum())
     race([fast, slow], float("inf"), 15)
     assert (len(fast.readings), len(slow.readings)) == (ENOUGH_ROUNDS, 3)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("units", [1, 300])
+def test_tuning_for_any_number_of_threads_gives_a_plan(
+    object_cache: ObjectCache, threads: int, units: int
+) -> None:
+    b = GraphBuilder(1)
+    graph = b.build(b.dense(b.input(300), units, sparsity=0.9))
+    options = CompileOptions(tune_seconds=0.1, threads=threads)
+    model = compile_graph(graph, host_target(), options, object_cache)
+    assert (model.plan.tuned, model.plan.threads) == (True, threads)
+    inputs = random_inputs(graph, 37)
+    ready = Executable(model, object_cache, host_target(), threads)
+    assert_close(ready.run(inputs), oracle(graph, inputs))
+
+
+def test_a_race_of_nobody_is_over() -> None:
+    race([], math.inf, 5)
