@@ -185,8 +185,9 @@ class Executable:
         if call.form is not form or (form.help and call.pool is not PROCESS_POOL.pool):
             call.make_ready(form, self._target, self._cache)
         call.run(*arrays)
-        if self._native is native:
-            self._idle.append(call)
+        self._idle.append(call)
+        if self._native is not native:  # closed meanwhile
+            self._idle.clear()
         return results
 
     def close(self) -> None:

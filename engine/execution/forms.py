@@ -148,6 +148,8 @@ class InputCheck:
                 expected=repr(self.name),
                 got=", ".join(map(repr, inputs)) or "no inputs",
             ) from None
+        if isinstance(array, np.ndarray):
+            array = np.asarray(array)  # a subclass may say another shape than its memory has
         if not isinstance(array, np.ndarray) or array.dtype != self.dtype:
             raise InputDtypeError(
                 f"input {self.name!r} has the wrong element type",

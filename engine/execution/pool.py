@@ -22,7 +22,7 @@ import numpy as np
 from engine.kernels import pool as native
 from engine.kernels import worker
 from engine.kernels.pool import Pool, Sleeper
-from engine.machine_code.linking import load_sources
+from engine.machine_code.linking import NativeLibrary, load_sources
 from engine.machine_code.object_cache import ModuleSource, ObjectCache
 from engine.target import Target
 
@@ -60,19 +60,29 @@ class ThreadPool:
         workers: how many there are.
     """
 
-    def __init__(self, target: Target, cache: ObjectCache, times: PoolTimes | None = None) -> None:
+    def __init__(
+        self,
+        target: Target,
+        cache: ObjectCache,
+        times: PoolTimes | None = None,
+        forked: "ThreadPool | None" = None,
+    ) -> None:
         """Make a pool without workers.
 
         Args:
             target: the host.
             cache: object code.
             times: when workers sleep and are woken.
+            forked: a pool of the process that this one was forked from. Its code is here, too, and is used:
+                a thread that held LLVM's lock at the time of the fork will never give it back here.
 
         Raises:
             CodegenError: the code could not be compiled or loaded.
         """
         source = ModuleSource(worker.SYMBOL, worker.emit_worker)
-        self._library = load_sources([source], target, cache)
+        self._library: NativeLibrary = (
+            forked._library if forked else load_sources([source], target, cache)
+        )
         self._run = _WORKER_SIGNATURE(self._library.address(worker.SYMBOL))
         self._libc = ctypes.CDLL(None)
         line = native.LINE_BYTES
@@ -139,7 +149,7 @@ class ThreadPool:
     @property
     def sleeping(self) -> int:
         """How many workers sleep now."""
-        return int(self._fields[Pool.ASLEEP // 8]).bit_count()
+        return int(self._fields[Pool.ASLEEP // 8].view(np.uint64)).bit_count()
 
     @property
     def helped(self) -> int:
@@ -170,7 +180,7 @@ class ProcessPool:
         self._lock = threading.Lock()
         self._ended = False
         self._watching = False
-        self._before_fork: list[ThreadPool | None] = []
+        self._before_fork: ThreadPool | None = None
 
     def of(self, workers: int, target: Target, cache: ObjectCache) -> ThreadPool:
         """A pool of at least so many workers if the system allows and the process goes on.
@@ -183,7 +193,7 @@ class ProcessPool:
             return pool
         with self._lock:
             self._watch()
-            pool = self.pool or ThreadPool(target, cache)
+            pool = self.pool or ThreadPool(target, cache, forked=self._before_fork)
             if not self._ended:
                 pool.grow(workers)
             self.pool = pool
@@ -204,7 +214,7 @@ class ProcessPool:
 
     def _forked(self) -> None:
         # Another thread may have held the lock, and the workers are not here.
-        self._before_fork.append(self.pool)
+        self._before_fork = self.pool or self._before_fork
         self.pool = None
         self._lock = threading.Lock()
 

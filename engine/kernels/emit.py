@@ -339,7 +339,7 @@ def module_text(writer: Writer, signature: str, isa: Isa) -> str:
     """Return a module with one function: declarations, signature, body, attributes."""
     bits = isa.vector_floats * 32
     attributes = (
-        f'attributes #0 = {{ nounwind "no-builtins" "prefer-vector-width"="{bits}" '
+        f'attributes #0 = {{ nounwind "no-builtins" "probe-stack"="inline-asm" "prefer-vector-width"="{bits}" '
         f'"min-legal-vector-width"="{bits}" }}'
     )
     parts = [

@@ -59,6 +59,22 @@ def test_known_shapes_are_still_checked(executable: Executable) -> None:
     assert_close(executable.run(inputs), oracle(two_inputs(), inputs))
 
 
+class Liar(np.ndarray):
+    """An array that says it is longer than its memory."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:  # type: ignore[override]
+        return (5, *super().shape[1:])
+
+
+def test_the_memory_of_an_array_counts_not_what_its_class_says(executable: Executable) -> None:
+    inputs = random_inputs(two_inputs(), 3)
+    lying = {name: array.view(Liar) for name, array in inputs.items()}
+    assert {array.shape[0] for array in lying.values()} == {5}
+    results = executable.run(lying)
+    assert_close(results, oracle(two_inputs(), inputs))
+
+
 def test_a_dtype_that_is_only_equal_is_taken(executable: Executable) -> None:
     inputs = random_inputs(two_inputs(), 3)
     wanted = executable.run(inputs)

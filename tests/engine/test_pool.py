@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -20,6 +21,7 @@ from engine.compiler import compile_graph
 from engine.errors import ThreadCountError
 from engine.execution.pool import MAX_THREADS, PROCESS_POOL, PoolTimes, ProcessPool, ThreadPool
 from engine.machine_code.object_cache import ObjectCache
+from engine.machine_code.object_code import LLVM_LOCK
 from engine.planning.plan import CompiledModel
 from engine.planning.schedule import Mode
 from engine.runtime import Executable
@@ -248,6 +250,35 @@ def test_a_forked_child_makes_workers_of_its_own(
         _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 0
     np.testing.assert_array_equal(outputs(executable, 65), wanted)
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_fork_while_another_thread_compiles_does_not_hold_the_child_up(
+    object_cache: ObjectCache, model: CompiledModel
+) -> None:
+    executable = executable_in(Mode.SHARED, model, object_cache, host_target(), threads=2)
+    wanted = outputs(executable, 65)
+    held, over = threading.Event(), threading.Event()
+
+    def compile_on() -> None:
+        with LLVM_LOCK:
+            held.set()
+            over.wait()
+
+    thread = threading.Thread(target=compile_on)
+    with pool_with(RESTLESS, object_cache):
+        thread.start()
+        held.wait()
+        child = os.fork()
+        if child == 0:  # pragma: no cover
+            signal.alarm(60)  # its default ends the process
+            same = np.array_equal(outputs(executable, 65), wanted)
+            PROCESS_POOL.end()
+            os._exit(0 if same else 1)
+        over.set()
+        thread.join()
+        _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
 
 
 @pytest.mark.parametrize(

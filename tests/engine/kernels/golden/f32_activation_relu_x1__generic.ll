@@ -48,4 +48,4 @@ then22:
 after22:
   ret void
 }
-attributes #0 = { nounwind "no-builtins" "prefer-vector-width"="128" "min-legal-vector-width"="128" }
+attributes #0 = { nounwind "no-builtins" "probe-stack"="inline-asm" "prefer-vector-width"="128" "min-legal-vector-width"="128" }

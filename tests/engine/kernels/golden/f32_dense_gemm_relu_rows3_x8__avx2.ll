@@ -180,4 +180,4 @@ latch15:
 done15:
   ret void
 }
-attributes #0 = { nounwind "no-builtins" "prefer-vector-width"="256" "min-legal-vector-width"="256" }
+attributes #0 = { nounwind "no-builtins" "probe-stack"="inline-asm" "prefer-vector-width"="256" "min-legal-vector-width"="256" }

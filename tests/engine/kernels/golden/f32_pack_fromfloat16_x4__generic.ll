@@ -636,4 +636,4 @@ done528:
 after527:
   ret void
 }
-attributes #0 = { nounwind "no-builtins" "prefer-vector-width"="128" "min-legal-vector-width"="128" }
+attributes #0 = { nounwind "no-builtins" "probe-stack"="inline-asm" "prefer-vector-width"="128" "min-legal-vector-width"="128" }

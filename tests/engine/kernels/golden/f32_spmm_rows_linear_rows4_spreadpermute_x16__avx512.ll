@@ -725,4 +725,4 @@ latch11:
 done11:
   ret void
 }
-attributes #0 = { nounwind "no-builtins" "prefer-vector-width"="512" "min-legal-vector-width"="512" }
+attributes #0 = { nounwind "no-builtins" "probe-stack"="inline-asm" "prefer-vector-width"="512" "min-legal-vector-width"="512" }

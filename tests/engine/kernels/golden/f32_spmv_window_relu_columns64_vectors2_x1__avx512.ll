@@ -328,4 +328,4 @@ latch23:
 done23:
   ret void
 }
-attributes #0 = { nounwind "no-builtins" "prefer-vector-width"="512" "min-legal-vector-width"="512" }
+attributes #0 = { nounwind "no-builtins" "probe-stack"="inline-asm" "prefer-vector-width"="512" "min-legal-vector-width"="512" }
