@@ -19,6 +19,7 @@ Rows are sorted by the length of their rest. A chunk is `height` rows, and `heig
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,8 @@ MAX_WIDTH = 32
 # What a pace is chosen by: some outputs, and inputs enough for the windows to get going.
 _SAMPLE_UNITS = 64
 _SAMPLE_INPUTS = 512
+# Samples of 4 KB whose paces are remembered.
+_KNOWN_SAMPLES = 64
 # Cost of a weight of the rest, in lanes of a step; lanes that an uneven rest leaves idle included.
 REST_LANES = 3.5
 # Cost of moving the window, for each row: loading it, and the loop over its steps.
@@ -102,6 +105,14 @@ def choose_pace(kernel: FloatArray, width: int) -> tuple[Pace, Load]:
         width: columns in a window, up to 32.
     """
     used = kernel[:_SAMPLE_INPUTS, :: max(1, kernel.shape[1] // _SAMPLE_UNITS)] != 0
+    return _best_pace(np.packbits(used).tobytes(), used.shape, width)
+
+
+@lru_cache(maxsize=_KNOWN_SAMPLES)
+def _best_pace(packed: bytes, shape: tuple[int, int], width: int) -> tuple[Pace, Load]:
+    """`choose_pace` for a sample, a bit for each weight: asked again for every tile width and kernel."""
+    bits = np.unpackbits(np.frombuffer(packed, np.uint8), count=shape[0] * shape[1])
+    used = bits.reshape(shape).astype(np.bool_)
     density = float(used.mean())
     paces = {
         Pace(width, slide, max(1, round(density * slide / load)))
