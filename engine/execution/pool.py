@@ -11,6 +11,7 @@ part, so a pool without workers, or with all of them asleep, only leaves the wor
 """
 
 import atexit
+import contextlib
 import ctypes
 import os
 import threading
@@ -41,15 +42,15 @@ class PoolTimes:
         hot_ns: a call that begins so soon after the last one ended wakes workers, however short it is.
         wake_ns: a call that should take so long wakes workers.
         calm_ns: how long calls are not helped after a worker found itself on its caller's core.
-        patience: for how many times its own length a call that helpers delayed has the next ones run alone;
-            not a time.
+        patience: for how many times its own length, at most, a call that helpers delayed has the next ones
+            run alone; not a time.
     """
 
     spin_ns: int = 100_000
     hot_ns: int = 100_000
     wake_ns: int = 150_000
     calm_ns: int = 2_000_000
-    patience: int = 16
+    patience: int = 64
 
 
 class ThreadPool:
@@ -127,7 +128,7 @@ class ThreadPool:
             if self._libc.sem_init(ctypes.c_void_p(self._semaphore(number)), 0, 0) != 0:
                 return
             thread = threading.Thread(
-                target=self._run, args=(self.address, number), name=f"prunus-{number}", daemon=True
+                target=self._work, args=(number,), name=f"prunus-{number}", daemon=True
             )
             try:
                 thread.start()
@@ -135,6 +136,12 @@ class ThreadPool:
                 return
             self._threads.append(thread)
             self._fields[Pool.WORKERS // 8] = number
+
+    def _work(self, number: int) -> None:
+        # A thread begins with the cores of whoever started it: of a caller that is bound to one, if it came first.
+        with contextlib.suppress(AttributeError, OSError):  # not on every system
+            os.sched_setaffinity(0, os.sched_getaffinity(os.getpid()))
+        self._run(self.address, number)
 
     def stop(self, seconds: float) -> bool:
         """Have the workers leave; whether all did in that time."""

@@ -16,8 +16,9 @@ Where another call is being helped already, the same work is done by the calling
 call has a core of its own. As soon as a second call begins, no more parts or chunks are given away.
 
 A helper that loses its core in the middle of a part holds up its caller. After a call that spent more than
-half of its time in waits that were not short, calls run alone for so many times (`Pool.PATIENCE`) as long as
-it took: what busy cores can cost is bounded.
+half of its time in waits that were not short, calls run alone for as long as it took; after the next one, if
+that comes soon, for twice as long, and so on up to `Pool.PATIENCE` times: a core that is busy costs little,
+and one late call on a core that is free costs one call's help.
 
 The clock is read once when a call begins, and again only where there was a long wait, or where workers
 sleep: only then does it matter when the last call ended.
@@ -36,6 +37,8 @@ from engine.kernels.pool import caller_text, fill
 from engine.target import Isa
 
 SYMBOL = "prunus_share"
+# A late call after fewer times its own length without one is no accident.
+_SOON_TIMES = 16
 
 _TEXT = """
 define void @prunus_share(ptr %request) #0 {
@@ -94,10 +97,20 @@ long:
   %took = sub i64 %closed, %start
   %late = icmp sgt i64 %twice, %took
   br i1 %late, label %rest, label %leave
-rest:
+rest:                                        ; twice as many times as last, if that ended not long ago
   %patiencep = getelementptr i8, ptr %pool, i64 $PATIENCE
   %patience = load i64, ptr %patiencep, align 8
-  %length = mul i64 %took, %patience
+  %timesp = getelementptr i8, ptr %pool, i64 $PAUSE_TIMES
+  %last = load atomic i64, ptr %timesp monotonic, align 8
+  %passed = sub i64 %closed, %until
+  %while = mul i64 %took, $SOON_TIMES
+  %soon = icmp slt i64 %passed, %while
+  %more = shl i64 %last, 1
+  %grown = select i1 %soon, i64 %more, i64 1
+  %least = call i64 @llvm.smax.i64(i64 %grown, i64 1)
+  %times = call i64 @llvm.smin.i64(i64 %least, i64 %patience)
+  store atomic i64 %times, ptr %timesp monotonic, align 8
+  %length = mul i64 %took, %times
   %later = add i64 %closed, %length
   store atomic i64 %later, ptr %calmp monotonic, align 8
   br label %leave
@@ -126,6 +139,7 @@ out:
 }
 
 declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
+declare i64 @llvm.smax.i64(i64, i64)
 """
 
 
@@ -141,6 +155,7 @@ def emit_share(isa: Isa) -> str:
         "R_EXPECTED": fields["R_EXPECTED_NS"],
         "TILE_BYTES": 8 * len(Tile),
         "REQUEST_FIELDS": len(Request),
+        "SOON_TIMES": _SOON_TIMES,
         "REQUEST_BYTES": 8 * len(Request),
     }
     run = emit_driver(isa).replace(
