@@ -301,8 +301,9 @@ def _parse_block(fields: FieldReader) -> Block:
 
 def _parse_layers(reader: FieldReader, mode: Mode) -> Mapping[str, LayerOverride]:
     value = reader.take("layers")
-    if value is None:
+    if value is None or value == {}:
         return MappingProxyType({})
+    _only_in(reader, "layers", mode, (Mode.THRESHOLD, Mode.MAGNITUDE))
     path = reader.path("layers")
     names = FieldReader(value, path)
     keys = list(value) if isinstance(value, Mapping) else []
@@ -350,6 +351,8 @@ def _checked_n_m(recipe: PruningRecipe, pattern: NofM, reader: FieldReader) -> P
         raise RecipeError(
             "allocation", "layer or nothing with an n_m pattern", recipe.allocation.value
         )
+    if reader.has("keep_per_row"):
+        raise RecipeError("keep_per_row", "nothing with an n_m pattern", recipe.keep_per_row)
     for name, override in recipe.layers.items():
         if override.sparsity is not None:
             raise RecipeError(

@@ -24,7 +24,7 @@ def recipe_to_json(recipe: PruningRecipe) -> dict[str, object]:
             found["allocation"] = recipe.allocation.value
         if recipe.sparsity is not None:
             found["sparsity"] = recipe.sparsity
-    if recipe.mode is not Mode.LOSSLESS:
+    if recipe.mode is not Mode.LOSSLESS and not isinstance(recipe.pattern, NofM):
         found["keep_per_row"] = recipe.keep_per_row
     found["layers"] = {name: _override(override) for name, override in recipe.layers.items()}
     return found
