@@ -66,7 +66,10 @@ class _Host:
     threads: int
 
 
-@click.command(context_settings={"show_default": True})
+@click.command(
+    short_help="Measure a model against dense kernels and this host's roofs.",
+    context_settings={"show_default": True},
+)
 @click.argument("model", type=FILE)
 @click.option("--batch", "batches", default="1,16,64,256", help="Batch sizes.")
 @click.option("--threads", type=click.IntRange(min=1), help="For one request; default: as served.")

@@ -202,7 +202,7 @@ def as_text(result: BenchResult) -> str:
     return "\n\n".join(
         [
             f"{result.model} on {result.processor} ({result.cpu}, {result.roofs.isa.value}), "
-            f"{_threads(result.threads)} a request\n"
+            f"{'up to ' if result.threads > 1 else ''}{_threads(result.threads)} a request\n"
             f"sparse: as it is served, with kernels that {_chosen(result.is_tuned_here)}\n"
             f"dense: {result.dense_is}",
             _timing_table(result.timings),

@@ -43,6 +43,7 @@ def cache_option(command: Callable[..., Any]) -> Callable[..., Any]:
         envvar="PRUNUS_CACHE_DIR",
         show_envvar=True,
         default=default_cache,
+        show_default="prunus/objects in the user's cache folder",
         help="Folder of compiled kernels.",
     )(command)
 
@@ -79,5 +80,7 @@ def percent(share: float) -> str:
 
 
 def microseconds(seconds: float | None) -> str:
-    """Write seconds as microseconds; nothing where there is no time."""
-    return "" if seconds is None else f"{seconds * 1e6:,.1f}"
+    """Write seconds as microseconds, short ones with two decimals; nothing where there is no time."""
+    if seconds is None:
+        return ""
+    return f"{seconds * 1e6:,.{2 if seconds < 10e-6 else 1}f}"

@@ -18,7 +18,7 @@ from graph.text import to_text
 NEAR_ZERO = 1e-15
 
 
-@click.command()
+@click.command(short_help="Show the graph and the weights of a model or an artifact.")
 @click.argument("file", type=FILE)
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 @click.option("--allow-nonfinite", is_flag=True, help="Accept weights that are NaN or infinite.")

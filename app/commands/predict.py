@@ -28,7 +28,7 @@ BATCH_MAX_SAMPLES = 2**31
 Arrays = Mapping[str, npt.NDArray[Any]]
 
 
-@click.command()
+@click.command(short_help="Run a model or an artifact on a file of inputs.")
 @click.argument("model", type=FILE)
 @click.argument("inputs", type=FILE)
 @click.option("-o", "--output", type=OUTPUT, help="Write a .npy, .npz or .json file.")

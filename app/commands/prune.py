@@ -12,7 +12,10 @@ from app.services.storage import ARTIFACT_FILE, KERAS_FILE, REPORT_FILE, REPORT_
 from app.services.summary import VALUES
 
 
-@click.command(context_settings={"show_default": True})
+@click.command(
+    short_help="Prune a Keras model, compile it and check it.",
+    context_settings={"show_default": True},
+)
 @click.argument("model", type=FILE)
 @click.option("-o", "--output", type=OUTPUT, help="Write the pruned model as a .keras file.")
 @click.option("--artifact", type=OUTPUT, help="Write the compiled model for predict and bench.")

@@ -15,7 +15,10 @@ from engine.target import host_target
 from engine.tuning.planner import CompileOptions
 
 
-@click.command(context_settings={"show_default": True})
+@click.command(
+    short_help="Choose the kernels of an artifact anew, on this host.",
+    context_settings={"show_default": True},
+)
 @click.argument("artifact", type=FILE)
 @click.option(
     "-o", "--output", type=OUTPUT, help="Where to write the result; default: in place of ARTIFACT."
