@@ -31,7 +31,7 @@ from engine.machine_code.linking import NativeLibrary, load_kernels
 from engine.machine_code.object_cache import ObjectCache
 from engine.target import Isa, Target, last_level_bytes
 
-# Readings of each loop, and how long one lasts; with eight loops, about half a second.
+# Readings of each loop, and how long one lasts; with twelve loops, about half a second.
 ROUNDS = 20
 READING_SECONDS = 2e-3
 MEMORY = "memory"

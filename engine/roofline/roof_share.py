@@ -1,8 +1,8 @@
 """Which roof holds a layer down, and how near it comes: arithmetic on what was measured.
 
 A roof is the least time that a kernel of its kind could take: for its multiplications at the FMA peak, for
-its packed weights at the bandwidth of the level that they come from, and for one sample, where every weight
-needs an element of its own, for fetching those elements. The longest of these times binds; the share is that
+its packed weights at the bandwidth of the level that they come from, and where every weight needs an element
+of its own for each sample, for fetching those elements. The longest of these times binds; the share is that
 time over the measured one.
 """
 
@@ -23,8 +23,8 @@ class Roof(StrEnum):
     PERMUTE = "permute"
 
 
-# How sparse kernels for one sample fetch the elements of x that their weights ask for; None where one access
-# serves several weights, so that no such roof holds.
+# How sparse kernels fetch the elements of x that their weights ask for, where each asks for its own; None where
+# one access serves several weights, so that no such roof holds.
 FETCHES: Mapping[str, Roof | None] = {
     "spmv_blocks": None,
     "spmv_delta": Roof.GATHER,
