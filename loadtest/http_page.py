@@ -1,8 +1,8 @@
 """The measurements by wrk as a page."""
 
-import platform
 from collections.abc import Iterator
 
+from benchmarks.machine import describe_cpu
 from loadtest.network import DECIMALS, NETWORK, SPARSITY
 from loadtest.wrk_result import Line, WrkReport
 
@@ -25,15 +25,9 @@ def _introduction(report: WrkReport) -> Iterator[str]:
         "`bare` is the same HTTP server (uvicorn with uvloop and httptools, same options) with an application that reads"
         " the body and answers a constant: what is left for an application is the difference to it.",
         f"Runs of {report.seconds} s take turns, {report.rounds} of each kind; medians, in brackets the range. "
-        f"CPU: {platform.machine()}, {_cpu_name()}.",
+        f"CPU: {describe_cpu()}.",
         "",
     )
-
-
-def _cpu_name() -> str:
-    with open("/proc/cpuinfo") as file:
-        names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
-    return names[0] if names else "unknown"
 
 
 def _rates(report: WrkReport) -> Iterator[str]:

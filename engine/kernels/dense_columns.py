@@ -15,18 +15,15 @@ samples of a tile exist, only those are computed: the others are copies of the l
 from collections.abc import Collection, Mapping
 from functools import partial
 
-from engine.formats.dense_blocks import pack_dense_blocks
 from engine.kernels.abi import (
     Candidate,
     Context,
     DenseLayer,
     FusedActivation,
     KernelSpec,
-    PackedLayer,
-    packed_layer,
 )
 from engine.kernels.activations import Parameters, apply, load_parameters
-from engine.kernels.dense_gemm import FIELDS, ask_ahead
+from engine.kernels.dense_gemm import FIELDS, ask_ahead, pack_dense
 from engine.kernels.emit import F32, I64, Value, vector
 from engine.kernels.estimate import FMA_PER_NS, GEMM_SHARE, layer_size
 from engine.kernels.kernel_writer import KernelWriter, each_vector
@@ -47,21 +44,8 @@ def candidates(layer: DenseLayer, isa: Isa, lanes: int) -> tuple[Candidate, ...]
     vectors = min(4, _SUMS[isa] // lanes, needed)
     spec = KernelSpec(FAMILY, isa, lanes, layer.activation.function, (("vectors", vectors),))
     estimate = layer_size(layer).weights * lanes / (FMA_PER_NS[isa] * GEMM_SHARE)
-    pack = partial(_pack, height=vectors * isa.vector_floats)
+    pack = partial(pack_dense, spec=spec, height=vectors * isa.vector_floats)
     return (Candidate(spec, False, pack, estimate),)
-
-
-def _pack(layer: DenseLayer, height: int) -> PackedLayer:
-    packed = pack_dense_blocks(layer.kernel, height)
-    ints = {
-        "inputs": layer.inputs,
-        "units": layer.units,
-        "blocks": packed.blocks,
-        "positions": layer.positions,
-        **layer.activation.as_ints(),
-    }
-    constants = {"weights": packed.weights, "bias": layer.bias_or_zeros()}
-    return packed_layer(constants, ints, layer.inputs * layer.units)
 
 
 def emit(spec: KernelSpec) -> str:

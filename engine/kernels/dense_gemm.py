@@ -87,10 +87,11 @@ def candidates(layer: DenseLayer, isa: Isa, lanes: int) -> tuple[Candidate, ...]
         estimate = tile_ns(size.weights, lanes, isa, GEMM_SHARE)
         height = _SUMS[isa] // parts
         spec = KernelSpec(GEMM_FAMILY, isa, lanes, activation, (("rows", height),))
-    return (Candidate(spec, False, partial(_pack, spec=spec, height=height), estimate),)
+    return (Candidate(spec, False, partial(pack_dense, spec=spec, height=height), estimate),)
 
 
-def _pack(layer: DenseLayer, spec: KernelSpec, height: int) -> PackedLayer:
+def pack_dense(layer: DenseLayer, spec: KernelSpec, height: int) -> PackedLayer:
+    """A layer in blocks of `height` rows, as `FIELDS` says."""
     packed = pack_dense_blocks(layer.kernel, height)
     ints = {
         "inputs": layer.inputs,
