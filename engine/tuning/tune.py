@@ -1,7 +1,7 @@
 """Chooses the kernel of every dense layer and tile width by timing it on this host.
 
-A task is one class of layers in one tile width: layers of one shape and function whose numbers of
-non-zeros differ by less than 10 % are timed once. The candidates are packed, run in turn on the same
+A task is one class of layers in one tile width: layers of one shape and function, which the same kernels suit and
+whose numbers of non-zeros differ by less than 10 %, are timed once. The candidates are packed, run in turn on the same
 input, and compared by medians; dense wins unless sparse is at least 10 % faster (the rule of LIBXSMM's
 fsspmdm). A layer that is long enough for several threads is timed in the parts that it will run in; the
 threads' own gain is measured on whole tiles (`engine.tuning.measure`), so the choice of kernel is one for all
@@ -29,6 +29,7 @@ from engine.kernels.abi import (
     Candidate,
     DenseLayer,
     ElementFunction,
+    KernelSpec,
     PackedLayer,
     ValueType,
 )
@@ -100,6 +101,8 @@ class TaskKey:
         function: as in the step.
         nonzeros_class: number of non-zeros, on a scale of powers of 1.1.
         lanes: samples per tile.
+        kernels: that suit the layer. Some want zeros in blocks, or no more than so many: what was chosen for
+            one layer must be there for all of its class.
     """
 
     inputs: int
@@ -108,23 +111,25 @@ class TaskKey:
     function: ElementFunction
     nonzeros_class: int
     lanes: int
+    kernels: frozenset[KernelSpec]
 
 
-def task_key(step: DenseStep, lanes: int) -> TaskKey:
-    """The class of a dense step."""
+def task_key(step: DenseStep, lanes: int, candidates: Sequence[Candidate]) -> TaskKey:
+    """The class of a dense step that these candidates suit."""
     scale = round(math.log(step.nonzeros + 1) / math.log(1 + SAME_CLASS_SHARE))
-    return TaskKey(step.x.rows, step.y.rows, step.positions, step.function, scale, lanes)
+    kernels = frozenset(candidate.spec for candidate in candidates)
+    return TaskKey(step.x.rows, step.y.rows, step.positions, step.function, scale, lanes, kernels)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tuning:
-    """Results by task; tasks that the time did not allow are missing."""
+    """Results by layer and tile width; those that the time did not allow are missing."""
 
-    layers: Mapping[TaskKey, TunedLayer]
+    layers: Mapping[tuple[LayerKey, int], TunedLayer]
 
     def of(self, step: DenseStep, lanes: int) -> TunedLayer | None:
         """The outcome for a step, or None where it was not tuned."""
-        return self.layers.get(task_key(step, lanes))
+        return self.layers.get((layer_key(step), lanes))
 
     def applied(self, program: Program, plan: ExecutionPlan, *, dense_only: bool) -> ExecutionPlan:
         """The plan with every tuned choice in place of the guess."""
@@ -151,8 +156,8 @@ def _split_anew(program: Program, step: DenseStep, choice: KernelChoice) -> Kern
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Task:
-    key: TaskKey
-    layer_key: LayerKey
+    lanes: int
+    layer_keys: list[LayerKey]  # of the class; `layer` is the first
     layer: DenseLayer
     weights: int  # non-zeros x positions: how heavy it is
     candidates: tuple[Candidate, ...]
@@ -203,7 +208,7 @@ def tune(
     deadline = time.thread_time() + request.seconds
     # On a busy host processor time is spent slowly.
     wall_deadline = time.perf_counter() + MOST_WALL * request.seconds
-    done: dict[TaskKey, TunedLayer] = {}
+    done: dict[tuple[LayerKey, int], TunedLayer] = {}
     try:
         for number, task in enumerate(tasks):
             now = time.thread_time()
@@ -211,7 +216,8 @@ def tune(
                 break
             # Tasks left share the time left by their weight, so that small ones are short.
             share = task.weights / sum(rest.weights for rest in tasks[number:])
-            done[task.key] = bench.run(task, now + share * (deadline - now))
+            outcome = bench.run(task, now + share * (deadline - now))
+            done |= dict.fromkeys([(layer, task.lanes) for layer in task.layer_keys], outcome)
             report((number + 1) / len(tasks))
     finally:
         bench.close()
@@ -221,27 +227,28 @@ def tune(
 def _tasks(program: Program, target: Target, request: TuneRequest) -> list[_Task]:
     """Each class of layers in each width, heaviest first."""
     found: dict[TaskKey, _Task] = {}
-    network = sum(step.nonzeros for step in program.dense_steps().values())
-    for step in program.dense_steps().values():
-        work = step.nonzeros * step.positions + 1
-        copies = max(1, round(network / max(1, step.nonzeros)))
+    steps = program.dense_steps().values()
+    network = sum(step.nonzeros for step in steps)
+    for name, step in {layer_key(step): step for step in steps}.items():
         layer = dense_layer(program, step, request.values)
         for lanes in request.widths:
-            key = task_key(step, lanes)
-            if key not in found:
-                candidates = layer_candidates(
-                    layer, target.isa, lanes, allow_sparse=request.allow_sparse
-                )
-                found[key] = _Task(
-                    key,
-                    layer_key(step),
-                    layer,
-                    work,
-                    worth_timing(candidates),
-                    request.threads,
-                    copies,
-                )
-    return sorted(found.values(), key=lambda task: (-task.weights, task.key.lanes))
+            candidates = layer_candidates(
+                layer, target.isa, lanes, allow_sparse=request.allow_sparse
+            )
+            key = task_key(step, lanes, candidates)
+            if key in found:
+                found[key].layer_keys.append(name)
+                continue
+            found[key] = _Task(
+                lanes,
+                [name],
+                layer,
+                step.nonzeros * step.positions + 1,
+                worth_timing(candidates),
+                request.threads,
+                max(1, round(network / max(1, step.nonzeros))),
+            )
+    return sorted(found.values(), key=lambda task: (-task.weights, task.lanes))
 
 
 class _Bench:
@@ -263,7 +270,7 @@ class _Bench:
 
     def run(self, task: _Task, deadline: float) -> TunedLayer:
         """Time the candidates of a task, until the deadline; each at least once."""
-        lanes, layer = task.key.lanes, task.layer
+        lanes, layer = task.lanes, task.layer
         x_bytes = padded(layer.positions * layer.inputs * lanes * 4) + ALIGNMENT_BYTES
         y_bytes = padded(layer.positions * layer.units * lanes * 4)
         workspace = Workspace(x_bytes + y_bytes, 0, 0)
@@ -284,7 +291,7 @@ class _Bench:
         choices = [packings.choice(candidate) for candidate in task.candidates]
         contenders = [contender(choice) for choice in choices]
         race(contenders, deadline, MAX_ROUNDS)
-        return pick(task.layer_key, choices, [one.seconds for one in contenders])
+        return pick(task.layer_keys[0], choices, [one.seconds for one in contenders])
 
     def _repeat(self, workspace: Workspace, plan: int, lanes: int, repeats: int) -> None:
         self._run(workspace.request(plan, (), repeats * lanes))

@@ -183,10 +183,33 @@ def test_dense_wins_unless_sparse_is_a_tenth_faster(
 
 
 def test_layers_of_one_shape_and_about_as_many_nonzeros_are_one_class() -> None:
-    assert task_key(STEP, 1) == task_key(replace(STEP, kernel="other", nonzeros=2050), 1)
-    assert task_key(STEP, 1) != task_key(replace(STEP, nonzeros=2400), 1)
-    assert task_key(STEP, 1) != task_key(STEP, 16)
-    assert task_key(STEP, 1) != task_key(replace(STEP, x=Place(0, 0, 9)), 1)
+    def candidate(family: str) -> Candidate:
+        spec = KernelSpec(family, Isa.AVX2, 1)
+        return Candidate(spec, True, lambda _: PackedLayer({}, {}, 0, 0), 1.0)
+
+    one, two = candidate("one"), candidate("two")
+    key = task_key(STEP, 1, [one, two])
+    assert key == task_key(replace(STEP, kernel="other", nonzeros=2050), 1, [two, one])
+    assert key != task_key(replace(STEP, nonzeros=2400), 1, [one, two])
+    assert key != task_key(STEP, 16, [one, two])
+    assert key != task_key(replace(STEP, x=Place(0, 0, 9)), 1, [one, two])
+    assert key != task_key(STEP, 1, [one])
+
+
+def test_layers_alike_in_all_but_the_places_of_their_zeros_are_tuned_each_for_itself(
+    object_cache: ObjectCache,
+) -> None:
+    """Kernels for blocks suit the first one only, and are the best it can have."""
+    rng = np.random.default_rng(4)
+    kept = np.repeat(rng.random((512, 32)) < 0.1, 16, axis=1)
+    blocks = np.where(kept, rng.standard_normal(kept.shape), 0) / 8
+    b = GraphBuilder()
+    first = b.dense(b.input(512), 512, kernel=blocks)
+    graph = b.build(b.dense(first, 512, kernel=rng.permutation(blocks.ravel()).reshape(512, 512)))
+    model = compile_graph(graph, host_target(), QUICK, object_cache)
+    inputs = random_inputs(graph, 9)
+    ready = Executable(model, object_cache, host_target())
+    assert_close(ready.run(inputs), oracle(graph, inputs))
 
 
 @pytest.mark.parametrize(
