@@ -57,7 +57,8 @@ class ExecutionPlan:
     Attributes:
         isa: instruction set level of all kernels.
         cpu_name: LLVM's name of the CPU that it was chosen on.
-        tuned: whether kernels were timed there; otherwise they are the model's best guess.
+        tuned: whether kernels were timed there, or there are none to choose; otherwise they are the model's
+            best guess.
         tiles: by rising lanes; empty where the plan of a file is of no use to this version.
         threads: how many threads it was made for.
         values: what the weights of dense layers are rounded to before they are packed.

@@ -134,7 +134,9 @@ class Tuning:
     def applied(self, program: Program, plan: ExecutionPlan, *, dense_only: bool) -> ExecutionPlan:
         """The plan with every tuned choice in place of the guess."""
         tiles = tuple(self._tile(program, tile, dense_only) for tile in plan.tiles)
-        return replace(plan, tuned=bool(self.layers), tiles=tiles)
+        # A program without dense layers has no kernels to choose: tuned again, it would be as it is.
+        tuned = bool(self.layers) or not program.dense_steps()
+        return replace(plan, tuned=tuned, tiles=tiles)
 
     def _tile(self, program: Program, tile: TilePlan, dense_only: bool) -> TilePlan:
         choices = dict(tile.choices)

@@ -119,6 +119,7 @@ def test_a_network_without_dense_layers_is_compiled_too(object_cache: ObjectCach
     assert [time.batch for time in model.times] == [1, 16, 64, 256]
     inputs = random_inputs(graph, 70)
     executable = load(parse_artifact(artifact_bytes(model)), object_cache)
+    assert executable.is_tuned_here  # or every start of the service would tune it again
     assert_close(executable.run(inputs), oracle(graph, inputs))
 
 
