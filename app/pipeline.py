@@ -1,6 +1,5 @@
 """From an uploaded file to a checked, compiled model: the steps that a worker process and the command line share."""
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -27,6 +26,7 @@ from engine.planning.plan import CompiledModel, NetworkTime
 from engine.runtime import load
 from engine.target import Target, host_target
 from engine.tuning.measure import measure_network, random_batch
+from engine.tuning.stopwatch import own_time
 from graph.errors import ExportError
 from graph.graph import Graph
 from graph.keras.export import write_keras
@@ -180,7 +180,7 @@ def _compile(request: PipelineRequest, pruned: PruneResult, progress: Progress) 
         pruned.graph, target, options, cache, lambda s, f: progress.within(s, 0.5 + f / 2)
     )
     # Both in turn: times taken one after the other would compare the host's moods, too.
-    deadline = time.thread_time() + _LATENCY_SHARE * request.tune_seconds
+    deadline = own_time() + _LATENCY_SHARE * request.tune_seconds
     times = measure_network(model, dense, target, cache, deadline)
     before, after = (_resident_bytes(each, cache, target) for each in (dense, model))
     return _Compiled(model, times, after, before, cache, target)

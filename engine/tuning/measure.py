@@ -18,7 +18,7 @@ from engine.planning.plan import CompiledModel, ExecutionPlan, NetworkTime, Tile
 from engine.program import Program
 from engine.runtime import Executable
 from engine.target import Target
-from engine.tuning.stopwatch import Clock, Contender, race
+from engine.tuning.stopwatch import Clock, Contender, own_time, race
 
 REPORTED_BATCHES = (1, 16, 64, 256)
 MAX_ROUNDS = 15
@@ -67,7 +67,7 @@ def measure_tiles(
         dense: the same with dense kernels; None where `chosen` has no others.
         target: the host.
         cache: object code.
-        deadline: `time.thread_time` value; each tile is timed at least once.
+        deadline: `own_time` value; each tile is timed at least once.
     """
     plans = [chosen] if dense is None else [chosen, dense]
     timed = [_TimedPlan(plan, _TileBench(program, plan, target, cache)) for plan in plans]
@@ -157,7 +157,7 @@ def measure_network(
         dense: the baseline; without one the model is its own.
         target: the host.
         cache: object code.
-        deadline: `time.thread_time` value; each batch is timed at least once.
+        deadline: `own_time` value; each batch is timed at least once.
     """
     batches = [b for b in REPORTED_BATCHES if batch_bytes(model.program, b) <= MAX_BATCH_BYTES]
     models = [model] if dense is None else [model, dense]
@@ -170,11 +170,11 @@ def measure_network(
             ]
 
         several = model.plan.threads > 1
-        end = (time.thread_time() + deadline) / 2 if several else deadline
-        alone = _race_batches(model.program, executables(1), batches, end, time.thread_time)
+        end = (own_time() + deadline) / 2 if several else deadline
+        alone = _race_batches(model.program, executables(1), batches, end, own_time)
         if not several:
             return tuple(NetworkTime(b, *pair) for b, pair in zip(batches, alone, strict=True))
-        wall = time.perf_counter() + max(0.0, deadline - time.thread_time())
+        wall = time.perf_counter() + max(0.0, deadline - own_time())
         threaded = _race_batches(
             model.program, executables(model.plan.threads), batches, wall, time.perf_counter
         )

@@ -23,6 +23,7 @@ from engine.target import Target, wanted_threads
 from engine.tuning.measure import measure_network, measure_tiles
 from engine.tuning.measure_modes import measure_modes
 from engine.tuning.prove_modes import proven_modes
+from engine.tuning.stopwatch import own_time
 from engine.tuning.tune import TunedLayer, TuneRequest, Tuning, tune
 
 Progress = Callable[[str, float], None]
@@ -134,10 +135,10 @@ class _Job:
 
 def _tuned(job: _Job, guess: ExecutionPlan) -> CompiledModel:
     program, options = job.program, job.options
-    end = time.thread_time() + options.tune_seconds
+    end = own_time() + options.tune_seconds
 
     def left() -> float:
-        return max(0.0, end - time.thread_time())
+        return max(0.0, end - own_time())
 
     task = TuneRequest(
         [tile.lanes for tile in guess.tiles],
@@ -153,13 +154,13 @@ def _tuned(job: _Job, guess: ExecutionPlan) -> CompiledModel:
         rival = job.guess(allow_sparse=False)
         dense = job.packed(tuning.applied(program, rival, dense_only=True))
     job.report("measure", 0.0)
-    tiles_end = time.thread_time() + left() / 3
+    tiles_end = own_time() + left() / 3
     plans = measure_tiles(program, chosen, dense, job.target, job.cache, tiles_end)
     baseline = None if plans.dense is None else CompiledModel(program, plans.dense, (), ())
     job.report("measure", 0.3)
     model = _with_modes(job, _model(program, plans.chosen, tuning), left() / 2)
     job.report("measure", 0.6)
-    network_end = time.thread_time() + left()
+    network_end = own_time() + left()
     return replace(
         model, times=measure_network(model, baseline, job.target, job.cache, network_end)
     )

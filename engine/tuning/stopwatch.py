@@ -1,7 +1,8 @@
 """Times native plans against each other on this host, so that noise hits all of them alike.
 
 Readings of one thread's work are its processor time: what other processes do at the same time lengthens
-a call, and says nothing about a kernel. Work that threads share is read from the wall, and judged by the
+a call, and says nothing about a kernel. (Some sandboxes count that in steps of 10 ms, which is of no use for
+calls of microseconds: there it is the time on the wall.) Work that threads share is read from the wall, and judged by the
 least reading: what else the machine does can only lengthen a call, and a thread that has no core at the
 moment would hide for good what it could do.
 """
@@ -23,7 +24,21 @@ WARM_UPS = 8
 ENOUGH_ROUNDS = 7
 # A contender that takes this many times as long as the best is not timed further.
 HOPELESS = 2.0
+# A clock ticks too slowly if so many readings of it, one after another, show fewer values than this.
+_CLOCK_READINGS, _LEAST_VALUES = 100, 10
+# No reading is less than this: times are divided by.
+_LEAST_SECONDS = 1e-9
 Clock = Callable[[], float]
+
+
+def fine_clock(clock: Clock, other: Clock) -> Clock:
+    """The first clock; the other one where the first ticks too slowly to time a short call."""
+    values = {clock() for _ in range(_CLOCK_READINGS)}
+    return clock if len(values) >= _LEAST_VALUES else other
+
+
+# What one thread's work and all deadlines but those of several threads are measured by.
+own_time = fine_clock(time.thread_time, time.perf_counter)
 
 
 @dataclass(slots=True)
@@ -58,7 +73,7 @@ def race(
     deadline: float,
     most_rounds: int,
     hopeless: float = HOPELESS,
-    clock: Clock = time.thread_time,
+    clock: Clock = own_time,
 ) -> None:
     """Take readings in turn until the deadline; at least one of each.
 
@@ -71,7 +86,7 @@ def race(
         deadline: value of `clock`.
         most_rounds: readings of each contender.
         hopeless: how many times the best one's time is far behind; infinite where times are not rivals.
-        clock: processor time of this thread, or `time.perf_counter` where other threads help.
+        clock: `own_time`, or `time.perf_counter` where other threads help.
     """
     if not contenders:
         return
@@ -116,7 +131,7 @@ def _read(contender: Contender, clock: Clock) -> float:
     """Take a reading; the seconds of one repeat."""
     start = clock()
     contender.run(contender.repeats)
-    seconds = (clock() - start) / contender.repeats
+    seconds = max(_LEAST_SECONDS, clock() - start) / contender.repeats
     contender.readings.append(seconds / contender.times)
     return seconds
 

@@ -41,7 +41,7 @@ from engine.planning.parts import part_layer, split_rows
 from engine.planning.plan import ExecutionPlan, KernelChoice, TilePlan, dense_layer
 from engine.program import DenseStep, Program
 from engine.target import Target
-from engine.tuning.stopwatch import Contender, race
+from engine.tuning.stopwatch import Contender, own_time, race
 
 # Dense is taken unless sparse needs at most this share of its time.
 SPARSE_MUST_REACH = 0.9
@@ -207,13 +207,13 @@ def tune(
     """
     tasks = _tasks(program, target, request)
     bench = _Bench(tasks, target, cache)
-    deadline = time.thread_time() + request.seconds
+    deadline = own_time() + request.seconds
     # On a busy host processor time is spent slowly.
     wall_deadline = time.perf_counter() + MOST_WALL * request.seconds
     done: dict[tuple[LayerKey, int], TunedLayer] = {}
     try:
         for number, task in enumerate(tasks):
-            now = time.thread_time()
+            now = own_time()
             if now >= deadline or time.perf_counter() >= wall_deadline:
                 break
             # Tasks left share the time left by their weight, so that small ones are short.

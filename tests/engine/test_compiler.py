@@ -1,6 +1,5 @@
 """Compiling with and without timing: plans, reports, the dense baseline, other CPUs."""
 
-import math
 from dataclasses import replace
 
 import numpy as np
@@ -29,7 +28,6 @@ from engine.planning.plan import CompiledModel, KernelChoice
 from engine.program import DenseStep, Place
 from engine.runtime import Executable, load
 from engine.target import Isa, available_isas, host_target
-from engine.tuning.stopwatch import ENOUGH_ROUNDS, WARM_SECONDS, WARM_UPS, Contender, race
 from engine.tuning.tune import copies_for, pick, task_key
 from graph.activations import Function
 from graph.graph import Graph
@@ -253,64 +251,6 @@ def test_the_estimate_grows_with_work() -> None:
     assert thin[0] < thick[0] < thick[1] < 64 * thick[0]
 
 
-class Runs:
-    """Contenders on a clock of their own, and the order in which they ran."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self.order = ""
-
-    def contender(self, name: str, seconds: float, times: int = 1) -> Contender:
-        def run(repeats: int) -> None:
-            self.order += name
-            self.now += seconds * repeats
-
-        return Contender(run, times)
-
-    def race(self, contenders: list[Contender], rounds: int, deadline: float = 1e9) -> None:
-        race(contenders, deadline, rounds, clock=lambda: self.now)
-
-
-def test_a_race_takes_turns_and_drops_the_hopeless() -> None:
-    runs = Runs()
-    fast, slow = runs.contender("f", 1e-4), runs.contender("S", 1e-2)
-    runs.race([fast, slow], 6)
-    assert fast.readings == pytest.approx([1e-4] * 6)
-    assert slow.readings == pytest.approx([1e-2] * 3)
-    # The first reading of a long call is that of its preparation; each other one follows warm-ups.
-    turn = "f" * (WARM_UPS + 1)
-    assert runs.order == "ffSS" + turn + (turn + "SS") * 2 + turn * 3
-
-
-def test_a_race_past_its_deadline_takes_one_round() -> None:
-    contenders = [Contender(lambda _: None), Contender(lambda _: None)]
-    race(contenders, 0.0, 10)
-    assert [len(contender.readings) for contender in contenders] == [1, 1]
-
-
-def test_readings_of_several_copies_are_for_one() -> None:
-    runs = Runs()
-    # Three copies of the first take longer than one of the second, which is far behind it nevertheless.
-    many, one = runs.contender("m", 0.003, 3), runs.contender("o", 0.0025)
-    runs.race([many, one], 5)
-    assert many.readings == pytest.approx([0.001] * 5)
-    assert one.readings == pytest.approx([0.0025] * 3)
-
-
-def test_long_calls_run_twice_where_there_is_no_time() -> None:
-    runs = Runs()
-    long, short = runs.contender("L", 0.1), runs.contender("s", 1e-5)
-    runs.race([long, short], 5, deadline=0.0)
-    assert (len(long.readings), len(short.readings)) == (1, 1)
-    assert runs.order == "LLss" + "s" * (WARM_UPS + 1)
-
-
-def test_calls_are_warmed_up_for_some_time_only() -> None:
-    runs = Runs()
-    runs.race([runs.contender("x", WARM_SECONDS / 3)], 1)
-    assert runs.order == "xx" + "xxx" + "x"
-
-
 def test_copies_of_a_layer_fill_the_caches_like_its_network() -> None:
     assert copies_for(300_000, 3, 2_000_000) == 3
     assert copies_for(1_000, 10, 2_000_000) == 10
@@ -363,13 +303,6 @@ def test_what_is_estimated_hopeless_is_not_timed_but_both_kinds_are() -> None:
     assert worth_timing([candidate(False, 1.0), far, candidate(True, 4.0)])[1:] == (far,)
 
 
-def test_a_race_with_one_left_is_soon_over() -> None:
-    fast = Contender(lambda repeats: np.ones(200_000 * repeats).sum())
-    slow = Contender(lambda repeats: np.ones(20_000_000 * repeats).sum())
-    race([fast, slow], float("inf"), 15)
-    assert (len(fast.readings), len(slow.readings)) == (ENOUGH_ROUNDS, 3)
-
-
 @pytest.mark.parametrize("threads", [1, 2, 3])
 @pytest.mark.parametrize("units", [1, 300])
 def test_tuning_for_any_number_of_threads_gives_a_plan(
@@ -383,7 +316,3 @@ def test_tuning_for_any_number_of_threads_gives_a_plan(
     inputs = random_inputs(graph, 37)
     ready = Executable(model, object_cache, host_target(), threads)
     assert_close(ready.run(inputs), oracle(graph, inputs))
-
-
-def test_a_race_of_nobody_is_over() -> None:
-    race([], math.inf, 5)

@@ -1,0 +1,112 @@
+"""Races: turns, warm-ups and ends on a clock of their own; clocks that tick too slowly."""
+
+import math
+
+import pytest
+
+from engine.tuning.stopwatch import (
+    ENOUGH_ROUNDS,
+    WARM_SECONDS,
+    WARM_UPS,
+    Contender,
+    fine_clock,
+    own_time,
+    race,
+)
+
+
+class Runs:
+    """Contenders on a clock of their own, and the order in which they ran."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.order = ""
+
+    def contender(self, name: str, seconds: float, times: int = 1) -> Contender:
+        def run(repeats: int) -> None:
+            self.order += name
+            self.now += seconds * repeats
+
+        return Contender(run, times)
+
+    def race(self, contenders: list[Contender], rounds: int, deadline: float = 1e9) -> None:
+        race(contenders, deadline, rounds, clock=lambda: self.now)
+
+
+def test_a_race_takes_turns_and_drops_the_hopeless() -> None:
+    runs = Runs()
+    fast, slow = runs.contender("f", 1e-4), runs.contender("S", 1e-2)
+    runs.race([fast, slow], 6)
+    assert fast.readings == pytest.approx([1e-4] * 6)
+    assert slow.readings == pytest.approx([1e-2] * 3)
+    # The first reading of a long call is that of its preparation; each other one follows warm-ups.
+    turn = "f" * (WARM_UPS + 1)
+    assert runs.order == "ffSS" + turn + (turn + "SS") * 2 + turn * 3
+
+
+def test_a_race_past_its_deadline_takes_one_round() -> None:
+    contenders = [Contender(lambda _: None), Contender(lambda _: None)]
+    race(contenders, 0.0, 10)
+    assert [len(contender.readings) for contender in contenders] == [1, 1]
+
+
+def test_readings_of_several_copies_are_for_one() -> None:
+    runs = Runs()
+    # Three copies of the first take longer than one of the second, which is far behind it nevertheless.
+    many, one = runs.contender("m", 0.003, 3), runs.contender("o", 0.0025)
+    runs.race([many, one], 5)
+    assert many.readings == pytest.approx([0.001] * 5)
+    assert one.readings == pytest.approx([0.0025] * 3)
+
+
+def test_long_calls_run_twice_where_there_is_no_time() -> None:
+    runs = Runs()
+    long, short = runs.contender("L", 0.1), runs.contender("s", 1e-5)
+    runs.race([long, short], 5, deadline=0.0)
+    assert (len(long.readings), len(short.readings)) == (1, 1)
+    assert runs.order == "LLss" + "s" * (WARM_UPS + 1)
+
+
+def test_calls_are_warmed_up_for_some_time_only() -> None:
+    runs = Runs()
+    runs.race([runs.contender("x", WARM_SECONDS / 3)], 1)
+    assert runs.order == "xx" + "xxx" + "x"
+
+
+def test_a_race_with_one_left_is_soon_over() -> None:
+    runs = Runs()
+    fast, slow = runs.contender("f", 1e-4), runs.contender("S", 1e-3)
+    runs.race([fast, slow], 15)
+    assert (len(fast.readings), len(slow.readings)) == (ENOUGH_ROUNDS, 3)
+
+
+def test_a_race_of_nobody_is_over() -> None:
+    race([], math.inf, 5)
+
+
+class Ticks:
+    """A clock that is read once a microsecond, and goes on by as much or by a whole tick."""
+
+    def __init__(self, tick: float) -> None:
+        self.tick = tick
+        self.read = 0
+
+    def __call__(self) -> float:
+        self.read += 1
+        return self.read * 1e-6 // self.tick * self.tick
+
+
+@pytest.mark.parametrize("start", [0, 9_950])
+def test_a_clock_that_ticks_too_slowly_is_not_used(start: int) -> None:
+    coarse, fine = Ticks(0.01), Ticks(1e-6)
+    coarse.read = start  # a tick may fall between the readings
+    assert fine_clock(coarse, own_time) is own_time
+    assert fine_clock(fine, own_time) is fine
+
+
+def test_no_reading_is_zero() -> None:
+    """Times of tiles and of calls are divided by each other."""
+    contender = Contender(lambda _: None)
+    race([contender], math.inf, 3, clock=lambda: 5.0)
+    assert len(contender.readings) == 3
+    assert min(contender.readings) > 0
