@@ -146,10 +146,7 @@ def believed(
         batch: samples of the calls.
         wall: seconds of a whole call by way; one of them is by one thread.
     """
-    estimate = make_schedule(tiles, threads, 1)
-    samples = min(batch, estimate.longest)
-    # More samples than the longest entry has are run as more of the same.
-    expected = estimate.seconds[samples] * batch / samples
+    expected = seconds_of(make_schedule(tiles, threads, 1), batch)
     alone = min(seconds for way, seconds in wall.items() if way.mode is Mode.ALONE)
     found = list(tiles)
     for way, seconds in wall.items():
@@ -158,10 +155,16 @@ def believed(
             continue
         ratio = wall_ratio(seconds, alone, expected)
         # How much longer than if the threads cost nothing: that is what `best` supposes.
-        factor = max(1.0, ratio * estimate.seconds[samples] / best.seconds[samples])
+        factor = max(1.0, ratio * expected / seconds_of(best, batch))
         for number in way.tiles:
             found[number] = _with_time(found[number], threads, way.mode, factor)
     return tuple(found)
+
+
+def seconds_of(schedule: Schedule, samples: int) -> float:
+    """What a request should take: more samples than the longest entry has are run as more of the same."""
+    entry = min(samples, schedule.longest)
+    return schedule.seconds[entry] * samples / entry
 
 
 def _with_time(tile: TilePlan, threads: int, mode: Mode, factor: float) -> TilePlan:

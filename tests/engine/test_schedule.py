@@ -246,6 +246,16 @@ def test_a_longer_request_is_more_of_the_same() -> None:
     assert believed(TWO, 2, samples, wall)[1].shared_seconds == pytest.approx(11.0)
 
 
+def test_many_threads_are_believed_no_more_than_few() -> None:
+    """The schedule of eight threads has entries for requests for which that of one has none."""
+    tiles = (tile(1, 10.0, None, 15.0), tile(8, 20.0, None, 60.0))
+    batch = 2 * make_schedule(tiles, 8, 8).longest
+    eighth = batch / 8 * 20.0 / 8  # of what one thread takes
+    way = Way(Mode.SPREAD, 8, frozenset({1}))
+    found = believed(tiles, 8, batch, {ALONE: 8 * eighth, way: 1.5 * eighth})
+    assert found[1].spread_seconds == pytest.approx(1.5 * 20.0)
+
+
 def lost(readings: dict[Way, tuple[float, ...]]) -> list[tuple[bool, bool]]:
     """Whether each tile loses SHARED and SPREAD by whole calls of 16 samples."""
     contenders = {
