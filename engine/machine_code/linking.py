@@ -1,5 +1,6 @@
 """Object code linked into this process, where it can be called."""
 
+import os
 from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
@@ -25,6 +26,7 @@ class NativeLibrary:
         Raises:
             LinkError: an object is no valid code for this process, or a symbol is missing.
         """
+        self._process = os.getpid()
         builder = llvm.JITLibraryBuilder()
         for symbol, code in objects.items():
             builder.add_object_img(code).export_symbol(symbol)
@@ -50,10 +52,19 @@ class NativeLibrary:
             raise LinkError((symbol,), "not in this library, or the library is closed") from None
 
     def close(self) -> None:
-        """Unload the code. Nothing may run in it, or be called afterwards."""
+        """Unload the code. Nothing may run in it, or be called afterwards.
+
+        In a process that was forked from the one that linked it, the code stays: a thread that held LLVM's lock
+        at the time of the fork will never give it back there.
+        """
         self._addresses = {}
         tracker, self._tracker = self._tracker, None
         lljit, self._lljit = self._lljit, None
+        if os.getpid() != self._process:
+            for owned in (tracker, lljit):
+                if owned is not None:
+                    owned.detach()
+            return
         with LLVM_LOCK:
             if tracker is not None:
                 tracker.close()
