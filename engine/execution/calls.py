@@ -18,7 +18,7 @@ class Call:
         run: takes the inputs, then the outputs; C-contiguous arrays of the form made ready for. Releases
             the GIL.
         form: made ready for; None at first.
-        pool: the same; None for one thread.
+        pool: that a form wanted last; None if none did.
         workspace: memory.
     """
 

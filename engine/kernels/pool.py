@@ -3,9 +3,10 @@
 Workers are numbered from 1; the caller is 0. A pool is lines of 128 bytes, so that what one thread writes
 disturbs no other (processors fetch cache lines in pairs):
 
-    settings  functions of libc, times in nanoseconds, number of workers, stop; read only
+    settings  functions of libc, times in nanoseconds, patience, number of workers, stop; seldom written
     callers   how many calls are in progress that would like help; when the last one ended; until when
-              calls are not helped; whether one is helped now; a bit for each worker that sleeps
+              calls are not helped; whether one is helped now; a bit for each worker that sleeps; for how
+              many times its length the last late call had others run alone
     work      word: helpers << 57 | chunked << 56 | free; table, context
     done      pieces of work that workers have done, ever
     core      that the last helped caller was on

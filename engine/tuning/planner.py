@@ -178,12 +178,16 @@ def _with_modes(job: _Job, model: CompiledModel, seconds: float) -> CompiledMode
 
 def _model(program: Program, plan: ExecutionPlan, tuning: Tuning) -> CompiledModel:
     """The model with a report for each layer."""
-    layers = tuple(_layer_plan(program, number, plan, tuning) for number in program.dense_steps())
+    layers = tuple(
+        _layer_plan(program, number, step, plan, tuning)
+        for number, step in program.dense_steps().items()
+    )
     return CompiledModel(program, plan, layers, ())
 
 
-def _layer_plan(program: Program, number: int, plan: ExecutionPlan, tuning: Tuning) -> LayerPlan:
-    step = program.dense_steps()[number]
+def _layer_plan(
+    program: Program, number: int, step: DenseStep, plan: ExecutionPlan, tuning: Tuning
+) -> LayerPlan:
     inputs, units = step.x.rows // step.positions, step.y.rows // step.positions
     return LayerPlan(
         name=step.name,

@@ -4,7 +4,7 @@ A task is one class of layers in one tile width: layers of one shape and functio
 whose numbers of non-zeros differ by less than 10 %, are timed once. The candidates are packed, run in turn on the same
 input, and compared by medians; dense wins unless sparse is at least 10 % faster (the rule of LIBXSMM's
 fsspmdm). A layer that is long enough for several threads is timed in the parts that it will run in; the
-threads' own gain is measured on whole tiles (`engine.tuning.measure`), so the choice of kernel is one for all
+threads' own gain is measured on whole tiles (`engine.tuning.measure_modes`), so the choice of kernel is one for all
 modes. Inside a network the other layers' weights pass through the caches between two calls of a layer. So a
 candidate is timed on copies of its layer in turn, as many as have the size of the network: its weights come
 from the cache that they will come from. Heavy layers come first, and narrow tiles before wide ones; when the
@@ -211,13 +211,15 @@ def tune(
     # On a busy host processor time is spent slowly.
     wall_deadline = time.perf_counter() + MOST_WALL * request.seconds
     done: dict[tuple[LayerKey, int], TunedLayer] = {}
+    weights_left = sum(task.weights for task in tasks)
     try:
         for number, task in enumerate(tasks):
             now = own_time()
             if now >= deadline or time.perf_counter() >= wall_deadline:
                 break
             # Tasks left share the time left by their weight, so that small ones are short.
-            share = task.weights / sum(rest.weights for rest in tasks[number:])
+            share = task.weights / weights_left
+            weights_left -= task.weights
             outcome = bench.run(task, now + share * (deadline - now))
             done |= dict.fromkeys([(layer, task.lanes) for layer in task.layer_keys], outcome)
             report((number + 1) / len(tasks))
