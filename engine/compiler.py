@@ -26,6 +26,7 @@ def compile_graph(
         progress: told the stage (`lower`, `tune`, `pack`, `measure`) and its share done, in [0, 1].
 
     Raises:
+        ThreadCountError: `options.threads` is not 1 or more.
         UnsupportedModelError: the engine cannot run this model.
         CodegenError: a kernel could not be compiled or loaded.
     """

@@ -33,6 +33,7 @@ def retune(
         progress: told the stage (`tune`, `pack`, `measure`) and its share done, in [0, 1].
 
     Raises:
+        ThreadCountError: `options.threads` is not 1 or more.
         UnsupportedModelError: the model's values do not fit into memory.
         NarrowValuesError: a weight is too large for `options.values`.
         CodegenError: a kernel could not be compiled or loaded.

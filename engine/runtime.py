@@ -16,18 +16,18 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.artifacts.artifact import Artifact, open_artifact
-from engine.errors import ExecutableClosedError, ThreadCountError
+from engine.errors import ExecutableClosedError
 from engine.execution.assemble import bind_plan
 from engine.execution.calls import Call
 from engine.execution.forms import Forms
 from engine.execution.native import NativePlan
-from engine.execution.pool import MAX_THREADS, PROCESS_POOL
+from engine.execution.pool import PROCESS_POOL, thread_count
 from engine.execution.workspace import Help
 from engine.machine_code.object_cache import ObjectCache
 from engine.planning.choose import DEFAULT_BUCKETS, default_plan, tile_widths
 from engine.planning.plan import CompiledModel, ExecutionPlan, LayerPlan, NetworkTime
 from engine.planning.schedule import Mode, Schedule, make_schedule
-from engine.target import Target, host_target, wanted_threads
+from engine.target import Target, host_target
 
 # Workspaces kept for later calls; more concurrent calls than this allocate theirs anew.
 MAX_IDLE_CALLS = 16
@@ -101,7 +101,7 @@ class Executable:
         parts.
         """
         program = model.program
-        self.threads = _checked_threads(threads, target)
+        self.threads = thread_count(threads, target)
         plan = plan_for(model, target, self.threads)
         self.name = program.name
         self.inputs = tuple(
@@ -194,14 +194,6 @@ class Executable:
         """Refuse later calls, and let go of code and memory as soon as no running call needs them."""
         self._native = None
         self._idle.clear()
-
-
-def _checked_threads(threads: int | None, target: Target) -> int:
-    if threads is None:
-        threads = wanted_threads(target.cores)
-    if threads < 1:
-        raise ThreadCountError(str(threads))
-    return min(threads, MAX_THREADS)
 
 
 def _help(schedule: Schedule, threads: int) -> tuple[Help | None, ...]:

@@ -20,12 +20,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.errors import ThreadCountError
 from engine.kernels import pool as native
 from engine.kernels import worker
 from engine.kernels.pool import Pool, Sleeper
 from engine.machine_code.linking import NativeLibrary, load_sources
 from engine.machine_code.object_cache import ModuleSource, ObjectCache
-from engine.target import Target
+from engine.target import Target, wanted_threads
 
 MAX_THREADS = native.MAX_WORKERS + 1
 # How long workers may take to leave at exit: a part of a layer, or a chunk of samples.
@@ -51,6 +52,22 @@ class PoolTimes:
     wake_ns: int = 150_000
     calm_ns: int = 2_000_000
     patience: int = 64
+
+
+def thread_count(asked: int | None, target: Target) -> int:
+    """How many threads may compute one request.
+
+    Args:
+        asked: so many, or as many as a pool can have; None: `PRUNUS_THREADS`, else the target's cores.
+        target: the host.
+
+    Raises:
+        ThreadCountError: it is not 1 or more.
+    """
+    threads = wanted_threads(target.cores) if asked is None else asked
+    if threads < 1:
+        raise ThreadCountError(str(threads))
+    return min(threads, MAX_THREADS)
 
 
 class ThreadPool:

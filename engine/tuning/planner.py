@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from engine.execution.assemble import Packer
-from engine.execution.pool import MAX_THREADS
+from engine.execution.pool import thread_count
 from engine.formats.narrow import narrowing_error
 from engine.kernels.abi import ValueType
 from engine.machine_code.object_cache import ObjectCache
@@ -19,7 +19,7 @@ from engine.planning.plan import (
     TilePlan,
 )
 from engine.program import DenseStep, Program, dense_array
-from engine.target import Target, wanted_threads
+from engine.target import Target
 from engine.tuning.measure import measure_network, measure_tiles
 from engine.tuning.measure_modes import measure_modes
 from engine.tuning.prove_modes import proven_modes
@@ -76,6 +76,7 @@ def plan_program(
         progress: told the stage (`tune`, `pack`, `measure`) and its share done, in [0, 1].
 
     Raises:
+        ThreadCountError: `options.threads` is not 1 or more.
         UnsupportedModelError: the model's values do not fit into memory.
         NarrowValuesError: a weight is too large for `options.values`.
         CodegenError: a kernel could not be compiled or loaded.
@@ -103,8 +104,7 @@ class _Job:
     @property
     def threads(self) -> int:
         """How many threads to plan for."""
-        asked = self.options.threads
-        return min(MAX_THREADS, wanted_threads(self.target.cores) if asked is None else asked)
+        return thread_count(self.options.threads, self.target)
 
     def guess(self, *, allow_sparse: bool) -> ExecutionPlan:
         """The plan without measurements."""

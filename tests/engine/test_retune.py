@@ -5,6 +5,7 @@ import pytest
 
 from engine.artifacts.artifact import artifact_bytes, parse_artifact
 from engine.compiler import CompileOptions, compile_graph
+from engine.errors import ThreadCountError
 from engine.kernels.abi import ValueType
 from engine.machine_code.object_cache import ObjectCache
 from engine.planning.plan import CompiledModel
@@ -103,6 +104,13 @@ def test_a_plan_is_made_for_any_number_of_threads(object_cache: ObjectCache, thr
         executable = Executable(model, object_cache, host_target(), available)
         inputs = random_inputs(graph, 70)
         assert_close(executable.run(inputs), oracle(graph, inputs))
+
+
+@pytest.mark.parametrize("threads", [0, -2])
+def test_a_plan_for_no_threads_is_refused(object_cache: ObjectCache, threads: int) -> None:
+    options = CompileOptions(tune=False, threads=threads)
+    with pytest.raises(ThreadCountError, match="1 or more"):
+        compile_graph(network(), host_target(), options, object_cache)
 
 
 def test_long_layers_are_split_and_short_ones_are_not(long_model: CompiledModel) -> None:
