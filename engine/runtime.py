@@ -133,11 +133,12 @@ class Executable:
 
     @property
     def resident_bytes(self) -> int:
-        """Bytes of constants and of the arenas of idle workspaces; 0 when closed."""
+        """Bytes of constants and of arenas, of helpers and of idle workspaces; 0 when closed."""
         native = self._native
         if native is None:
             return 0
-        return native.constant_bytes + sum(call.workspace.bytes for call in tuple(self._idle))
+        arenas = sum(call.workspace.arena.nbytes for call in tuple(self._idle))
+        return native.constant_bytes + native.helper_arenas.bytes + arenas
 
     def run(self, inputs: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[np.float32]]:
         """Compute the outputs of a batch.

@@ -51,7 +51,7 @@ class Call:
             plan = native.address if help_.chunk else native.shared_address
             function = native.share_address
             self.pool = PROCESS_POOL.of(help_.helpers, target, cache)
-            self.workspace.let_help(help_, self.pool.address)
+            self.workspace.let_help(help_, self.pool.address, native.helper_arenas)
         block = self.workspace.block
         block[Request.PLAN] = plan
         block[Request.SAMPLES] = form.samples

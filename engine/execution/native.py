@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from engine.execution.bind import BoundStep
 from engine.execution.builtin import builtin_of, method_of
-from engine.execution.workspace import Workspace
+from engine.execution.workspace import HelperArenas, Workspace
 from engine.kernels import call, driver, share
 from engine.kernels.abi import ALIGNMENT_BYTES, FieldKind, KernelSpec
 from engine.kernels.alignment import aligned
@@ -53,6 +53,7 @@ class NativePlan:
         address: of the plan table, for a request.
         shared_address: of the plan table for a request in mode SHARED.
         arena_bytes: what an arena needs for any tile.
+        helper_arenas: for the helpers of all calls.
         constant_bytes: size of all constants.
     """
 
@@ -83,6 +84,7 @@ class NativePlan:
         self.shared_address = self._tables.plan_of(self.address, shared_choice or choice)
         self.constant_bytes = self._tables.constant_bytes
         self.arena_bytes = max(tile.arena_bytes for tile in tiles)
+        self.helper_arenas = HelperArenas(self.arena_bytes)
         self.run: Run = run_function(self._library)
         self.run_address = self._library.address(driver.SYMBOL)
         self.share_address = self._library.address(share.SYMBOL) if several else 0

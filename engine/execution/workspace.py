@@ -1,4 +1,4 @@
-"""An arena and a request for the native driver; used by one call at a time."""
+"""An arena and a request for the native driver, used by one call at a time; and the arenas of its helpers."""
 
 import ctypes
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ from engine.kernels.driver import Request
 
 # One-sample kernels may read, and ignore, up to the next vector behind a value.
 _TAIL_BYTES = 256
+_Arena = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,35 @@ class Help:
     helpers: int
     chunk: int
     expected_ns: int
+
+
+class HelperArenas:
+    """Memory for the helpers of a plan's calls.
+
+    One set serves all calls, however many run at once: a process's pool helps one of them at a time.
+    """
+
+    def __init__(self, arena_bytes: int) -> None:
+        """Start without any.
+
+        Args:
+            arena_bytes: what the plan needs.
+        """
+        self._arena_bytes = arena_bytes
+        self._made: dict[int, tuple[ctypes.Array[ctypes.c_int64], list[_Arena]]] = {}
+
+    def address(self, helpers: int) -> int:
+        """Address of a table with an arena for each of so many helpers."""
+        if helpers not in self._made:
+            arenas = [_new_arena(self._arena_bytes) for _ in range(helpers)]
+            table = (ctypes.c_int64 * helpers)(*(arena.ctypes.data for arena in arenas))
+            self._made.setdefault(helpers, (table, arenas))  # of two callers, one was first
+        return ctypes.addressof(self._made[helpers][0])
+
+    @property
+    def bytes(self) -> int:
+        """Size of all arenas."""
+        return sum(arena.nbytes for _, arenas in tuple(self._made.values()) for arena in arenas)
 
 
 class Workspace:
@@ -46,10 +76,7 @@ class Workspace:
             inputs: number of input arrays.
             outputs: number of output arrays.
         """
-        self._arena_floats = (arena_bytes + _TAIL_BYTES) // 4
-        self.arena = aligned_zeros(self._arena_floats)
-        self._helper_arenas: list[npt.NDArray[np.float32]] = []
-        self._arenas = (ctypes.c_int64 * 0)()
+        self.arena = _new_arena(arena_bytes)
         self.block = np.zeros(len(Request) + inputs + outputs, np.int64)
         self._address = int(self.block.ctypes.data)
         addresses = self._address + 8 * len(Request)
@@ -71,27 +98,21 @@ class Workspace:
             self.block[place] = array.ctypes.data
         return self._address
 
-    def let_help(self, help_: Help, pool: int) -> None:
+    def let_help(self, help_: Help, pool: int, arenas: HelperArenas) -> None:
         """Add to the request what `prunus_share` needs.
 
         Args:
             help_: who may help, and how.
             pool: address of a pool.
+            arenas: of the plan; the caller keeps them alive.
         """
-        if help_.chunk and len(self._helper_arenas) < help_.helpers:
-            self._make_arenas(help_.helpers)
+        if help_.chunk:
+            self.block[Request.ARENAS] = arenas.address(help_.helpers)
         self.block[Request.POOL] = pool
         self.block[Request.HELPERS] = help_.helpers
         self.block[Request.CHUNK] = help_.chunk
         self.block[Request.EXPECTED_NS] = help_.expected_ns
 
-    @property
-    def bytes(self) -> int:
-        """Size of all arenas."""
-        return self.arena.nbytes + sum(arena.nbytes for arena in self._helper_arenas)
 
-    def _make_arenas(self, count: int) -> None:
-        more = count - len(self._helper_arenas)
-        self._helper_arenas += [aligned_zeros(self._arena_floats) for _ in range(more)]
-        self._arenas = (ctypes.c_int64 * count)(*(a.ctypes.data for a in self._helper_arenas))
-        self.block[Request.ARENAS] = ctypes.addressof(self._arenas)
+def _new_arena(arena_bytes: int) -> _Arena:
+    return aligned_zeros((arena_bytes + _TAIL_BYTES) // 4)

@@ -197,8 +197,15 @@ def test_arenas_of_helpers_are_counted(object_cache: ObjectCache, model: Compile
     constants = alone.resident_bytes
     assert executable.resident_bytes == constants
     outputs(alone, 65)
+    arena = alone.resident_bytes - constants
     outputs(executable, 65)
-    assert executable.resident_bytes - constants == 3 * (alone.resident_bytes - constants)
+    assert executable.resident_bytes - constants == 3 * arena
+    busy = (
+        executable._idle.pop()
+    )  # as if it ran: then another call has memory of its own, but no helpers
+    outputs(executable, 65)
+    executable._idle.append(busy)
+    assert executable.resident_bytes - constants == 4 * arena
 
 
 def test_a_stopped_pool_leaves_the_work_to_callers(
