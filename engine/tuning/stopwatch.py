@@ -11,6 +11,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 # One reading lasts at least this long, by repeating short calls natively or in Python.
 SHORTEST_READING_SECONDS = 30e-6
@@ -26,6 +27,8 @@ ENOUGH_ROUNDS = 7
 HOPELESS = 2.0
 # A clock ticks too slowly if so many readings of it, one after another, show fewer values than this.
 _CLOCK_READINGS, _LEAST_VALUES = 100, 10
+# A race ends after this many times what is left of its processor time, however little of that it was given.
+MOST_WALL = 1.5
 # No reading is less than this: times are divided by.
 _LEAST_SECONDS = 1e-9
 Clock = Callable[[], float]
@@ -37,8 +40,14 @@ def fine_clock(clock: Clock, other: Clock) -> Clock:
     return clock if len(values) >= _LEAST_VALUES else other
 
 
-# What one thread's work and all deadlines but those of several threads are measured by.
-own_time = fine_clock(time.thread_time, time.perf_counter)
+@cache
+def _own_clock() -> Clock:
+    return fine_clock(time.thread_time, time.perf_counter)
+
+
+def own_time() -> float:
+    """What one thread's work and all deadlines but those of several threads are measured by, in seconds."""
+    return _own_clock()()
 
 
 @dataclass(slots=True)
@@ -74,8 +83,11 @@ def race(
     most_rounds: int,
     hopeless: float = HOPELESS,
     clock: Clock = own_time,
+    wall: Clock = time.perf_counter,
 ) -> None:
     """Take readings in turn until the deadline; at least one of each.
+
+    On a busy host processor time is spent slowly: there the time on the wall ends a race.
 
     Each contender is run before its reading, which is then of code whose data is in the caches as far as
     it fits: what a contender leaves there would count against the next. Contenders that are far behind the
@@ -87,9 +99,11 @@ def race(
         most_rounds: readings of each contender.
         hopeless: how many times the best one's time is far behind; infinite where times are not rivals.
         clock: `own_time`, or `time.perf_counter` where other threads help.
+        wall: of which a race takes 1.5 times what `clock` has left until the deadline.
     """
     if not contenders:
         return
+    wall_deadline = wall() + MOST_WALL * max(0.0, deadline - clock())
     for contender in contenders:
         _prepare(contender, clock)
     running = list(contenders)
@@ -98,7 +112,7 @@ def race(
             if len(contender.readings) <= number:
                 _warm(contender, clock)
                 _read(contender, clock)
-        if clock() > deadline:
+        if clock() > deadline or wall() > wall_deadline:
             return
         if number == 2:
             best = min(contender.seconds for contender in running)

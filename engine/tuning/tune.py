@@ -41,15 +41,13 @@ from engine.planning.parts import part_layer, split_rows
 from engine.planning.plan import ExecutionPlan, KernelChoice, TilePlan, dense_layer
 from engine.program import DenseStep, Program
 from engine.target import Target
-from engine.tuning.stopwatch import Contender, own_time, race
+from engine.tuning.stopwatch import MOST_WALL, Contender, own_time, race
 
 # Dense is taken unless sparse needs at most this share of its time.
 SPARSE_MUST_REACH = 0.9
 # Layers whose numbers of non-zeros differ by less than this share are timed once.
 SAME_CLASS_SHARE = 0.1
 MAX_ROUNDS = 15
-# Tuning ends after this many times its processor time, however little of that it was given.
-MOST_WALL = 1.5
 # Copies of a layer that are this many times as large as the second-level cache push each other out of it.
 _CACHE_SHARE = 2
 Report = Callable[[float], None]

@@ -30,7 +30,7 @@ class Runs:
         return Contender(run, times)
 
     def race(self, contenders: list[Contender], rounds: int, deadline: float = 1e9) -> None:
-        race(contenders, deadline, rounds, clock=lambda: self.now)
+        race(contenders, deadline, rounds, clock=lambda: self.now, wall=lambda: self.now)
 
 
 def test_a_race_takes_turns_and_drops_the_hopeless() -> None:
@@ -48,6 +48,15 @@ def test_a_race_past_its_deadline_takes_one_round() -> None:
     contenders = [Contender(lambda _: None), Contender(lambda _: None)]
     race(contenders, 0.0, 10)
     assert [len(contender.readings) for contender in contenders] == [1, 1]
+
+
+def test_a_race_on_a_busy_host_ends_by_the_wall() -> None:
+    runs = Runs()
+    contenders = [runs.contender("a", 0.01), runs.contender("b", 0.01)]
+    # A twentieth of a core: a second of processor time would take twenty on the wall.
+    race(contenders, 1.0, 40, clock=lambda: runs.now, wall=lambda: 20 * runs.now)
+    assert 1.5 <= 20 * runs.now <= 1.5 + 20 * 0.02
+    assert 1 <= len(contenders[0].readings) < 40
 
 
 def test_readings_of_several_copies_are_for_one() -> None:
