@@ -1,7 +1,7 @@
 """Modes of several threads in whole calls: a second opinion on the times of single tiles.
 
-Each reported batch is run by one thread, and as it would be in each mode if that cost nothing. What else the
-machine does can only lengthen a call, so of a tile's two times in a mode the lesser one is believed. A mode
+Batches of the reported sizes and of each tile's width are run by one thread, and as they would be in each mode if
+that cost nothing. What else the machine does can only lengthen a call, so of a tile's two times in a mode the lesser one is believed. A mode
 that the schedule then chooses, and that is slower than another way in the same calls, is lost.
 """
 
@@ -48,7 +48,7 @@ class Way:
 def proven_modes(
     model: CompiledModel, target: Target, cache: ObjectCache, deadline: float
 ) -> ExecutionPlan:
-    """The plan with the times and modes that hold in whole calls of reported batches.
+    """The plan with the times and modes that hold in whole calls of such batches.
 
     Args:
         model: its plan's tiles have all times.
@@ -59,7 +59,8 @@ def proven_modes(
     plan = model.plan
     if plan.threads < 2:
         return plan
-    batches = [b for b in REPORTED_BATCHES if batch_bytes(model.program, b) <= MAX_BATCH_BYTES]
+    sizes = sorted({*REPORTED_BATCHES, *(tile.lanes for tile in plan.tiles)})
+    batches = [size for size in sizes if batch_bytes(model.program, size) <= MAX_BATCH_BYTES]
     schedules = rival_schedules(plan.tiles, plan.threads)
     rivals = contested(plan.tiles, schedules, batches)
     with ExitStack() as stack:
