@@ -1,8 +1,9 @@
 """Modes of several threads in whole calls: a second opinion on the times of single tiles.
 
-Batches of the reported sizes and of each tile's width are run by one thread, and as they would be in each mode if
-that cost nothing. What else the machine does can only lengthen a call, so of a tile's two times in a mode the lesser one is believed. A mode
-that the schedule then chooses, and that is slower than another way in the same calls, is lost.
+Batches of the reported sizes and of each tile's width are run by one thread, and as they would be in each
+mode if that cost nothing. What else the machine does can only lengthen a call, so of a tile's two times in
+a mode the lesser one is believed. A mode that the schedule then chooses, and that is slower than another way
+in the same calls, is lost.
 """
 
 import math
