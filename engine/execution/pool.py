@@ -16,6 +16,7 @@ import ctypes
 import os
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -205,6 +206,7 @@ class ProcessPool:
         self._ended = False
         self._watching = False
         self._before_fork: ThreadPool | None = None
+        self._times = PoolTimes()
 
     def of(self, workers: int, target: Target, cache: ObjectCache) -> ThreadPool:
         """A pool of at least so many workers if the system allows and the process goes on.
@@ -217,11 +219,29 @@ class ProcessPool:
             return pool
         with self._lock:
             self._watch()
-            pool = self.pool or ThreadPool(target, cache, forked=self._before_fork)
+            pool = self.pool or ThreadPool(target, cache, self._times, self._before_fork)
             if not self._ended:
                 pool.grow(workers)
             self.pool = pool
             return pool
+
+    @contextlib.contextmanager
+    def without_pauses(self) -> Iterator[None]:
+        """Let workers help right after late calls, too.
+
+        For measurements of which the least are believed: a pause would hide what threads can do.
+        """
+        self._set_times(PoolTimes(patience=0))
+        try:
+            yield
+        finally:
+            self._set_times(PoolTimes())
+
+    def _set_times(self, times: PoolTimes) -> None:
+        with self._lock:
+            self._times = times
+            if self.pool is not None:
+                self.pool.set_times(times)
 
     def end(self) -> None:
         """Have the workers leave, and start none again in this process."""

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 
+from engine.execution.pool import PROCESS_POOL
 from engine.machine_code.object_cache import ObjectCache
 from engine.planning.plan import CompiledModel, ExecutionPlan, TilePlan
 from engine.planning.schedule import Mode, Schedule
@@ -70,14 +71,15 @@ def measure_modes(
 
 
 def race_modes(contenders: Sequence[Contender], deadline: float) -> None:
-    """Take readings from the wall; all contenders are timed to the end."""
-    race(
-        contenders,
-        deadline,
-        MODE_ROUNDS,
-        hopeless=float("inf"),
-        clock=time.perf_counter,
-    )
+    """Take readings from the wall; all contenders are timed to the end, and late helpers put none off."""
+    with PROCESS_POOL.without_pauses():
+        race(
+            contenders,
+            deadline,
+            MODE_ROUNDS,
+            hopeless=float("inf"),
+            clock=time.perf_counter,
+        )
 
 
 def forced(tiles: Sequence[TilePlan], threads: int, mode: Mode) -> Schedule:

@@ -15,13 +15,15 @@ import numpy as np
 import pytest
 
 from engine.compiler import compile_graph
-from engine.execution.pool import PROCESS_POOL, PoolTimes, ThreadPool
+from engine.execution.pool import PROCESS_POOL, PoolTimes, ProcessPool, ThreadPool
 from engine.kernels.pool import Pool
 from engine.machine_code.object_cache import ObjectCache
 from engine.planning.plan import CompiledModel
 from engine.planning.schedule import Mode
 from engine.runtime import Executable
 from engine.target import host_target, usable_cores
+from engine.tuning.measure_modes import race_modes
+from engine.tuning.stopwatch import Contender
 from graph.graph import Graph
 from tests.builders import GraphBuilder, random_inputs
 from tests.engine.compiled import UNTUNED
@@ -146,3 +148,21 @@ def test_soon_after_each_other_late_calls_double_the_pause(calls: Calls) -> None
 def test_after_a_while_without_the_pause_is_short_again(calls: Calls) -> None:
     pauses = [calls.late_call(after_ns) for after_ns in (10**12, 0, 0, 100 * TOOK_NS)]
     assert pauses == [TOOK_NS * times for times in (1, 2, 4, 1)]
+
+
+def test_races_between_modes_have_no_pauses(calls: Calls) -> None:
+    patience = Pool.PATIENCE // 8
+    seen = []
+    contender = Contender(lambda _: seen.append(int(calls.pool._fields[patience])))
+    race_modes([contender], 0.0)
+    assert seen
+    assert set(seen) == {0}
+    assert calls.pool._fields[patience] == PoolTimes().patience
+
+
+def test_a_pool_made_during_a_race_has_none_either(object_cache: ObjectCache) -> None:
+    process = ProcessPool()
+    with process.without_pauses():
+        pool = process.of(0, host_target(), object_cache)
+        assert pool._fields[Pool.PATIENCE // 8] == 0
+    assert pool._fields[Pool.PATIENCE // 8] == PoolTimes().patience
