@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from typing import Any
@@ -159,7 +159,7 @@ def measure_network(
         cache: object code.
         deadline: `own_time` value; each batch is timed at least once.
     """
-    batches = [b for b in REPORTED_BATCHES if batch_bytes(model.program, b) <= MAX_BATCH_BYTES]
+    batches = small_enough(model.program, REPORTED_BATCHES)
     models = [model] if dense is None else [model, dense]
     with ExitStack() as stack:
 
@@ -213,6 +213,11 @@ def repeated_call(
             executable.run(inputs)
 
     return run
+
+
+def small_enough(program: Program, batches: Iterable[int]) -> list[int]:
+    """The batches whose arrays keep the limit."""
+    return [batch for batch in batches if batch_bytes(program, batch) <= MAX_BATCH_BYTES]
 
 
 def batch_bytes(program: Program, batch: int) -> int:

@@ -18,10 +18,9 @@ from engine.planning.schedule import Mode, Schedule
 from engine.runtime import Executable
 from engine.target import Target
 from engine.tuning.measure import (
-    MAX_BATCH_BYTES,
-    batch_bytes,
     random_batch,
     repeated_call,
+    small_enough,
 )
 from engine.tuning.stopwatch import Contender, race
 
@@ -104,7 +103,7 @@ def _contenders(
     }
     if all(len(choice.parts) == 1 for choice in tile.choices.values()):
         del samples[Mode.SHARED]
-    if batch_bytes(model.program, samples[Mode.SPREAD]) > MAX_BATCH_BYTES:
+    if not small_enough(model.program, [samples[Mode.SPREAD]]):
         del samples[Mode.SPREAD]
     return {
         mode: Contender(repeated_call(executables[mode], random_batch(model.program, count)))

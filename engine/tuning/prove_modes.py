@@ -17,11 +17,10 @@ from engine.planning.schedule import Mode, Schedule, make_schedule
 from engine.runtime import Executable
 from engine.target import Target
 from engine.tuning.measure import (
-    MAX_BATCH_BYTES,
     REPORTED_BATCHES,
-    batch_bytes,
     random_batch,
     repeated_call,
+    small_enough,
 )
 from engine.tuning.measure_modes import race_modes, wall_ratio
 from engine.tuning.stopwatch import Contender
@@ -61,7 +60,7 @@ def proven_modes(
     if plan.threads < 2:
         return plan
     sizes = sorted({*REPORTED_BATCHES, *(tile.lanes for tile in plan.tiles)})
-    batches = [size for size in sizes if batch_bytes(model.program, size) <= MAX_BATCH_BYTES]
+    batches = small_enough(model.program, sizes)
     schedules = rival_schedules(plan.tiles, plan.threads)
     rivals = contested(plan.tiles, schedules, batches)
     with ExitStack() as stack:

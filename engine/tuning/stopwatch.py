@@ -2,9 +2,9 @@
 
 Readings of one thread's work are its processor time: what other processes do at the same time lengthens
 a call, and says nothing about a kernel. (Some sandboxes count that in steps of 10 ms, which is of no use for
-calls of microseconds: there it is the time on the wall.) Work that threads share is read from the wall, and judged by the
-least reading: what else the machine does can only lengthen a call, and a thread that has no core at the
-moment would hide for good what it could do.
+calls of microseconds: there it is the time on the wall.) Work that threads share is read from the wall, and
+judged by the least reading: what else the machine does can only lengthen a call, and a thread that has no
+core at the moment would hide for good what it could do.
 """
 
 import statistics

@@ -2,10 +2,8 @@
 
 import ctypes
 import os
-import signal
 import subprocess
 import sys
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -19,6 +17,7 @@ from engine.machine_code.linking import load_kernels
 from engine.machine_code.object_cache import ModuleSource, ObjectCache, cache_key
 from engine.machine_code.object_code import LLVM_LOCK, compile_to_object, on_cores
 from engine.target import Isa, available_isas, host_target
+from tests.engine.forks import exit_code_of_child, held_by_another_thread
 
 SYMBOL = "answer"
 IR = "define i64 @answer() {\n  ret i64 42\n}\n"
@@ -172,25 +171,13 @@ def test_a_closed_library_gives_no_addresses() -> None:
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_fork_while_another_thread_compiles_does_not_keep_the_child_from_closing() -> None:
     library = load_kernels({SYMBOL: IR}, host_target(Isa.GENERIC), ObjectCache())
-    held, over = threading.Event(), threading.Event()
 
-    def compile_on() -> None:
-        with LLVM_LOCK:
-            held.set()
-            over.wait()
-
-    thread = threading.Thread(target=compile_on)
-    thread.start()
-    held.wait()
-    child = os.fork()
-    if child == 0:  # pragma: no cover (the child leaves without writing coverage)
-        signal.alarm(30)  # its default ends the process
+    def in_child() -> bool:
         library.close()
-        os._exit(0)
-    over.set()
-    thread.join()
-    _, status = os.waitpid(child, 0)
-    assert os.waitstatus_to_exitcode(status) == 0
+        return True
+
+    with held_by_another_thread(LLVM_LOCK):
+        assert exit_code_of_child(in_child) == 0
     assert ctypes.CFUNCTYPE(ctypes.c_int64)(library.address(SYMBOL))() == 42
     library.close()
 

@@ -1,8 +1,6 @@
 """The thread pool: help changes no bit, comes when it can, costs nothing when idle, and survives everything."""
 
 import contextlib
-import os
-import signal
 import subprocess
 import sys
 import threading
@@ -31,6 +29,7 @@ from graph.graph import Graph
 from tests.builders import GraphBuilder, random_inputs
 from tests.conftest import REPOSITORY
 from tests.engine.compiled import UNTUNED
+from tests.engine.forks import exit_code_of_child, held_by_another_thread
 from tests.engine.threaded import executable_in, in_parts
 from tests.strategies import graphs
 
@@ -200,9 +199,8 @@ def test_arenas_of_helpers_are_counted(object_cache: ObjectCache, model: Compile
     arena = alone.resident_bytes - constants
     outputs(executable, 65)
     assert executable.resident_bytes - constants == 3 * arena
-    busy = (
-        executable._idle.pop()
-    )  # as if it ran: then another call has memory of its own, but no helpers
+    # As if it ran: then another call has memory of its own, but no helpers.
+    busy = executable._idle.pop()
     outputs(executable, 65)
     executable._idle.append(busy)
     assert executable.resident_bytes - constants == 4 * arena
@@ -248,14 +246,14 @@ def test_a_forked_child_makes_workers_of_its_own(
     executable = executable_in(Mode.SHARED, model, object_cache, host_target(), threads=2)
     wanted = outputs(executable, 65)
     with pool_with(RESTLESS, object_cache) as pool:
-        child = os.fork()
-        if child == 0:  # pragma: no cover (the child leaves without writing coverage)
+
+        def in_child() -> bool:
             same = all(np.array_equal(outputs(executable, 65), wanted) for _ in range(20))
             own = PROCESS_POOL.pool is not pool
             PROCESS_POOL.end()
-            os._exit(0 if same and own else 1)
-        _, status = os.waitpid(child, 0)
-    assert os.waitstatus_to_exitcode(status) == 0
+            return same and own
+
+        assert exit_code_of_child(in_child) == 0
     np.testing.assert_array_equal(outputs(executable, 65), wanted)
 
 
@@ -265,27 +263,14 @@ def test_a_fork_while_another_thread_compiles_does_not_hold_the_child_up(
 ) -> None:
     executable = executable_in(Mode.SHARED, model, object_cache, host_target(), threads=2)
     wanted = outputs(executable, 65)
-    held, over = threading.Event(), threading.Event()
 
-    def compile_on() -> None:
-        with LLVM_LOCK:
-            held.set()
-            over.wait()
+    def in_child() -> bool:
+        same = np.array_equal(outputs(executable, 65), wanted)
+        PROCESS_POOL.end()
+        return same
 
-    thread = threading.Thread(target=compile_on)
-    with pool_with(RESTLESS, object_cache):
-        thread.start()
-        held.wait()
-        child = os.fork()
-        if child == 0:  # pragma: no cover
-            signal.alarm(60)  # its default ends the process
-            same = np.array_equal(outputs(executable, 65), wanted)
-            PROCESS_POOL.end()
-            os._exit(0 if same else 1)
-        over.set()
-        thread.join()
-        _, status = os.waitpid(child, 0)
-    assert os.waitstatus_to_exitcode(status) == 0
+    with pool_with(RESTLESS, object_cache), held_by_another_thread(LLVM_LOCK):
+        assert exit_code_of_child(in_child) == 0
 
 
 @pytest.mark.parametrize(
