@@ -7,14 +7,13 @@ import logging
 import secrets
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from prometheus_client import CollectorRegistry
 from starlette.exceptions import HTTPException
@@ -25,9 +24,9 @@ from app.dependencies import Services
 from app.errors import InvalidRequestError, MethodNotAllowedError, RouteNotFoundError
 from app.metrics import Metrics
 from app.middleware import RequestAccount, RequestLayer
+from app.openapi import openapi_of
 from app.routes import jobs, models, operations
-from app.routes.predictions import PREDICT_OPENAPI, PredictEndpoint
-from app.schemas import ProblemDocument
+from app.routes.predictions import PredictEndpoint
 from app.services.database import Database
 from app.services.inference import Inference
 from app.services.job_log import JobLog
@@ -114,7 +113,7 @@ def create_app(
     for router in _ROUTERS:
         app.include_router(router)
     app.add_middleware(RequestLayer, account=account)
-    app.openapi = _openapi_of(app)  # type: ignore[method-assign]
+    app.openapi = openapi_of(app)  # type: ignore[method-assign]
     return app
 
 
@@ -269,35 +268,3 @@ async def _raise_validation_error(_request: Request, error: Exception) -> Any:
         expected=str(first["msg"]),
         got=repr(first.get("input"))[:80],
     )
-
-
-def _openapi_of(app: FastAPI) -> Callable[[], dict[str, Any]]:
-    def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            schema = get_openapi(
-                title=app.title,
-                version=app.version,
-                description=app.description,
-                routes=app.routes,
-            )
-            schema["paths"][PredictEndpoint.path] = PREDICT_OPENAPI
-            parts = schema["components"]["schemas"]
-            parts.setdefault("ProblemDocument", ProblemDocument.model_json_schema())
-            for unused in ("HTTPValidationError", "ValidationError"):
-                parts.pop(unused, None)
-            _drop_validation_responses(schema)
-            app.openapi_schema = schema
-        return app.openapi_schema
-
-    return openapi
-
-
-def _drop_validation_responses(schema: dict[str, Any]) -> None:
-    """Replace FastAPI's own 422 documents by problems, which is what the service answers."""
-    problem = {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}
-    for path in schema["paths"].values():
-        for operation in path.values():
-            response = operation.get("responses", {}).get("422")
-            if response and "application/json" in response.get("content", {}):
-                response["content"] = {"application/problem+json": problem}
-                response["description"] = "A parameter is not valid."
