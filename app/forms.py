@@ -1,13 +1,14 @@
 """The upload form: what its fields mean, and how OpenAPI describes it."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
 
 from app.errors import InvalidRequestError
+from app.model_request import WEIGHT_TYPES, ModelRequest
 from app.services.onboarding import JobRequest
 from app.services.storage import checked_name
-from app.services.summary import VALUES
 from app.services.uploads import Upload
 
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False, "": False}
@@ -39,11 +40,14 @@ def _job_request(upload: Upload) -> JobRequest:
     return JobRequest(
         name=checked_name(upload.fields["name"]),
         version=_version(upload.fields.get("version", "")),
-        recipe=_recipe(upload.fields.get("recipe", "")),
-        has_calibration="calibration" in upload.sizes,
-        has_labels="labels" in upload.sizes,
-        allow_nonfinite=_boolean(upload.fields.get("allow_nonfinite", "")),
-        values=_values(upload.fields.get("values", "")),
+        model=ModelRequest(
+            recipe=_recipe(upload.fields.get("recipe", "")),
+            has_calibration="calibration" in upload.sizes,
+            has_labels="labels" in upload.sizes,
+            allow_nonfinite=_boolean("allow_nonfinite", upload.fields.get("allow_nonfinite", "")),
+            weight_type=_weight_type(upload.fields.get("values", "")),
+            activate=_activate(upload.fields),
+        ),
     )
 
 
@@ -73,22 +77,30 @@ def _recipe(text: str) -> dict[str, object]:
     return dict(recipe)
 
 
-def _boolean(text: str) -> bool:
+def _activate(fields: Mapping[str, str]) -> bool | None:
+    """Return what the client decided, or None: an empty field, too, is a decision that was left out."""
+    text = fields.get("activate", "").strip()
+    return _boolean("activate", text) if text else None
+
+
+def _boolean(field: str, text: str) -> bool:
     value = _BOOLEANS.get(text.strip().lower())
     if value is None:
         raise InvalidRequestError(
-            "the field 'allow_nonfinite' cannot be used",
+            f"the field {field!r} cannot be used",
             expected="true or false",
             got=repr(text[:40]),
         )
     return value
 
 
-def _values(text: str) -> str:
-    name = text.strip() or VALUES[0]
-    if name not in VALUES:
+def _weight_type(text: str) -> str:
+    name = text.strip() or WEIGHT_TYPES[0]
+    if name not in WEIGHT_TYPES:
         raise InvalidRequestError(
-            "the field 'values' cannot be used", expected=", ".join(VALUES), got=repr(text[:40])
+            "the field 'values' cannot be used",
+            expected=", ".join(WEIGHT_TYPES),
+            got=repr(text[:40]),
         )
     return name
 
@@ -140,8 +152,13 @@ UPLOAD_FORM_OPENAPI: dict[str, Any] = {
                         "values": _part(
                             "What weights are rounded to; 16 bits change the outputs.",
                             type="string",
-                            enum=list(VALUES),
-                            default=VALUES[0],
+                            enum=list(WEIGHT_TYPES),
+                            default=WEIGHT_TYPES[0],
+                        ),
+                        "activate": _part(
+                            "Whether the version answers predictions that name no version; without it the recipe's"
+                            " gate decides.",
+                            type="boolean",
                         ),
                     },
                 }

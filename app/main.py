@@ -22,8 +22,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.dependencies import Services
 from app.errors import InvalidRequestError, MethodNotAllowedError, RouteNotFoundError
+from app.job_folder import FILE_PARTS
 from app.metrics import Metrics
 from app.middleware import RequestAccount, RequestLayer
+from app.model_request import ModelRequest
 from app.openapi import openapi_of
 from app.routes import jobs, models, operations
 from app.routes.predictions import PredictEndpoint
@@ -39,7 +41,7 @@ from app.services.registry import Registry
 from app.services.retuning import Retuning
 from app.services.storage import Storage
 from app.services.upload_gate import UploadGate
-from app.services.uploads import FILE_PARTS, Upload
+from app.services.uploads import Upload
 from app.settings import Settings
 from app.version import VERSION
 from engine.machine_code.object_cache import ObjectCache
@@ -228,7 +230,7 @@ async def _upload_demo(services: Services) -> None:
         file_names={"file": DEMO_FILE.name},
         sizes={"file": DEMO_FILE.stat().st_size},
     )
-    await services.jobs.submit(upload, JobRequest(DEMO_NAME, None, {}, False, False, False))
+    await services.jobs.submit(upload, JobRequest(DEMO_NAME, None, ModelRequest()))
 
 
 async def _stopped(task: asyncio.Task[None]) -> None:

@@ -8,13 +8,14 @@ from pathlib import Path
 import orjson
 
 from app.check import check_outputs
-from app.services.storage import (
+from app.job_folder import (
     ARTIFACT_FILE,
     KERAS_FILE,
     REPORT_FILE,
     REPORT_TEXT_FILE,
     RESULT_FILE,
 )
+from app.model_request import ModelRequest
 from app.services.summary import Latency as LatencySummary
 from app.services.summary import ModelSummary, Tensor
 from app.version import VERSION
@@ -57,24 +58,22 @@ class PipelineRequest:
     """What to make a model of.
 
     Attributes:
-        recipe: the recipe's JSON object.
+        options: what was asked for.
+        model: the Keras file.
         output: an existing folder for the files.
         objects: folder of the object cache.
         tune_seconds: time for measuring kernels; half of it goes to the dense baseline.
         threads: that compute one prediction; default: `PRUNUS_THREADS`, else the usable cores.
-        values: what weights are rounded to, by the name of a `ValueType`; anything but float32 changes the outputs.
     """
 
+    options: ModelRequest
     model: Path
-    recipe: Mapping[str, object]
     calibration: Path | None
     labels: Path | None
-    allow_nonfinite: bool
     output: Path
     objects: Path
     tune_seconds: float
     threads: int | None = None
-    values: str = ValueType.FLOAT32.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +114,11 @@ def run_pipeline(request: PipelineRequest, progress: Progress) -> PipelineResult
             not what it should be.
     """
     progress.enter("read")
-    file = read_model(request.model, allow_nonfinite=request.allow_nonfinite)
+    file = read_model(request.model, allow_nonfinite=request.options.allow_nonfinite)
     progress.enter("verify")
     verify(file.graph)
-    recipe = parse_recipe(request.recipe)
+    weight_type = request.options.weight_type
+    recipe = parse_recipe(request.options.recipe)
     calibration = _calibration(request, file.graph)
     progress.enter("prune")
     pruned = prune(file.graph, recipe, calibration, progress.within)
@@ -129,7 +129,7 @@ def run_pipeline(request: PipelineRequest, progress: Progress) -> PipelineResult
     executable = load(
         request.output / ARTIFACT_FILE, compiled.cache, compiled.target, request.threads
     )
-    error = check_outputs(executable, pruned, calibration, request.values)
+    error = check_outputs(executable, pruned, calibration, weight_type)
     progress.enter("write")
     keras_bytes = _write_keras(pruned.graph, request.output / KERAS_FILE)
     report = build_report(
@@ -139,8 +139,8 @@ def run_pipeline(request: PipelineRequest, progress: Progress) -> PipelineResult
         {"prunus": VERSION, "llvmlite": version("llvmlite")},
     )
     summary = _summary(file, report, compiled, info, error)
-    rounding = rounding_note(request.values, error)
-    document = report.to_dict() | {"values": request.values, "values_note": rounding}
+    rounding = rounding_note(weight_type, error)
+    document = report.to_dict() | {"values": weight_type, "values_note": rounding}
     _write(request.output / REPORT_FILE, orjson.dumps(document))
     text = "\n\n".join(filter(None, (rounding, render_text(report))))
     _write(request.output / REPORT_TEXT_FILE, text.encode())
@@ -174,7 +174,7 @@ def _compile(request: PipelineRequest, pruned: PruneResult, progress: Progress) 
         pruned.original, target, dense_options, cache, lambda s, f: progress.within(s, f / 2)
     )
     options = CompileOptions(
-        tune_seconds=half, threads=request.threads, values=ValueType(request.values)
+        tune_seconds=half, threads=request.threads, values=ValueType(request.options.weight_type)
     )
     model = compile_graph(
         pruned.graph, target, options, cache, lambda s, f: progress.within(s, 0.5 + f / 2)
@@ -270,12 +270,12 @@ def _guarantee(report: Report, values: ValueType) -> str:
     return report.certificate.guarantee.value if values is ValueType.FLOAT32 else "measured"
 
 
-def rounding_note(values: str, error: float) -> str:
+def rounding_note(weight_type: str, error: float) -> str:
     """Return what 16-bit weights cost, in a sentence before the report; nothing for float32."""
-    if values == ValueType.FLOAT32.value:
+    if weight_type == ValueType.FLOAT32.value:
         return ""
     return (
-        f"Weights of Dense layers are rounded to {values}, as was asked for. On the probes the outputs differ from the"
+        f"Weights of Dense layers are rounded to {weight_type}, as was asked for. On the probes the outputs differ from the"
         f" original's by up to {error:.2g} of their scale; nothing is proven about other inputs. What follows certifies"
         " the pruning alone, before weights are rounded."
     )

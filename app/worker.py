@@ -9,59 +9,23 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import orjson
 
 from app.errors import JobFileError, JobMemoryError
+from app.job_folder import ARTIFACT_FILE, FILE_PARTS, OLD_ARTIFACT_FILE, OUTPUT_FOLDER
+from app.model_request import ModelRequest
 from app.problems import Problem
-from app.sandbox.confine import Limits, confine
-from app.services.storage import ARTIFACT_FILE, OUTPUT_FOLDER
+from app.sandbox.confine import confine
+from app.worker_request import Retune, Work, WorkerRequest, read_worker_request
 from graph.errors import PrunusError
 
-REQUEST_FILE = "request.json"
-OLD_ARTIFACT_FILE = "old.prunus"
 # Of a job that nobody waits for: predictions and uploads go first.
 _LOW_PRIORITY = 19
 _PROGRESS_INTERVAL_SECONDS = 0.1
 _FILE_ERRORS = {errno.EFBIG, errno.ENOSPC, errno.EDQUOT}
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerRequest:
-    """What the server asks of a worker process; a JSON file in the job folder.
-
-    Attributes:
-        parent: process id of the server.
-        is_retuning: there is no upload, but an artifact whose kernels are to be chosen again.
-        pause_stage: for debugging: stop when this stage begins.
-    """
-
-    parent: int
-    objects: str
-    is_retuning: bool
-    recipe: dict[str, object]
-    has_calibration: bool
-    has_labels: bool
-    allow_nonfinite: bool
-    values: str
-    tune_seconds: float
-    threads: int
-    memory_max_bytes: int
-    cpu_max_seconds: int
-    file_max_bytes: int
-    open_files_max: int
-    pause_stage: str
-    pause_seconds: float
-
-    @property
-    def limits(self) -> Limits:
-        """The limits on resources."""
-        return Limits(
-            self.memory_max_bytes, self.cpu_max_seconds, self.file_max_bytes, self.open_files_max
-        )
 
 
 class Events:
@@ -92,19 +56,19 @@ class Events:
             self.send("progress", fraction=fraction)
 
 
-Work = Callable[[Path, WorkerRequest, Events], None]
+Job = Callable[[Path, WorkerRequest, Events], None]
 
 
-def main(folder: Path, stream: BinaryIO, work: Work | None = None) -> int:
+def main(folder: Path, stream: BinaryIO, job: Job | None = None) -> int:
     """Do the work of a job folder under its limits; return the exit status."""
-    request = WorkerRequest(**orjson.loads((folder / REQUEST_FILE).read_bytes()))
+    request = read_worker_request(folder)
     events = Events(stream, request)
-    if request.is_retuning:
+    if isinstance(request.task, Retune):
         os.nice(_LOW_PRIORITY)
     applied = confine(request.limits, request.parent, [folder, Path(request.objects)])
     events.send("limits", limits=applied.to_record())
     try:
-        (work or (_retune if request.is_retuning else _work))(folder, request, events)
+        (job or _do)(folder, request, events)
     except PrunusError as error:
         events.send("failed", problem=Problem.of(error).to_record())
     except MemoryError:
@@ -115,7 +79,7 @@ def main(folder: Path, stream: BinaryIO, work: Work | None = None) -> int:
         elif error.errno in _FILE_ERRORS:
             failure = JobFileError(
                 "the job could not write a file",
-                expected=f"files of at most {request.file_max_bytes:,} bytes, and room on disk",
+                expected=f"files of at most {request.limits.file_max_bytes:,} bytes, and room on disk",
                 got=str(error.strerror),
             )
         else:
@@ -127,25 +91,29 @@ def main(folder: Path, stream: BinaryIO, work: Work | None = None) -> int:
     return 1
 
 
-def _work(folder: Path, request: WorkerRequest, events: Events) -> None:
+def _do(folder: Path, request: WorkerRequest, events: Events) -> None:
+    (folder / OUTPUT_FOLDER).mkdir()
+    match request.task:
+        case Work(model):
+            _work(folder, model, request, events)
+        case Retune():
+            _retune(folder, request, events)
+
+
+def _work(folder: Path, model: ModelRequest, request: WorkerRequest, events: Events) -> None:
     # Imported under the limits: whatever the libraries do when they are loaded is confined too.
     from app.pipeline import PipelineRequest, Progress, run_pipeline
-    from app.services.uploads import FILE_PARTS
 
-    output = folder / OUTPUT_FOLDER
-    output.mkdir()
     run_pipeline(
         PipelineRequest(
+            options=model,
             model=folder / FILE_PARTS["file"],
-            recipe=request.recipe,
-            calibration=folder / FILE_PARTS["calibration"] if request.has_calibration else None,
-            labels=folder / FILE_PARTS["labels"] if request.has_labels else None,
-            allow_nonfinite=request.allow_nonfinite,
-            output=output,
+            calibration=folder / FILE_PARTS["calibration"] if model.has_calibration else None,
+            labels=folder / FILE_PARTS["labels"] if model.has_labels else None,
+            output=folder / OUTPUT_FOLDER,
             objects=Path(request.objects),
             tune_seconds=request.tune_seconds,
             threads=request.threads,
-            values=request.values,
         ),
         Progress(events.enter, events.advance),
     )
@@ -154,12 +122,10 @@ def _work(folder: Path, request: WorkerRequest, events: Events) -> None:
 def _retune(folder: Path, request: WorkerRequest, events: Events) -> None:
     from app.retune import retune_artifact
 
-    output = folder / OUTPUT_FOLDER
-    output.mkdir()
     events.enter("tune")
     retune_artifact(
         folder / OLD_ARTIFACT_FILE,
-        output / ARTIFACT_FILE,
+        folder / OUTPUT_FOLDER / ARTIFACT_FILE,
         Path(request.objects),
         request.tune_seconds,
         request.threads,
@@ -169,7 +135,7 @@ def _retune(folder: Path, request: WorkerRequest, events: Events) -> None:
 def _memory_error(request: WorkerRequest) -> JobMemoryError:
     return JobMemoryError(
         "the job needed more memory than it may use",
-        expected=f"at most {request.memory_max_bytes:,} bytes",
+        expected=f"at most {request.limits.memory_max_bytes:,} bytes",
         hint="the limit is the setting PRUNUS_JOB_MEMORY_MAX_BYTES",
     )
 

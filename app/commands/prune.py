@@ -8,8 +8,8 @@ import click
 
 from app.commands.console import FILE, OUTPUT, cache_option, refusals_as_messages
 from app.commands.sources import object_cache, read_recipe
-from app.services.storage import ARTIFACT_FILE, KERAS_FILE, REPORT_FILE, REPORT_TEXT_FILE
-from app.services.summary import VALUES
+from app.job_folder import ARTIFACT_FILE, KERAS_FILE, REPORT_FILE, REPORT_TEXT_FILE
+from app.model_request import WEIGHT_TYPES, ModelRequest
 
 
 @click.command(
@@ -30,8 +30,9 @@ from app.services.summary import VALUES
 @click.option("--allow-nonfinite", is_flag=True, help="Accept weights that are NaN or infinite.")
 @click.option(
     "--values",
-    type=click.Choice(VALUES),
-    default=VALUES[0],
+    "weight_type",
+    type=click.Choice(WEIGHT_TYPES),
+    default=WEIGHT_TYPES[0],
     help="What weights are rounded to; 16 bits change the outputs.",
 )
 @click.option("--tune-seconds", type=click.FloatRange(min=0.01), default=5.0, help="Time to tune.")
@@ -47,7 +48,7 @@ def prune(
     report: Path | None,
     *,
     allow_nonfinite: bool,
-    values: str,
+    weight_type: str,
     tune_seconds: float,
     cache_dir: Path,
 ) -> None:
@@ -64,15 +65,19 @@ def prune(
     with tempfile.TemporaryDirectory(prefix="prunus-") as folder:
         made = Path(folder)
         request = PipelineRequest(
+            options=ModelRequest(
+                recipe=read_recipe(recipe),
+                has_calibration=calibration is not None,
+                has_labels=labels is not None,
+                allow_nonfinite=allow_nonfinite,
+                weight_type=weight_type,
+            ),
             model=model,
-            recipe=read_recipe(recipe),
             calibration=calibration,
             labels=labels,
-            allow_nonfinite=allow_nonfinite,
             output=made,
             objects=cache_dir,
             tune_seconds=tune_seconds,
-            values=values,
         )
         result = run_pipeline(request, Progress(_show_stage, lambda _: None))
         if output is not None and result.summary.keras_bytes is None:

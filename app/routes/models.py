@@ -8,18 +8,13 @@ from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, PlainTex
 
 from app.dependencies import Services, ServicesDep
 from app.forms import UPLOAD_FORM_OPENAPI, job_request
+from app.job_folder import ARTIFACT_FILE, KERAS_FILE, REPORT_FILE, REPORT_TEXT_FILE
 from app.logs import REQUEST_ID
 from app.problems import MEDIA_TYPE
 from app.routes.responses import problems
 from app.schemas import JobDocument, ModelDocument, ModelListDocument, VersionDocument
 from app.services.job_log import Job, JobState
-from app.services.storage import (
-    ARTIFACT_FILE,
-    KERAS_FILE,
-    REPORT_FILE,
-    REPORT_TEXT_FILE,
-    StoredVersion,
-)
+from app.services.storage import StoredVersion
 from app.services.uploads import receive_upload
 
 router = APIRouter(prefix="/models", tags=["models"])

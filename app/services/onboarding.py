@@ -3,29 +3,25 @@
 import asyncio
 import contextlib
 import os
-from collections.abc import Coroutine, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-import orjson
 from pydantic import ValidationError
 
 from app.errors import JobCrashedError
+from app.job_folder import ARTIFACT_FILE, OUTPUT_FOLDER, RESULT_FILE
+from app.model_request import ModelRequest
+from app.sandbox.confine import Limits
 from app.services.job_log import Job, StageTiming
 from app.services.registry import Registry, Warm
-from app.services.storage import (
-    ARTIFACT_FILE,
-    OUTPUT_FOLDER,
-    RESULT_FILE,
-    RESULT_MAX_BYTES,
-    Storage,
-)
+from app.services.storage import RESULT_MAX_BYTES, Storage
 from app.services.summary import ModelSummary
 from app.services.uploads import Upload
 from app.services.worker_process import LimitsEvent, ProgressEvent, StageEvent, run_worker
 from app.settings import Settings
-from app.worker import REQUEST_FILE, WorkerRequest
+from app.worker_request import Retune, Work, WorkerRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +30,11 @@ class JobRequest:
 
     Attributes:
         version: None takes the next one.
-        recipe: the recipe's JSON object; empty is the default recipe.
-        allow_nonfinite: accept weights that are NaN or infinite.
-        values: what weights are rounded to: float32, bfloat16 or float16.
     """
 
     name: str
     version: int | None
-    recipe: Mapping[str, object]
-    has_calibration: bool
-    has_labels: bool
-    allow_nonfinite: bool
-    values: str = "float32"
+    model: ModelRequest
 
 
 class Tracker(Protocol):
@@ -113,15 +102,10 @@ class Onboarding:
             PrunusError: what it made cannot be loaded or published.
         """
         folder = self._storage.jobs / job.id
-        await asyncio.to_thread(
-            write_worker_request,
-            folder,
-            self._storage,
-            self._settings,
-            self._threads,
-            request,
-            is_retuning=False,
+        worker_request = make_worker_request(
+            Work(request.model), self._storage, self._settings, self._threads
         )
+        await asyncio.to_thread(worker_request.write, folder)
         async with contextlib.aclosing(run_worker(self._worker_module, folder)) as events:
             async for event in events:
                 match event:
@@ -152,36 +136,26 @@ class Onboarding:
             await asyncio.sleep(self._settings.job_pause_seconds)
 
 
-def write_worker_request(
-    folder: Path,
-    storage: Storage,
-    settings: Settings,
-    threads: int,
-    request: JobRequest,
-    *,
-    is_retuning: bool,
-) -> None:
-    """Write to a job's folder what its worker process is to do, and within which limits."""
+def make_worker_request(
+    task: Work | Retune, storage: Storage, settings: Settings, threads: int
+) -> WorkerRequest:
+    """Return what a worker process is told: its task, and the limits of the settings."""
     storage.objects.mkdir(mode=0o700, exist_ok=True)
-    worker_request = WorkerRequest(
+    return WorkerRequest(
+        task=task,
+        limits=Limits(
+            memory_max_bytes=settings.job_memory_max_bytes,
+            cpu_max_seconds=settings.job_cpu_max_seconds,
+            file_max_bytes=settings.job_file_max_bytes,
+            open_files_max=settings.job_open_files_max,
+        ),
         parent=os.getpid(),
         objects=str(storage.objects.resolve()),
-        is_retuning=is_retuning,
-        recipe=dict(request.recipe),
-        has_calibration=request.has_calibration,
-        has_labels=request.has_labels,
-        allow_nonfinite=request.allow_nonfinite,
-        values=request.values,
         tune_seconds=settings.job_tune_seconds,
         threads=threads,
-        memory_max_bytes=settings.job_memory_max_bytes,
-        cpu_max_seconds=settings.job_cpu_max_seconds,
-        file_max_bytes=settings.job_file_max_bytes,
-        open_files_max=settings.job_open_files_max,
         pause_stage=settings.job_pause_stage,
         pause_seconds=settings.job_pause_seconds,
     )
-    (folder / REQUEST_FILE).write_bytes(orjson.dumps(asdict(worker_request)))
 
 
 async def _to_the_end(work: Coroutine[None, None, None]) -> None:

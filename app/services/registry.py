@@ -22,8 +22,9 @@ from app.errors import (
     ModelUnavailableError,
     VersionNotFoundError,
 )
+from app.job_folder import ARTIFACT_FILE
 from app.metrics import LayerNumbers, ModelCollector, ModelNumbers, ModelSeries
-from app.services.storage import ARTIFACT_FILE, StoredVersion
+from app.services.storage import StoredVersion
 from app.services.summary import ModelSummary
 from app.services.tensors import Signature
 from engine.planning.plan import LayerPlan

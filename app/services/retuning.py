@@ -16,13 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.errors import VersionNotFoundError
+from app.job_folder import ARTIFACT_FILE, OLD_ARTIFACT_FILE, OUTPUT_FOLDER
 from app.metrics import Metrics
 from app.services.job_log import JobLog
-from app.services.onboarding import JobRequest, write_worker_request
+from app.services.onboarding import make_worker_request
 from app.services.registry import Registry
 from app.services.storage import (
-    ARTIFACT_FILE,
-    OUTPUT_FOLDER,
     RETUNE_PREFIX,
     Storage,
     StoredVersion,
@@ -30,7 +29,7 @@ from app.services.storage import (
 )
 from app.services.worker_process import WorkerFailedError, run_worker
 from app.settings import Settings
-from app.worker import OLD_ARTIFACT_FILE
+from app.worker_request import Retune
 from graph.errors import PrunusError
 
 _LOG = logging.getLogger(__name__)
@@ -104,10 +103,7 @@ class Retuning:
     def _prepare(self, folder: Path, stored: StoredVersion) -> None:
         folder.mkdir()
         shutil.copyfile(stored.folder / ARTIFACT_FILE, folder / OLD_ARTIFACT_FILE)
-        request = JobRequest(stored.name, stored.version, {}, False, False, False)
-        write_worker_request(
-            folder, self.storage, self.settings, self.threads, request, is_retuning=True
-        )
+        make_worker_request(Retune(), self.storage, self.settings, self.threads).write(folder)
 
     def _publish(self, stored: StoredVersion, new: Path) -> None:
         """Put the new artifact in the place of the old one, unless the version has gone meanwhile."""

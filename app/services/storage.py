@@ -31,16 +31,11 @@ from app.errors import (
     ModelNotFoundError,
     VersionNotFoundError,
 )
+from app.job_folder import ARTIFACT_FILE, OUTPUT_FOLDER
 from app.services.database import Database
 from app.services.job_log import StageTiming, finish
 from app.services.summary import ModelSummary
 
-ARTIFACT_FILE = "model.prunus"
-KERAS_FILE = "pruned.keras"
-REPORT_FILE = "report.json"
-REPORT_TEXT_FILE = "report.md"
-RESULT_FILE = "result.json"
-OUTPUT_FOLDER = "out"
 # Folders under `jobs/` without a row: prefix, mark of the server, a dot, and a random name.
 RETUNE_PREFIX = "retune."
 RESULT_MAX_BYTES = 64 * 1024 * 1024

@@ -4,8 +4,6 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-# The engine's value types, whose module is not imported by what only serves.
-VALUES = ("float32", "bfloat16", "float16")
 _MAX_ITEMS = 4096
 Text = Annotated[str, Field(max_length=4096)]
 Count = Annotated[int, Field(ge=0)]

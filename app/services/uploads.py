@@ -24,19 +24,15 @@ from app.errors import (
     StorageFullError,
     UploadTimeoutError,
 )
+from app.job_folder import FILE_PARTS
 from app.services.storage import remove
 from app.settings import Settings
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
-# The name on disk of each file part; other parts are fields, whose values are kept in memory.
-FILE_PARTS = {
-    "file": "upload.model",
-    "calibration": "calibration.npz",
-    "labels": "labels.npz",
-}
-FIELD_PARTS = ("name", "version", "recipe", "allow_nonfinite", "values")
+# Parts that are no files, whose values are kept in memory.
+FIELD_PARTS = ("name", "version", "recipe", "allow_nonfinite", "values", "activate")
 _MAX_FILE_NAME_CHARACTERS = 200
 _MAX_HEADERS = 8
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)

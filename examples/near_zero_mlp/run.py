@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from app.job_folder import ARTIFACT_FILE
+from app.model_request import ModelRequest
 from app.pipeline import PipelineRequest, Progress, run_pipeline
-from app.services.storage import ARTIFACT_FILE
 from engine.machine_code.object_cache import ObjectCache
 from engine.runtime import load
 from examples.near_zero_mlp.data import fashion_mnist
@@ -73,11 +74,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="prunus-example-") as folder:
         output, objects = Path(folder), Path(folder) / "objects"
         request = PipelineRequest(
+            options=ModelRequest(),
             model=arguments.model,
-            recipe={},
             calibration=None,
             labels=None,
-            allow_nonfinite=False,
             output=output,
             objects=objects,
             tune_seconds=5.0,

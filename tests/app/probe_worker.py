@@ -14,8 +14,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from app.errors import JobCrashedError
-from app.services.uploads import FILE_PARTS
-from app.worker import Events, WorkerRequest, main
+from app.job_folder import FILE_PARTS
+from app.worker import Events, main
+from app.worker_request import WorkerRequest
 
 
 def internet(_: Path) -> object:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from app.model_request import ModelRequest
 from app.pipeline import PipelineRequest, Progress, run_pipeline
 from app.version import VERSION
 from graph.activations import Function
@@ -13,11 +14,10 @@ from tests.builders import GraphBuilder
 def pipeline_report(folder: Path, objects: Path, builder: GraphBuilder, output: str) -> Report:
     write_keras(builder.build(output), folder / "model.keras")
     request = PipelineRequest(
+        options=ModelRequest(),
         model=folder / "model.keras",
-        recipe={},
         calibration=None,
         labels=None,
-        allow_nonfinite=False,
         output=folder,
         objects=objects,
         tune_seconds=0.01,

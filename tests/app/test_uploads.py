@@ -271,6 +271,7 @@ def test_a_recipe_is_applied(service: Live) -> None:
         ({"recipe": '{"mode": "magnitude", "sparsity": 1.0}'}, 422, "invalid-recipe"),
         ({"recipe": '{"sparsity": 0.5}'}, 422, "invalid-recipe"),
         ({"allow_nonfinite": "perhaps"}, 422, "invalid-request"),
+        ({"activate": "perhaps"}, 422, "invalid-request"),
         ({"surprise": "1"}, 422, "invalid-request"),
         ({"recipe": " " * 70_000}, 413, "body-too-large"),
     ],

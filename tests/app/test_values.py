@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from app.check import VALUES_TOLERANCE
-from app.services.summary import VALUES
+from app.model_request import WEIGHT_TYPES
 from engine.kernels.abi import ValueType
 from graph.graph import Graph
 from graph.reference import run
@@ -16,7 +16,7 @@ from tests.builders import random_inputs
 
 
 def test_the_names_are_the_engines() -> None:
-    assert tuple(value.value for value in ValueType) == VALUES
+    assert tuple(value.value for value in ValueType) == WEIGHT_TYPES
 
 
 @pytest.mark.parametrize("values", ["bfloat16", "float16"])
