@@ -67,7 +67,7 @@ def _recipe(text: str) -> dict[str, object]:
     if not text.strip():
         return {}
     # Imported here: most uploads have no recipe, and the service starts without the pruning room.
-    from pruning.recipe import parse_recipe
+    from pruning.recipe_parser import parse_recipe
 
     try:
         recipe = orjson.loads(text)

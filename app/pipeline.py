@@ -36,7 +36,7 @@ from graph.verify import verify
 from pruning.calibrate import Calibration, read_calibration
 from pruning.measurements import EngineMeasurements, FileSizes, Latency, LayerTiming
 from pruning.prune import PruneResult, prune
-from pruning.recipe import parse_recipe
+from pruning.recipe_parser import parse_recipe
 from pruning.report import Report, build_report, render_text
 
 # In order; with the share of a typical job that is done when the stage begins.

@@ -34,11 +34,11 @@ class RecipeError(PruningError):
     slug = "invalid-recipe"
     title = "The pruning recipe is not valid"
 
-    def __init__(self, field: str, expected: str, value: object) -> None:
+    def __init__(self, field: str, expected: str, value: object, hint: str = "") -> None:
         self.field = field
         where = f"recipe field {field!r}" if field else "the recipe"
         got = "nothing" if value is None else shown(value)
-        super().__init__(f"{where} cannot be used", expected=expected, got=got)
+        super().__init__(f"{where} cannot be used", expected=expected, got=got, hint=hint)
 
 
 class CalibrationError(PruningError):

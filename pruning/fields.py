@@ -1,11 +1,15 @@
 """Typed reading of one JSON object: every value is checked, and unknown names are refused."""
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import TypeVar
 
 from pruning.errors import RecipeError
 
+FLOAT32_MAX = 3.4e38
+# Comparing letters costs time in proportion to the length.
+_MAX_NAME_LENGTH = 64
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
 
@@ -17,16 +21,20 @@ class FieldReader:
     Args:
         data: The object, as ``json.loads`` gives it.
         path: Where it stands in the recipe, for error messages; "" for the recipe itself.
+        other_names: Wrong names that people use, with what to use instead.
 
     Raises:
         RecipeError: When ``data`` is not an object with text keys.
     """
 
-    def __init__(self, data: object, path: str) -> None:
+    def __init__(
+        self, data: object, path: str, other_names: Mapping[str, str] | None = None
+    ) -> None:
         if not isinstance(data, Mapping) or not all(isinstance(key, str) for key in data):
             raise RecipeError(path, "an object with field names", data)
         self._data: dict[str, object] = dict(data)
         self._path = path
+        self._other_names = other_names or {}
         self._known: list[str] = []
 
     def path(self, name: str) -> str:
@@ -55,6 +63,10 @@ class FieldReader:
             raise RecipeError(self.path(name), bound, value)
         return float(value)
 
+    def optional_number(self, name: str, *, low: float, high: float) -> float | None:
+        """A finite number with ``low <= value <= high``, or None where nothing is given."""
+        return self.number(name, low, low=low, high=high, below=False) if self.has(name) else None
+
     def integer(self, name: str, default: int, *, low: int, high: int) -> int:
         """A whole number in ``[low, high]``; 2.0 is refused."""
         value = self.take(name)
@@ -80,21 +92,33 @@ class FieldReader:
             return default
         kinds = type(default)
         if not isinstance(value, str) or value not in [kind.value for kind in kinds]:
-            raise RecipeError(self.path(name), f"one of {', '.join(kinds)}", value)
+            hint = _did_you_mean(value, [kind.value for kind in kinds])
+            raise RecipeError(self.path(name), f"one of {', '.join(kinds)}", value, hint)
         return kinds(value)
 
-    def refuse(self, name: str, reason: str) -> None:
+    def refuse(self, name: str, reason: str, hint: str = "") -> None:
         """Refuse a field that makes no sense beside the others."""
         if self.has(name):
-            raise RecipeError(self.path(name), reason, self._data[name])
+            raise RecipeError(self.path(name), reason, self._data[name], hint)
 
     def finish(self) -> None:
         """Refuse every field nobody asked for.
 
         Raises:
-            RecipeError: Naming the first unknown field and the known ones.
+            RecipeError: Naming the first unknown field, the known ones, and the one that may have been meant.
         """
         unknown = [name for name in self._data if name not in self._known]
         if unknown:
             known = ", ".join(sorted(set(self._known)))
-            raise RecipeError(self.path(unknown[0]), f"only the fields {known}", unknown[0])
+            hint = _did_you_mean(unknown[0], self._known, self._other_names)
+            raise RecipeError(self.path(unknown[0]), f"only the fields {known}", unknown[0], hint)
+
+
+def _did_you_mean(
+    given: object, known: Sequence[str], other_names: Mapping[str, str] | None = None
+) -> str:
+    """Return a hint with the name that may have been meant, or nothing."""
+    name = str(given).lower()
+    near = difflib.get_close_matches(name, known, n=1) if len(name) <= _MAX_NAME_LENGTH else []
+    meant = (other_names or {}).get(name, near[0] if near else "")
+    return f"did you mean {meant}?" if meant else ""

@@ -3,8 +3,8 @@
 from pruning.plain import as_plain
 from pruning.recipe import (
     Block,
+    GateOptions,
     LayerOverride,
-    LosslessOptions,
     Mode,
     NofM,
     Pattern,
@@ -15,7 +15,7 @@ from pruning.recipe import (
 
 def recipe_to_json(recipe: PruningRecipe) -> dict[str, object]:
     """Write a recipe with all its defaults spelled out; fields of other modes are left out."""
-    found: dict[str, object] = {"mode": recipe.mode.value, "lossless": _lossless(recipe.lossless)}
+    found: dict[str, object] = {"mode": recipe.mode.value, "lossless": _lossless(recipe)}
     if recipe.mode is Mode.THRESHOLD:
         found["threshold"] = recipe.threshold
     if recipe.mode is Mode.MAGNITUDE:
@@ -27,10 +27,17 @@ def recipe_to_json(recipe: PruningRecipe) -> dict[str, object]:
     if recipe.mode is not Mode.LOSSLESS and not isinstance(recipe.pattern, NofM):
         found["keep_per_row"] = recipe.keep_per_row
     found["layers"] = {name: _override(override) for name, override in recipe.layers.items()}
+    found |= {name: value for name, value in _gate(recipe.gate).items() if value is not None}
     return found
 
 
-def _lossless(options: LosslessOptions) -> dict[str, object]:
+def _gate(options: GateOptions) -> dict[str, object]:
+    plain = as_plain(options)
+    return plain if isinstance(plain, dict) else {}
+
+
+def _lossless(recipe: PruningRecipe) -> dict[str, object]:
+    options = recipe.lossless
     ranges = {name: [r.low, r.high] for name, r in options.input_ranges.items()}
     found: dict[str, object] = {
         "drop": options.drop,
@@ -38,8 +45,9 @@ def _lossless(options: LosslessOptions) -> dict[str, object]:
         "simplify": options.simplify,
         "absolute_threshold": options.absolute_threshold,
         "assumed_magnitude": options.assumed_magnitude,
-        "gate": options.gate,
     }
+    if recipe.mode is Mode.LOSSLESS:
+        found["gate"] = options.gate
     if ranges:
         found["input_range"] = ranges.get("", ranges)
     return found

@@ -163,7 +163,7 @@ def _forms_of_file(
     # Imported here: an artifact is measured without the reader and the pruning room.
     from graph.keras.read import read_model
     from pruning.prune import prune
-    from pruning.recipe import parse_recipe
+    from pruning.recipe_parser import parse_recipe
 
     result = prune(read_model(path, allow_nonfinite=allow_nonfinite).graph, parse_recipe(recipe))
     half = tune_seconds / 2

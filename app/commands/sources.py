@@ -62,6 +62,6 @@ def lossless_graph(path: Path, *, allow_nonfinite: bool) -> Graph:
     # Imported here: an artifact is run without the reader and the pruning room.
     from graph.keras.read import read_model
     from pruning.prune import prune
-    from pruning.recipe import parse_recipe
+    from pruning.recipe_parser import parse_recipe
 
     return prune(read_model(path, allow_nonfinite=allow_nonfinite).graph, parse_recipe({})).graph

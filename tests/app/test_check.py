@@ -11,7 +11,7 @@ from app.errors import OutputCheckError
 from graph.graph import Graph
 from graph.reference import run
 from pruning.prune import PruneResult, prune
-from pruning.recipe import parse_recipe
+from pruning.recipe_parser import parse_recipe
 
 Arrays = Mapping[str, np.ndarray]
 

@@ -17,7 +17,7 @@ from graph.graph import Graph
 from graph.keras.read import read_model
 from pruning.certificate import Guarantee
 from pruning.prune import PruneResult, prune
-from pruning.recipe import parse_recipe
+from pruning.recipe_parser import parse_recipe
 from pruning.report import build_report
 from tests.conftest import REPOSITORY
 

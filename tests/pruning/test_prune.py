@@ -21,7 +21,8 @@ from pruning.certificate import Guarantee
 from pruning.errors import CalibrationError, GateError, RecipeError
 from pruning.lossless.attempt import Attempt, attempt_lossless
 from pruning.prune import PruneResult, prune
-from pruning.recipe import LosslessOptions, PruningRecipe, parse_recipe
+from pruning.recipe import LosslessOptions, PruningRecipe
+from pruning.recipe_parser import parse_recipe
 from tests.builders import GraphBuilder, random_inputs
 from tests.pruning.planted import plant, random_network, sprinkle
 from tests.strategies import graphs

@@ -5,7 +5,9 @@ import pytest
 from pruning.errors import RecipeError
 from pruning.recipe import (
     Allocation,
+    Answers,
     Block,
+    GateOptions,
     InputRange,
     LayerOverride,
     Mode,
@@ -13,9 +15,9 @@ from pruning.recipe import (
     Pooling,
     PruningRecipe,
     Unstructured,
-    parse_recipe,
 )
 from pruning.recipe_json import recipe_to_json
+from pruning.recipe_parser import parse_recipe
 
 
 def test_an_empty_object_is_the_lossless_default() -> None:
@@ -33,7 +35,11 @@ def test_every_field_of_magnitude_is_read() -> None:
             "pattern": {"kind": "block", "rows": 2, "cols": 8, "pooling": "max"},
             "keep_per_row": 0,
             "layers": {"a": {"skip": True}, "b": {"sparsity": 0}},
-            "lossless": {"fold": False, "input_range": {"x": [0, 255]}, "gate": 1e-5},
+            "lossless": {"fold": False, "input_range": {"x": [0, 255]}},
+            "max_accuracy_drop": 0.02,
+            "min_agreement": 0.98,
+            "max_change": 0.5,
+            "answers": "numbers",
         }
     )
     assert recipe.sparsity == 0.75
@@ -43,7 +49,11 @@ def test_every_field_of_magnitude_is_read() -> None:
     assert recipe.layers == {"a": LayerOverride(skip=True), "b": LayerOverride(sparsity=0.0)}
     assert recipe.lossless.input_ranges == {"x": InputRange(0.0, 255.0)}
     assert not recipe.lossless.fold
-    assert recipe.lossless.gate == 1e-5
+    assert recipe.gate == GateOptions(0.02, 0.98, 0.5, Answers.NUMBERS)
+
+
+def test_the_gate_of_the_lossless_mode_is_read() -> None:
+    assert parse_recipe({"lossless": {"gate": 1e-5}}).lossless.gate == 1e-5
 
 
 def test_one_range_stands_for_every_input() -> None:
@@ -114,6 +124,13 @@ _WRONG: list[tuple[object, str]] = [
     ({"lossless": {"fold": "yes"}}, "lossless.fold"),
     ({"lossless": {"absolute_threshold": 1e-3}}, "lossless.absolute_threshold"),
     ({"lossless": {"gate": 1}}, "lossless.gate"),
+    ({**_MAGNITUDE, "lossless": {"gate": 0.01}}, "lossless.gate"),
+    ({"mode": "threshold", "threshold": 0.1, "lossless": {"gate": 0.01}}, "lossless.gate"),
+    ({**_MAGNITUDE, "max_accuracy_drop": 1.5}, "max_accuracy_drop"),
+    ({**_MAGNITUDE, "max_accuracy_drop": "1 %"}, "max_accuracy_drop"),
+    ({**_MAGNITUDE, "min_agreement": 99}, "min_agreement"),
+    ({**_MAGNITUDE, "max_change": -0.1}, "max_change"),
+    ({**_MAGNITUDE, "answers": "logits"}, "answers"),
     ({"lossless": {"input_range": [1, 0]}}, "lossless.input_range"),
     ({"lossless": {"input_range": [1]}}, "lossless.input_range"),
     ({"lossless": {"input_range": [None, 1]}}, "lossless.input_range"),
@@ -137,6 +154,31 @@ def test_an_unknown_field_is_answered_with_the_known_ones() -> None:
         parse_recipe({"mode": "magnitude", "sparsity": 0.5, "sparsty": 0.5})
 
 
+@pytest.mark.parametrize(
+    ("data", "meant"),
+    [
+        ({**_MAGNITUDE, "max_accuracy_loss": 0.01}, "max_accuracy_drop"),
+        ({**_MAGNITUDE, "max_acuracy_drop": 0.01}, "max_accuracy_drop"),
+        ({**_MAGNITUDE, "gate": 0.01}, "max_accuracy_drop, min_agreement or max_change"),
+        ({**_MAGNITUDE, "lossless": {"gate": 0.01}}, "max_accuracy_drop"),
+        ({**_MAGNITUDE, "min_agreements": 0.01}, "min_agreement"),
+        ({**_MAGNITUDE, "fold": False}, "lossless.fold"),
+        ({"mode": "magnitud", "sparsity": 0.5}, "magnitude"),
+        ({"lossless": {"simplfy": False}}, "simplify"),
+    ],
+)
+def test_a_near_name_is_answered_with_the_right_one(data: object, meant: str) -> None:
+    with pytest.raises(RecipeError) as caught:
+        parse_recipe(data)
+    assert meant in caught.value.hint
+
+
+def test_a_name_like_no_other_is_answered_without_a_guess() -> None:
+    with pytest.raises(RecipeError) as caught:
+        parse_recipe({"zzzz": 1})
+    assert caught.value.hint == ""
+
+
 def test_a_long_value_is_cut_in_the_message() -> None:
     with pytest.raises(RecipeError) as caught:
         parse_recipe({"mode": "x" * 10_000})
@@ -155,6 +197,8 @@ _FORMS: list[dict[str, object]] = [
     {"mode": "magnitude", "sparsity": 0.5, "allocation": "erk", "layers": {"a": {"sparsity": 0}}},
     {"mode": "magnitude", "pattern": {"kind": "n_m", "n": 2, "m": 4}},
     {"mode": "magnitude", "sparsity": 0.5, "pattern": {"kind": "block", "rows": 2, "cols": 3}},
+    {"mode": "magnitude", "sparsity": 0.5, "max_accuracy_drop": 0.02, "answers": "classes"},
+    {"mode": "threshold", "threshold": 0.5, "min_agreement": 0.9, "max_change": 0.0},
 ]
 
 

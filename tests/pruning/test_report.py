@@ -8,7 +8,8 @@ from pruning.calibrate import Calibration
 from pruning.measurements import EngineMeasurements, FileSizes, Latency, LayerTiming
 from pruning.plain import as_plain
 from pruning.prune import PruneResult, prune
-from pruning.recipe import PruningRecipe, parse_recipe
+from pruning.recipe import PruningRecipe
+from pruning.recipe_parser import parse_recipe
 from pruning.report import Report, build_report, render_text
 from tests.builders import GraphBuilder
 
