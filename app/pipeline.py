@@ -37,7 +37,8 @@ from pruning.calibrate import Calibration, read_calibration
 from pruning.measurements import EngineMeasurements, FileSizes, Latency, LayerTiming
 from pruning.prune import PruneResult, prune
 from pruning.recipe_parser import parse_recipe
-from pruning.report import Report, build_report, render_text
+from pruning.report import Report, build_report
+from pruning.report_text import render_text
 
 # In order; with the share of a typical job that is done when the stage begins.
 STAGES: Mapping[str, float] = {

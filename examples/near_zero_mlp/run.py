@@ -22,7 +22,7 @@ from engine.runtime import load
 from examples.near_zero_mlp.data import fashion_mnist
 from graph import reference
 from graph.keras.read import read_model
-from pruning.report import render_text
+from pruning.report_text import render_text
 
 TRAINED = Path(__file__).parents[2] / "tests" / "data" / "near_zero_mlp"
 

@@ -10,7 +10,8 @@ from pruning.plain import as_plain
 from pruning.prune import PruneResult, prune
 from pruning.recipe import PruningRecipe
 from pruning.recipe_parser import parse_recipe
-from pruning.report import Report, build_report, render_text
+from pruning.report import Report, build_report
+from pruning.report_text import render_text
 from tests.builders import GraphBuilder
 
 
