@@ -46,7 +46,7 @@ def stores_deviations(version: str) -> bool:
 
     Keras 1.0 kept standard deviations under that name; 1.2 keeps variances (and says so in a comment).
     """
-    numbers = re.match(r"(\d+)\.(\d+)", version)
+    numbers = re.match(r"(\d{1,4})\.(\d{1,4})\b", version)
     return numbers is None or (int(numbers[1]), int(numbers[2])) < (1, 2)
 
 

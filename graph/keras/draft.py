@@ -12,7 +12,8 @@ from graph.graph import Graph, Input, Node, Output, WeightArray
 from graph.keras.arguments import Arguments
 from graph.keras.description import Call, Layer
 from graph.keras.dialects import Dialect
-from graph.keras.weights import LayerWeights, numbered
+from graph.keras.naming import numbered
+from graph.keras.slots import LayerWeights
 from graph.op import Op
 from graph.tensor_type import DType, TensorType
 

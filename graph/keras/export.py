@@ -18,8 +18,8 @@ import numpy as np
 from graph.graph import Graph, Node
 from graph.keras.json_text import Json, JsonObject
 from graph.keras.keras_layers import KerasLayer, fused_name, layers_of
+from graph.keras.naming import numbered, snake_case
 from graph.keras.saving_order import saving_order
-from graph.keras.weights import numbered, snake_case
 from graph.ops import Activation, Dense
 from graph.tensor_type import TensorType
 

@@ -18,7 +18,8 @@ from graph.keras.dialects import Dialect
 from graph.keras.draft import Draft, Site
 from graph.keras.json_text import Json, show
 from graph.keras.layer_ops import lower_layer
-from graph.keras.weights import LayerWeights, numbered
+from graph.keras.naming import numbered
+from graph.keras.slots import LayerWeights
 from graph.tensor_type import DType, TensorType, format_shape
 from graph.verify import verify
 

@@ -9,7 +9,12 @@ import numpy as np
 import pytest
 
 from graph import reference
-from graph.errors import ConfigError, UnsupportedArgumentError, UnsupportedLayerError
+from graph.errors import (
+    ConfigError,
+    UnsupportedArgumentError,
+    UnsupportedLayerError,
+    WeightsMismatchError,
+)
 from graph.graph import Graph
 from graph.keras.read import ModelFile, read_model
 from tests.graph.keras.conftest import assert_same_outputs, set_random_weights
@@ -220,6 +225,18 @@ def test_a_sequential_model_of_keras1(tmp_path: Path) -> None:
     assert file.keras_version == "1.2.2"
 
 
+def test_keras1_in_a_name_scope(tmp_path: Path) -> None:
+    """Built inside `tf.name_scope`, the names of weights carry the scope; Keras reads them by position."""
+    weights = {"dense_1": [("net/inner/dense_1_W:0", KERNEL), ("net/inner/dense_1_b:0", BIAS)]}
+    file = read_model(write_legacy(tmp_path / "m", keras1_model(), weights, version="1.2.2"))
+    np.testing.assert_allclose(outputs(file.graph, X), X @ KERNEL + BIAS, rtol=1e-6)
+    for wrong in (["a/dense_1_W:0", "b/dense_1_b:0"], ["a/dense_1_b:0", "a/dense_1_W:0"]):
+        weights = {"dense_1": list(zip(wrong, (KERNEL, BIAS), strict=True))}
+        path = write_legacy(tmp_path / "m", keras1_model(), weights, version="1.2.2")
+        with pytest.raises(WeightsMismatchError, match="not in the order of the architecture"):
+            read_model(path)
+
+
 @pytest.mark.parametrize("version", ["1.0.5", "1.1.0", None])
 def test_batch_normalization_before_variances_is_refused(
     tmp_path: Path, version: str | None
@@ -407,18 +424,3 @@ def test_a_mask_of_another_shape_is_refused(tmp_path: Path) -> None:
     path = write_legacy(tmp_path / "m", config, {"prune_low_magnitude_dense": arrays})
     with pytest.raises(Exception, match="the pruning mask of layer 'prune_low_magnitude_dense'"):
         read_model(path)
-
-
-def test_pruning_wrappers_in_archives(tmp_path: Path) -> None:
-    mask = np.array([[1, 0], [0, 1], [1, 1]], np.float32)
-    wrapper, _ = pruned_dense(mask)
-    wrapper.update(module="tensorflow_model_optimization.python.core", registered_name="x")
-    root = "layers/prune_low_magnitude"
-    paths = {
-        f"{root}/layer/vars/0": KERNEL, f"{root}/layer/vars/1": BIAS, f"{root}/vars/0": mask,
-        f"{root}/vars/1": np.float32(0.3), f"{root}/vars/2": np.int64(7),
-    }  # fmt: skip
-    config = sequential(input_layer(3), wrapper)
-    path = write_archive(tmp_path / "m", config, folders(paths), version="2.15.0")
-    expected = np.maximum(X @ (KERNEL * mask) + BIAS, 0)
-    np.testing.assert_allclose(outputs(read_model(path).graph, X), expected, rtol=1e-6)

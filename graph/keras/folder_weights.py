@@ -1,0 +1,159 @@
+r"""Weights as `.keras` archives have them: a folder per layer, nested as the models are, with arrays 0, 1, ...
+
+A folder is named after the layer's class with a counter, never after the layer's name. Three things changed over time,
+by the sources of saving_lib.py in Keras 2.12 to 2.15 and 3.0 to 3.15:
+
+- the folder around the layers' folders: `_layer_checkpoint_dependencies` before tf.keras 2.15, `layers` since then;
+- the counter: Keras 2.12 and 2.13 met each layer that has weights twice there, as `layer_with_weights-0` and as
+  `layer-1`, and counted both, so that the folders of three Dense layers are dense, dense_2 and dense_4;
+- the separator: tf.keras on Windows joined the names with a backslash, which HDF5 takes for a part of the name, so that
+  the folder `layers/dense` is one group called `layers\dense`. Neither Keras 3 nor another system's Keras 2 reads that.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import h5py
+
+from graph.errors import WeightsMismatchError
+from graph.keras.description import Layer, Model
+from graph.keras.hdf5 import child, string_attribute
+from graph.keras.naming import numbered, snake_case
+from graph.keras.slots import (
+    Collector,
+    Slot,
+    has_weights,
+    own_roles,
+    wrapper_roles,
+    wrong_number,
+)
+
+_CONTAINERS = ("layers", "_layer_checkpoint_dependencies")
+_VARIABLES = "vars"
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """How the folders of one file are named.
+
+    Attributes:
+        container: the folder around the layers' folders.
+        separator: what joins the names of folders.
+        counts_weights_twice: a layer that has weights takes two numbers.
+    """
+
+    container: str
+    separator: str
+    counts_weights_twice: bool
+
+
+def read_folders(root: h5py.Group, model: Model, keras_version: str, collector: Collector) -> None:
+    """Read the weights of every layer of the model.
+
+    Raises:
+        WeightsMismatchError: weights are missing, too many, or belong to a layer that the architecture has not.
+    """
+    layout = _layout(root, keras_version)
+    for layer, folder in _folders(root, model, "", layout):
+        _read_layer(root, layer, folder, layout, collector)
+
+
+def _layout(root: h5py.Group, keras_version: str) -> _Layout:
+    separator = "/"
+    container = next((name for name in _CONTAINERS if name in root), None)
+    if container is None:
+        started = [name for name in _CONTAINERS if any(g.startswith(f"{name}\\") for g in root)]
+        container, separator = (started[0], "\\") if started else (_CONTAINERS[0], "/")
+    numbers = re.match(r"2\.(\d{1,4})\b", keras_version)
+    return _Layout(container, separator, numbers is not None and int(numbers[1]) < 14)
+
+
+def _folders(
+    root: h5py.Group, model: Model, path: str, layout: _Layout
+) -> Iterator[tuple[Layer, str]]:
+    """Each leaf layer with its folder.
+
+    A layer that is part of two models is stored once, but neither Keras 2 nor 3 writes down that the two are one (the
+    first has no shared_object_id), nor loads such a file: the second has no folder and is refused when it is read.
+    """
+    counts: dict[str, int] = {}
+    around = f"{path}{layout.separator}{layout.container}" if path else layout.container
+    known = set()
+    found = []
+    for layer in model.layers:
+        is_hidden = layer.class_name == "InputLayer" and model.class_name == "Sequential"
+        if is_hidden or layer.class_name.startswith("ops/"):
+            continue
+        name = numbered(snake_case(layer.written), counts)
+        if layout.counts_weights_twice and has_weights(layer):
+            numbered(snake_case(layer.written), counts)
+        known.add(name)
+        found.append((layer, f"{around}{layout.separator}{name}"))
+    _refuse_unknown(root, around, known, layout)
+    for layer, folder in found:
+        if layer.model is None:
+            yield layer, folder
+        else:
+            yield from _folders(root, layer.model, folder, layout)
+
+
+def _refuse_unknown(root: h5py.Group, around: str, known: set[str], layout: _Layout) -> None:
+    """Refuse a folder with arrays that no layer has: it would be a sign that the folders are counted wrongly."""
+    if layout.separator == "/":
+        group = child(root, around)
+        names = set(group) if isinstance(group, h5py.Group) else set()
+    else:
+        start = f"{around}\\"
+        names = {
+            n[len(start) :] for n in root if n.startswith(start) and "\\" not in n[len(start) :]
+        }
+    for name in sorted(names - known):
+        folder = f"{around}{layout.separator}{name}"
+        variables = child(root, f"{folder}/{_VARIABLES}")
+        if isinstance(variables, h5py.Group) and len(variables):
+            raise WeightsMismatchError(
+                f"the file has weights in folder {folder!r}, which belongs to no layer of the model",
+                expected=", ".join(sorted(known)[:8]),
+            )
+
+
+def _read_layer(
+    root: h5py.Group, layer: Layer, folder: str, layout: _Layout, collector: Collector
+) -> None:
+    own = [Slot(layer, role.name) for role in own_roles(layer)]
+    if not layer.is_pruned:
+        _read_variables(root, folder, own, layer, collector)
+        return
+    # The wrapper has variables of its own; the layer that it wraps is its attribute `layer`.
+    wrapper = [Slot(layer, role) for role in wrapper_roles(layer)]
+    _read_variables(root, folder, wrapper, layer, collector)
+    _read_variables(root, f"{folder}{layout.separator}layer", own, layer, collector)
+
+
+def _read_variables(
+    root: h5py.Group, folder: str, slots: list[Slot], layer: Layer, collector: Collector
+) -> None:
+    group = child(root, f"{folder}/{_VARIABLES}")
+    variables = group if isinstance(group, h5py.Group) else None
+    if variables is not None:
+        _check_stored_name(variables, layer)
+    names = sorted(variables) if variables is not None else []
+    if names != sorted(str(index) for index in range(len(slots))):
+        raise wrong_number(f"layer {layer.path!r}", slots, names)
+    for index, slot in enumerate(slots):
+        dataset = child(variables, str(index)) if variables is not None else None
+        if not isinstance(dataset, h5py.Dataset):
+            raise WeightsMismatchError(f"{slot.role} of layer {layer.path!r} is not an array")
+        collector.take(slot, dataset)
+
+
+def _check_stored_name(variables: h5py.Group, layer: Layer) -> None:
+    # Keras 3 notes the layer's name beside its weights; an early guard against a wrong folder.
+    name = string_attribute(variables, "name")
+    if name is not None and name != layer.name:
+        raise WeightsMismatchError(
+            f"the weights stored for layer {layer.path!r} belong to another layer",
+            expected=repr(layer.name),
+            got=repr(name[:100]),
+        )

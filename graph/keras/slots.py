@@ -1,0 +1,169 @@
+"""Which arrays a layer has, in Keras' order, and what is collected of them while a file is read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import h5py
+import numpy as np
+
+from graph.errors import NonFiniteWeightsError, UnsupportedDtypeError, WeightsMismatchError
+from graph.graph import WeightArray
+from graph.keras.description import Layer
+from graph.keras.hdf5 import reading
+
+# Kinds of layers whose kernel tfmot's wrapper prunes; all others have only the step among the wrapper's own variables.
+_PRUNABLE = frozenset({"Dense"})
+# The wrapper's own variables. `pruned_kernel` is the wrapped layer's kernel once more.
+WRAPPER_ROLES = ("pruned_kernel", "mask", "threshold", "pruning_step")
+NOT_READ = frozenset({"count", "threshold", "pruning_step"})
+
+
+@dataclass(frozen=True, slots=True)
+class LayerWeights:
+    """The arrays of one layer.
+
+    Attributes:
+        key: path of the layer that owns them.
+        arrays: float32, by role: kernel, bias, gamma and so on.
+    """
+
+    key: str
+    arrays: Mapping[str, WeightArray]
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """What an array is to its layer."""
+
+    name: str
+    is_trainable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A place for one array: which layer, which role."""
+
+    layer: Layer
+    role: str
+
+
+def own_roles(layer: Layer) -> tuple[Role, ...]:
+    """The weights that a layer of its own has, in Keras' order; those of a pruning wrapper are not among them."""
+    arguments = layer.arguments
+    match layer.class_name:
+        case "Dense":
+            found = [Role("kernel"), *([Role("bias")] if arguments["use_bias"] else [])]
+        case "BatchNormalization":
+            found = [Role("gamma")] if arguments["scale"] else []
+            found += [Role("beta")] if arguments["center"] else []
+            found += [Role("moving_mean", False), Role("moving_variance", False)]
+        case "LayerNormalization":
+            rms = arguments["rms_scaling"]
+            found = [Role("gamma")] if arguments["scale"] or rms else []
+            found += [Role("beta")] if arguments["center"] and not rms else []
+        case "PReLU":
+            found = [Role("alpha")]
+        case "Normalization":
+            adapted = arguments["mean"] is None
+            found = [Role(name, False) for name in ("mean", "variance", "count") if adapted]
+        case _:
+            found = []
+    return tuple(found)
+
+
+def wrapper_roles(layer: Layer) -> tuple[str, ...]:
+    """The variables of the pruning wrapper around a layer, in tfmot's order; none where there is no wrapper.
+
+    Keras counts the pruned kernel among them, too, as the wrapper keeps it as an attribute of its own.
+    """
+    if not layer.is_pruned:
+        return ()
+    return WRAPPER_ROLES if layer.class_name in _PRUNABLE else WRAPPER_ROLES[-1:]
+
+
+def has_weights(layer: Layer) -> bool:
+    """Whether the layer or model has any variable that Keras counts as a weight."""
+    if layer.model is not None:
+        return any(map(has_weights, layer.model.layers))
+    return bool(own_roles(layer) or wrapper_roles(layer))
+
+
+class Collector:
+    """Collects arrays by layer; checks types and finiteness of each."""
+
+    def __init__(self, *, allow_nonfinite: bool) -> None:
+        self._allow_nonfinite = allow_nonfinite
+        self._arrays: dict[str, dict[str, WeightArray]] = {}
+
+    def take(self, slot: Slot, dataset: h5py.Dataset) -> None:
+        """Read the array of one slot."""
+        if slot.role not in NOT_READ:
+            array = _read_array(dataset, slot, allow_nonfinite=self._allow_nonfinite)
+            self._arrays.setdefault(slot.layer.path, {})[slot.role] = array
+
+    def finished(self) -> Mapping[str, LayerWeights]:
+        """Everything that was read, with tfmot's masks applied.
+
+        Raises:
+            WeightsMismatchError: a mask does not fit its kernel, or the wrapper's copy of the kernel is another one.
+        """
+        return {
+            path: LayerWeights(path, _masked(path, arrays)) for path, arrays in self._arrays.items()
+        }
+
+
+def _masked(path: str, arrays: Mapping[str, WeightArray]) -> Mapping[str, WeightArray]:
+    found = dict(arrays)
+    copy, mask = found.pop("pruned_kernel", None), found.pop("mask", None)
+    kernel = found.get("kernel")
+    if copy is not None and (kernel is None or not np.array_equal(copy, kernel, equal_nan=True)):
+        raise WeightsMismatchError(
+            f"layer {path!r} and its pruning wrapper hold two different kernels",
+            hint="save the model again with Keras",
+        )
+    if mask is not None:
+        if kernel is None or mask.shape != kernel.shape:
+            raise WeightsMismatchError(
+                f"the pruning mask of layer {path!r} does not fit its kernel",
+                expected=str(None if kernel is None else kernel.shape),
+                got=str(mask.shape),
+            )
+        found["kernel"] = kernel * mask
+    return found
+
+
+def wrong_number(where: str, expected: list[Slot], got: list[str]) -> WeightsMismatchError:
+    """The error for a layer that has more or fewer arrays than its configuration needs."""
+    return WeightsMismatchError(
+        f"{where} has another number of weights than the architecture",
+        expected=f"{len(expected)}: " + ", ".join(slot.role for slot in expected[:8]),
+        got=f"{len(got)}: " + ", ".join(got[:8]) if got else "0",
+        hint=""
+        if got
+        else "if the model was not built when it was saved, call model.build(...) or call it on data, and save it again",
+    )
+
+
+def _read_array(dataset: h5py.Dataset, slot: Slot, *, allow_nonfinite: bool) -> WeightArray:
+    where = f"{slot.role} of layer {slot.layer.path!r}"
+    with reading():
+        raw: np.ndarray[Any, np.dtype[Any]] = np.asarray(dataset[()])
+    if raw.dtype.kind != "f":
+        kind = "bfloat16" if raw.dtype.kind == "V" else str(raw.dtype)
+        raise UnsupportedDtypeError(
+            f"{where} is not stored as float32",
+            expected="float32, or floats that Keras rounds to it",
+            got=kind,
+        )
+    with np.errstate(over="ignore", invalid="ignore"):
+        array = np.ascontiguousarray(raw, dtype=np.float32).reshape(raw.shape)
+    if not allow_nonfinite and not np.isfinite(array).all():
+        count = int(np.count_nonzero(~np.isfinite(array)))
+        raise NonFiniteWeightsError(
+            f"{where} holds NaN or infinity",
+            expected="finite numbers",
+            got=f"{count} of {array.size}",
+            hint="train again, or allow such weights explicitly",
+        )
+    return array
