@@ -43,5 +43,6 @@ def retune(
 
 
 def options_of(model: CompiledModel, options: CompileOptions) -> CompileOptions:
-    """The options with the 16-bit values that the model was compiled with: its outputs stay the same."""
-    return replace(options, values=model.plan.values)
+    """The options with what the model's outputs depend on: its 16-bit values, its subnormal numbers."""
+    plan = model.plan
+    return replace(options, values=plan.values, keeps_subnormals=plan.keeps_subnormals)

@@ -125,6 +125,7 @@ class Executable:
             target,
             cache,
             self.schedule.shared_tiles if any(help_) else None,
+            keeps_subnormals=plan.keeps_subnormals,
         )
         outputs = [(spec.name, spec.sample_shape) for spec in self.outputs]
         self._forms = Forms(program.inputs, outputs, help_)
@@ -217,4 +218,11 @@ def plan_for(model: CompiledModel, target: Target, threads: int) -> ExecutionPla
         return plan
     buckets = [tile.lanes for tile in plan.tiles] or DEFAULT_BUCKETS
     widths = tile_widths(buckets, target.isa)
-    return default_plan(model.program, target, widths, threads=threads, values=plan.values)
+    return default_plan(
+        model.program,
+        target,
+        widths,
+        threads=threads,
+        values=plan.values,
+        keeps_subnormals=plan.keeps_subnormals,
+    )

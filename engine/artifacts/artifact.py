@@ -55,7 +55,9 @@ from engine.planning.plan import CompiledModel
 from engine.program_check import check_program
 
 MAGIC = b"PRUNUSA\0"
-VERSION = 2
+VERSION = 3
+# Files of these versions were checked with subnormal numbers kept: they keep them.
+KEEPING_VERSIONS = (1, 2)
 # Of files of these versions the program is read, which has not changed, and a plan is made anew.
 PROGRAM_ONLY_VERSIONS = (1,)
 # magic, version, 4 zero bytes, manifest bytes, sha256, 8 zero bytes
@@ -251,10 +253,10 @@ def _check_header(data: memoryview, allowed: ArtifactLimits) -> tuple[int, int, 
     magic, version, zero, manifest_bytes, digest, zeros = _HEADER.unpack(data[: _HEADER.size])
     if magic != MAGIC:
         raise NotAnArtifactError("the file is no Prunus artifact", expected=repr(MAGIC))
-    if version not in (VERSION, *PROGRAM_ONLY_VERSIONS):
+    if version not in (VERSION, *KEEPING_VERSIONS):
         raise ArtifactVersionError(
             "artifact version",
-            expected=f"{min(PROGRAM_ONLY_VERSIONS)} to {VERSION}",
+            expected=f"{min(KEEPING_VERSIONS)} to {VERSION}",
             got=str(version),
             hint="compile the model again",
         )
@@ -279,8 +281,9 @@ def _decode_model(record: Record, sections: SectionReader, version: int) -> Comp
         for name in ("plan", "layers", "times"):
             record.take(name)
         record.done()
-        return CompiledModel(program, unplanned(), (), ())
-    plan = decode_plan(record.record("plan"), program, sections)
+        return CompiledModel(program, unplanned(keeps_subnormals=True), (), ())
+    kept = {"keeps_subnormals": True} if version in KEEPING_VERSIONS else {}
+    plan = decode_plan(record.record("plan", kept), program, sections)
     model = CompiledModel(
         program,
         plan,

@@ -27,6 +27,7 @@ from engine.planning.plan import (
     LayerPlan,
     NetworkTime,
     TilePlan,
+    without_sharing,
 )
 from engine.program import DenseStep, Program
 from engine.target import Isa
@@ -51,6 +52,7 @@ def encode_plan(plan: ExecutionPlan, program: Program, sections: SectionWriter) 
         "tuned": plan.tuned,
         "threads": plan.threads,
         "values": plan.values.value,
+        "keeps_subnormals": plan.keeps_subnormals,
         "tiles": [
             {
                 "lanes": tile.lanes,
@@ -71,16 +73,17 @@ def encode_plan(plan: ExecutionPlan, program: Program, sections: SectionWriter) 
 def decode_plan(record: Record, program: Program, sections: SectionReader) -> ExecutionPlan:
     """From JSON; every packed layer is checked against its layer.
 
-    Of a plan of another packing version nothing but `values` is looked at; it comes back without tiles.
+    Of a plan of another packing version nothing but what outputs depend on (`values`, `keeps_subnormals`) is looked
+    at; it comes back without tiles.
 
     Raises:
         ManifestError: not of the documented form.
         SectionError: a section that is not there.
         PackedLayerError: a packed layer that does not fit its kernel or its layer.
     """
-    values = _decode_values(record)
+    values, keeps = _decode_values(record), record.flag("keeps_subnormals")
     if record.integer("packing") != PACKING_VERSION:
-        return unplanned(values)
+        return unplanned(values, keeps_subnormals=keeps)
     try:
         isa = Isa(record.text("isa"))
     except ValueError as error:
@@ -89,13 +92,15 @@ def decode_plan(record: Record, program: Program, sections: SectionReader) -> Ex
     def decode_tile(value: Any, path: str) -> TilePlan:
         return _decode_tile(Record(value, path), isa, program, sections)
 
+    tiles = record.items("tiles", limits.MAX_TILES, decode_tile, 1)
     plan = ExecutionPlan(
         isa=isa,
         cpu_name=record.text("cpu"),
         tuned=record.flag("tuned"),
         threads=record.integer("threads", 1, limits.MAX_PLAN_THREADS),
         values=values,
-        tiles=record.items("tiles", limits.MAX_TILES, decode_tile, 1),
+        tiles=without_sharing(tiles) if keeps else tiles,
+        keeps_subnormals=keeps,
     )
     record.done()
     lanes = [tile.lanes for tile in plan.tiles]
@@ -104,9 +109,16 @@ def decode_plan(record: Record, program: Program, sections: SectionReader) -> Ex
     return plan
 
 
-def unplanned(values: ValueType = ValueType.FLOAT32) -> ExecutionPlan:
+def unplanned(values: ValueType = ValueType.FLOAT32, *, keeps_subnormals: bool) -> ExecutionPlan:
     """What stands for a plan that this version cannot read: kernels are chosen when it is loaded."""
-    return ExecutionPlan(Isa.GENERIC, "", tuned=False, tiles=(), values=values)
+    return ExecutionPlan(
+        Isa.GENERIC,
+        "",
+        tuned=False,
+        tiles=(),
+        values=values,
+        keeps_subnormals=keeps_subnormals,
+    )
 
 
 def _decode_values(record: Record) -> ValueType:

@@ -1,7 +1,8 @@
 """Strict reading of JSON from outside: every field is asked for by name, kind and range."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from engine.errors import ManifestError
@@ -96,9 +97,14 @@ class Record:
         """A list of `least` to `most` items."""
         return as_items(self.take(name), f"{self.path}.{name}", most, decode, least)
 
-    def record(self, name: str) -> "Record":
-        """An object."""
-        return Record(self.take(name), f"{self.path}.{name}")
+    def record(self, name: str, more: Mapping[str, Any] = MappingProxyType({})) -> "Record":
+        """An object; with fields that files of its version do not have, and must not have."""
+        found = Record(self.take(name), f"{self.path}.{name}")
+        for field, value in more.items():
+            if field in found._left:
+                raise ManifestError(f"{found.path} has unknown fields", got=field)
+            found._left[field] = value
+        return found
 
     def entries(self, most: int) -> Iterable[tuple[str, Any]]:
         """All fields that are left, as names and values: for objects used as mappings."""

@@ -64,6 +64,8 @@ class NativePlan:
         target: Target,
         cache: ObjectCache,
         shared_choice: Sequence[int] | None = None,
+        *,
+        keeps_subnormals: bool = False,
     ) -> None:
         """Load the code and fill the tables.
 
@@ -73,6 +75,7 @@ class NativePlan:
             target: CPU to run on.
             cache: where object code comes from and goes to.
             shared_choice: the same for requests in mode SHARED; None where one thread runs all.
+            keeps_subnormals: whether subnormal numbers are computed with; otherwise they are flushed to zero.
 
         Raises:
             CodegenError: kernels could not be compiled or loaded.
@@ -80,7 +83,7 @@ class NativePlan:
         several = shared_choice is not None
         self._library = load_specs(distinct_specs(tiles), target, cache, several_threads=several)
         self._tables = NativeTables(self._library)
-        self.address = self._tables.plan(tiles, choice)
+        self.address = self._tables.plan(tiles, choice, keeps_subnormals=keeps_subnormals)
         self.shared_address = self._tables.plan_of(self.address, shared_choice or choice)
         self.constant_bytes = self._tables.constant_bytes
         self.arena_bytes = max(tile.arena_bytes for tile in tiles)
@@ -120,7 +123,7 @@ def load_specs(
         CodegenError: they could not be compiled or loaded.
     """
     writers = writers_fingerprint()
-    drivers = {driver.SYMBOL: driver.emit_driver}
+    drivers: dict[str, Callable[[Isa], str]] = {driver.SYMBOL: driver.emit_driver}
     if several_threads:
         drivers[share.SYMBOL] = share.emit_share
     sources = [
@@ -166,12 +169,15 @@ class NativeTables:
         self._constants: dict[int, int] = {}
         self.constant_bytes = 0
 
-    def plan(self, tiles: Sequence[BoundTile], choice: Sequence[int]) -> int:
+    def plan(
+        self, tiles: Sequence[BoundTile], choice: Sequence[int], *, keeps_subnormals: bool = False
+    ) -> int:
         """Address of a new plan table; see `NativePlan`."""
         fields = np.zeros(len(driver.Plan), np.int64)
         fields[driver.Plan.LONGEST] = len(choice) - 1
         fields[driver.Plan.CHOICE] = self._kept(np.array(choice, np.int64))
         fields[driver.Plan.TILES] = self._kept(np.array([self._tile(t) for t in tiles], np.int64))
+        fields[driver.Plan.KEEPS_SUBNORMALS] = keeps_subnormals
         return self._kept(fields)
 
     def plan_of(self, plan: int, choice: Sequence[int]) -> int:

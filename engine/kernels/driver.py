@@ -8,7 +8,7 @@ shared by all threads and read only; ARENA belongs to the calling thread.
     request  plan ptr | arena ptr | inputs ptr | outputs ptr | first i64 | samples i64 | for several threads:
              pool ptr | arenas of helpers ptr | helpers i64 | chunk i64 | expected ns i64 |
              for the call from Python: function ptr | functions of CPython ptr, ptr, ptr
-    plan     longest i64 | choice ptr | tiles ptr
+    plan     longest i64 | choice ptr | tiles ptr | keeps subnormals i64
     choice   i64[longest + 1]: for r remaining samples, the number of the tile to use (entry 0 unused);
              more than `longest` remaining samples use the entry of `longest`
     tiles    per tile: lanes i64 | steps i64 | step table ptr | phases i64 | parts of each phase i64[] ptr
@@ -18,22 +18,28 @@ A tile of `lanes` samples is used for min(lanes, remaining) of them. `first` is 
 sample in the user arrays. The steps of a tile are the parts of its phases one after another; a single
 thread needs to know nothing of phases. Several threads are the business of `engine.kernels.share`.
 
+Subnormal numbers are flushed to zero while a request is computed, unless the plan keeps them (not zero there); see
+`engine.kernels.subnormals`.
+
 `inputs` and `outputs` point to addresses of user arrays. Those of the outputs follow those of the inputs where
 `engine.kernels.call` fills them in.
 
 Sample of what is generated::
 
+    state = set_subnormals(plan.keeps_subnormals)
     while remaining > 0:
         tile = tiles[choice[min(remaining, longest)]]
         ctx = (arena, inputs, outputs, first, min(tile.lanes, remaining))
         for kernel, args in tile.steps: kernel(ctx, args)
         first += tile.lanes; remaining -= tile.lanes
+    restore_subnormals(state)
 """
 
 from enum import IntEnum
 
 from engine.kernels.abi import Context
 from engine.kernels.emit import I64, PTR, Value, Writer, module_text
+from engine.kernels.subnormals import subnormals_text
 from engine.target import Isa
 
 SYMBOL = "prunus_run"
@@ -65,6 +71,7 @@ class Plan(IntEnum):
     LONGEST = 0
     CHOICE = 1
     TILES = 2
+    KEEPS_SUBNORMALS = 3
 
 
 class Tile(IntEnum):
@@ -84,8 +91,13 @@ class Step(IntEnum):
     ARGS = 1
 
 
-def emit_driver(isa: Isa) -> str:
-    """Return the LLVM IR of `prunus_run`."""
+def emit_driver(isa: Isa, machine: str | None = None) -> str:
+    """Return the LLVM IR of `prunus_run`.
+
+    Args:
+        isa: instruction set level of the kernels.
+        machine: name of the processor's family; default: this host's.
+    """
     w = Writer()
     request = Value(PTR, "%request")
     plan = _field(w, request, Request.PLAN, PTR)
@@ -96,6 +108,8 @@ def emit_driver(isa: Isa) -> str:
         (Request.OUTPUTS, Context.OUTPUTS),
     ):
         w.store(_field(w, request, source, PTR), w.at(ctx, place.value, I64), 8)
+    keeps = _field(w, plan, Plan.KEEPS_SUBNORMALS, I64)
+    state = w.value(I64, f"call i64 @set_subnormals({keeps})", "state")
     first = _field(w, request, Request.FIRST_SAMPLE, I64)
     end = w.add(first, _field(w, request, Request.SAMPLES, I64))
     # Tiles advance by their own lanes, so the loop counts in samples by hand.
@@ -109,8 +123,10 @@ def emit_driver(isa: Isa) -> str:
         )
         _run_steps(w, tile, ctx)
         sample.carry((w.add(sample.index, lanes),))
+    w.line(f"call void @restore_subnormals({state})")
     w.line("ret void")
-    return module_text(w, f"define void @{SYMBOL}(ptr noalias %request)", isa)
+    run = module_text(w, f"define void @{SYMBOL}(ptr noalias %request)", isa)
+    return run + subnormals_text(machine)
 
 
 def _choose(w: Writer, plan: Value, remaining: Value) -> Value:

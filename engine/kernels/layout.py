@@ -339,15 +339,18 @@ def _from_bool(w: KernelWriter, x: Value) -> Value:
 def _from_half(w: KernelWriter, x: Value) -> Value:
     """float16 by integer arithmetic: needs neither F16C nor a library call.
 
-    Exponent and mantissa move to float32's places, and a multiplication by 2^112 corrects the bias,
-    also of denormals; infinities and NaN get all exponent bits.
+    Exponent and mantissa move to float32's places, and a multiplication by 2^112 corrects the bias. Numbers that
+    are subnormal in float16 would be subnormal float32 numbers on the way, which may be flushed to zero: they are
+    made from their mantissa, a whole number of 2^-24. Infinities and NaN get all exponent bits.
     """
     bits = w.cast("zext", x, I32)
     magnitude = w.op("and", bits, w.const(bits.type, 0x7FFF))
     moved = w.op("shl", magnitude, w.const(bits.type, 13))
     kind = vector(F32, width_of(x.type))
     scaled = w.op("fmul", w.cast("bitcast", moved, F32), w.const(kind, 2.0**112))
-    number = w.cast("bitcast", scaled, I32)
+    counted = w.op("fmul", w.cast("uitofp", magnitude, F32), w.const(kind, 2.0**-24))
+    is_small = w.compare("ult", magnitude, w.const(bits.type, 0x0400))
+    number = w.cast("bitcast", w.select(is_small, counted, scaled), I32)
     special = w.op("or", moved, w.const(bits.type, 0x7F800000))
     is_special = w.compare("uge", magnitude, w.const(bits.type, 0x7C00))
     sign = w.op("shl", w.op("and", bits, w.const(bits.type, 0x8000)), w.const(bits.type, 16))

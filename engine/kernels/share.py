@@ -20,6 +20,9 @@ half of its time in waits that were not short, calls run alone for as long as it
 that comes soon, for twice as long, and so on up to `Pool.PATIENCE` times: a core that is busy costs little,
 and one late call on a core that is free costs one call's help.
 
+Workers flush subnormal numbers; a plan that keeps them has no request of mode SHARED, and sets each thread for each
+chunk (see `engine.kernels.driver`).
+
 The clock is read once when a call begins, and again only where there was a long wait, or where workers
 sleep: only then does it matter when the last call ended.
 
@@ -52,6 +55,11 @@ entry:
   %chunkp = getelementptr i8, ptr %request, i64 $R_CHUNK
   %chunk = load i64, ptr %chunkp, align 8
   %shared = icmp eq i64 %chunk, 0
+  %planp = getelementptr i8, ptr %request, i64 $R_PLAN
+  %plan = load ptr, ptr %planp, align 8
+  %keepsp = getelementptr i8, ptr %plan, i64 $P_KEEPS_SUBNORMALS
+  %keeps = load i64, ptr %keepsp, align 8
+  %state = call i64 @set_subnormals(i64 %keeps)
   %callersp = getelementptr i8, ptr %pool, i64 $CALLERS
   %calmp = getelementptr i8, ptr %pool, i64 $CALM_UNTIL
   %helpedp = getelementptr i8, ptr %pool, i64 $HELPED
@@ -135,6 +143,7 @@ note:                                        ; for `rouse`
   br label %out
 out:
   %after = atomicrmw sub ptr %callersp, i64 1 acq_rel, align 8
+  call void @restore_subnormals(i64 %state)
   ret void
 }
 

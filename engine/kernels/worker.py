@@ -6,11 +6,14 @@ It looks for work in the pool's word, waits a bounded time for the next with `pa
 semaphore; while a call that it may help is in progress it stays awake, for after a step that one thread runs
 more may come. It returns when it is told to stop.
 
+Subnormal numbers are flushed to zero on this thread for as long as it lives: it runs nothing but kernels.
+
 A worker that finds itself on its caller's core only takes time from it: it moves to another core, where the
 system would leave it for as long as it sleeps, sleeps at once, and calls are not helped for a while.
 """
 
 from engine.kernels.pool import COMMON, fill, pause_text
+from engine.kernels.subnormals import subnormals_text
 
 SYMBOL = "prunus_worker"
 
@@ -70,6 +73,7 @@ entry:
   %waitp = getelementptr i8, ptr %pool, i64 $SEM_WAIT
   %wait = load ptr, ptr %waitp, align 8
   %self = shl i64 1, %number
+  %state = call i64 @set_subnormals(i64 0)
   br label %look
 
 look:                                        ; %since: of the first look at the clock; 0 before that
@@ -184,6 +188,7 @@ awake:                                       ; who rang has taken the bit away
   br label %look
 
 out:
+  call void @restore_subnormals(i64 %state)
   ret void
 }
 """
@@ -191,4 +196,5 @@ out:
 
 def emit_worker() -> str:
     """Return the LLVM IR of `prunus_worker`."""
-    return fill(COMMON + _TEXT) + pause_text()[1] + "\nattributes #0 = { nounwind }\n"
+    text = fill(COMMON + _TEXT) + pause_text()[1] + subnormals_text()
+    return text + "\nattributes #0 = { nounwind }\n"

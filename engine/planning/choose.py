@@ -10,7 +10,13 @@ from engine.kernels.abi import Candidate, DenseLayer, ValueType
 from engine.kernels.estimate import layer_size
 from engine.kernels.registry import dense_candidates
 from engine.planning.parts import split_evenly, split_rows, whole
-from engine.planning.plan import ExecutionPlan, KernelChoice, TilePlan, dense_layer
+from engine.planning.plan import (
+    ExecutionPlan,
+    KernelChoice,
+    TilePlan,
+    dense_layer,
+    without_sharing,
+)
 from engine.program import Program
 from engine.target import Isa, Target
 
@@ -127,8 +133,11 @@ def default_plan(
     allow_sparse: bool = True,
     threads: int = 1,
     values: ValueType = ValueType.FLOAT32,
+    keeps_subnormals: bool = False,
 ) -> ExecutionPlan:
     """A plan without measurements; its layers are packed when bound.
+
+    One that keeps subnormal numbers has no mode SHARED: the pool's workers flush them.
 
     Raises:
         UnsupportedModelError: no width fits into memory.
@@ -151,7 +160,13 @@ def default_plan(
         for lanes, chosen in choices.items()
     )
     return ExecutionPlan(
-        target.isa, target.cpu_name, tuned=False, tiles=tiles, threads=threads, values=values
+        target.isa,
+        target.cpu_name,
+        tuned=False,
+        tiles=without_sharing(tiles) if keeps_subnormals else tiles,
+        threads=threads,
+        values=values,
+        keeps_subnormals=keeps_subnormals,
     )
 
 

@@ -1,7 +1,7 @@
 """What was chosen for a program: kernels per layer and tile width, and what was measured."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from engine.formats.narrow import narrow_layer
 from engine.kernels.abi import DenseLayer, KernelSpec, PackedLayer, ValueType
@@ -62,6 +62,8 @@ class ExecutionPlan:
         tiles: by rising lanes; empty where the plan of a file is of no use to this version.
         threads: how many threads it was made for.
         values: what the weights of dense layers are rounded to before they are packed.
+        keeps_subnormals: whether subnormal numbers are computed with while serving. They are flushed to zero, as
+            TensorFlow does, but where that moves an output too far; such a plan has no times of mode SHARED.
     """
 
     isa: Isa
@@ -70,6 +72,12 @@ class ExecutionPlan:
     tiles: tuple[TilePlan, ...]
     threads: int = 1
     values: ValueType = ValueType.FLOAT32
+    keeps_subnormals: bool = False
+
+
+def without_sharing(tiles: Sequence[TilePlan]) -> tuple[TilePlan, ...]:
+    """The tiles without mode SHARED, for plans that keep subnormal numbers."""
+    return tuple(replace(tile, shared_seconds=None) for tile in tiles)
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,7 +103,10 @@ def time_layers(
         CodegenError: kernels could not be compiled or loaded.
     """
     tiles = bind_plan(program, plan)
-    benches = [_StampedTile(program, tile, target, cache) for tile in tiles]
+    benches = [
+        _StampedTile(program, tile, target, cache, keeps_subnormals=plan.keeps_subnormals)
+        for tile in tiles
+    ]
     end = time.perf_counter() + seconds
     for turns in range(MOST_TURNS):
         if turns >= LEAST_TURNS and time.perf_counter() > end:
@@ -120,13 +123,21 @@ class _StampedTile:
     """A tile with a stamp before each step, one behind the last, and one more for what a stamp costs."""
 
     def __init__(
-        self, program: Program, tile: BoundTile, target: Target, cache: ObjectCache
+        self,
+        program: Program,
+        tile: BoundTile,
+        target: Target,
+        cache: ObjectCache,
+        *,
+        keeps_subnormals: bool,
     ) -> None:
         self._stamps = np.zeros(len(tile.steps) + 2, _TIMESPEC)
         marks = _marks(target.isa, self._stamps)
         steps = [phase for pair in zip(marks, tile.steps, strict=False) for phase in pair]
         stamped = replace(tile, steps=(*steps, *marks[len(tile.steps) :]))
-        self._native = NativePlan([stamped], [0, 0], target, cache)
+        self._native = NativePlan(
+            [stamped], [0, 0], target, cache, keeps_subnormals=keeps_subnormals
+        )
         self._workspace = Workspace(
             self._native.arena_bytes, len(program.inputs), len(program.outputs)
         )

@@ -123,7 +123,10 @@ class _TileBench:
         self, program: Program, plan: ExecutionPlan, target: Target, cache: ObjectCache
     ) -> None:
         tiles = bind_plan(program, plan)
-        self._natives = [NativePlan([tile], [0, 0], target, cache) for tile in tiles]
+        keeps = plan.keeps_subnormals
+        self._natives = [
+            NativePlan([tile], [0, 0], target, cache, keeps_subnormals=keeps) for tile in tiles
+        ]
         self._program = program
 
     def repeater(self, number: int, samples: int) -> Callable[[int], None]:

@@ -101,7 +101,8 @@ def _contenders(
         Mode.SHARED: tile.lanes,
         Mode.SPREAD: model.plan.threads * tile.lanes,
     }
-    if all(len(choice.parts) == 1 for choice in tile.choices.values()):
+    whole = all(len(choice.parts) == 1 for choice in tile.choices.values())
+    if whole or model.plan.keeps_subnormals:
         del samples[Mode.SHARED]
     if not small_enough(model.program, [samples[Mode.SPREAD]]):
         del samples[Mode.SPREAD]

@@ -49,6 +49,7 @@ class CompileOptions:
         allow_sparse: False gives the dense baseline on the same engine.
         threads: how many threads to plan for; default: `PRUNUS_THREADS`, else the target's cores.
         values: what the weights of dense layers are rounded to. Anything but float32 changes the outputs.
+        keeps_subnormals: whether subnormal numbers are computed with instead of being flushed to zero.
     """
 
     tune: bool = True
@@ -57,6 +58,7 @@ class CompileOptions:
     allow_sparse: bool = True
     threads: int | None = None
     values: ValueType = ValueType.FLOAT32
+    keeps_subnormals: bool = False
 
 
 def plan_program(
@@ -115,6 +117,7 @@ class _Job:
             allow_sparse=allow_sparse,
             threads=self.threads,
             values=self.options.values,
+            keeps_subnormals=self.options.keeps_subnormals,
         )
 
     def packed(self, plan: ExecutionPlan) -> ExecutionPlan:
@@ -146,6 +149,7 @@ def _tuned(job: _Job, guess: ExecutionPlan) -> CompiledModel:
         options.allow_sparse,
         guess.threads,
         options.values,
+        options.keeps_subnormals,
     )
     tuning = tune(program, job.target, task, job.cache, lambda share: job.report("tune", share))
     chosen = job.packed(tuning.applied(program, guess, dense_only=False))

@@ -175,6 +175,7 @@ class TuneRequest:
         allow_sparse: whether sparse kernels take part.
         threads: for how many threads long layers are split.
         values: what weights are rounded to.
+        keeps_subnormals: whether subnormal numbers are computed with.
     """
 
     widths: Sequence[int]
@@ -182,6 +183,7 @@ class TuneRequest:
     allow_sparse: bool = True
     threads: int = 1
     values: ValueType = ValueType.FLOAT32
+    keeps_subnormals: bool = False
 
 
 def tune(
@@ -204,7 +206,7 @@ def tune(
         CodegenError: a kernel could not be compiled or loaded.
     """
     tasks = _tasks(program, target, request)
-    bench = _Bench(tasks, target, cache)
+    bench = _Bench(tasks, target, cache, keeps_subnormals=request.keeps_subnormals)
     deadline = own_time() + request.seconds
     # On a busy host processor time is spent slowly.
     wall_deadline = time.perf_counter() + MOST_WALL * request.seconds
@@ -261,7 +263,10 @@ class _Bench:
         tasks: Sequence[_Task],
         target: Target,
         cache: ObjectCache,
+        *,
+        keeps_subnormals: bool,
     ) -> None:
+        self._keeps = keeps_subnormals
         specs = {candidate.spec: None for task in tasks for candidate in task.candidates}
         self._library: NativeLibrary = load_specs(list(specs), target, cache)
         self._run = run_function(self._library)
@@ -286,7 +291,8 @@ class _Bench:
             size = sum(part.bytes for part in choice.packed or ())
             copies = copies_for(size, task.most_copies, self._cache_bytes)
             phases = (steps, *(_copied(steps) for _ in range(copies - 1)))
-            plan = tables.plan([BoundTile(lanes, x_bytes + y_bytes, phases)], [0, 0])
+            tile = BoundTile(lanes, x_bytes + y_bytes, phases)
+            plan = tables.plan([tile], [0, 0], keeps_subnormals=self._keeps)
             return Contender(partial(self._repeat, workspace, plan, lanes), copies)
 
         packings = _Packings(layer, task.threads)

@@ -153,8 +153,8 @@ def test_reserved_bytes_are_zero(content: bytes, field: int) -> None:
 
 def test_another_version_is_refused(content: bytes) -> None:
     head = list(HEADER.unpack(content[:64]))
-    head[1] = 3
-    with pytest.raises(ArtifactVersionError, match="expected 1 to 2; got 3"):
+    head[1] = 4
+    with pytest.raises(ArtifactVersionError, match="expected 1 to 3; got 4"):
         parse_artifact(seal(head, content[64:]))
 
 

@@ -41,7 +41,7 @@ class Plan:
                 for value in (self.library.address(spec.symbol), self.args(spec, given))
             ]
             tiles += [lanes, 3, self.table(steps), 3, self.table([1, 1, 1])]
-        self.address = self.table([len(choice) - 1, self.table(choice), self.table(tiles)])
+        self.address = self.table([len(choice) - 1, self.table(choice), self.table(tiles), 0])
         self.arena = aligned_zeros(ELEMENTS * max(tile_lanes) + 16)
 
     def args(self, spec: KernelSpec, given: dict[str, int]) -> int:

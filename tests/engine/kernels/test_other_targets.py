@@ -61,8 +61,9 @@ def test_arm_code_uses_fused_vector_instructions() -> None:
 
 
 def test_the_driver_compiles_for_arm() -> None:
-    text = assembly(driver.emit_driver(G), "aarch64-unknown-linux-gnu")
+    text = assembly(driver.emit_driver(G, "aarch64"), "aarch64-unknown-linux-gnu")
     assert "blr" in text
+    assert "msr\tFPCR" in text
 
 
 def test_every_family_that_has_a_plain_level_is_listed() -> None:
