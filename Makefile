@@ -13,7 +13,7 @@ PRUNUS_DATA_DIR ?= data
 export HOST PORT PRUNUS_DATA_DIR
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check fmt bench bench-peers never-slower load load-wrk lock
+.PHONY: help serve test test-all check fmt bench bench-peers never-slower load load-wrk lock
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -37,6 +37,13 @@ serve: $(SERVE_STAMP) ## Set up, start the service on HOST:PORT and load the dem
 
 test: $(DEV_STAMP) ## Set up and run all tests
 	$(BIN)/python -m pytest -n auto --dist loadfile
+
+test-all: $(DEV_STAMP) ## All tests with ten random choices of the tuner, then fuzzing: an hour and a half
+	for seed in 1 2 3 4 5 6 7 8 9 10; do \
+	  echo "PRUNUS_TUNING_SEED=$$seed"; \
+	  PRUNUS_TUNING_SEED=$$seed $(BIN)/python -m pytest -q -n auto --dist loadfile || exit 1; \
+	done
+	$(BIN)/python -m benchmarks.reliability.fuzz
 
 check: $(DEV_STAMP) ## Format check, lint, types and import contracts
 	$(BIN)/ruff format --check .

@@ -26,8 +26,8 @@ from engine.machine_code.object_cache import ObjectCache
 from engine.planning.plan import CompiledModel, NetworkTime
 from engine.runtime import load
 from engine.target import Target, host_target
+from engine.tuning.clocks import own_time
 from engine.tuning.measure import measure_network, random_batch
-from engine.tuning.stopwatch import own_time
 from graph.errors import ExportError
 from graph.graph import Graph
 from graph.keras.export import write_keras

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from engine.tuning.clocks import restart_clocks
+
 # The same examples in every run: who runs the tests, or lands a change, does not pay for luck. Look for new
 # ones with HYPOTHESIS_PROFILE=explore.
 settings.register_profile("fixed", derandomize=True)
@@ -22,6 +24,12 @@ def quiet_tensorflow() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+
+
+@pytest.fixture(autouse=True)
+def restarted_clocks() -> None:
+    """With PRUNUS_TUNING_SEED each test meets the same random readings, whichever ran before it."""
+    restart_clocks()
 
 
 @pytest.fixture(scope="session")

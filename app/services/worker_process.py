@@ -22,7 +22,7 @@ from app.problems import Problem
 from graph.errors import PrunusError
 
 # What a worker may know of the server's environment: nothing that could be a credential.
-ENVIRONMENT_ALLOWED = ("LANG", "LC_ALL", "LC_CTYPE", "TZ", "PRUNUS_ISA")
+ENVIRONMENT_ALLOWED = ("LANG", "LC_ALL", "LC_CTYPE", "TZ", "PRUNUS_ISA", "PRUNUS_TUNING_SEED")
 LINE_MAX_BYTES = 256 * 1024
 _STDERR_LINES_KEPT = 40
 _STAGE_MAX_CHARACTERS = 40

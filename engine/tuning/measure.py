@@ -1,7 +1,6 @@
 """Times whole networks on this host: per tile, to choose tile widths, and per batch, for the report."""
 
 import math
-import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
@@ -18,7 +17,8 @@ from engine.planning.plan import CompiledModel, ExecutionPlan, NetworkTime, Tile
 from engine.program import Program
 from engine.runtime import Executable
 from engine.target import Target
-from engine.tuning.stopwatch import Clock, Contender, own_time, race
+from engine.tuning.clocks import Clock, own_time, wall_time
+from engine.tuning.stopwatch import Contender, race
 
 REPORTED_BATCHES = (1, 16, 64, 256)
 MAX_ROUNDS = 15
@@ -177,9 +177,9 @@ def measure_network(
         alone = _race_batches(model.program, executables(1), batches, end, own_time)
         if not several:
             return tuple(NetworkTime(b, *pair) for b, pair in zip(batches, alone, strict=True))
-        wall = time.perf_counter() + max(0.0, deadline - own_time())
+        wall = wall_time() + max(0.0, deadline - own_time())
         threaded = _race_batches(
-            model.program, executables(model.plan.threads), batches, wall, time.perf_counter
+            model.program, executables(model.plan.threads), batches, wall, wall_time
         )
     return tuple(
         NetworkTime(batch, *one, *many)

@@ -5,7 +5,6 @@ from the wall and compared by their least readings; the tile's own time is chang
 once the Python side of a call is taken off: the host may have been faster or slower when tiles were timed.
 """
 
-import time
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
@@ -17,6 +16,7 @@ from engine.planning.plan import CompiledModel, ExecutionPlan, TilePlan
 from engine.planning.schedule import Mode, Schedule
 from engine.runtime import Executable
 from engine.target import Target
+from engine.tuning.clocks import wall_time
 from engine.tuning.measure import (
     random_batch,
     repeated_call,
@@ -43,7 +43,7 @@ def measure_modes(
         model: its plan's tiles have their seconds for one thread.
         target: the host.
         cache: object code.
-        deadline: `time.perf_counter` value; each mode of each tile is timed at least once.
+        deadline: `wall_time` value; each mode of each tile is timed at least once.
     """
     plan = model.plan
     if plan.threads < 2:
@@ -77,7 +77,7 @@ def race_modes(contenders: Sequence[Contender], deadline: float) -> None:
             deadline,
             MODE_ROUNDS,
             hopeless=float("inf"),
-            clock=time.perf_counter,
+            clock=wall_time,
         )
 
 

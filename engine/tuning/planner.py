@@ -1,6 +1,5 @@
 """Program to compiled model: which kernel, in which width, by how many threads; timed or estimated."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -20,10 +19,10 @@ from engine.planning.plan import (
 )
 from engine.program import DenseStep, Program, dense_array
 from engine.target import Target
+from engine.tuning.clocks import own_time, wall_time
 from engine.tuning.measure import measure_network, measure_tiles
 from engine.tuning.measure_modes import measure_modes
 from engine.tuning.prove_modes import proven_modes
-from engine.tuning.stopwatch import own_time
 from engine.tuning.tune import TunedLayer, TuneRequest, Tuning, tune
 
 Progress = Callable[[str, float], None]
@@ -173,11 +172,9 @@ def _tuned(job: _Job, guess: ExecutionPlan) -> CompiledModel:
 def _with_modes(job: _Job, model: CompiledModel, seconds: float) -> CompiledModel:
     """The model with measured times for several threads, and only modes that hold in whole calls."""
     half = max(seconds, _LEAST_MODES_SHARE * job.options.tune_seconds) / 2
-    end = time.perf_counter() + half
+    end = wall_time() + half
     timed = replace(model, plan=measure_modes(model, job.target, job.cache, end))
-    return replace(
-        timed, plan=proven_modes(timed, job.target, job.cache, time.perf_counter() + half)
-    )
+    return replace(timed, plan=proven_modes(timed, job.target, job.cache, wall_time() + half))
 
 
 def _model(program: Program, plan: ExecutionPlan, tuning: Tuning) -> CompiledModel:

@@ -54,7 +54,7 @@ def proven_modes(
         model: its plan's tiles have all times.
         target: the host.
         cache: object code.
-        deadline: `time.perf_counter` value; each way to run a batch is timed at least once.
+        deadline: `wall_time` value; each way to run a batch is timed at least once.
     """
     plan = model.plan
     if plan.threads < 2:

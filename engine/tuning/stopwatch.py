@@ -8,10 +8,10 @@ core at the moment would hide for good what it could do.
 """
 
 import statistics
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+
+from engine.tuning.clocks import Clock, own_time, wall_time
 
 # One reading lasts at least this long, by repeating short calls natively or in Python.
 SHORTEST_READING_SECONDS = 30e-6
@@ -25,29 +25,10 @@ WARM_UPS = 8
 ENOUGH_ROUNDS = 7
 # A contender that takes this many times as long as the best is not timed further.
 HOPELESS = 2.0
-# A clock ticks too slowly if so many readings of it, one after another, show fewer values than this.
-_CLOCK_READINGS, _LEAST_VALUES = 100, 10
 # A race ends after this many times what is left of its processor time, however little of that it was given.
 MOST_WALL = 1.5
 # No reading is less than this: times are divided by.
 _LEAST_SECONDS = 1e-9
-Clock = Callable[[], float]
-
-
-def fine_clock(clock: Clock, other: Clock) -> Clock:
-    """The first clock; the other one where the first ticks too slowly to time a short call."""
-    values = {clock() for _ in range(_CLOCK_READINGS)}
-    return clock if len(values) >= _LEAST_VALUES else other
-
-
-@cache
-def _own_clock() -> Clock:
-    return fine_clock(time.thread_time, time.perf_counter)
-
-
-def own_time() -> float:
-    """What one thread's work and all deadlines but those of several threads are measured by, in seconds."""
-    return _own_clock()()
 
 
 @dataclass(slots=True)
@@ -83,7 +64,7 @@ def race(
     most_rounds: int,
     hopeless: float = HOPELESS,
     clock: Clock = own_time,
-    wall: Clock = time.perf_counter,
+    wall: Clock = wall_time,
 ) -> None:
     """Take readings in turn until the deadline; at least one of each.
 
@@ -98,7 +79,7 @@ def race(
         deadline: value of `clock`.
         most_rounds: readings of each contender.
         hopeless: how many times the best one's time is far behind; infinite where times are not rivals.
-        clock: `own_time`, or `time.perf_counter` where other threads help.
+        clock: `own_time`, or `wall_time` where other threads help.
         wall: of which a race takes 1.5 times what `clock` has left until the deadline.
     """
     if not contenders:

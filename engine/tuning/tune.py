@@ -12,7 +12,6 @@ time is spent, the rest keep the best guess of `engine.planning.choose`.
 """
 
 import math
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -41,7 +40,8 @@ from engine.planning.parts import part_layer, split_rows
 from engine.planning.plan import ExecutionPlan, KernelChoice, TilePlan, dense_layer
 from engine.program import DenseStep, Program
 from engine.target import Target
-from engine.tuning.stopwatch import MOST_WALL, Contender, own_time, race
+from engine.tuning.clocks import own_time, wall_time
+from engine.tuning.stopwatch import MOST_WALL, Contender, race
 
 # Dense is taken unless sparse needs at most this share of its time.
 SPARSE_MUST_REACH = 0.9
@@ -209,13 +209,13 @@ def tune(
     bench = _Bench(tasks, target, cache, keeps_subnormals=request.keeps_subnormals)
     deadline = own_time() + request.seconds
     # On a busy host processor time is spent slowly.
-    wall_deadline = time.perf_counter() + MOST_WALL * request.seconds
+    wall_deadline = wall_time() + MOST_WALL * request.seconds
     done: dict[tuple[LayerKey, int], TunedLayer] = {}
     weights_left = sum(task.weights for task in tasks)
     try:
         for number, task in enumerate(tasks):
             now = own_time()
-            if now >= deadline or time.perf_counter() >= wall_deadline:
+            if now >= deadline or wall_time() >= wall_deadline:
                 break
             # Tasks left share the time left by their weight, so that small ones are short.
             share = task.weights / weights_left

@@ -75,7 +75,8 @@ def test_the_environment_holds_no_credentials(probed: Live) -> None:
     names = ast.literal_eval(attempt(probed, "environment")["detail"])
     assert KEY not in names
     assert set(names) <= {
-        *("LANG", "LC_ALL", "LC_CTYPE", "TZ", "PRUNUS_ISA", "PATH", "HOME", "TMPDIR"),
+        *("LANG", "LC_ALL", "LC_CTYPE", "TZ", "PRUNUS_ISA", "PRUNUS_TUNING_SEED"),
+        *("PATH", "HOME", "TMPDIR"),
         *("PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"),
         *("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MALLOC_ARENA_MAX"),
     }

@@ -2,7 +2,6 @@
 
 import os
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -168,13 +167,11 @@ def test_a_worker_that_gives_no_answer_is_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(protocol, "ANSWER_LIMIT_SECONDS", 0.01)
-    started = time.monotonic()
     with (
         Worker(contender("late", SLOW), tmp_path / "log") as worker,
         pytest.raises(WorkerError, match=r"late gave no answer in 0 s"),
     ):
         worker.ask("load", layers="net.npz")
-    assert time.monotonic() - started < 5
 
 
 def test_an_engine_that_is_not_installed_says_so(tmp_path: Path) -> None:

@@ -1,20 +1,16 @@
 """The thread pool: help changes no bit, comes when it can, costs nothing when idle, and survives everything."""
 
 import contextlib
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.artifacts.artifact import write_artifact
 from engine.compiler import compile_graph
 from engine.errors import ThreadCountError
 from engine.execution.pool import MAX_THREADS, PROCESS_POOL, PoolTimes, ProcessPool, ThreadPool
@@ -24,13 +20,11 @@ from engine.planning.plan import CompiledModel
 from engine.planning.schedule import Mode
 from engine.runtime import Executable
 from engine.target import host_target, usable_cores, wanted_threads
-from graph.activations import Function
 from graph.graph import Graph
-from tests.builders import GraphBuilder, random_inputs
-from tests.conftest import REPOSITORY
+from tests.builders import random_inputs
 from tests.engine.compiled import UNTUNED
 from tests.engine.forks import exit_code_of_child, held_by_another_thread
-from tests.engine.threaded import executable_in, in_parts
+from tests.engine.threaded import executable_in, in_parts, threaded_network
 from tests.strategies import graphs
 
 # Workers look for work only for a moment, are always woken, and nothing keeps calls from being helped: they
@@ -40,16 +34,9 @@ NEVER_WOKEN = PoolTimes(spin_ns=0, hot_ns=0, wake_ns=2**62, calm_ns=0, patience=
 BATCHES = (1, 7, 16, 65, 200)
 
 
-def network() -> Graph:
-    b = GraphBuilder(7)
-    x = b.dense(b.input(120), 260, sparsity=0.8, activation=Function.RELU)
-    x = b.dense(x, 150, sparsity=0.9, activation=Function.TANH)
-    return b.build(b.dense(x, 40))
-
-
 @pytest.fixture(scope="module")
 def model(object_cache: ObjectCache) -> CompiledModel:
-    return in_parts(compile_graph(network(), host_target(), UNTUNED, object_cache), 4)
+    return in_parts(compile_graph(threaded_network(), host_target(), UNTUNED, object_cache), 4)
 
 
 @contextlib.contextmanager
@@ -66,13 +53,13 @@ def pool_with(times: PoolTimes, cache: ObjectCache, workers: int = 3) -> Iterato
 
 
 def outputs(executable: Executable, batch: int) -> np.ndarray:
-    return executable.run(random_inputs(network(), batch))["y0"]
+    return executable.run(random_inputs(threaded_network(), batch))["y0"]
 
 
 def expected(model: CompiledModel, cache: ObjectCache, mode: Mode, batch: int) -> np.ndarray:
     """What one thread computes; chunks are cut into tiles as requests of their size are."""
     alone = executable_in(Mode.ALONE, model, cache, host_target())
-    (x,) = random_inputs(network(), batch).values()
+    (x,) = random_inputs(threaded_network(), batch).values()
     step = 8 if mode is Mode.SPREAD else batch
     pieces = [alone.run({"x0": x[first : first + step]})["y0"] for first in range(0, batch, step)]
     return np.concatenate(pieces)
@@ -149,26 +136,13 @@ def test_sixteen_threads_at_once_get_the_bits_of_one(
 @pytest.mark.parametrize("mode", [Mode.SHARED, Mode.SPREAD])
 def test_workers_do_take_part(object_cache: ObjectCache, model: CompiledModel, mode: Mode) -> None:
     executable = executable_in(mode, model, object_cache, host_target(), threads=2)
-    inputs = random_inputs(network(), 200)
+    inputs = random_inputs(threaded_network(), 200)
     deadline = time.monotonic() + 20  # a busy machine may keep them away for long
     with pool_with(RESTLESS, object_cache) as pool:
         before = pool.helped
         while pool.helped == before and time.monotonic() < deadline:
             executable.run(inputs)
         assert pool.helped > before
-
-
-def test_idle_workers_sleep(object_cache: ObjectCache, model: CompiledModel) -> None:
-    executable = executable_in(Mode.SHARED, model, object_cache, host_target(), threads=2)
-    with pool_with(PoolTimes(wake_ns=0), object_cache) as pool:
-        outputs(executable, 200)
-        deadline = time.monotonic() + 20
-        while pool.sleeping < pool.workers and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert pool.sleeping == pool.workers
-        start = time.process_time()
-        time.sleep(0.5)
-        assert time.process_time() - start < 0.005
 
 
 def test_workers_that_may_not_help_sleep(object_cache: ObjectCache, model: CompiledModel) -> None:
@@ -299,85 +273,3 @@ def test_executables_take_the_environments_threads(
     assert Executable(model, object_cache, target, 10_000).threads == MAX_THREADS
     with pytest.raises(ThreadCountError):
         Executable(model, object_cache, target, 0)
-
-
-_STRESS = """
-import os, random, sys, threading, time
-from pathlib import Path
-import numpy as np
-from engine.artifacts.artifact import open_artifact
-from engine.machine_code.object_cache import ObjectCache
-from engine.errors import ExecutableClosedError
-from engine.execution.pool import PROCESS_POOL, PoolTimes
-from engine.planning.schedule import Mode
-from engine.target import host_target
-from tests.engine.threaded import executable_in
-
-artifact, objects, how, seed = sys.argv[1:]
-random.seed(int(seed))
-cache, target = ObjectCache(Path(objects)), host_target()
-model = open_artifact(Path(artifact)).model
-current = []
-results = {}
-
-def renew():
-    current[:] = [executable_in(mode, model, cache, target, 3) for mode in Mode for _ in range(2)]
-
-def call():
-    while True:
-        executable = random.choice(current)
-        batch = random.choice((1, 16, 65))
-        try:
-            (y,) = executable.run({"x0": np.ones((batch, 120), np.float32)}).values()
-        except ExecutableClosedError:
-            continue
-        if not np.array_equal(y, results.setdefault((executable.schedule.modes[1], batch), y)):
-            os._exit(3)
-
-renew()
-PROCESS_POOL.of(2, target, cache)
-PROCESS_POOL.pool.set_times(PoolTimes(1000, 0, 0, 0, 0))
-for _ in range(5):
-    threading.Thread(target=call, daemon=True).start()
-end = time.monotonic() + 0.3 + random.random() / 4
-while time.monotonic() < end:
-    time.sleep(random.random() / 50)
-    if how == "close":
-        old = list(current)
-        renew()
-        for executable in old:
-            executable.close()
-        del old, executable
-    if how == "fork" and os.fork() == 0:
-        executable = current[random.randrange(len(current))]
-        executable.run({"x0": np.ones((65, 120), np.float32)})
-        sys.exit(0)
-while how == "fork":
-    try:
-        if os.wait()[1]:
-            os._exit(4)
-    except ChildProcessError:
-        break
-if how == "raise":
-    raise SystemExit(7)
-"""
-
-
-@pytest.mark.parametrize(("how", "code"), [("leave", 0), ("raise", 7), ("close", 0), ("fork", 0)])
-def test_processes_end_in_the_middle_of_calls(
-    model: CompiledModel, tmp_path: Path, pytestconfig: pytest.Config, how: str, code: int
-) -> None:
-    write_artifact(model, tmp_path / "a")
-    assert pytestconfig.cache is not None
-    objects = pytestconfig.cache.mkdir("prunus-objects")
-    command = [sys.executable, "-W", "ignore", "-c", _STRESS, str(tmp_path / "a")]
-    done = subprocess.run(
-        [*command, str(objects), how, "1"],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert done.returncode == code, done.stderr
-    assert done.stderr == ""

@@ -1,16 +1,17 @@
 """Races: turns, warm-ups and ends on a clock of their own; clocks that tick too slowly."""
 
 import math
+import time
+from itertools import pairwise
 
 import pytest
 
+from engine.tuning.clocks import fine_clock, own_time, restart_clocks, wall_time
 from engine.tuning.stopwatch import (
     ENOUGH_ROUNDS,
     WARM_SECONDS,
     WARM_UPS,
     Contender,
-    fine_clock,
-    own_time,
     race,
 )
 
@@ -119,3 +120,35 @@ def test_no_reading_is_zero() -> None:
     race([contender], math.inf, 3, clock=lambda: 5.0)
     assert len(contender.readings) == 3
     assert min(contender.readings) > 0
+
+
+def readings(monkeypatch: pytest.MonkeyPatch, seed: str) -> list[float]:
+    monkeypatch.setenv("PRUNUS_TUNING_SEED", seed)
+    restart_clocks()
+    return [clock() for _ in range(20) for clock in (own_time, wall_time)]
+
+
+def test_random_clocks_go_on_and_repeat_by_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = readings(monkeypatch, "1")
+    assert all(before < after for before, after in pairwise(first))
+    assert readings(monkeypatch, "1") == first
+    assert readings(monkeypatch, "2") != first
+
+
+def test_without_a_seed_the_clocks_tell_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PRUNUS_TUNING_SEED", raising=False)
+    restart_clocks()
+    before = time.perf_counter()
+    assert before <= wall_time() <= time.perf_counter()
+
+
+def test_the_order_of_a_random_race_follows_the_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The work of the contenders says nothing then: each of three wins for some seed."""
+    winners = set()
+    for seed in range(20):
+        monkeypatch.setenv("PRUNUS_TUNING_SEED", str(seed))
+        restart_clocks()
+        contenders = [Contender(lambda _: None) for _ in range(3)]
+        race(contenders, own_time() + 1e-3, 5)
+        winners.add(min(range(3), key=lambda number: contenders[number].seconds))
+    assert winners == {0, 1, 2}

@@ -9,6 +9,9 @@ from engine.planning.schedule import Mode, Schedule, make_schedule
 from engine.program import Program
 from engine.runtime import Executable
 from engine.target import Target
+from graph.activations import Function
+from graph.graph import Graph
+from tests.builders import GraphBuilder
 
 
 def in_parts(model: CompiledModel, most: int) -> CompiledModel:
@@ -49,3 +52,11 @@ def executable_in(
         seconds=alone.seconds,
     )
     return Executable(model, cache, target, threads, schedule)
+
+
+def threaded_network() -> Graph:
+    """Three layers, each long enough for parts."""
+    b = GraphBuilder(7)
+    x = b.dense(b.input(120), 260, sparsity=0.8, activation=Function.RELU)
+    x = b.dense(x, 150, sparsity=0.9, activation=Function.TANH)
+    return b.build(b.dense(x, 40))
