@@ -7,12 +7,12 @@ import orjson
 
 from app.errors import InvalidRequestError
 from app.model_request import WEIGHT_TYPES, ModelRequest
+from app.services.job_log import MAX_VERSION
 from app.services.onboarding import JobRequest
 from app.services.storage import checked_name
 from app.services.uploads import Upload
 
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False, "": False}
-_MAX_VERSION = 2**31
 
 
 def job_request(upload: Upload) -> JobRequest:
@@ -54,11 +54,11 @@ def _job_request(upload: Upload) -> JobRequest:
 def _version(text: str) -> int | None:
     if not text:
         return None
-    if text.isascii() and text.isdigit() and len(text) <= 20 and 0 < int(text) <= _MAX_VERSION:
+    if text.isascii() and text.isdigit() and len(text) <= 20 and 0 < int(text) <= MAX_VERSION:
         return int(text)
     raise InvalidRequestError(
         "the field 'version' cannot be used",
-        expected=f"a whole number from 1 to {_MAX_VERSION}",
+        expected=f"a whole number from 1 to {MAX_VERSION}",
         got=repr(text[:40]),
     )
 

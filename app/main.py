@@ -196,7 +196,7 @@ def _open(
 async def _follow(services: Services) -> None:
     """Load what is stored, then what other processes store later; upload the demo model once."""
     storage, registry = services.storage, services.registry
-    read_stored = functools.partial(asyncio.to_thread, storage.versions)
+    read_stored = functools.partial(asyncio.to_thread, storage.all_versions)
     counter = await asyncio.to_thread(storage.change_counter)
     await registry.follow(read_stored)
     _LOG.info("ready: %d model versions loaded", len(registry.versions()))
@@ -215,7 +215,7 @@ async def _follow(services: Services) -> None:
 
 async def _upload_demo(services: Services) -> None:
     """Queue the demo model as if it had been uploaded, where there is no model at all yet."""
-    stored = await asyncio.to_thread(services.storage.versions)
+    stored = await asyncio.to_thread(services.storage.all_versions)
     active = await asyncio.to_thread(services.job_log.active)
     if stored or active:
         _LOG.info("the demo model is not uploaded: there are models, or jobs that make some")

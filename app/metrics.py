@@ -87,11 +87,12 @@ class ModelNumbers:
 class ModelSeries:
     """The counters of one model version; only the event loop writes them."""
 
-    __slots__ = ("batches", "failures", "labels", "numbers", "phases", "samples")
+    __slots__ = ("batches", "failures", "is_active", "labels", "numbers", "phases", "samples")
 
     def __init__(self, name: str, version_number: int, numbers: ModelNumbers) -> None:
         self.labels = (name, str(version_number))
         self.numbers = numbers
+        self.is_active = True
         self.phases = tuple(HistogramCell(DURATION_BUCKETS_SECONDS) for _ in PHASES)
         self.batches = HistogramCell(BATCH_BUCKETS_SAMPLES)
         self.samples = 0
@@ -114,9 +115,14 @@ class ModelSeries:
 
 
 class ModelCollector(Collector):
-    """Turns the series of all served versions into samples when Prometheus asks."""
+    """Turns the series of all served versions into samples when Prometheus asks.
+
+    Attributes:
+        unavailable: name and version of what is stored and could not be loaded.
+    """
 
     def __init__(self) -> None:
+        self.unavailable: frozenset[tuple[str, int]] = frozenset()
         self._series: dict[tuple[str, int], ModelSeries] = {}
 
     def add(self, name: str, version_number: int, numbers: ModelNumbers) -> ModelSeries:
@@ -142,6 +148,18 @@ class ModelCollector(Collector):
         loaded = GaugeMetricFamily("prunus_models_loaded", "Model versions ready to predict.")
         loaded.add_metric((), len(series))
         yield loaded
+        yield from _unavailable_families(self.unavailable)
+
+
+def _unavailable_families(unavailable: frozenset[tuple[str, int]]) -> Iterator[Metric]:
+    total = GaugeMetricFamily(
+        "prunus_models_unavailable", "Stored model versions that could not be loaded."
+    )
+    total.add_metric((), len(unavailable))
+    each = _gauge("prunus_model_unavailable", "1 for each stored version that could not be loaded.")
+    for name, version in sorted(unavailable):
+        each.add_metric((name, str(version)), 1.0)
+    yield from (total, each)
 
 
 def _prediction_families(series: list[ModelSeries]) -> Iterator[Metric]:
@@ -192,8 +210,13 @@ def _model_families(series: list[ModelSeries]) -> Iterator[Metric]:
         "prunus_model_tuned_here",
         "1 where kernels were timed on a CPU of this kind, for as many threads, else 0.",
     )
+    active = _gauge(
+        "prunus_model_active",
+        "1 where the version may answer requests without a version (the highest such one does), else 0.",
+    )
     for one in series:
         numbers = one.numbers
+        active.add_metric(one.labels, float(one.is_active))
         tuned.add_metric(one.labels, float(numbers.tuned_here))
         sparsity.add_metric(one.labels, numbers.sparsity)
         nonzeros.add_metric(one.labels, numbers.nonzeros)
@@ -204,7 +227,7 @@ def _model_families(series: list[ModelSeries]) -> Iterator[Metric]:
             speedup.add_metric((*one.labels, str(batch)), ratio)
         for (batch, form), seconds in numbers.latencies_seconds.items():
             latency.add_metric((*one.labels, str(batch), form), seconds)
-    yield from (sparsity, nonzeros, size, resident, speedup, latency, tuned)
+    yield from (active, sparsity, nonzeros, size, resident, speedup, latency, tuned)
 
 
 def _layer_families(series: list[ModelSeries]) -> Iterator[Metric]:

@@ -71,6 +71,13 @@ PROBLEMS: Mapping[str, ProblemKind] = {
     "model-not-ready": ProblemKind(503, "An upload job still prepares the model; try again soon."),
     "model-unavailable": ProblemKind(503, "The stored model could not be loaded; see the detail."),
     "model-closed": ProblemKind(503, "The version was deleted while the request was under way."),
+    "no-active-version": ProblemKind(
+        409,
+        "The model has no active version to answer a request that names none; activate or name one.",
+    ),
+    "no-free-version": ProblemKind(
+        409, "The highest version number is taken; name a lower one that is free."
+    ),
     "duplicate-version": ProblemKind(409, "This version exists, or a job is preparing it."),
     "job-finished": ProblemKind(409, "The job has ended already."),
     "overloaded": ProblemKind(503, "More predictions wait than the limit allows."),

@@ -44,6 +44,9 @@ class VersionDocument(BaseModel):
     name: str
     version: int
     state: str = Field(description="loaded, loading, or unavailable.")
+    active: bool = Field(
+        description="Whether it may answer requests without a version; the highest active version does."
+    )
     created_at: float = Field(description="Seconds since 1970, UTC.")
     job_id: str
     threads: int | None = Field(
@@ -65,6 +68,7 @@ class VersionDocument(BaseModel):
             name=stored.name,
             version=stored.version,
             state=state,
+            active=stored.is_active,
             created_at=stored.created_at,
             job_id=stored.job_id,
             threads=None if executable is None else executable.threads,
@@ -81,11 +85,17 @@ class VersionDocument(BaseModel):
 
 
 class ModelDocument(BaseModel):
-    """A model and its versions, oldest first; the last answers requests without a version."""
+    """A model and its versions, oldest first."""
 
     name: str
-    latest_version: int
+    latest_version: int = Field(description="The highest version, active or not.")
+    active_version: int | None = Field(
+        description="The highest active version, which answers requests without a version; null if none is active."
+    )
     versions: list[VersionDocument]
+    unreadable_versions: list[int] = Field(
+        description="Versions of which too little can be read to show or serve them; they can be deleted."
+    )
 
 
 class ModelListDocument(BaseModel):

@@ -17,7 +17,7 @@ import numpy as np
 from starlette.types import Message, Scope
 
 from app.main import Service, create_app
-from app.services.registry import load_warm
+from app.services.registry import Standing, load_warm
 from app.services.summary import ModelSummary
 from app.settings import Settings
 from benchmarks.networks import random_layers
@@ -77,7 +77,7 @@ async def _measure(
         while registry.is_starting:
             await asyncio.sleep(0.01)
         warm = load_warm(lambda path: load(path, cache), artifact)
-        registry.put((MODEL, 1, "overhead"), warm, _summary())
+        registry.put((MODEL, 1, "overhead"), warm, _summary(), Standing(is_active=True, revision=1))
         inputs = {"x": np.load(bodies[-1].path)}
         requests = {body.form: _request(app, body) for body in bodies}
         times: dict[str, list[float]] = {form: [] for form in ("native", *requests)}

@@ -13,12 +13,13 @@ from app.logs import REQUEST_ID
 from app.problems import MEDIA_TYPE
 from app.routes.responses import problems
 from app.schemas import JobDocument, ModelDocument, ModelListDocument, VersionDocument
-from app.services.job_log import Job, JobState
-from app.services.storage import StoredVersion
+from app.services.job_log import MAX_VERSION, Job, JobState
+from app.services.registry import Standing
+from app.services.storage import AnyVersion, StoredVersion
 from app.services.uploads import receive_upload
 
 router = APIRouter(prefix="/models", tags=["models"])
-Version = Annotated[int, Path(ge=1, le=2**31)]
+Version = Annotated[int, Path(ge=1, le=MAX_VERSION)]
 ReportForm = Literal["json", "markdown", "html"]
 _MARKDOWN = "text/markdown"
 
@@ -80,8 +81,8 @@ def _job_answer(services: Services, job: Job) -> Response:
 @router.get("", summary="List the models")
 def list_models(services: ServicesDep) -> ModelListDocument:
     """Return all models with all their versions."""
-    by_name: dict[str, list[StoredVersion]] = {}
-    for stored in services.storage.versions():
+    by_name: dict[str, list[AnyVersion]] = {}
+    for stored in services.storage.all_versions():
         by_name.setdefault(stored.name, []).append(stored)
     return ModelListDocument(models=[_model(services, versions) for versions in by_name.values()])
 
@@ -89,13 +90,13 @@ def list_models(services: ServicesDep) -> ModelListDocument:
 @router.get("/{name}", summary="Show a model", responses=problems(404, 422))
 def show_model(services: ServicesDep, name: str) -> ModelDocument:
     """Return a model's versions, each with inputs, outputs, sparsity and measured times."""
-    return _model(services, services.storage.versions_of(name))
+    return _model(services, services.storage.all_versions_of(name))
 
 
 @router.delete("/{name}", summary="Delete a model", status_code=204, responses=problems(404, 422))
 async def delete_model(services: ServicesDep, name: str) -> Response:
     """Delete all versions of a model; jobs that are preparing a new one go on."""
-    stored = await asyncio.to_thread(services.storage.versions_of, name)
+    stored = await asyncio.to_thread(services.storage.all_versions_of, name)
     return await _delete(services, name, [one.version for one in stored])
 
 
@@ -112,9 +113,31 @@ def show_version(services: ServicesDep, name: str, version: Version) -> VersionD
     responses=problems(404, 422),
 )
 async def delete_version(services: ServicesDep, name: str, version: Version) -> Response:
-    """Delete one version; if it was the latest, the one before answers again."""
-    await asyncio.to_thread(services.storage.version, name, version)
+    """Delete one version; if it answered requests without a version, the highest active one left does."""
+    await asyncio.to_thread(services.storage.any_version, name, version)
     return await _delete(services, name, [version])
+
+
+@router.post(
+    "/{name}/versions/{version}/activate",
+    summary="Activate a version",
+    responses=problems(404, 422, 503),
+)
+async def activate_version(services: ServicesDep, name: str, version: Version) -> VersionDocument:
+    """Let a version answer requests without a version, unless a higher one is active, too; doing it twice is fine."""
+    stored = await asyncio.to_thread(services.storage.version, name, version)
+    services.registry.check_usable(stored.name, stored.version)
+    return await _set_active(services, name, version, is_active=True)
+
+
+@router.post(
+    "/{name}/versions/{version}/deactivate",
+    summary="Deactivate a version",
+    responses=problems(404, 422, 503),
+)
+async def deactivate_version(services: ServicesDep, name: str, version: Version) -> VersionDocument:
+    """Let the highest active version below answer instead; this one still answers by its number."""
+    return await _set_active(services, name, version, is_active=False)
 
 
 @router.get(
@@ -187,10 +210,25 @@ async def _delete(services: Services, name: str, versions: list[int]) -> Respons
     return Response(status_code=204)
 
 
-def _model(services: Services, versions: list[StoredVersion]) -> ModelDocument:
-    documents = [_version(services, stored) for stored in versions]
-    latest = documents[-1]
-    return ModelDocument(name=latest.name, latest_version=latest.version, versions=documents)
+async def _set_active(
+    services: Services, name: str, version: int, *, is_active: bool
+) -> VersionDocument:
+    stored = await asyncio.to_thread(
+        services.storage.set_active, name, version, is_active=is_active
+    )
+    services.registry.set_standing(name, version, Standing(stored.is_active, stored.revision))
+    return _version(services, stored)
+
+
+def _model(services: Services, versions: list[AnyVersion]) -> ModelDocument:
+    """Describe a model by its versions, of which there is one at least."""
+    return ModelDocument(
+        name=versions[-1].name,
+        latest_version=versions[-1].version,
+        active_version=max((one.version for one in versions if one.is_active), default=None),
+        versions=[_version(services, one) for one in versions if isinstance(one, StoredVersion)],
+        unreadable_versions=[one.version for one in versions if not isinstance(one, StoredVersion)],
+    )
 
 
 def _version(services: Services, stored: StoredVersion) -> VersionDocument:

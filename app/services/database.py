@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 BUSY_TIMEOUT_SECONDS = 30.0
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _SCHEMA = """
 CREATE TABLE models (
     name TEXT PRIMARY KEY,
@@ -23,7 +23,15 @@ CREATE TABLE versions (
     created_at REAL NOT NULL,
     job_id TEXT NOT NULL,
     summary TEXT NOT NULL,
+    active INTEGER NOT NULL DEFAULT 1 CHECK (active IN (0, 1)),
+    revision INTEGER NOT NULL DEFAULT 1,
     PRIMARY KEY (name, version)
+) STRICT;
+CREATE TABLE deleted (
+    job_id TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    deleted_at REAL NOT NULL
 ) STRICT;
 CREATE TABLE jobs (
     id TEXT PRIMARY KEY,
@@ -45,6 +53,19 @@ CREATE TABLE jobs (
 CREATE UNIQUE INDEX jobs_active ON jobs (name, version) WHERE state IN ('queued', 'running');
 CREATE INDEX jobs_by_state ON jobs (state, created_at);
 """
+# From each older schema to the next. Before versions could be inactive, all of them were active.
+_MIGRATIONS = {
+    1: """
+ALTER TABLE versions ADD COLUMN active INTEGER NOT NULL DEFAULT 1 CHECK (active IN (0, 1));
+ALTER TABLE versions ADD COLUMN revision INTEGER NOT NULL DEFAULT 1;
+CREATE TABLE deleted (
+    job_id TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    deleted_at REAL NOT NULL
+) STRICT;
+"""
+}
 
 
 class Database:
@@ -74,11 +95,14 @@ class Database:
             found = connection.execute("PRAGMA user_version").fetchone()[0]
             if found == SCHEMA_VERSION:
                 return
-            if found != 0:
+            if found > SCHEMA_VERSION:
                 raise sqlite3.DatabaseError(
                     f"the database has schema {found}, this version of Prunus reads {SCHEMA_VERSION}"
                 )
-            for statement in _SCHEMA.split(";"):
+            steps = (
+                [_SCHEMA] if found == 0 else [_MIGRATIONS[n] for n in range(found, SCHEMA_VERSION)]
+            )
+            for statement in "".join(steps).split(";"):
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
 
@@ -89,10 +113,12 @@ class Database:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
+                self._connection.execute("COMMIT")
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                # SQLite has undone everything by itself where the disk is full.
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
                 raise
-            self._connection.execute("COMMIT")
 
     def rows(self, sql: str, *parameters: object) -> list[sqlite3.Row]:
         """Run one reading statement."""

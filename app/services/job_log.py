@@ -11,6 +11,7 @@ import orjson
 from app.errors import DuplicateVersionError, JobNotFoundError, QueueFullError
 from app.problems import Problem
 from app.services.database import Database
+from app.version_errors import NoFreeVersionError
 
 
 class JobState(StrEnum):
@@ -23,6 +24,8 @@ class JobState(StrEnum):
     CANCELLED = "cancelled"
 
 
+# Of a version; what a path of the HTTP interface can name.
+MAX_VERSION = 2**31
 ACTIVE = (JobState.QUEUED, JobState.RUNNING)
 _ACTIVE_SQL = "state IN ('queued', 'running')"
 
@@ -92,6 +95,7 @@ class JobLog:
 
         Raises:
             DuplicateVersionError: the version exists, or another job is making it.
+            NoFreeVersionError: the next version would be above the highest that there can be.
             QueueFullError: `queue_max_jobs` jobs wait already.
         """
         with self._database.transaction() as connection:
@@ -222,7 +226,10 @@ def _free_version(connection: sqlite3.Connection, name: str, wanted: int | None)
             raise DuplicateVersionError(name, wanted)
         return wanted
     row = connection.execute("SELECT last_version FROM models WHERE name = ?", (name,)).fetchone()
-    return max(taken | {row[0] if row else 0}) + 1
+    next_version: int = max(taken | {row[0] if row else 0}) + 1
+    if next_version > MAX_VERSION:
+        raise NoFreeVersionError(name, MAX_VERSION)
+    return next_version
 
 
 def _timings_json(timings: Sequence[StageTiming]) -> str:

@@ -15,7 +15,7 @@ from app.job_folder import ARTIFACT_FILE, OUTPUT_FOLDER, RESULT_FILE
 from app.model_request import ModelRequest
 from app.sandbox.confine import Limits
 from app.services.job_log import Job, StageTiming
-from app.services.registry import Registry, Warm
+from app.services.registry import Registry, Standing, Warm
 from app.services.storage import RESULT_MAX_BYTES, Storage
 from app.services.summary import ModelSummary
 from app.services.uploads import Upload
@@ -120,15 +120,25 @@ class Onboarding:
         warm = await self._registry.load(folder / OUTPUT_FOLDER / ARTIFACT_FILE)
         await self._enter(tracker, "publish")
         tracker.leave()
-        await _to_the_end(self._publish(job, summary, warm, tracker.timings))
+        is_active = True if request.model.activate is None else request.model.activate
+        await _to_the_end(self._publish(job, summary, warm, tracker.timings, is_active=is_active))
 
     async def _publish(
-        self, job: Job, summary: ModelSummary, warm: Warm, timings: Sequence[StageTiming]
+        self,
+        job: Job,
+        summary: ModelSummary,
+        warm: Warm,
+        timings: Sequence[StageTiming],
+        *,
+        is_active: bool,
     ) -> None:
-        await asyncio.to_thread(
-            self._storage.publish, job.id, job.name, job.version, summary, timings
+        stored = await asyncio.to_thread(
+            self._storage.publish,
+            *(job.id, job.name, job.version, summary, timings),
+            is_active=is_active,
         )
-        self._registry.put((job.name, job.version, job.id), warm, summary)
+        standing = Standing(stored.is_active, stored.revision)
+        self._registry.put((job.name, job.version, job.id), warm, summary, standing)
 
     async def _enter(self, tracker: Tracker, stage: str) -> None:
         await tracker.enter(stage)

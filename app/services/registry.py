@@ -1,6 +1,6 @@
-"""Which versions of which models are loaded, and which one answers a request without a version: the highest.
+"""Which versions of which models are loaded, and which one answers a request without a version: the highest active one.
 
-Only the event loop changes the registry; a new version is loaded in a thread first and then put in place, so that
+Where that one could not be loaded, no other answers in its name. Only the event loop changes the registry; a new version is loaded in a thread first and then put in place, so that
 requests always find a whole one. Loading needs the engine's runtime only, never the compiler.
 """
 
@@ -8,7 +8,7 @@ import asyncio
 import logging
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,23 +23,23 @@ from app.errors import (
     VersionNotFoundError,
 )
 from app.job_folder import ARTIFACT_FILE
-from app.metrics import LayerNumbers, ModelCollector, ModelNumbers, ModelSeries
-from app.services.storage import StoredVersion
+from app.metrics import ModelCollector, ModelSeries
+from app.services.model_numbers import numbers_of, renewed_numbers
+from app.services.storage import AnyVersion, StoredVersion
 from app.services.summary import ModelSummary
 from app.services.tensors import Signature
-from engine.planning.plan import LayerPlan
+from app.version_errors import NoActiveVersionError
 from engine.runtime import Executable
 from graph.errors import PrunusError
 
 _LOG = logging.getLogger(__name__)
 _WARM_UP_CALLS = 5
-_FLOAT_BYTES = 4
 
 
 Loader = Callable[[Path], Executable]
 # Name, version, and the job that made it.
 Key = tuple[str, int, str]
-ReadStored = Callable[[], Awaitable[list[StoredVersion]]]
+ReadStored = Callable[[], Awaitable[Sequence[AnyVersion]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,14 @@ class LoadedModel:
     signature: Signature
     series: ModelSeries
     sample_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Whether a version may answer requests without a version, as its row said at a revision."""
+
+    is_active: bool
+    revision: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +115,10 @@ class Registry:
         self._executor = executor
         self._memory_max_bytes = memory_max_bytes
         self._models: dict[str, dict[int, LoadedModel]] = {}
-        self._latest: dict[str, LoadedModel] = {}
+        self._answering: dict[str, LoadedModel] = {}
         self._broken: dict[Key, str] = {}
+        # Of what is loaded or broken; during the start also of what is still being loaded.
+        self._standings: dict[str, dict[int, Standing]] = {}
         self._starting = True
 
     @property
@@ -117,30 +127,57 @@ class Registry:
         return self._starting
 
     def get(self, name: str, version: int | None) -> LoadedModel:
-        """Return the loaded version, or the latest.
+        """Return the loaded version; without a number the highest active one.
 
         Raises:
-            ModelNotFoundError: no version of this name is loaded.
+            ModelNotFoundError: no version of this name is known.
             VersionNotFoundError: others are, but not this one.
+            NoActiveVersionError: no version was asked for, and none is active.
             ModelUnavailableError: it is stored, but loading it failed.
             ModelNotReadyError: stored models are still being loaded.
         """
         try:
-            return self._latest[name] if version is None else self._models[name][version]
+            return self._answering[name] if version is None else self._models[name][version]
         except KeyError:
             raise self._absence(name, version) from None
 
     def _absence(self, name: str, version: int | None) -> PrunusError:
         if self._starting:
             return ModelNotReadyError("the service has just started and is loading its models")
-        for (broken_name, broken_version, _), reason in self._broken.items():
-            if broken_name == name and version in {None, broken_version}:
-                return ModelUnavailableError(
-                    f"version {broken_version} of model {name!r} could not be loaded", got=reason
-                )
-        if name in self._models:
-            return VersionNotFoundError(name, version)
-        return ModelNotFoundError(name)
+        if name not in self._standings:
+            return ModelNotFoundError(name)
+        wanted = self._highest_active(name) if version is None else version
+        if wanted is None:
+            return NoActiveVersionError(name, max(self._standings[name]))
+        reason = self._broken_reason(name, wanted)
+        if reason is None:
+            return VersionNotFoundError(name, wanted)
+        return ModelUnavailableError(
+            f"version {wanted} of model {name!r} could not be loaded",
+            got=reason,
+            hint="name another version, or deactivate or delete this one: the highest active version answers"
+            if version is None
+            else "",
+        )
+
+    def check_usable(self, name: str, version: int) -> None:
+        """Refuse what could not be loaded; what is not known here, or not yet, passes.
+
+        Raises:
+            ModelUnavailableError: loading it failed.
+        """
+        if self._broken_reason(name, version) is not None:
+            raise self._absence(name, version)
+
+    def _broken_reason(self, name: str, version: int) -> str | None:
+        for key, reason in self._broken.items():
+            if key[:2] == (name, version):
+                return reason
+        return None
+
+    def _highest_active(self, name: str) -> int | None:
+        standings = self._standings.get(name, {})
+        return max((number for number, one in standings.items() if one.is_active), default=None)
 
     def versions(self) -> set[tuple[str, int]]:
         """Return name and version of all that is loaded."""
@@ -178,7 +215,7 @@ class Registry:
                 hint="delete versions, or raise the setting PRUNUS_MODEL_MEMORY_MAX_BYTES",
             )
 
-    def put(self, key: Key, warm: Warm, summary: ModelSummary) -> None:
+    def put(self, key: Key, warm: Warm, summary: ModelSummary, standing: Standing) -> None:
         """Put a loaded version in place; from now on it answers."""
         name, version, job_id = key
         if self._is_loaded(key):  # `follow` was faster than the job that published it
@@ -186,8 +223,7 @@ class Registry:
             return
         self.drop(name, version)
         executable = warm.executable
-        versions = self._models.setdefault(name, {})
-        versions[version] = LoadedModel(
+        self._models.setdefault(name, {})[version] = LoadedModel(
             name=name,
             version=version,
             job_id=job_id,
@@ -196,7 +232,34 @@ class Registry:
             series=self._collector.add(name, version, numbers_of(executable, summary)),
             sample_seconds=warm.sample_seconds,
         )
-        self._latest[name] = versions[max(versions)]
+        self._stand(name, version, standing)
+
+    def set_standing(self, name: str, version: int, standing: Standing) -> None:
+        """Let a known version be active or not; what is not known here yet gets it when it is read."""
+        if version in self._standings.get(name, {}):
+            self._stand(name, version, standing)
+
+    def _stand(self, name: str, version: int, standing: Standing) -> None:
+        """Note how a version stands, unless something newer is known, and choose which version answers."""
+        standings = self._standings.setdefault(name, {})
+        known = standings.get(version)
+        if known is None or known.revision <= standing.revision:
+            standings[version] = standing
+        self._choose(name)
+
+    def _choose(self, name: str) -> None:
+        """Choose which version answers: the highest active one, or none while that one is not loaded."""
+        loaded = self._models.get(name, {})
+        standings = self._standings.get(name, {})
+        for number, model in loaded.items():
+            model.series.is_active = standings[number].is_active
+        highest = self._highest_active(name)
+        answering = None if highest is None else loaded.get(highest)
+        if answering is None:
+            self._answering.pop(name, None)
+        else:
+            self._answering[name] = answering
+        self._collector.unavailable = frozenset((key[0], key[1]) for key in self._broken)
 
     def exchange(self, key: Key, warm: Warm) -> None:
         """Let another executable of the same version answer; its series of metrics go on.
@@ -211,35 +274,39 @@ class Registry:
         new = replace(old, executable=warm.executable, sample_seconds=warm.sample_seconds)
         old.series.numbers = renewed_numbers(old.series.numbers, warm.executable)
         self._models[name][version] = new
-        if self._latest[name] is old:
-            self._latest[name] = new
+        self._choose(name)
 
     def drop(self, name: str, version: int) -> None:
         """Take a version out of service; calls that are running end first."""
         versions = self._models.get(name, {})
         loaded = versions.pop(version, None)
+        if not versions:
+            self._models.pop(name, None)
         for key in [key for key in self._broken if key[:2] == (name, version)]:
             del self._broken[key]
-        if loaded is None:
-            return
-        if versions:
-            self._latest[name] = versions[max(versions)]
-        else:
-            del self._models[name], self._latest[name]
-        self._collector.remove(name, version)
-        loaded.executable.close()
+        standings = self._standings.get(name, {})
+        standings.pop(version, None)
+        if not standings:
+            self._standings.pop(name, None)
+        self._choose(name)
+        if loaded is not None:
+            self._collector.remove(name, version)
+            loaded.executable.close()
 
     async def follow(self, read_stored: ReadStored) -> None:
-        """Load what is stored and not loaded, and drop what is loaded and no longer stored."""
+        """Load what is stored and not loaded, drop what is loaded and no longer stored, and follow what is active."""
         stored = await self._drop_deleted(read_stored)
+        if self._starting:  # else a lower version would answer until the highest is loaded
+            for one in stored:
+                self._stand(one.name, one.version, _standing(one))
         known = self._known()
         new = [one for one in stored if (one.name, one.version, one.job_id) not in known]
         await asyncio.gather(*(self._load_stored(one) for one in new))
-        # What was deleted while it was being loaded.
+        # What was deleted, activated or deactivated while it was being loaded.
         await self._drop_deleted(read_stored)
         self._starting = False
 
-    async def _drop_deleted(self, read_stored: ReadStored) -> list[StoredVersion]:
+    async def _drop_deleted(self, read_stored: ReadStored) -> Sequence[AnyVersion]:
         """Drop what was known before the stored versions were read, and is not among them.
 
         What comes into place later is not looked at: it may have been published after the reading.
@@ -248,6 +315,8 @@ class Registry:
         stored = await read_stored()
         for name, version, _ in known - {(one.name, one.version, one.job_id) for one in stored}:
             self.drop(name, version)
+        for one in stored:
+            self.set_standing(one.name, one.version, _standing(one))
         return stored
 
     def _known(self) -> set[Key]:
@@ -258,19 +327,26 @@ class Registry:
         loaded = self._models.get(key[0], {}).get(key[1])
         return loaded is not None and loaded.job_id == key[2]
 
-    async def _load_stored(self, stored: StoredVersion) -> None:
+    async def _load_stored(self, stored: AnyVersion) -> None:
         """Load a version; one that cannot be loaded is noted and stops none of the others."""
         key = (stored.name, stored.version, stored.job_id)
+        if not isinstance(stored, StoredVersion):
+            self._note_broken(key, stored.reason, _standing(stored))
+            return
         try:
             warm = await self.load(stored.folder / ARTIFACT_FILE)
         except (PrunusError, OSError) as error:
             _LOG.error("version %d of model %r cannot be loaded: %s", key[1], key[0], error)
-            self._broken[key] = str(error)
+            self._note_broken(key, str(error), _standing(stored))
         except Exception:  # noqa: BLE001 - a bug over one version must not keep all others from serving
             _LOG.exception("version %d of model %r cannot be loaded by a bug", key[1], key[0])
-            self._broken[key] = "a bug; see the service's log"
+            self._note_broken(key, "a bug; see the service's log", _standing(stored))
         else:
-            self.put(key, warm, stored.summary)
+            self.put(key, warm, stored.summary, _standing(stored))
+
+    def _note_broken(self, key: Key, reason: str, standing: Standing) -> None:
+        self._broken[key] = reason
+        self._stand(key[0], key[1], standing)
 
     def close(self) -> None:
         """Drop everything."""
@@ -278,45 +354,5 @@ class Registry:
             self.drop(name, version)
 
 
-def numbers_of(executable: Executable, summary: ModelSummary) -> ModelNumbers:
-    """Return what the metrics show of a model: from its plan, and from the times measured at upload."""
-    layers = tuple(_layer_numbers(layer) for layer in executable.plan)
-    weights = sum(layer.inputs * layer.units for layer in executable.plan)
-    nonzeros = sum(layer.nonzeros for layer in layers)
-    latencies = {}
-    for measured in summary.latency:
-        latencies[measured.batch, "dense"] = measured.dense_seconds
-        latencies[measured.batch, "sparse"] = measured.seconds
-    return ModelNumbers(
-        sparsity=1.0 - nonzeros / weights if weights else 0.0,
-        nonzeros=nonzeros,
-        dense_bytes=sum(layer.dense_bytes for layer in layers),
-        sparse_bytes=sum(layer.sparse_bytes for layer in layers),
-        resident_bytes=executable.resident_bytes,
-        layers=layers,
-        speedups={measured.batch: measured.speedup for measured in summary.latency},
-        latencies_seconds=latencies,
-        tuned_here=executable.is_tuned_here,
-    )
-
-
-def renewed_numbers(numbers: ModelNumbers, executable: Executable) -> ModelNumbers:
-    """Return the numbers of a version that has got another executable."""
-    layers = tuple(_layer_numbers(layer) for layer in executable.plan)
-    return replace(
-        numbers,
-        layers=layers,
-        sparse_bytes=sum(layer.sparse_bytes for layer in layers),
-        resident_bytes=executable.resident_bytes,
-        tuned_here=executable.is_tuned_here,
-    )
-
-
-def _layer_numbers(layer: LayerPlan) -> LayerNumbers:
-    return LayerNumbers(
-        layer=layer.name,
-        sparsity=layer.sparsity,
-        nonzeros=layer.nonzeros,
-        dense_bytes=layer.inputs * layer.units * _FLOAT_BYTES,
-        sparse_bytes=max((bucket.bytes for bucket in layer.buckets), default=0),
-    )
+def _standing(stored: AnyVersion) -> Standing:
+    return Standing(stored.is_active, stored.revision)

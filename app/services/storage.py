@@ -23,12 +23,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from app.errors import (
     DuplicateVersionError,
     FileNotKeptError,
     InvalidNameError,
     JobCrashedError,
     ModelNotFoundError,
+    ModelUnavailableError,
     VersionNotFoundError,
 )
 from app.job_folder import ARTIFACT_FILE, OUTPUT_FOLDER
@@ -50,6 +53,8 @@ class StoredVersion:
     Attributes:
         summary: what the job found out: signature, sizes, sparsity, measured times.
         folder: where its files are.
+        is_active: whether it may answer requests without a version; the highest such one does.
+        revision: counts the changes of its row.
     """
 
     name: str
@@ -58,6 +63,23 @@ class StoredVersion:
     job_id: str
     summary: ModelSummary
     folder: Path
+    is_active: bool = True
+    revision: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class DamagedVersion:
+    """A version whose row cannot be read, for the reason given; it can be deleted."""
+
+    name: str
+    version: int
+    job_id: str
+    reason: str
+    is_active: bool = True
+    revision: int = 1
+
+
+AnyVersion = StoredVersion | DamagedVersion
 
 
 class Storage:
@@ -78,13 +100,17 @@ class Storage:
         """Return a number that differs after another process has changed models or jobs."""
         return self._database.change_counter()
 
-    def versions(self) -> list[StoredVersion]:
-        """Return all versions of all models, by name and version."""
+    def all_versions(self) -> list[AnyVersion]:
+        """Return all versions of all models by name and version, those with damaged rows too."""
         rows = self._database.rows("SELECT * FROM versions ORDER BY name, version")
-        return [self._stored(row) for row in rows]
+        return [self._read(row) for row in rows]
 
-    def versions_of(self, name: str) -> list[StoredVersion]:
-        """Return the versions of one model.
+    def versions(self) -> list[StoredVersion]:
+        """Return all versions of all models whose rows can be read, by name and version."""
+        return [stored for stored in self.all_versions() if isinstance(stored, StoredVersion)]
+
+    def all_versions_of(self, name: str) -> list[AnyVersion]:
+        """Return the versions of one model, those with damaged rows too.
 
         Raises:
             ModelNotFoundError: it has none.
@@ -94,7 +120,19 @@ class Storage:
         )
         if not rows:
             raise ModelNotFoundError(name)
-        return [self._stored(row) for row in rows]
+        return [self._read(row) for row in rows]
+
+    def any_version(self, name: str, version: int) -> AnyVersion:
+        """Return one version, also one with a damaged row.
+
+        Raises:
+            ModelNotFoundError: there is no such model.
+            VersionNotFoundError: the model has no such version.
+        """
+        for stored in self.all_versions_of(name):
+            if stored.version == version:
+                return stored
+        raise VersionNotFoundError(name, version)
 
     def version(self, name: str, version: int) -> StoredVersion:
         """Return one version.
@@ -102,11 +140,16 @@ class Storage:
         Raises:
             ModelNotFoundError: there is no such model.
             VersionNotFoundError: the model has no such version.
+            ModelUnavailableError: its row is damaged.
         """
-        for stored in self.versions_of(name):
-            if stored.version == version:
-                return stored
-        raise VersionNotFoundError(name, version)
+        stored = self.any_version(name, version)
+        if isinstance(stored, DamagedVersion):
+            raise ModelUnavailableError(
+                f"what is stored of version {version} of model {name!r} cannot be read",
+                got=stored.reason,
+                hint="delete the version and upload the model again",
+            )
+        return stored
 
     def file(self, name: str, version: int, file_name: str) -> Path:
         """Return the path of a version's file.
@@ -126,6 +169,8 @@ class Storage:
         version: int,
         summary: ModelSummary,
         timings: Sequence[StageTiming],
+        *,
+        is_active: bool = True,
     ) -> StoredVersion:
         """Make the output of a job a version, and the job done: all of it or nothing.
 
@@ -144,8 +189,9 @@ class Storage:
             )
             try:
                 connection.execute(
-                    "INSERT INTO versions VALUES (?, ?, ?, ?, ?)",
-                    (name, version, time.time(), job_id, summary.model_dump_json()),
+                    "INSERT INTO versions (name, version, created_at, job_id, summary, active)"
+                    " VALUES (?, ?, ?, ?, ?, ?)",
+                    (name, version, time.time(), job_id, summary.model_dump_json(), is_active),
                 )
             except sqlite3.IntegrityError:
                 raise DuplicateVersionError(name, version) from None
@@ -166,13 +212,31 @@ class Storage:
         """
         with self._database.transaction() as connection:
             changed = connection.execute(
-                "UPDATE versions SET summary = ? WHERE name = ? AND version = ? AND job_id = ?",
+                "UPDATE versions SET summary = ?, revision = revision + 1 WHERE name = ? AND version = ? AND job_id = ?",
                 (summary.model_dump_json(), stored.name, stored.version, stored.job_id),
             ).rowcount
             if changed and artifact is not None:
                 artifact.replace(stored.folder / ARTIFACT_FILE)
                 sync_folder(stored.folder)
         return bool(changed)
+
+    def set_active(self, name: str, version: int, *, is_active: bool) -> StoredVersion:
+        """Let a version answer requests without a version, or not; return it as it is then.
+
+        Raises:
+            ModelNotFoundError: there is no such model.
+            VersionNotFoundError: the model has no such version.
+            ModelUnavailableError: its row is damaged.
+        """
+        stored = self.version(name, version)
+        if stored.is_active is is_active:
+            return stored
+        with self._database.transaction() as connection:
+            connection.execute(
+                "UPDATE versions SET active = ?, revision = revision + 1 WHERE name = ? AND version = ?",
+                (is_active, name, version),
+            )
+        return self.version(name, version)
 
     def delete(self, name: str, versions: Sequence[int]) -> None:
         """Remove versions of a model: first the rows, then the files."""
@@ -219,14 +283,21 @@ class Storage:
     def _folder(self, name: str, version: int) -> Path:
         return self.models / checked_name(name) / str(version)
 
-    def _stored(self, row: sqlite3.Row) -> StoredVersion:
+    def _read(self, row: sqlite3.Row) -> AnyVersion:
+        key = (row["name"], row["version"])
+        try:
+            summary = ModelSummary.model_validate_json(row["summary"])
+        except ValidationError as error:
+            reason = f"its summary is damaged: {error.errors()[0]['msg']}"
+            return DamagedVersion(*key, row["job_id"], reason, bool(row["active"]), row["revision"])
         return StoredVersion(
-            name=row["name"],
-            version=row["version"],
+            *key,
             created_at=row["created_at"],
             job_id=row["job_id"],
-            summary=ModelSummary.model_validate_json(row["summary"]),
-            folder=self._folder(row["name"], row["version"]),
+            summary=summary,
+            folder=self._folder(*key),
+            is_active=bool(row["active"]),
+            revision=row["revision"],
         )
 
 

@@ -5,12 +5,20 @@ from pathlib import Path
 
 import pytest
 
-from app.errors import DuplicateVersionError, JobCrashedError, QueueFullError
+from app.errors import (
+    DuplicateVersionError,
+    JobCrashedError,
+    ModelNotFoundError,
+    ModelUnavailableError,
+    QueueFullError,
+    VersionNotFoundError,
+)
 from app.services.database import Database
-from app.services.job_log import JobLog, JobState, NewJob
+from app.services.job_log import MAX_VERSION, JobLog, JobState, NewJob
 from app.services.onboarding import read_summary
-from app.services.storage import Storage, checked_name
+from app.services.storage import DamagedVersion, Storage, checked_name
 from app.services.summary import ModelSummary, Tensor
+from app.version_errors import NoFreeVersionError
 
 SUMMARY = ModelSummary(
     format="keras",
@@ -168,3 +176,81 @@ def test_a_database_of_a_later_version_is_not_touched(tmp_path: Path) -> None:
     connection.close()
     with pytest.raises(sqlite3.DatabaseError, match="schema 99"):
         Database(path)
+
+
+OLD_SCHEMA = """
+CREATE TABLE models (name TEXT PRIMARY KEY, last_version INTEGER NOT NULL) STRICT;
+CREATE TABLE versions (name TEXT NOT NULL REFERENCES models (name),
+ version INTEGER NOT NULL CHECK (version > 0), created_at REAL NOT NULL, job_id TEXT NOT NULL,
+ summary TEXT NOT NULL, PRIMARY KEY (name, version)) STRICT;
+CREATE TABLE jobs (id TEXT PRIMARY KEY, name TEXT NOT NULL, version INTEGER NOT NULL, state TEXT NOT NULL,
+ stage TEXT NOT NULL, progress REAL NOT NULL DEFAULT 0, owner TEXT NOT NULL, file_name TEXT NOT NULL,
+ upload_bytes INTEGER NOT NULL, created_at REAL NOT NULL, started_at REAL, finished_at REAL,
+ timings TEXT NOT NULL DEFAULT '[]', limits TEXT NOT NULL DEFAULT '{}', error TEXT) STRICT;
+INSERT INTO models VALUES ('m', 2);
+PRAGMA user_version=1;
+"""
+
+
+def test_a_database_of_the_first_schema_is_migrated_with_all_versions_active(
+    tmp_path: Path,
+) -> None:
+    import sqlite3
+
+    connection = sqlite3.connect(tmp_path / "prunus.db", isolation_level=None)
+    connection.executescript(OLD_SCHEMA)
+    for version in (1, 2):
+        connection.execute(
+            "INSERT INTO versions VALUES ('m', ?, 5.0, ?, ?)",
+            (version, f"j{version}", SUMMARY.model_dump_json()),
+        )
+    connection.close()
+    for _ in range(2):  # the second time there is nothing to do
+        database = Database(tmp_path / "prunus.db")
+        versions = Storage(tmp_path, database).versions()
+        assert [(one.version, one.is_active, one.revision) for one in versions] == [
+            (1, True, 1),
+            (2, True, 1),
+        ]
+        assert versions[0].summary == SUMMARY
+        database.close()
+
+
+def test_versions_are_activated_and_deactivated(storage: Storage, log: JobLog) -> None:
+    finished(storage, log, "a")
+    assert storage.publish("a", "m", 1, SUMMARY, (), is_active=False).is_active is False
+    activated = storage.set_active("m", 1, is_active=True)
+    assert (activated.is_active, activated.revision) == (True, 2)
+    assert storage.set_active("m", 1, is_active=True).revision == 2
+    assert storage.set_active("m", 1, is_active=False).is_active is False
+    assert storage.version("m", 1).is_active is False
+    with pytest.raises(VersionNotFoundError):
+        storage.set_active("m", 2, is_active=True)
+    with pytest.raises(ModelNotFoundError):
+        storage.set_active("n", 1, is_active=True)
+
+
+def test_a_damaged_row_stops_nothing_else_and_can_be_deleted(
+    storage: Storage, log: JobLog, database: Database
+) -> None:
+    for job, version in (("a", 1), ("b", 2)):
+        finished(storage, log, job)
+        storage.publish(job, "m", version, SUMMARY, ())
+    with database.transaction() as connection:
+        connection.execute("UPDATE versions SET summary = 'no JSON' WHERE version = 2")
+    assert [stored.version for stored in storage.versions()] == [1]
+    damaged = storage.any_version("m", 2)
+    assert isinstance(damaged, DamagedVersion)
+    assert "summary" in damaged.reason
+    with pytest.raises(ModelUnavailableError):
+        storage.version("m", 2)
+    storage.delete("m", [2])
+    assert [stored.version for stored in storage.all_versions()] == [1]
+
+
+def test_version_numbers_end_where_paths_end(storage: Storage, log: JobLog) -> None:
+    finished(storage, log, "a", MAX_VERSION)
+    storage.publish("a", "m", MAX_VERSION, SUMMARY, ())
+    with pytest.raises(NoFreeVersionError):
+        log.add(NewJob("b", "m", None, "me", "f", 1), 9)
+    assert log.add(NewJob("c", "m", 7, "me", "f", 1), 9).version == 7
