@@ -35,8 +35,12 @@ $(DEV_STAMP): requirements/dev.txt | $(SERVE_STAMP)
 serve: $(SERVE_STAMP) ## Set up, start the service on HOST:PORT and load the demo model
 	$(BIN)/prunus serve --host $(HOST) --port $(PORT) --demo
 
-test: $(DEV_STAMP) ## Set up and run all tests
-	$(BIN)/python -m pytest -n auto --dist loadfile
+test: $(DEV_STAMP) ## Set up and run all tests (COVERAGE=1: and measure what they run, in all processes)
+	$(if $(COVERAGE),rm -rf .coverage .coverage.* .coverage-workers && mkdir -m 777 .coverage-workers)
+	$(if $(COVERAGE),$(BIN)/coverage run,$(BIN)/python) -m pytest -n auto --dist loadfile
+	$(if $(COVERAGE),$(BIN)/coverage combine --quiet . .coverage-workers && rm -rf .coverage-workers)
+	$(if $(COVERAGE),$(BIN)/coverage json --quiet -o .coverage-report.json && $(BIN)/coverage report --skip-covered)
+	$(if $(COVERAGE),$(BIN)/python -m tests.coverage_floor .coverage-report.json)
 
 test-all: $(DEV_STAMP) ## All tests with ten random choices of the tuner, then fuzzing: an hour and a half
 	for seed in 1 2 3 4 5 6 7 8 9 10; do \

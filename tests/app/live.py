@@ -21,6 +21,7 @@ from fastapi import FastAPI
 from app.main import create_app
 from app.protocol import HoldingProtocol
 from app.settings import Settings
+from tests.app.covered_worker import worker_module
 from tests.conftest import REPOSITORY
 
 DEADLINE_SECONDS = 90.0
@@ -48,9 +49,9 @@ class Live:
 
 
 @contextlib.contextmanager
-def live(settings: Settings, worker_module: str = "app.worker") -> Iterator[Live]:
+def live(settings: Settings, module: str | None = None) -> Iterator[Live]:
     """Run the service in a thread until the block ends."""
-    app = create_app(settings, worker_module=worker_module)
+    app = create_app(settings, worker_module=module or worker_module())
     config = uvicorn.Config(
         app,
         http=HoldingProtocol,

@@ -17,6 +17,7 @@ from app.errors import JobCrashedError
 from app.job_folder import FILE_PARTS
 from app.worker import Events, main
 from app.worker_request import WorkerRequest
+from tests.app.covered_worker import measured
 
 
 def internet(_: Path) -> object:
@@ -148,4 +149,4 @@ def probe(folder: Path, _request: WorkerRequest, events: Events) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), sys.stdout.buffer, probe))
+    sys.exit(measured(lambda: main(Path(sys.argv[1]), sys.stdout.buffer, probe)))

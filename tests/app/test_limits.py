@@ -29,7 +29,7 @@ def probed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
             job_file_max_bytes=1024**2,
             job_open_files_max=64,
         )
-        with live(settings, worker_module=PROBE) as service:
+        with live(settings, PROBE) as service:
             yield service
 
 
@@ -125,7 +125,7 @@ def test_a_flood_of_output_harms_nothing(probed: Live) -> None:
 def test_a_job_that_takes_too_long_is_ended_and_says_so(
     make_settings: Callable[..., Settings],
 ) -> None:
-    with live(make_settings(job_timeout_seconds=1.0), worker_module=PROBE) as service:
+    with live(make_settings(job_timeout_seconds=1.0), PROBE) as service:
         problem = attempt(service, "sleep")
         assert problem["type"] == "/problems/job-timeout"
         assert "PRUNUS_JOB_TIMEOUT_SECONDS" in problem["hint"]

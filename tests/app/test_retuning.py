@@ -115,7 +115,7 @@ def test_a_crash_between_row_and_file_is_made_good(
 def test_a_worker_that_fails_leaves_the_version_as_it_was(tuned_elsewhere: Make) -> None:
     settings = tuned_elsewhere(threads=2)
     old = artifact_digest(settings)
-    with live(settings, worker_module="tests.app.probe_worker") as service:
+    with live(settings, "tests.app.probe_worker") as service:
         wait_for_metric(service, 'prunus_retunes_finished_total{state="failed"} 1.0')
         assert service.predict(model="small", inputs=[[0] * 6]).status_code == 200
     assert artifact_digest(settings) == old
