@@ -12,14 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-import numpy as np
-
-from graph.graph import Graph
 from pruning.compare import Comparison
-from pruning.lossless.bounds import Bounds
-from pruning.lossless.drop import DropClaim, DropResult
-from pruning.lossless.perturbation import propagate_errors
-from pruning.recipe import LosslessOptions
+from pruning.lossless.drop import DropClaim
+from pruning.lossless.network_bound import NetworkBound
+from pruning.lossless.options import LosslessOptions
 
 
 class Guarantee(StrEnum):
@@ -50,26 +46,6 @@ class LayerCertificate:
 
 
 @dataclass(frozen=True, slots=True)
-class NetworkBound:
-    """How far one output can move because of the weights that the rule removed: `constant + slope * rho`.
-
-    `rho` is the largest magnitude among inputs without a declared range. The bound is proven by forward error analysis
-    and loose: it adds up magnitudes along every path.
-
-    Attributes:
-        output: public name.
-        constant: at rho = 0; infinite where an op on the way has no bound.
-        slope: growth with rho.
-        relative: largest ratio to the output's own magnitude bound, over 0 <= rho <= assumed magnitude.
-    """
-
-    output: str
-    constant: float
-    slope: float
-    relative: float
-
-
-@dataclass(frozen=True, slots=True)
 class Certificate:
     """What holds for the whole model.
 
@@ -92,25 +68,6 @@ class Certificate:
     gate: float
     assumptions: tuple[str, ...]
     rolled_back: tuple[str, ...]
-
-
-def network_bounds(
-    graph: Graph, bounds: Bounds, drop: DropResult, assumed_magnitude: float
-) -> tuple[NetworkBound, ...]:
-    """Bound every output's change, on the graph that the rule saw."""
-    errors = propagate_errors(graph, bounds, drop.removed)
-    found = []
-    for output in graph.outputs:
-        error, size = errors[output.value], bounds.values[output.value]
-        ratios = []
-        for rho in (0.0, assumed_magnitude):
-            moved, scale = error.at(rho), size.at(rho)
-            with np.errstate(divide="ignore", invalid="ignore"):
-                ratio = np.where(moved == 0.0, 0.0, moved / scale)
-            ratios.append(float(np.where(np.isnan(ratio), np.inf, ratio).max()))
-        constant, slope = float(error.constant.max()), float(error.slope.max())
-        found.append(NetworkBound(output.name, constant, slope, max(ratios)))
-    return tuple(found)
 
 
 def layer_certificate(

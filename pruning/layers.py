@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from graph.graph import Graph, Node
-from graph.ops import Dense
 from pruning.certificate import LayerCertificate, layer_certificate
 from pruning.lossless.attempt import Attempt
+from pruning.lossless.options import LosslessOptions
 from pruning.prunable import WeightedLayer
-from pruning.recipe import LosslessOptions
+from pruning.rules.dense import is_dense
 from pruning.simplify.rewrite import Change, Note
 
 
@@ -100,7 +100,7 @@ def _record(layer: WeightedLayer, outcome: Outcome, successors: Mapping[str, str
     left = [node for node in final.nodes if node.name in layer.nodes and node.weights]
     after = final.weights[left[0].weights[0]] if left else None
     heir = next((successors[name] for name in layer.nodes if name in successors), "")
-    units = before.shape[-1] if isinstance(original.node(layer.nodes[0]).op, Dense) else 0
+    units = before.shape[-1] if is_dense(original.node(layer.nodes[0])) else 0
     return LayerResult(
         layer=layer.layer,
         kind=type(original.node(layer.nodes[0]).op).__name__,

@@ -8,7 +8,7 @@ import numpy as np
 
 from graph.graph import Graph, Input
 from graph.tensor_type import DType
-from pruning.recipe import InputRange
+from pruning.lossless.options import InputRange
 
 Arrays = Mapping[str, np.ndarray[Any, np.dtype[Any]]]
 

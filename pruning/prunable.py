@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from graph.graph import Graph, Node
-from graph.ops import Dense
 from pruning.errors import RecipeError
 from pruning.recipe import LayerOverride
+from pruning.rules.dense import is_dense
 
 _SHOWN_LAYERS = 20
 
@@ -55,7 +55,7 @@ def _describe(
 ) -> WeightedLayer:
     layer = users[0].layer or users[0].name
     reason = ""
-    if not all(isinstance(node.op, Dense) and node.weights[0] == weight for node in users):
+    if not all(is_dense(node) and node.weights[0] == weight for node in users):
         reason = f"{type(users[0].op).__name__}: only Dense kernels are pruned"
     elif not np.isfinite(graph.weights[weight]).all():
         reason = "the kernel has NaN or infinite weights"

@@ -13,10 +13,12 @@ from pruning.compare import Comparison, compare
 from pruning.errors import CalibrationError, GateError, RecipeError
 from pruning.layers import LayerResult, Outcome, layer_results
 from pruning.lossless.attempt import Attempt, attempt_lossless
+from pruning.lossless.options import InputRange, LosslessOptions
 from pruning.magnitude import apply_masks, choose_masks
 from pruning.probe import ProbeSet, probe_sets
 from pruning.prunable import WeightedLayer, weighted_layers
-from pruning.recipe import InputRange, LosslessOptions, PruningRecipe
+from pruning.recipe import PruningRecipe
+from pruning.rules.table import unknown_nodes
 from pruning.simplify.rewrite import Note
 
 Progress = Callable[[str, float], None]
@@ -226,5 +228,11 @@ def _assumptions(accepted: _Accepted) -> tuple[str, ...]:
         whose = f"Input {name}" if name else "Every input without a range of its own"
         sentences.append(
             f"{whose} stays within [{declared.low:g}, {declared.high:g}], as declared."
+        )
+    strange = unknown_nodes(accepted.attempt.graph)
+    if strange:
+        named = ", ".join(f"{node.name} ({type(node.op).__name__})" for node in strange)
+        sentences.append(
+            f"Nothing is known of how these layers compute, and no bound holds behind them: {named}."
         )
     return tuple(sentences)

@@ -5,7 +5,8 @@ from types import MappingProxyType
 
 from pruning.errors import RecipeError
 from pruning.fields import FLOAT32_MAX, FieldReader
-from pruning.recipe import InputRange, LosslessOptions, Mode
+from pruning.lossless.options import InputRange, LosslessOptions
+from pruning.recipe import Mode
 
 LOSSLESS_FIELDS = (
     "drop",

@@ -2,8 +2,8 @@
 
 import json
 
-from pruning.certificate import NetworkBound
 from pruning.layers import LayerResult
+from pruning.lossless.network_bound import NetworkBound
 from pruning.markdown import byte_size, cell, percent, shape, table
 from pruning.recipe_json import recipe_to_json
 from pruning.report import Report

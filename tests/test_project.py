@@ -65,6 +65,31 @@ def test_the_serving_modules_need_neither_tensorflow_nor_the_front_half() -> Non
     assert done.stdout.strip() == "[]"
 
 
+def imports_of(path: Path) -> set[str]:
+    """The modules that a file imports, wherever in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            found.add(node.module or "")
+        elif isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+    return found
+
+
+@pytest.mark.parametrize("room", ["pruning", "graph"])
+def test_a_folder_of_a_room_does_not_import_the_modules_above_it(room: str) -> None:
+    # The modules above use the folders: an import back would make a circle of the two.
+    above = {f"{room}.{path.stem}" for path in (REPOSITORY / room).glob("*.py")}
+    used: set[str] = set()
+    for path in (REPOSITORY / room).glob("*.py"):
+        used |= {".".join(module.split(".")[:2]) for module in imports_of(path)}
+    for folder in (path for path in (REPOSITORY / room).iterdir() if path.is_dir()):
+        if f"{room}.{folder.name}" not in used:
+            continue
+        for path in folder.glob("*.py"):
+            assert imports_of(path) & above == set(), path
+
+
 def test_the_code_map_names_every_module_and_folder_of_the_rooms() -> None:
     text = (REPOSITORY / "ARCHITECTURE.md").read_text()
     for room in ("graph", "pruning", "engine", "app"):

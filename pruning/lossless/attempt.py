@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from graph.graph import Graph
 from graph.verify import verify
-from pruning.certificate import NetworkBound, network_bounds
 from pruning.lossless.bounds import magnitude_bounds
 from pruning.lossless.drop import DropClaim, DropResult, drop_negligible
-from pruning.recipe import LosslessOptions
+from pruning.lossless.network_bound import NetworkBound, network_bounds
+from pruning.lossless.options import LosslessOptions
 from pruning.simplify.pipeline import BEFORE_DROPPING, FOLDING, SIMPLIFYING, run_to_fixpoint
 from pruning.simplify.rewrite import Note, Pass, frozen, rounded, widened
 
@@ -69,6 +69,6 @@ def _drop(graph: Graph, options: LosslessOptions, excluded: Collection[str]) -> 
     drop = DropResult({}, {}, ())
     if options.drop:
         drop = drop_negligible(graph, bounds, options, excluded)
-    proven = network_bounds(graph, bounds, drop, options.assumed_magnitude)
+    proven = network_bounds(graph, bounds, drop.removed, options.assumed_magnitude)
     kernels = {name: frozen(kernel) for name, kernel in drop.kernels.items()}
     return _Dropped(graph.with_weights(kernels), drop.claims, proven, bounds.undeclared)

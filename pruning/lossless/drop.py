@@ -23,10 +23,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from graph.graph import Graph, Node
-from pruning.lossless.affine import Affine, Flags, Reals
 from pruning.lossless.bounds import Bounds
+from pruning.lossless.options import LosslessOptions
 from pruning.lossless.tolerance import by_kernel, tolerances
-from pruning.recipe import LosslessOptions
+from pruning.rules.bound import Bound, Flags, Reals
 
 # The tolerance is stated over all weights of a row; over the kept ones it is smaller by at most this factor.
 _KEPT_SHARE = 1.0 - 2.0**-23
@@ -70,9 +70,9 @@ class DropResult:
 class _Row:
     """Budget of a kernel's rows: bounds of the inputs (inputs,), tolerances and scales of the units (units,)."""
 
-    inputs: Affine
-    allowed: Affine
-    scale: Affine
+    inputs: Bound
+    allowed: Bound
+    scale: Bound
 
 
 @np.errstate(over="ignore", invalid="ignore")
@@ -104,7 +104,7 @@ def drop_negligible(
     return DropResult(kernels, removed, tuple(claims))
 
 
-def _budget(nodes: tuple[Node, ...], bounds: Bounds, allowed: Mapping[str, Affine]) -> _Row:
+def _budget(nodes: tuple[Node, ...], bounds: Bounds, allowed: Mapping[str, Bound]) -> _Row:
     """Over all positions and all uses of a shared kernel: the largest inputs, the smallest tolerance."""
     inputs = [_flat(bounds.values[node.inputs[0]]) for node in nodes]
     limits = [_flat(allowed[node.name]) for node in nodes]
@@ -112,16 +112,16 @@ def _budget(nodes: tuple[Node, ...], bounds: Bounds, allowed: Mapping[str, Affin
     return _Row(_extreme(inputs, "max"), _extreme(limits, "min"), _extreme(scales, "min"))
 
 
-def _flat(value: Affine) -> Affine:
+def _flat(value: Bound) -> Bound:
     return value.mapped(lambda a: a.reshape(-1, a.shape[-1]))
 
 
-def _extreme(parts: list[Affine], which: str) -> Affine:
+def _extreme(parts: list[Bound], which: str) -> Bound:
     constant = np.concatenate([part.constant for part in parts])
     slope = np.concatenate([part.slope for part in parts])
     if which == "max":
-        return Affine(constant.max(axis=0), slope.max(axis=0))
-    return Affine(constant.min(axis=0), slope.min(axis=0))
+        return Bound(constant.max(axis=0), slope.max(axis=0))
+    return Bound(constant.min(axis=0), slope.min(axis=0))
 
 
 def _choose(kernel: Reals, budget: _Row, options: LosslessOptions) -> Flags:

@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 
 from graph.graph import Graph, Node
-from graph.ops import Dense
+from pruning.rules.dense import is_dense
+from pruning.rules.op_rules import Reals
 from pruning.simplify.dense_edit import DenseEdit, apply_edits, bias_of, edit_dense
-from pruning.simplify.rewrite import Change, Note, Reals, Rewrite, unshared
+from pruning.simplify.rewrite import Change, Note, Rewrite, unshared
 
 
 def collapse_linear(graph: Graph) -> Rewrite:
@@ -23,7 +24,7 @@ def collapse_linear(graph: Graph) -> Rewrite:
     joined: dict[str, str] = {}
     for second in graph.nodes:
         first = producers.get(second.inputs[0])
-        if first is None or not isinstance(first.op, Dense) or not isinstance(second.op, Dense):
+        if first is None or not is_dense(first) or not is_dense(second):
             continue
         if (
             first.name in outputs

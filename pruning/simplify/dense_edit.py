@@ -7,7 +7,8 @@ import numpy as np
 
 from graph.graph import Graph, Node
 from graph.ops import Dense
-from pruning.simplify.rewrite import Reals, frozen
+from pruning.rules.op_rules import Reals
+from pruning.simplify.rewrite import frozen
 
 
 @dataclass(frozen=True, slots=True)

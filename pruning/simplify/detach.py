@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from graph.graph import Graph, Node
-from graph.ops import Dense
+from pruning.rules.dense import is_dense
 from pruning.simplify.rewrite import Change, Note, Rewrite, frozen, unshared
 
 
@@ -22,12 +22,13 @@ def detach_constant_layers(graph: Graph) -> Rewrite:
     changed: dict[str, Node] = {}
     kernels = {}
     for node in graph.nodes:
-        if not isinstance(node.op, Dense) or node.name not in free or types[node.name].rank != 2:
+        if not is_dense(node) or node.name not in free or types[node.name].rank != 2:
             continue
         if node.inputs[0] in own or graph.weights[node.weights[0]].any():
             continue
         changed[node.name] = replace(node, inputs=(smallest.name,))
-        kernels[node.weights[0]] = frozen(np.zeros((smallest.type.sample_size, node.op.units)))
+        units = graph.weights[node.weights[0]].shape[1]
+        kernels[node.weights[0]] = frozen(np.zeros((smallest.type.sample_size, units)))
     if not changed:
         return Rewrite(graph)
     notes = tuple(Note(Change.DETACHED, name) for name in changed)

@@ -6,9 +6,11 @@ The others' outgoing weights become zero, and the units go as dead units where n
 import numpy as np
 
 from graph.graph import Graph
-from graph.ops import Dense
-from pruning.simplify.relations import feature_relation, merged_kernel, relations
-from pruning.simplify.rewrite import Change, Note, Reals, Rewrite, frozen, unshared
+from pruning.rules.dense import is_dense
+from pruning.rules.op_rules import Reals
+from pruning.rules.relation import feature_relation, merged_kernel
+from pruning.simplify.relations import relations
+from pruning.simplify.rewrite import Change, Note, Rewrite, frozen, unshared
 
 
 def merge_duplicates(graph: Graph) -> Rewrite:
@@ -19,7 +21,7 @@ def merge_duplicates(graph: Graph) -> Rewrite:
     changed: dict[str, Reals] = {}
     notes: list[Note] = []
     for node in graph.nodes:
-        if not isinstance(node.op, Dense) or node.name not in free:
+        if not is_dense(node) or node.name not in free:
             continue
         relation = feature_relation(found[node.inputs[0]], shapes[node.inputs[0]])
         kernel = graph.weights[node.weights[0]]

@@ -3,11 +3,9 @@
 An algebraic identity. Nothing is lost in float32 either: the folded layer rounds no more than the two did.
 """
 
-import numpy as np
-
+from graph.affine import as_affine
 from graph.graph import Graph, Node
-from graph.ops import Dense
-from pruning.affine_ops import AFFINE_OPS, ElementwiseAffine, as_affine
+from pruning.rules.dense import is_dense
 from pruning.simplify.dense_edit import DenseEdit, apply_edits, bias_of, edit_dense
 from pruning.simplify.rewrite import Change, Note, Rewrite, unshared
 
@@ -23,9 +21,9 @@ def fold_backward(graph: Graph) -> Rewrite:
     renamed: dict[str, str] = {}
     for node in graph.nodes:
         producer = producers.get(node.inputs[0])
-        if not isinstance(node.op, AFFINE_OPS) or producer is None or producer.name not in free:
+        if producer is None or producer.name not in free or not is_dense(producer):
             continue
-        if not isinstance(producer.op, Dense) or len(consumers[producer.name]) != 1:
+        if len(consumers[producer.name]) != 1:
             continue
         edit = _fold(graph, node, producer, types[node.name].static_sample_shape)
         if edit is not None:
@@ -36,17 +34,9 @@ def fold_backward(graph: Graph) -> Rewrite:
 
 
 def _fold(graph: Graph, node: Node, producer: Node, shape: tuple[int, ...]) -> DenseEdit | None:
-    affine = as_affine(graph, node, shape)
-    row = None if affine is None else per_feature(affine)
+    affine = as_affine(node.op, [graph.weights[name] for name in node.weights], shape)
+    row = None if affine is None else affine.simple.per_feature()
     if row is None:
         return None
     kernel = graph.weights[producer.weights[0]] * row.scale
     return edit_dense(graph, producer, kernel, bias_of(graph, producer) * row.scale + row.offset)
-
-
-def per_feature(affine: ElementwiseAffine) -> ElementwiseAffine | None:
-    """The affine as two vectors over the last axis, or None where positions differ or a number is not finite."""
-    rows = [array.reshape(-1, array.shape[-1]) for array in (affine.scale, affine.offset)]
-    if any((row != row[0]).any() or not np.isfinite(row).all() for row in rows):
-        return None
-    return ElementwiseAffine(rows[0][0], rows[1][0])

@@ -3,23 +3,22 @@
 Between the two there may be layers that only move elements (Flatten, Reshape, Permute). In exact arithmetic this is an
 identity. In float32 the shift is a trap: with x near 1e9 and a mean of 1e9, `x - mean` is exact, but
 `x W / deviation - mean W / deviation` cancels and keeps few digits. So a layer is folded only where no offset is above
-`MAX_OFFSET`: then at most three bits of the result's precision go.
+`graph.affine.MAX_OFFSET`: then at most three bits of the result's precision go.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from graph.affine import MAX_OFFSET, ScaleAndOffset, as_affine
 from graph.graph import Graph, Node
-from graph.ops import Dense
-from graph.shape_ops import Permute, RepeatVector, Reshape
-from pruning.affine_ops import AFFINE_OPS, ElementwiseAffine, as_affine
+from pruning.rules.dense import is_dense
+from pruning.rules.op_rules import OpRules
+from pruning.rules.table import rules_of
 from pruning.simplify.dense_edit import DenseEdit, apply_edits, bias_of, edit_dense
-from pruning.simplify.fold_backward import per_feature
 from pruning.simplify.rewrite import Change, Note, Rewrite, unshared
-
-MAX_OFFSET = 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,27 +26,28 @@ class _Leaf:
     """A Dense layer that reads the affine layer, and what the affine is by then."""
 
     node: Node
-    affine: ElementwiseAffine
+    affine: ScaleAndOffset
 
 
 @dataclass(frozen=True, slots=True)
 class _Readers:
-    """Who reads what, which Dense layers may be edited, and which values must stay."""
+    """Who reads what, which Dense layers may be edited, which values must stay, and the rules of every node."""
 
     consumers: Mapping[str, tuple[Node, ...]]
     free: frozenset[str]
     outputs: frozenset[str]
+    rules: Mapping[str, OpRules[Any]]
 
 
 def fold_forward(graph: Graph) -> Rewrite:
     """Fold every affine layer that only Dense layers with weights of their own read."""
     types = graph.value_types()
-    readers = _Readers(graph.consumers(), unshared(graph), graph.output_values())
+    readers = _Readers(graph.consumers(), unshared(graph), graph.output_values(), rules_of(graph))
     edits: list[DenseEdit] = []
     notes: list[Note] = []
     renamed: dict[str, str] = {}
     for node in graph.nodes:
-        if not isinstance(node.op, AFFINE_OPS) or node.inputs[0] in renamed:
+        if node.inputs[0] in renamed:
             continue
         leaves = _foldable(graph, node, types[node.name].static_sample_shape, readers)
         for leaf in leaves or ():
@@ -60,23 +60,23 @@ def fold_forward(graph: Graph) -> Rewrite:
 def _foldable(
     graph: Graph, node: Node, shape: tuple[int, ...], readers: _Readers
 ) -> list[_Leaf] | None:
-    affine = as_affine(graph, node, shape)
+    affine = as_affine(node.op, [graph.weights[name] for name in node.weights], shape)
     if affine is None or np.abs(affine.offset).max(initial=0.0) > MAX_OFFSET:
         return None
-    return _leaves(node, affine, readers)
+    return _leaves(node, affine.simple, readers)
 
 
-def _leaves(node: Node, affine: ElementwiseAffine, readers: _Readers) -> list[_Leaf] | None:
+def _leaves(node: Node, affine: ScaleAndOffset, readers: _Readers) -> list[_Leaf] | None:
     """The Dense layers reached through moves; None where anything else reads the value, or a caller gets it."""
     if node.name in readers.outputs:
         return None
     found: list[_Leaf] = []
     for reader in readers.consumers[node.name]:
         deeper: list[_Leaf] | None = None
-        if isinstance(reader.op, Dense) and reader.name in readers.free:
-            row = per_feature(affine)
+        if is_dense(reader) and reader.name in readers.free:
+            row = affine.per_feature()
             deeper = None if row is None else [_Leaf(reader, row)]
-        elif isinstance(reader.op, Reshape | Permute | RepeatVector):
+        elif readers.rules[reader.name].only_moves and len(reader.inputs) == 1:
             deeper = _leaves(reader, _moved(reader, affine), readers)
         if deeper is None:
             return None
@@ -84,9 +84,9 @@ def _leaves(node: Node, affine: ElementwiseAffine, readers: _Readers) -> list[_L
     return found
 
 
-def _moved(node: Node, affine: ElementwiseAffine) -> ElementwiseAffine:
+def _moved(node: Node, affine: ScaleAndOffset) -> ScaleAndOffset:
     scale, offset = (node.op.evaluate([a[None]], [])[0] for a in (affine.scale, affine.offset))
-    return ElementwiseAffine(scale, offset)
+    return ScaleAndOffset(scale, offset)
 
 
 def _fold_into(graph: Graph, leaf: _Leaf) -> DenseEdit:

@@ -5,7 +5,8 @@ elements, until nothing changes, so the solution is the smallest one that holds 
 largest):
 
 - graph inputs and outputs stay whole: the model's signature does not change;
-- softmax, layer normalization, glu and dot products mix elements: their inputs and outputs stay whole;
+- ops that mix elements (softmax, layer normalization, glu, dot products) and ops that nobody knows keep their inputs
+  and outputs whole;
 - elementwise nodes and merges keep the same elements in all their inputs and outputs (along broadcast axes: any);
 - reshape, permute, repeat and concatenate carry an element's fate along;
 - what stays of a value is a box: all combinations of what stays on each axis, or it would be no tensor;
@@ -17,16 +18,18 @@ largest):
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from graph.graph import Graph, Node
-from graph.ops import Dense, Merge
-from pruning.element_moves import MOVING_OPS, Sources, sources
-from pruning.simplify.liveness import mixes, reduce_to
-from pruning.simplify.rewrite import Flags, Reals, unshared
+from pruning.rules.dense import is_dense
+from pruning.rules.op_rules import Flags, OpRules, Reals, axis_mask
+from pruning.rules.table import rules_of
+from pruning.simplify.rewrite import unshared
 
 Kept = dict[str, Flags]
+Rules = Mapping[str, OpRules[Any]]
 
 
 def kept_elements(
@@ -39,40 +42,29 @@ def kept_elements(
     """
     # np.array, for samples without axes would turn into scalars that cannot be written to.
     kept = {name: np.array(needed[name] & np.isnan(constants[name])) for name in constants}
-    _keep_whole(graph, kept)
+    rules = rules_of(graph)
+    _keep_whole(graph, rules, kept)
     _keep_unfoldable(graph, constants, kept)
-    origins = {
-        node.name: sources(node.op, [kept[name].shape for name in node.inputs])
-        for node in graph.nodes
-        if isinstance(node.op, MOVING_OPS)
-    }
     families = _families(graph)
-    while _sweep(graph, kept, origins, families):
+    while _sweep(graph, rules, kept, families):
         pass
     return kept
 
 
-def axis_mask(kept: Flags, axis: int) -> Flags:
-    """What stays along one axis of a value's sample shape."""
-    others = tuple(other for other in range(kept.ndim) if other != axis % kept.ndim)
-    mask: Flags = np.asarray(kept.any(axis=others))
-    return mask
-
-
-def _keep_whole(graph: Graph, kept: Kept) -> None:
+def _keep_whole(graph: Graph, rules: Rules, kept: Kept) -> None:
     for name in [given.name for given in graph.inputs] + sorted(graph.output_values()):
         kept[name][...] = True
     free, users = unshared(graph), graph.weight_users()
     for node in graph.nodes:
-        if mixes(node) or (node.name not in free and not _shares_dense(node, users)):
+        if rules[node.name].mixes or (node.name not in free and not _shares_dense(node, users)):
             for name in (*node.inputs, node.name):
                 kept[name][...] = True
 
 
 def _shares_dense(node: Node, users: Mapping[str, tuple[Node, ...]]) -> bool:
     """Whether every node that shares a weight with this one is a Dense of exactly the same weights."""
-    return isinstance(node.op, Dense) and all(
-        other.op == node.op and other.weights == node.weights
+    return is_dense(node) and all(
+        is_dense(other) and other.op == node.op and other.weights == node.weights
         for name in node.weights
         for other in users[name]
     )
@@ -82,7 +74,7 @@ def _keep_unfoldable(graph: Graph, constants: Mapping[str, Reals], kept: Kept) -
     """Keep constants that no bias can take: other numbers at other positions, or a shared layer."""
     free = unshared(graph)
     for node in graph.nodes:
-        if not isinstance(node.op, Dense):
+        if not is_dense(node):
             continue
         value = constants[node.inputs[0]]
         rows = value.reshape(-1, value.shape[-1])
@@ -98,57 +90,23 @@ def _keep_unfoldable(graph: Graph, constants: Mapping[str, Reals], kept: Kept) -
 
 def _families(graph: Graph) -> list[list[Node]]:
     """Dense nodes of one kernel, where there are several."""
-    users = graph.weight_users()
-    kernels = dict.fromkeys(n.weights[0] for n in graph.nodes if isinstance(n.op, Dense))
-    return [list(users[name]) for name in kernels if len(users[name]) > 1]
+    families: dict[str, list[Node]] = {}
+    for node in graph.nodes:
+        if is_dense(node):
+            families.setdefault(node.weights[0], []).append(node)
+    return [nodes for nodes in families.values() if len(nodes) > 1]
 
 
-def _sweep(
-    graph: Graph, kept: Kept, origins: Mapping[str, Sources], families: list[list[Node]]
-) -> bool:
+def _sweep(graph: Graph, rules: Rules, kept: Kept, families: list[list[Node]]) -> bool:
     """Apply every constraint once, forwards and backwards; tell whether anything was added."""
     before = sum(int(flags.sum()) for flags in kept.values())
     for node in (*graph.nodes, *reversed(graph.nodes)):
-        if isinstance(node.op, Dense):
-            _tie_positions(node, kept)
-        elif isinstance(node.op, MOVING_OPS):
-            _tie_moves(node, origins[node.name], kept)
-        elif not mixes(node):
-            _tie_elementwise(node, kept)
+        rules[node.name].keep([kept[name] for name in node.inputs], kept[node.name])
         for name in (*node.inputs, node.name):
             _close_box(kept[name])
     for family in families:
         _tie_family(family, kept)
     return sum(int(flags.sum()) for flags in kept.values()) > before
-
-
-def _tie_positions(node: Node, kept: Kept) -> None:
-    source, target = kept[node.inputs[0]], kept[node.name]
-    if target.any() and not source.any():
-        source.reshape(-1)[0] = True
-    positions: Flags = np.asarray(source.any(axis=-1) | target.any(axis=-1))
-    for flags in (source, target):
-        if flags.any():
-            flags |= positions[..., None] & axis_mask(flags, -1)
-
-
-def _tie_moves(node: Node, origin: Sources, kept: Kept) -> None:
-    target = kept[node.name]
-    for place, name in enumerate(node.inputs):
-        here = origin.place == place
-        flat = kept[name].reshape(-1)
-        flat[origin.index[here & target]] = True
-        target[here] |= flat[origin.index[here]]
-
-
-def _tie_elementwise(node: Node, kept: Kept) -> None:
-    target = kept[node.name]
-    for name in node.inputs:
-        operand = kept[name]
-        target |= operand.reshape((1,) * (target.ndim - operand.ndim) + operand.shape)
-    for name in node.inputs:
-        operand = kept[name]
-        operand |= reduce_to(target, operand.shape) if isinstance(node.op, Merge) else target
 
 
 def _close_box(flags: Flags) -> None:

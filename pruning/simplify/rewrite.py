@@ -7,15 +7,12 @@ verifier, which insists on float32, checks a stand-in with the same shapes.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
 
 import numpy as np
 
 from graph.graph import Graph
 from graph.verify import verify
-
-Reals = np.ndarray[Any, np.dtype[Any]]
-Flags = np.ndarray[Any, np.dtype[np.bool_]]
+from pruning.rules.op_rules import Reals
 
 
 class Change(StrEnum):

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from graph.shape_ops import RepeatVector
 from graph.tensor_type import DType, TensorType
 from pruning.compare import compare, relative_change
+from pruning.lossless.options import InputRange
 from pruning.probe import probe_sets
-from pruning.recipe import InputRange
 from tests.builders import GraphBuilder
 
 

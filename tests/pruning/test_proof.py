@@ -15,10 +15,10 @@ from graph.shape_ops import Concatenate
 from graph.tensor_type import DType, TensorType
 from pruning.lossless.bounds import magnitude_bounds
 from pruning.lossless.drop import DropResult, drop_negligible
-from pruning.lossless.envelope import envelope
+from pruning.lossless.options import InputRange, LosslessOptions
 from pruning.lossless.perturbation import propagate_errors
 from pruning.lossless.tolerance import tolerances
-from pruning.recipe import InputRange, LosslessOptions
+from pruning.rules.envelope import envelope
 from pruning.simplify.rewrite import frozen
 from tests.builders import GraphBuilder, random_inputs
 from tests.pruning.planted import sprinkle

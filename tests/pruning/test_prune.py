@@ -20,8 +20,9 @@ from pruning.calibrate import Calibration
 from pruning.certificate import Guarantee
 from pruning.errors import CalibrationError, GateError, RecipeError
 from pruning.lossless.attempt import Attempt, attempt_lossless
+from pruning.lossless.options import LosslessOptions
 from pruning.prune import PruneResult, prune
-from pruning.recipe import LosslessOptions, PruningRecipe
+from pruning.recipe import PruningRecipe
 from pruning.recipe_parser import parse_recipe
 from tests.builders import GraphBuilder, random_inputs
 from tests.pruning.planted import plant, random_network, sprinkle

@@ -14,9 +14,12 @@ import numpy as np
 Reals = np.ndarray[Any, np.dtype[np.float64]]
 Flags = np.ndarray[Any, np.dtype[np.bool_]]
 
+# Float32's: the largest relative error of one rounding to nearest.
+UNIT_ROUNDOFF = 2.0**-24
+
 
 @dataclass(frozen=True, slots=True)
-class Affine:
+class Bound:
     """`constant + slope * rho`, elementwise.
 
     Attributes:
@@ -42,38 +45,48 @@ class Affine:
         # An infinite slope, which a tolerance may have, times 0 would be NaN.
         return self.constant + self.slope * rho if rho else self.constant
 
-    def plus(self, other: "Affine") -> "Affine":
+    def plus(self, other: "Bound") -> "Bound":
         """Sum, broadcasting."""
         return known(self.constant + other.constant, self.slope + other.slope)
 
-    def times(self, factor: Reals | float) -> "Affine":
+    def times(self, factor: Reals | float) -> "Bound":
         """Product with a number or array >= 0, broadcasting; 0 times unknown, or times infinity, is 0."""
         zero = np.equal(factor, 0.0) | ((self.constant == 0.0) & (self.slope == 0.0))
         with np.errstate(invalid="ignore"):
             constant, slope = self.constant * factor, self.slope * factor
         return known(np.where(zero, 0.0, constant), np.where(zero, 0.0, slope))
 
-    def shifted(self, addend: Reals | float) -> "Affine":
+    def shifted(self, addend: Reals | float) -> "Bound":
         """Add a number or array >= 0 to the constant."""
         return known(self.constant + addend, self.slope + np.zeros_like(addend))
 
-    def largest(self, other: "Affine") -> "Affine":
+    def largest(self, other: "Bound") -> "Bound":
         """An upper bound of both: the larger constant and the larger slope."""
         constant = np.maximum(self.constant, other.constant)
         return known(constant, np.maximum(self.slope, other.slope))
 
-    def capped(self, cap: float) -> "Affine":
+    def capped(self, cap: float) -> "Bound":
         """The smaller of this and a constant `cap`, as far as an affine bound can say it."""
         if np.isinf(cap):
             return self
         cut = (self.slope > 0) | (self.constant > cap)
-        return Affine(np.where(cut, cap, self.constant), np.where(cut, 0.0, self.slope))
+        return Bound(np.where(cut, cap, self.constant), np.where(cut, 0.0, self.slope))
 
-    def mapped(self, move: Callable[[Reals], Reals]) -> "Affine":
+    def divided(self, factor: Reals | float) -> "Bound":
+        """As the limit of a change: the limit before a multiplication by `factor`; what has none keeps none."""
+
+        def divide(limit: Reals) -> Reals:
+            free = np.isinf(limit) | np.equal(factor, 0.0)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                return np.where(free, np.inf, limit / factor)
+
+        return self.mapped(divide)
+
+    def mapped(self, move: Callable[[Reals], Reals]) -> "Bound":
         """Apply a function that only moves or repeats elements to both arrays."""
-        return Affine(move(self.constant), move(self.slope))
+        return Bound(move(self.constant), move(self.slope))
 
-    def through(self, kernel: Reals) -> "Affine":
+    def through(self, kernel: Reals) -> "Bound":
         """`x @ abs(kernel)` over the last axis; one unknown input with a weight makes the sum unknown.
 
         Args:
@@ -86,17 +99,17 @@ class Affine:
         return known(constant, self.slope @ size)
 
 
-def known(constant: Reals, slope: Reals) -> Affine:
+def known(constant: Reals, slope: Reals) -> Bound:
     """Build a bound; where anything overflowed or is undefined it is unknown."""
     lost = ~np.isfinite(constant) | ~np.isfinite(slope)
-    return Affine(np.where(lost, np.inf, constant), np.where(lost, 0.0, slope))
+    return Bound(np.where(lost, np.inf, constant), np.where(lost, 0.0, slope))
 
 
-def zeros(shape: tuple[int, ...]) -> Affine:
+def zeros(shape: tuple[int, ...]) -> Bound:
     """The bound 0."""
-    return Affine(np.zeros(shape), np.zeros(shape))
+    return Bound(np.zeros(shape), np.zeros(shape))
 
 
-def unknown(shape: tuple[int, ...]) -> Affine:
+def unknown(shape: tuple[int, ...]) -> Bound:
     """No bound at all."""
-    return Affine(np.full(shape, np.inf), np.zeros(shape))
+    return Bound(np.full(shape, np.inf), np.zeros(shape))

@@ -54,6 +54,11 @@ _FIXED: dict[Function, Envelope] = {
 }
 
 
+def has_envelope(function: Function) -> bool:
+    """Whether anything is known of the function; those along an axis have no envelope."""
+    return function in _PARAMETRIC or function in _FIXED
+
+
 def envelope(f: ActivationFunction) -> Envelope:
     """The envelope of an elementwise function with its parameters; nothing is proven for odd parameters."""
     if f.function in _PARAMETRIC:

@@ -1,0 +1,158 @@
+"""Rules of Activation, by its function: elementwise ones by their envelope, those along an axis one by one."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from graph.activations import Function
+from graph.graph import Node
+from graph.ops import Activation
+from graph.tensor_type import sample_axis
+from pruning.rules.bound import UNIT_ROUNDOFF, Bound, unknown
+from pruning.rules.elementwise import ElementwiseRules
+from pruning.rules.envelope import Envelope, envelope, has_envelope
+from pruning.rules.op_rules import OpRules, Reals, constants_of_mixture
+from pruning.rules.relation import Relation, alone, grouped
+
+
+class ElementFunctionRules(ElementwiseRules[Activation]):
+    """A function of each element by itself."""
+
+    @property
+    def _envelope(self) -> Envelope:
+        return envelope(self.op.function)
+
+    def is_identity(self) -> bool:
+        """The function that changes nothing."""
+        return self.op.function.function is Function.LINEAR
+
+    def relation(self, inputs: Sequence[Relation]) -> Relation:
+        """Equal elements stay equal; relu and its kin, linear on each side of 0, also pass a positive factor."""
+        (x,) = inputs
+        f = self.op.function
+        if x.is_trivial:
+            return alone(self.shape)
+        if f.function is Function.LINEAR:
+            return grouped([x.leader], x.factor)
+        if f.function is Function.RELU and not f.threshold and f.max_value is None:
+            return grouped([x.leader, np.sign(x.factor)], np.abs(x.factor))
+        return grouped([x.leader, x.factor], np.ones(len(x.leader)))
+
+    def bound(self, inputs: Sequence[Bound]) -> Bound:
+        """As the envelope says; unknown where it says nothing."""
+        shape = self._envelope
+        if math.isinf(shape.factor):
+            return unknown(self.shape)
+        return inputs[0].times(shape.factor).shifted(shape.offset).capped(shape.cap)
+
+    def error(self, errors: Sequence[Bound], values: Sequence[Bound]) -> Bound:
+        """The Lipschitz constant times |dx|."""
+        return errors[0].times(self._envelope.lipschitz)
+
+    def tolerance(self, place: int, allowed: Bound, value: Bound) -> Bound:
+        """The output's over the Lipschitz constant."""
+        return allowed.divided(self._envelope.lipschitz)
+
+
+class AxisFunctionRules(OpRules[Activation]):
+    """A function along an axis; what is proven about its size and error is the function's own matter."""
+
+    bears_rounding = True
+
+    @property
+    def _axis(self) -> int:
+        return sample_axis(self.op.function.axis)
+
+    def _largest(self, x: Bound) -> Bound:
+        """The largest of each group, at every place of the group."""
+        return x.mapped(
+            lambda a: np.broadcast_to(a.max(axis=self._axis, keepdims=True), self.shapes[0])
+        )
+
+    def constants(self, inputs: Sequence[Reals]) -> Reals:
+        """Constant where the whole input is."""
+        return constants_of_mixture(self, inputs)
+
+
+class SoftmaxRules(AxisFunctionRules):
+    """exp(x_i) over the sum of all exp(x_j)."""
+
+    def bound(self, inputs: Sequence[Bound]) -> Bound:
+        """At most 1."""
+        return Bound(np.ones(self.shape), np.zeros(self.shape))
+
+    def error(self, errors: Sequence[Bound], values: Sequence[Bound]) -> Bound:
+        """dp_i = p_i (dx_i - sum_k p_k dx_k): at most 2 p_i (1 - p_i) max|dx|."""
+        return self._largest(errors[0]).times(0.5)
+
+    def tolerance(self, place: int, allowed: Bound, value: Bound) -> Bound:
+        """Twice the smallest of the group."""
+        return self._hidden_by_largest(allowed, value, 2.0)
+
+    def _hidden_by_largest(self, allowed: Bound, value: Bound, factor: float) -> Bound:
+        # Only differences of logits count, so what grows with the input may hide behind the largest logit's rounding;
+        # the constant part may not, for a logit of -1e9 (a masked class) would hide everything.
+        smallest = np.broadcast_to(
+            allowed.constant.min(axis=self._axis, keepdims=True), value.shape
+        )
+        steepest = np.broadcast_to(value.slope.max(axis=self._axis, keepdims=True), value.shape)
+        return Bound(smallest * factor, steepest * UNIT_ROUNDOFF)
+
+
+class LogSoftmaxRules(SoftmaxRules):
+    """x_i less the logarithm of the sum of all exp(x_j)."""
+
+    def bound(self, inputs: Sequence[Bound]) -> Bound:
+        """-log(sum_j exp(x_j - x_i)): between -(2 max|x| + log n) and 0."""
+        return self._largest(inputs[0]).times(2.0).shifted(math.log(self.shapes[0][self._axis]))
+
+    def error(self, errors: Sequence[Bound], values: Sequence[Bound]) -> Bound:
+        """|dx_i| + max|dx|."""
+        return errors[0].plus(self._largest(errors[0]))
+
+    def tolerance(self, place: int, allowed: Bound, value: Bound) -> Bound:
+        """Half the smallest of the group."""
+        return self._hidden_by_largest(allowed, value, 0.5)
+
+
+class GluRules(AxisFunctionRules):
+    """The first half of an axis times the sigmoid of the second."""
+
+    def _halves(self, x: Bound) -> list[Bound]:
+        parts = [np.split(array, 2, axis=self._axis) for array in (x.constant, x.slope)]
+        return [Bound(constant, slope) for constant, slope in zip(*parts, strict=True)]
+
+    def bound(self, inputs: Sequence[Bound]) -> Bound:
+        """A sigmoid is at most 1."""
+        return self._halves(inputs[0])[0]
+
+    def error(self, errors: Sequence[Bound], values: Sequence[Bound]) -> Bound:
+        """|da| + |a| |db| / 4, where a does not grow with the input."""
+        direct, gate = self._halves(errors[0])
+        carrier = self._halves(values[0])[0]
+        if (carrier.slope > 0).any() or carrier.unknown.any():
+            return unknown(self.shape)
+        return direct.plus(gate.times(0.25 * carrier.constant))
+
+
+class SparsemaxRules(AxisFunctionRules):
+    """A projection on the simplex, of which nothing is proven."""
+
+
+_ALONG_AXIS: dict[Function, type[AxisFunctionRules]] = {
+    Function.SOFTMAX: SoftmaxRules,
+    Function.LOG_SOFTMAX: LogSoftmaxRules,
+    Function.GLU: GluRules,
+    Function.SPARSEMAX: SparsemaxRules,
+}
+
+
+def activation_rules(node: Node, op: Activation, *rest: Any) -> OpRules[Activation]:
+    """The rules of an Activation's function; the cautious ones for a function that has none."""
+    along = _ALONG_AXIS.get(op.function.function)
+    if along is not None:
+        return along(node, op, *rest)
+    rules = ElementFunctionRules if has_envelope(op.function.function) else OpRules
+    return rules(node, op, *rest)

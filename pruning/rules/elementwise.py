@@ -1,0 +1,167 @@
+"""Rules of the ops that compute each element from the element at the same place: scale and offset, and PReLU.
+
+Activations are in `pruning.rules.activations`, ops of several values in `pruning.rules.merges`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+
+import numpy as np
+
+from graph.affine import ElementwiseAffine, as_affine
+from graph.errors import GraphError
+from graph.graph import Node
+from graph.ops import BatchNormalization, Normalization, PRelu, Rescaling
+from graph.tensor_type import sample_axis
+from pruning.rules.bound import Bound
+from pruning.rules.op_rules import Cut, Flags, OpRules, OpT, Reals, axis_mask
+from pruning.rules.relation import Relation, alone, grouped
+
+
+class ElementwiseRules(OpRules[OpT]):
+    """Output element e depends on input element e only."""
+
+    mixes = False
+    bears_rounding = True
+
+    def constants(self, inputs: Sequence[Reals]) -> Reals:
+        """The function's value at a constant."""
+        value = self.op.evaluate([x[None] for x in inputs], self.weights())[0]
+        return np.where(np.isnan(inputs[0]), np.nan, value)
+
+    def needed(self, place: int, wanted: Flags) -> Flags:
+        """The same elements."""
+        return wanted
+
+    def keep(self, inputs: Sequence[Flags], output: Flags) -> None:
+        """The same elements stay before and after."""
+        for flags in inputs:
+            output |= flags
+        for flags in inputs:
+            flags |= output
+
+
+class AffineRules(ElementwiseRules[OpT]):
+    """y = scale * x + offset."""
+
+    @cached_property
+    def affine(self) -> ElementwiseAffine:
+        """The two numbers of every element.
+
+        Raises:
+            GraphError: `graph.affine` does not know the op; a bug of ours.
+        """
+        found = as_affine(self.op, self.arrays, self.shape)
+        if found is None:
+            raise GraphError(f"node {self.node.name!r} has no scale and offset")
+        return found
+
+    def is_identity(self) -> bool:
+        """Scales of 1 and offsets of 0."""
+        return bool(np.all(self.affine.scale == 1.0) and np.all(self.affine.offset == 0.0))
+
+    def relation(self, inputs: Sequence[Relation]) -> Relation:
+        """A factor passes where the offset is 0; equal elements with equal numbers stay equal."""
+        (x,) = inputs
+        if x.is_trivial:
+            return alone(self.shape)
+        slope, offset = self.affine.scale.ravel() * x.factor, self.affine.offset.ravel()
+        linear = (offset == 0.0) & (slope != 0.0)
+        keys = [x.leader, offset, np.where(linear, 1.0, slope)]
+        return grouped(keys, np.where(linear, slope, 1.0))
+
+    def bound(self, inputs: Sequence[Bound]) -> Bound:
+        """|scale| |x| + |offset|."""
+        affine = self.affine
+        return inputs[0].times(np.abs(affine.scale)).shifted(np.abs(affine.offset))
+
+    def error(self, errors: Sequence[Bound], values: Sequence[Bound]) -> Bound:
+        """|scale| |dx|."""
+        return errors[0].times(np.abs(self.affine.scale))
+
+    def tolerance(self, place: int, allowed: Bound, value: Bound) -> Bound:
+        """The output's over |scale|."""
+        return allowed.divided(np.abs(self.affine.scale))
+
+
+class BatchNormalizationRules(AffineRules[BatchNormalization]):
+    """One scale and offset for each element of an axis."""
+
+    def cut(self, cut: Cut) -> tuple[Node, Mapping[str, Reals]]:
+        """Take the numbers of what goes out of every weight."""
+        mask = axis_mask(cut.output, sample_axis(self.op.axis))
+        pairs = zip(self.node.weights, self.arrays, strict=True)
+        return self.node, {name: array[mask] for name, array in pairs}
+
+
+class NormalizationRules(AffineRules[Normalization]):
+    """A mean and a variance that broadcast to a batch."""
+
+    def cut(self, cut: Cut) -> tuple[Node, Mapping[str, Reals]]:
+        """Cut both along the axes that they have."""
+        return self.node, _cut_broadcast(self, cut.output)
+
+
+class RescalingRules(AffineRules[Rescaling]):
+    """Numbers of the op itself: one, or one for each element of the last axis."""
+
+    def cut(self, cut: Cut) -> tuple[Node, Mapping[str, Reals]]:
+        """Cut the numbers, where there is more than one."""
+        mask = axis_mask(cut.output, -1)
+
+        def left(values: tuple[float, ...]) -> tuple[float, ...]:
+            if len(values) == 1:
+                return values
+            return tuple(value for value, stays in zip(values, mask, strict=True) if stays)
+
+        return replace(self.node, op=Rescaling(left(self.op.scale), left(self.op.offset))), {}
+
+
+class PReluRules(ElementwiseRules[PRelu]):
+    """x where x >= 0, else alpha * x."""
+
+    def _steepest(self) -> Reals:
+        """The larger slope of both sides, of the sample shape."""
+        return np.maximum(np.abs(self.weights()[0]), 1.0) + np.zeros(self.shape)
+
+    def cut(self, cut: Cut) -> tuple[Node, Mapping[str, Reals]]:
+        """Cut alpha along the axes that it has."""
+        return self.node, _cut_broadcast(self, cut.output)
+
+    def is_identity(self) -> bool:
+        """Slopes of 1."""
+        return bool((self.arrays[0] == 1.0).all())
+
+    def relation(self, inputs: Sequence[Relation]) -> Relation:
+        """A positive factor passes where the slopes are equal; equal elements with equal slopes stay equal."""
+        (x,) = inputs
+        if x.is_trivial:
+            return alone(self.shape)
+        alpha = np.broadcast_to(self.arrays[0], self.shape)
+        return grouped([x.leader, np.sign(x.factor), alpha], np.abs(x.factor))
+
+    def bound(self, inputs: Sequence[Bound]) -> Bound:
+        """The larger slope times |x|."""
+        return inputs[0].times(self._steepest())
+
+    def error(self, errors: Sequence[Bound], values: Sequence[Bound]) -> Bound:
+        """The larger slope times |dx|."""
+        return errors[0].times(self._steepest())
+
+    def tolerance(self, place: int, allowed: Bound, value: Bound) -> Bound:
+        """The output's over the larger slope."""
+        return allowed.divided(self._steepest())
+
+
+def _cut_broadcast(rules: OpRules[OpT], kept: Flags) -> Mapping[str, Reals]:
+    """Cut weights that broadcast to a sample (or, with a leading 1, to a batch) along their own axes."""
+    changed = {}
+    for name, weight in zip(rules.node.weights, rules.arrays, strict=True):
+        array = weight
+        lead = array.ndim - kept.ndim
+        for axis in range(kept.ndim):
+            if array.shape[axis + lead] != 1:
+                array = np.compress(axis_mask(kept, axis), array, axis=axis + lead)
+        changed[name] = array
+    return changed

@@ -1,0 +1,155 @@
+"""Rules of the ops of several values: Merge, element by element, and Dot, which contracts an axis of two values."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from graph.ops import Dot, Merge, MergeKind
+from pruning.rules.bound import Bound, known, unknown, zeros
+from pruning.rules.op_rules import Flags, OpRules, Reals, Shape, constants_of_mixture
+from pruning.rules.relation import Relation, alone, grouped
+
+_SUMS = (MergeKind.ADD, MergeKind.SUBTRACT)
+_EXTREMES = (MergeKind.MAXIMUM, MergeKind.MINIMUM)
+
+
+class MergeRules(OpRules[Merge]):
+    """Output element e depends on the inputs' elements e, where axes of length 1 broadcast."""
+
+    mixes = False
+    bears_rounding = True
+
+    def constants(self, inputs: Sequence[Reals]) -> Reals:
+        """Constant where all operands are, or where one factor of a product is 0."""
+        value: Reals = self.op.evaluate([x[None] for x in inputs], [])[0]
+        if self.op.kind is not MergeKind.MULTIPLY:
+            return value
+        ones = [np.where(x == 0.0, 0.0, 1.0)[None] for x in inputs]
+        return np.where(self.op.evaluate(ones, [])[0] == 0.0, 0.0, value)
+
+    def needed(self, place: int, wanted: Flags) -> Flags:
+        """The element at the same place, once for all its copies."""
+        return _any_copy(wanted, self.shapes[place])
+
+    def keep(self, inputs: Sequence[Flags], output: Flags) -> None:
+        """The same elements stay in all operands and the output; along broadcast axes, any copy counts."""
+        for flags in inputs:
+            output |= flags.reshape((1,) * (output.ndim - flags.ndim) + flags.shape)
+        for flags in inputs:
+            flags |= _any_copy(output, flags.shape)
+
+    def is_identity(self) -> bool:
+        """A merge of one value."""
+        return len(self.node.inputs) == 1
+
+    def relation(self, inputs: Sequence[Relation]) -> Relation:
+        """Elements are equal whose operands are all related alike."""
+        if all(relation.is_trivial for relation in inputs):
+            return alone(self.shape)
+        keys: list[Reals] = []
+        for shape, relation in zip(self.shapes, inputs, strict=True):
+            padded = (1,) * (len(self.shape) - len(shape)) + shape
+            parts = (relation.leader, relation.factor)
+            keys += [np.broadcast_to(part.reshape(padded), self.shape) for part in parts]
+        return grouped(keys, np.ones(int(np.prod(self.shape))))
+
+    def bound(self, inputs: Sequence[Bound]) -> Bound:
+        """Sums of bounds, products of bounds, or the largest."""
+        operands = self._aligned(inputs)
+        result = operands[0]
+        for operand in operands[1:]:
+            if self.op.kind is MergeKind.MULTIPLY:
+                result = _product(result, operand)
+            elif self.op.kind in _EXTREMES:
+                result = result.largest(operand)
+            else:
+                result = result.plus(operand)
+        return self._averaged(result)
+
+    def error(self, errors: Sequence[Bound], values: Sequence[Bound]) -> Bound:
+        """Sums of errors, the largest, or for a product what `_product_error` says."""
+        moves = self._aligned(errors)
+        if self.op.kind is MergeKind.MULTIPLY:
+            return _product_error(moves, self._aligned(values))
+        result = moves[0]
+        for error in moves[1:]:
+            result = result.largest(error) if self.op.kind in _EXTREMES else result.plus(error)
+        return self._averaged(result)
+
+    def tolerance(self, place: int, allowed: Bound, value: Bound) -> Bound:
+        """An equal share of a sum; all of an average or an extreme; nothing of a product."""
+        if self.op.kind is MergeKind.MULTIPLY:
+            return zeros(value.shape)
+        share = allowed.divided(float(len(self.node.inputs)) if self.op.kind in _SUMS else 1.0)
+        return share if allowed.shape == value.shape else share.mapped(_smallest_copy(value.shape))
+
+    def _averaged(self, total: Bound) -> Bound:
+        if self.op.kind is not MergeKind.AVERAGE:
+            return total
+        return total.times(1.0 / len(self.node.inputs))
+
+    def _aligned(self, inputs: Sequence[Bound]) -> list[Bound]:
+        """Give operands one shape: axes of length 1 after the batch, then broadcast."""
+        rank, shape = len(self.shape), self.shape
+
+        def align(array: Reals) -> Reals:
+            padded = array.reshape((1,) * (rank - array.ndim) + array.shape)
+            return np.broadcast_to(padded, shape)
+
+        return [x.mapped(align) for x in inputs]
+
+
+class DotRules(OpRules[Dot]):
+    """Inner products of vectors of two values."""
+
+    bears_rounding = True
+
+    def constants(self, inputs: Sequence[Reals]) -> Reals:
+        """Constant where both values are."""
+        return constants_of_mixture(self, inputs)
+
+    def bound(self, inputs: Sequence[Bound]) -> Bound:
+        """At most 1 when normalized; otherwise the sum of products, known where nothing grows with the input."""
+        if self.op.normalize:
+            return Bound(np.ones(self.shape), np.zeros(self.shape))
+        if any((x.slope > 0).any() or x.unknown.any() for x in inputs):
+            return unknown(self.shape)
+        products = self.op.evaluate([x.constant[None] for x in inputs], [])[0]
+        return zeros(self.shape).shifted(products)
+
+
+def _any_copy(flags: Flags, shape: Shape) -> Flags:
+    """Undo the broadcasting of a merge's operand of that sample shape: an element is set if any copy is."""
+    padded = (1,) * (flags.ndim - len(shape)) + shape
+    axes = tuple(i for i, n in enumerate(padded) if n == 1 and flags.shape[i] != 1)
+    return flags.any(axis=axes, keepdims=True).reshape(shape)
+
+
+def _smallest_copy(shape: Shape) -> Callable[[Reals], Reals]:
+    """The smallest tolerance over the axes along which an operand was broadcast."""
+
+    def reduce(limit: Reals) -> Reals:
+        padded = (1,) * (limit.ndim - len(shape)) + shape
+        axes = tuple(i for i, n in enumerate(padded) if n == 1 and limit.shape[i] != 1)
+        return limit.min(axis=axes, keepdims=True).reshape(shape)
+
+    return reduce
+
+
+def _product(a: Bound, b: Bound) -> Bound:
+    """Known where at most one factor grows with the input."""
+    fixed_a, fixed_b = a.slope == 0, b.slope == 0
+    with np.errstate(invalid="ignore"):
+        constant = np.where(fixed_a | fixed_b, a.constant * b.constant, np.inf)
+        slope = a.slope * b.constant + b.slope * a.constant
+    return known(constant, slope)
+
+
+def _product_error(errors: Sequence[Bound], values: Sequence[Bound]) -> Bound:
+    """prod(abs(v) + e) - prod(abs(v)), where no factor grows with the input."""
+    grown, plain = np.ones(values[0].shape), np.ones(values[0].shape)
+    for error, value in zip(errors, values, strict=True):
+        if (error.slope > 0).any() or (value.slope > 0).any():
+            return unknown(value.shape)
+        grown, plain = grown * (value.constant + error.constant), plain * value.constant
+    return known(grown - plain, np.zeros(plain.shape))

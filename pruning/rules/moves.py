@@ -1,0 +1,157 @@
+"""Rules of the ops that only move or repeat elements: Reshape, Permute, RepeatVector, Concatenate."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from graph.graph import Node
+from graph.op import Op
+from graph.shape_ops import Concatenate, Permute, RepeatVector, Reshape
+from pruning.rules.bound import Bound
+from pruning.rules.op_rules import Cut, Flags, OpRules, OpT, Reals, Shape, axis_mask
+from pruning.rules.relation import Relation, alone, grouped
+
+Indices = np.ndarray[Any, np.dtype[np.int64]]
+
+
+def is_reshape(node: Node) -> bool:
+    """Whether the op is Reshape itself."""
+    return type(node.op) is Reshape
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Origin of every output element of an op that only moves elements.
+
+    Attributes:
+        place: which input, of the output's sample shape.
+        index: which element of that input, counted row-major, of the output's sample shape.
+    """
+
+    place: Indices
+    index: Indices
+
+
+def sources(op: Op, shapes: Sequence[Shape]) -> Sources:
+    """Find the origins by sending indices through the op itself.
+
+    Args:
+        op: an op that only moves elements.
+        shapes: sample shapes of its inputs.
+    """
+    indices = [np.arange(int(np.prod(shape))).reshape(1, *shape) for shape in shapes]
+    places = [np.full((1, *shape), place) for place, shape in enumerate(shapes)]
+    return Sources(op.evaluate(places, [])[0], op.evaluate(indices, [])[0])
+
+
+class MoveRules(OpRules[OpT]):
+    """Every output element is a copy of one input element; what holds of that one holds of the copy."""
+
+    mixes = False
+    only_moves = True
+    bears_rounding = True
+
+    @cached_property
+    def origin(self) -> Sources:
+        """Where the output's elements come from."""
+        return sources(self.op, self.shapes)
+
+    def moved(self, arrays: Sequence[Reals]) -> Reals:
+        """Send arrays of the inputs' sample shapes through the op."""
+        result: Reals = self.op.evaluate([array[None] for array in arrays], [])[0]
+        return result
+
+    def constants(self, inputs: Sequence[Reals]) -> Reals:
+        """A copy of a constant is one."""
+        return self.moved(inputs)
+
+    def needed(self, place: int, wanted: Flags) -> Flags:
+        """The elements that wanted ones are copies of."""
+        result = np.zeros(self.shapes[place], np.bool_)
+        result.reshape(-1)[self.origin.index[wanted & (self.origin.place == place)]] = True
+        return result
+
+    def keep(self, inputs: Sequence[Flags], output: Flags) -> None:
+        """An element stays with its copies, and they with it."""
+        for place, flags in enumerate(inputs):
+            here = self.origin.place == place
+            flat = flags.reshape(-1)
+            flat[self.origin.index[here & output]] = True
+            output[here] |= flat[self.origin.index[here]]
+
+    def relation(self, inputs: Sequence[Relation]) -> Relation:
+        """Copies of related elements of one value are related, where any are."""
+        if all(relation.is_trivial for relation in inputs):
+            return alone(self.shape)
+        origin, names = self.origin, list(dict.fromkeys(self.node.inputs))
+        leader, factor = np.empty(origin.index.size), np.empty(origin.index.size)
+        value = np.empty(origin.index.size)
+        for place, relation in enumerate(inputs):
+            here = (origin.place == place).ravel()
+            index = origin.index.ravel()[here]
+            leader[here], factor[here] = relation.leader[index], relation.factor[index]
+            value[here] = names.index(self.node.inputs[place])
+        return grouped([value, leader], factor)
+
+    def bound(self, inputs: Sequence[Bound]) -> Bound:
+        """The bound of the element that was copied."""
+        return Bound(
+            self.moved([x.constant for x in inputs]), self.moved([x.slope for x in inputs])
+        )
+
+    def error(self, errors: Sequence[Bound], values: Sequence[Bound]) -> Bound:
+        """The error of the element that was copied."""
+        return self.bound(errors)
+
+    def tolerance(self, place: int, allowed: Bound, value: Bound) -> Bound:
+        """The smallest tolerance over the places an element goes to."""
+        here = self.origin.place == place
+
+        def gather(limit: Reals) -> Reals:
+            result = np.full(self.shapes[place], np.inf)
+            np.minimum.at(result.reshape(-1), self.origin.index[here], limit[here])
+            return result
+
+        return allowed.mapped(gather)
+
+
+class ReshapeRules(MoveRules[Reshape]):
+    """The same elements in the same order under another shape."""
+
+    def cut(self, cut: Cut) -> tuple[Node, Mapping[str, Reals]]:
+        """The shape of the box that stays."""
+        kept = cut.output
+        shape = tuple(int(axis_mask(kept, axis).sum()) for axis in range(kept.ndim))
+        return replace(self.node, op=Reshape(shape)), {}
+
+    def is_identity(self) -> bool:
+        """A reshape to the same shape."""
+        return self.shapes[0] == self.shape
+
+
+class PermuteRules(MoveRules[Permute]):
+    """Axes in another order; a cut leaves the order as it is."""
+
+    def is_identity(self) -> bool:
+        """The axes in their own order."""
+        return self.op.dims == tuple(sorted(self.op.dims))
+
+
+class RepeatRules(MoveRules[RepeatVector]):
+    """A vector several times; `keep` lets all copies of an element stay or go, so that a cut leaves the count."""
+
+
+class ConcatenateRules(MoveRules[Concatenate]):
+    """Values one after the other."""
+
+    def cut(self, cut: Cut) -> tuple[Node, Mapping[str, Reals]]:
+        """Leave out inputs of which nothing stays."""
+        pairs = zip(self.node.inputs, cut.inputs, strict=True)
+        return replace(self.node, inputs=tuple(name for name, flags in pairs if flags.any())), {}
+
+    def is_identity(self) -> bool:
+        """One value alone."""
+        return len(self.node.inputs) == 1

@@ -1,0 +1,135 @@
+"""What pruning must know about an op, as one class; `OpRules` itself is the answer for an op that nobody knows.
+
+Every analysis asks the rules of a node (`pruning.rules.table.rules_of`) and never looks at the op itself. A family of
+ops is a subclass that overrides what it can prove. What it does not override, and every rule of an op without an entry
+in the table, is the most cautious answer: every output element may depend on every input element, no element is
+constant or related to another, nothing can be cut out, no bound holds, and no change of an input is small enough.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, TypeVar
+
+import numpy as np
+
+from graph.graph import Node
+from graph.op import Op
+from pruning.rules.bound import Bound, unknown, zeros
+from pruning.rules.relation import Relation, alone
+
+Reals = np.ndarray[Any, np.dtype[Any]]
+Flags = np.ndarray[Any, np.dtype[np.bool_]]
+Shape = tuple[int, ...]
+OpT = TypeVar("OpT", bound=Op, covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """What stays of the values around a node.
+
+    Attributes:
+        inputs: by place, of the input's sample shape: True where an element stays.
+        output: the same for the node's value.
+        folded: what the first input's elements that go are for every input, flat over its last axis: the numbers that
+            the node's bias takes over, 0 elsewhere. None where the node's weights are not its own.
+        bias_name: a free name for a bias that the node did not have.
+    """
+
+    inputs: tuple[Flags, ...]
+    output: Flags
+    folded: Reals | None
+    bias_name: str
+
+
+@dataclass(frozen=True, eq=False)
+class OpRules(Generic[OpT]):
+    """One node, and the rules of its op.
+
+    Sample shapes leave the batch axis out. Arguments that stand for values or inputs are in the op's order.
+
+    Attributes:
+        node: the node.
+        op: its op.
+        arrays: its weights, float32 or float64.
+        shapes: sample shapes of its inputs.
+        shape: sample shape of its value.
+    """
+
+    node: Node
+    op: OpT
+    arrays: tuple[Reals, ...]
+    shapes: tuple[Shape, ...]
+    shape: Shape
+
+    # Whether an output element may depend on any input element: then nothing can be cut out of the node.
+    mixes: ClassVar[bool] = True
+    # Whether every output element is a copy of one input element.
+    only_moves: ClassVar[bool] = False
+    # Whether an input may change by what float32 rounding of that input hides. If not, no weight upstream is dropped.
+    bears_rounding: ClassVar[bool] = False
+
+    def weights(self) -> list[Reals]:
+        """The weights in float64."""
+        return [np.asarray(array, np.float64) for array in self.arrays]
+
+    def constants(self, inputs: Sequence[Reals]) -> Reals:
+        """The elements that are the same number for every input.
+
+        Args:
+            inputs: float64: the number, or NaN where the element depends on the input.
+
+        Returns:
+            The same for the output; numbers that are not finite do not count.
+        """
+        return np.full(self.shape, np.nan)
+
+    def needed(self, place: int, wanted: Flags) -> Flags:
+        """The elements of input `place` on which a wanted output element may depend."""
+        return np.ones(self.shapes[place], np.bool_)
+
+    def keep(self, inputs: Sequence[Flags], output: Flags) -> None:
+        """Set, in place, what else must stay because of what stays already."""
+        for flags in (*inputs, output):
+            flags[...] = True
+
+    def cut(self, cut: Cut) -> tuple[Node, Mapping[str, Reals]]:
+        """The node with fewer elements, as `keep` allows, and its weights by name where they changed."""
+        return self.node, {}
+
+    def is_identity(self) -> bool:
+        """Whether the output is the first input."""
+        return False
+
+    def relation(self, inputs: Sequence[Relation]) -> Relation:
+        """Which output elements are multiples of others."""
+        return alone(self.shape)
+
+    def bound(self, inputs: Sequence[Bound]) -> Bound:
+        """How large the output can get, from how large the inputs can get."""
+        return unknown(self.shape)
+
+    def error(self, errors: Sequence[Bound], values: Sequence[Bound]) -> Bound:
+        """How far the output can move when the inputs, of sizes up to `values`, move by up to `errors`."""
+        return unknown(self.shape)
+
+    def tolerance(self, place: int, allowed: Bound, value: Bound) -> Bound:
+        """How far input `place`, of a size up to `value`, may move while the output moves by at most `allowed`.
+
+        All inputs may use their tolerance at once.
+        """
+        return zeros(self.shapes[place])
+
+
+def axis_mask(kept: Flags, axis: int) -> Flags:
+    """What stays along one axis of a value's sample shape."""
+    others = tuple(other for other in range(kept.ndim) if other != axis % kept.ndim)
+    mask: Flags = np.asarray(kept.any(axis=others))
+    return mask
+
+
+def constants_of_mixture(rules: OpRules[Any], inputs: Sequence[Reals]) -> Reals:
+    """The value of an op that mixes its inputs: constant where all of them are."""
+    if any(np.isnan(x).any() for x in inputs):
+        return np.full(rules.shape, np.nan)
+    value: Reals = rules.op.evaluate([x[None] for x in inputs], rules.weights())[0]
+    return value

@@ -1,0 +1,66 @@
+"""Which rules an op has: by its exact class. An op that is not here, a subclass too, gets the cautious `OpRules`."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from graph import ops, shape_ops
+from graph.graph import Graph, Node
+from pruning.rules.activations import activation_rules
+from pruning.rules.dense import DenseRules
+from pruning.rules.elementwise import (
+    BatchNormalizationRules,
+    NormalizationRules,
+    PReluRules,
+    RescalingRules,
+)
+from pruning.rules.merges import DotRules, MergeRules
+from pruning.rules.moves import ConcatenateRules, PermuteRules, RepeatRules, ReshapeRules
+from pruning.rules.normalizations import LayerNormalizationRules
+from pruning.rules.op_rules import OpRules, Reals, Shape
+
+RULES: Mapping[type[Any], Callable[..., OpRules[Any]]] = {
+    ops.Dense: DenseRules,
+    ops.Activation: activation_rules,
+    ops.PRelu: PReluRules,
+    ops.BatchNormalization: BatchNormalizationRules,
+    ops.LayerNormalization: LayerNormalizationRules,
+    ops.Rescaling: RescalingRules,
+    ops.Normalization: NormalizationRules,
+    ops.Merge: MergeRules,
+    ops.Dot: DotRules,
+    shape_ops.Reshape: ReshapeRules,
+    shape_ops.Permute: PermuteRules,
+    shape_ops.RepeatVector: RepeatRules,
+    shape_ops.Concatenate: ConcatenateRules,
+}
+
+
+def rules_of(graph: Graph) -> dict[str, OpRules[Any]]:
+    """The rules of every node, by name; all sample shapes must be fixed.
+
+    Raises:
+        ShapeError: an axis other than the batch varies in length, or an op refuses its inputs.
+    """
+    shapes = {name: kind.static_sample_shape for name, kind in graph.value_types().items()}
+    return {
+        node.name: rules_of_node(
+            node,
+            tuple(graph.weights[name] for name in node.weights),
+            tuple(shapes[name] for name in node.inputs),
+            shapes[node.name],
+        )
+        for node in graph.nodes
+    }
+
+
+def rules_of_node(
+    node: Node, arrays: tuple[Reals, ...], shapes: tuple[Shape, ...], shape: Shape
+) -> OpRules[Any]:
+    """The rules of one node; see `OpRules` for the arguments."""
+    return RULES.get(type(node.op), OpRules)(node, node.op, arrays, shapes, shape)
+
+
+def unknown_nodes(graph: Graph) -> tuple[Node, ...]:
+    """The nodes whose op has no rules."""
+    found = rules_of(graph)
+    return tuple(node for node in graph.nodes if type(found[node.name]) is OpRules)
