@@ -7,6 +7,7 @@ import numpy as np
 from engine.kernels.abi import ElementFunction
 from engine.passes.rewrite import is_whole, readers
 from engine.program import AffineStep, Array, Constant, DenseStep, Program, dense_array
+from graph.affine import ScaleAndOffset
 
 
 def fold_affine(program: Program) -> Program:
@@ -52,13 +53,13 @@ def _folded(
         dense_array(constants[name]).reshape(step.positions, -1).astype(np.float64)
         for name in (affine.scale, affine.shift)
     ]
-    if any((part != part[0]).any() or not np.isfinite(part).all() for part in rows):
+    row = ScaleAndOffset(*rows).per_feature()
+    if row is None:
         return None
-    scale, shift = (part[0] for part in rows)
     old_bias = 0.0 if step.bias is None else dense_array(constants[step.bias])
     with np.errstate(all="ignore"):
-        kernel = (dense_array(constants[step.kernel]) * scale).astype(np.float32)
-        bias = (old_bias * scale + shift).astype(np.float32)
+        kernel = (dense_array(constants[step.kernel]) * row.scale).astype(np.float32)
+        bias = (old_bias * row.scale + row.offset).astype(np.float32)
     if not (np.isfinite(kernel).all() and np.isfinite(bias).all()):
         return None
     names = [

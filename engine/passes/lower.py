@@ -21,11 +21,9 @@ from engine.passes.lower_axes import (
     lower_repeat_vector,
 )
 from engine.passes.lower_rows import (
-    lower_batch_normalization,
+    lower_affine,
     lower_dense,
-    lower_normalization,
     lower_prelu,
-    lower_rescaling,
     lower_reshape,
 )
 from engine.passes.lowering import Lowering
@@ -48,10 +46,10 @@ _LOWER: dict[type[Any], _Lower] = {
     ops.Dense: lower_dense,
     ops.Activation: _activation,
     ops.PRelu: lower_prelu,
-    ops.BatchNormalization: lower_batch_normalization,
+    ops.BatchNormalization: lower_affine,
     ops.LayerNormalization: lower_layer_normalization,
-    ops.Rescaling: lower_rescaling,
-    ops.Normalization: lower_normalization,
+    ops.Rescaling: lower_affine,
+    ops.Normalization: lower_affine,
     ops.Merge: lower_merge,
     ops.Dot: lower_dot,
     shape_ops.Reshape: lower_reshape,

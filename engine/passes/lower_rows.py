@@ -3,20 +3,16 @@
 import numpy as np
 import numpy.typing as npt
 
+from engine.errors import UnsupportedModelError
 from engine.kernels.abi import ElementFunction
 from engine.passes.lowering import Lowering
 from engine.program import AffineStep, DenseStep, Place, PReluStep
+from graph.affine import as_affine
 from graph.graph import Node
 from graph.op import Op
-from graph.ops import KERAS_EPSILON, BatchNormalization, Dense, Normalization, Rescaling
-from graph.tensor_type import sample_axis
+from graph.ops import BatchNormalization, Dense, Normalization, Rescaling
 
 Float64Array = npt.NDArray[np.float64]
-
-# (x - mean) * scale is computed as scale * x - mean * scale where mean * scale is at most this:
-# rounding then costs at most so many units in the last place of a normalized value. Beyond it the
-# mean is taken off first, exactly as the op is written.
-MAX_FOLDED_SHIFT = 8.0
 
 
 def lower_dense(to: Lowering, node: Node, op: Dense) -> Place:
@@ -41,71 +37,31 @@ def lower_prelu(to: Lowering, node: Node, op: Op) -> Place:
     return y
 
 
-def lower_batch_normalization(to: Lowering, node: Node, op: BatchNormalization) -> Place:
-    """(x - mean) * gamma / sqrt(variance + epsilon) + beta, in float64 until the last rounding."""
-    rows = [to.weight_array(name).astype(np.float64) for name in node.weights]
-    gamma = rows.pop(0) if op.scale else np.float64(1)
-    beta = rows.pop(0) if op.center else np.float64(0)
-    mean, variance = rows
-    with np.errstate(all="ignore"):
-        scale = gamma / np.sqrt(variance + op.epsilon)
-    shape = to.shape(node.inputs[0])
-    axis = sample_axis(op.axis)
-    along = [1] * len(shape)
-    along[axis] = -1
-    columns = [
-        np.broadcast_to(np.broadcast_to(part, mean.shape).reshape(along), shape)
-        for part in (mean, scale, beta)
-    ]
-    return _centred_affine(to, node, *columns)
+def lower_affine(
+    to: Lowering, node: Node, op: BatchNormalization | Normalization | Rescaling
+) -> Place:
+    """One scale and shift per row, in float64 until the last rounding; see `graph.affine`.
 
+    Where float32 would lose digits otherwise, the centre is taken off in a step of its own, as the op is written.
 
-def lower_normalization(to: Lowering, node: Node, op: Normalization) -> Place:
-    """(x - mean) / max(sqrt(variance), 1e-7), or its inverse."""
-    shape = to.shape(node.inputs[0])
-    mean, variance = (
-        np.broadcast_to(to.weight_array(name).astype(np.float64)[0], shape) for name in node.weights
-    )
-    with np.errstate(all="ignore"):
-        deviation = np.maximum(np.sqrt(variance), KERAS_EPSILON)
-    if op.invert:
-        return _affine(to, node, to.places[node.inputs[0]], deviation, mean)
-    return _centred_affine(to, node, mean, 1 / deviation, np.zeros(shape))
-
-
-def lower_rescaling(to: Lowering, node: Node, op: Rescaling) -> Place:
-    """x * scale + offset; one number, or one per element of the last axis."""
-    shape = to.shape(node.inputs[0])
-    scale, offset = (np.asarray(part, np.float64) for part in (op.scale, op.offset))
-    # A scalar sample has no last axis; one-element tuples are scalars.
-    scale, offset = (part.reshape(()) if part.size == 1 else part for part in (scale, offset))
-    return _affine(
-        to,
-        node,
-        to.places[node.inputs[0]],
-        np.broadcast_to(scale, shape),
-        np.broadcast_to(offset, shape),
-    )
+    Raises:
+        UnsupportedModelError: the op has no affine form.
+    """
+    x = to.places[node.inputs[0]]
+    weights = [to.weight_array(name) for name in node.weights]
+    affine = as_affine(op, weights, to.shape(node.inputs[0]))
+    if affine is None:
+        raise UnsupportedModelError(f"{type(op).__name__} has no affine form")
+    if affine.centre is None or affine.may_drop_centre:
+        return _affine(to, node, x, affine.scale, affine.offset)
+    centred = _affine(to, node, x, np.ones(affine.centre.shape), -affine.centre, "centre")
+    return _affine(to, node, centred, affine.scale, affine.shift)
 
 
 def lower_reshape(to: Lowering, node: Node, op: Op) -> Place:
     """Another name for the same rows: elements stay in row-major order."""
     del op
     return to.places[node.inputs[0]]
-
-
-def _centred_affine(
-    to: Lowering, node: Node, mean: Float64Array, scale: Float64Array, beta: Float64Array
-) -> Place:
-    """(x - mean) * scale + beta, without cancellation where the mean is large against 1 / scale."""
-    x = to.places[node.inputs[0]]
-    with np.errstate(all="ignore"):
-        shift = beta - mean * scale
-        folded = bool((np.abs(mean * scale) <= MAX_FOLDED_SHIFT).all())
-    if folded:
-        return _affine(to, node, x, scale, shift)
-    centred = _affine(to, node, x, np.ones(mean.shape), -mean, "centre")
-    return _affine(to, node, centred, scale, beta)
 
 
 def _affine(
