@@ -3,12 +3,12 @@ import json
 import pytest
 
 from pruning.errors import RecipeError
+from pruning.lossless.options import InputRange
 from pruning.recipe import (
     Allocation,
     Answers,
     Block,
     GateOptions,
-    InputRange,
     LayerOverride,
     Mode,
     NofM,

@@ -119,7 +119,9 @@ def test_the_network_bound_behind_an_unknown_op_is_infinite() -> None:
     assert np.isinf(bound.relative)
 
 
-@pytest.mark.parametrize("passes", [BEFORE_DROPPING, FOLDING, SIMPLIFYING], ids=str)
+@pytest.mark.parametrize(
+    "passes", [BEFORE_DROPPING, FOLDING, SIMPLIFYING], ids=["before", "fold", "simplify"]
+)
 @names
 def test_no_rewrite_changes_what_a_graph_with_an_unknown_op_computes(
     op: Op, passes: tuple[object, ...]
