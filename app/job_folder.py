@@ -1,9 +1,12 @@
 """The names of the files in a job's folder, which the server and the worker process agree on.
 
-<job>/request.json                          what the worker process is to do, and within which limits
-<job>/upload.model calibration.npz labels.npz   what the client sent
-<job>/old.prunus                            the artifact to be tuned again, where there is no upload
-<job>/out/                                  what the worker made; it becomes the folder of a version
+    request.json        what the worker process is to do, and within which limits
+    upload.model        what the client sent, with calibration.npz and labels.npz
+    old.prunus          the artifact to be tuned again, where there is no upload
+    objects/            kernels that the worker compiled, for itself alone
+    out/                what the worker made, of which the server makes the files of a version
+
+Nothing of it but `out/` outlives the job.
 """
 
 REQUEST_FILE = "request.json"
@@ -14,6 +17,7 @@ FILE_PARTS = {
     "labels": "labels.npz",
 }
 OLD_ARTIFACT_FILE = "old.prunus"
+OBJECTS_FOLDER = "objects"
 OUTPUT_FOLDER = "out"
 ARTIFACT_FILE = "model.prunus"
 KERAS_FILE = "pruned.keras"

@@ -33,8 +33,9 @@ from app.services.database import Database
 from app.services.inference import Inference
 from app.services.job_log import JobLog
 from app.services.jobs import Jobs
+from app.services.kernel_compiler import KernelCompiler
 from app.services.lifecycle import Lifecycle
-from app.services.onboarding import JobRequest, Onboarding
+from app.services.onboarding import JobRequest, Onboarding, worker_limits
 from app.services.ownership import Ownership
 from app.services.recovery import recover
 from app.services.registry import Registry
@@ -156,7 +157,8 @@ def _open(
     target = host_target()
     loaders = ThreadPoolExecutor(target.cores, thread_name_prefix="load")
     stack.callback(loaders.shutdown, wait=True)
-    cache = ObjectCache(storage.objects)
+    compiler = KernelCompiler(worker_limits(settings, settings.compile_cpu_max_seconds))
+    cache = ObjectCache(storage.kernels, compile_written=compiler)
     threads = settings.threads or target.cores
     registry = Registry(
         metrics.models,

@@ -62,7 +62,7 @@ class PipelineRequest:
         options: what was asked for.
         model: the Keras file.
         output: an existing folder for the files.
-        objects: folder of the object cache.
+        cache: object code of kernels.
         tune_seconds: time for measuring kernels; half of it goes to the dense baseline.
         threads: that compute one prediction; default: `PRUNUS_THREADS`, else the usable cores.
     """
@@ -72,7 +72,7 @@ class PipelineRequest:
     calibration: Path | None
     labels: Path | None
     output: Path
-    objects: Path
+    cache: ObjectCache
     tune_seconds: float
     threads: int | None = None
 
@@ -168,7 +168,7 @@ class _Compiled:
 
 
 def _compile(request: PipelineRequest, pruned: PruneResult, progress: Progress) -> _Compiled:
-    cache, target = ObjectCache(request.objects), host_target()
+    cache, target = request.cache, host_target()
     half = request.tune_seconds / 2
     dense_options = CompileOptions(tune_seconds=half, allow_sparse=False, threads=request.threads)
     dense = compile_graph(

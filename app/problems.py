@@ -145,6 +145,13 @@ PROBLEMS: Mapping[str, ProblemKind] = {
     "job-cpu-limit": ProblemKind(422, "The job used more CPU time than its limit."),
     "job-file-limit": ProblemKind(507, "A file over the job's limit, or the disk is full."),
     "job-crashed": ProblemKind(500, "The worker process ended without a result."),
+    "job-disk-limit": ProblemKind(422, "The job's files together are over its limit."),
+    "kernels-not-compiled": ProblemKind(
+        500, "The process that compiles kernels ended or took too long; see the detail."
+    ),
+    "sandbox-unavailable": ProblemKind(
+        500, "The sandbox is required (PRUNUS_SANDBOX), and a part of it cannot be had here."
+    ),
     "job-cancelled": ProblemKind(409, "The job was cancelled by a request."),
     "server-stopped": ProblemKind(503, "The server stopped during the job; upload again."),
     # us

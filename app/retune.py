@@ -19,7 +19,7 @@ _SAMPLES = (1, 7, 64)
 
 
 def retune_artifact(
-    old: Path, new: Path, objects: Path, tune_seconds: float, threads: int | None
+    old: Path, new: Path, cache: ObjectCache, tune_seconds: float, threads: int | None
 ) -> None:
     """Write `old` with kernels for this host to `new`.
 
@@ -27,7 +27,7 @@ def retune_artifact(
         ArtifactError: `old` is no artifact that may be read.
         OutputCheckError: the two do not answer the same.
     """
-    cache, target, opened = ObjectCache(objects), host_target(), open_artifact(old)
+    target, opened = host_target(), open_artifact(old)
     options = options_of(opened.model, CompileOptions(tune_seconds=tune_seconds, threads=threads))
     write_artifact(retune(opened, target, options, cache), new)
     before, after = (load(path, cache, target, threads) for path in (old, new))

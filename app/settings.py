@@ -109,6 +109,9 @@ class Settings(BaseSettings):
         default=1800.0, description="Wall-clock time of one job."
     )
     job_cpu_max_seconds: PositiveInt = Field(default=3600, description="CPU time of one job.")
+    compile_cpu_max_seconds: PositiveInt = Field(
+        default=120, description="CPU time for compiling the kernels of one model."
+    )
     job_memory_max_bytes: PositiveInt = Field(
         default=8 * GIB, description="Address space of one job's process."
     )

@@ -10,17 +10,26 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import orjson
 
 from app.errors import JobFileError, JobMemoryError
-from app.job_folder import ARTIFACT_FILE, FILE_PARTS, OLD_ARTIFACT_FILE, OUTPUT_FOLDER
+from app.job_folder import (
+    ARTIFACT_FILE,
+    FILE_PARTS,
+    OBJECTS_FOLDER,
+    OLD_ARTIFACT_FILE,
+    OUTPUT_FOLDER,
+)
 from app.model_request import ModelRequest
 from app.problems import Problem
 from app.sandbox.confine import confine
 from app.worker_request import Retune, Work, WorkerRequest, read_worker_request
 from graph.errors import PrunusError
+
+if TYPE_CHECKING:
+    from engine.machine_code.object_cache import ObjectCache
 
 # Of a job that nobody waits for: predictions and uploads go first.
 _LOW_PRIORITY = 19
@@ -65,10 +74,10 @@ def main(folder: Path, stream: BinaryIO, job: Job | None = None) -> int:
     events = Events(stream, request)
     if isinstance(request.task, Retune):
         os.nice(_LOW_PRIORITY)
-    applied = confine(request.limits, request.parent, [folder, Path(request.objects)])
+    applied = confine(request.limits, request.parent, [folder], [Path(request.kernels)])
     events.send("limits", limits=applied.to_record())
     try:
-        (job or _do)(folder, request, events)
+        (job or do_task)(folder, request, events)
     except PrunusError as error:
         events.send("failed", problem=Problem.of(error).to_record())
     except MemoryError:
@@ -91,7 +100,8 @@ def main(folder: Path, stream: BinaryIO, job: Job | None = None) -> int:
     return 1
 
 
-def _do(folder: Path, request: WorkerRequest, events: Events) -> None:
+def do_task(folder: Path, request: WorkerRequest, events: Events) -> None:
+    """Do what the request asks for, and leave the results in the folder `out/`."""
     (folder / OUTPUT_FOLDER).mkdir()
     match request.task:
         case Work(model):
@@ -111,7 +121,7 @@ def _work(folder: Path, model: ModelRequest, request: WorkerRequest, events: Eve
             calibration=folder / FILE_PARTS["calibration"] if model.has_calibration else None,
             labels=folder / FILE_PARTS["labels"] if model.has_labels else None,
             output=folder / OUTPUT_FOLDER,
-            objects=Path(request.objects),
+            cache=_cache(folder, request),
             tune_seconds=request.tune_seconds,
             threads=request.threads,
         ),
@@ -126,10 +136,17 @@ def _retune(folder: Path, request: WorkerRequest, events: Events) -> None:
     retune_artifact(
         folder / OLD_ARTIFACT_FILE,
         folder / OUTPUT_FOLDER / ARTIFACT_FILE,
-        Path(request.objects),
+        _cache(folder, request),
         request.tune_seconds,
         request.threads,
     )
+
+
+def _cache(folder: Path, request: WorkerRequest) -> "ObjectCache":
+    """Return a cache of this job's own: what this process compiles must never be code of the server."""
+    from engine.machine_code.object_cache import ObjectCache
+
+    return ObjectCache(folder / OBJECTS_FOLDER, read_only=Path(request.kernels))
 
 
 def _memory_error(request: WorkerRequest) -> JobMemoryError:

@@ -28,7 +28,7 @@ class WorkerRequest:
 
     Attributes:
         parent: process id of the server.
-        objects: folder of the object cache.
+        kernels: folder of the server's object cache, which the worker may only read.
         tune_seconds: time for measuring kernels.
         threads: that compute one prediction.
         pause_stage: for debugging: stop for `pause_seconds` when this stage begins.
@@ -37,7 +37,7 @@ class WorkerRequest:
     task: Work | Retune
     limits: Limits
     parent: int
-    objects: str
+    kernels: str
     tune_seconds: float
     threads: int
     pause_stage: str

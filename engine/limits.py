@@ -11,6 +11,8 @@ MAX_NAME_CHARACTERS = 1_024
 MAX_ARENA_BYTES = 8 * 1024**3
 MAX_TILES = 16
 MAX_LANES = 256
+# Different kernels of one model, which may all have to be compiled when it is loaded.
+MAX_KERNELS = 1_024
 # Threads that a plan may be made for.
 MAX_PLAN_THREADS = 1_024
 # Ranges of one layer's outputs that threads compute at the same time.

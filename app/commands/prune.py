@@ -61,7 +61,7 @@ def prune(
 
     if labels is not None and calibration is None:
         raise click.UsageError("--labels needs --calibration")
-    object_cache(cache_dir)
+    cache = object_cache(cache_dir)
     with tempfile.TemporaryDirectory(prefix="prunus-") as folder:
         made = Path(folder)
         request = PipelineRequest(
@@ -76,7 +76,7 @@ def prune(
             calibration=calibration,
             labels=labels,
             output=made,
-            objects=cache_dir,
+            cache=cache,
             tune_seconds=tune_seconds,
         )
         result = run_pipeline(request, Progress(_show_stage, lambda _: None))

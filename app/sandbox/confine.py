@@ -56,7 +56,7 @@ class AppliedLimits:
     Attributes:
         network: "none", or "not limited".
         new_processes: "none", or "not limited".
-        file_access: "job folder and object cache", or "not limited".
+        file_access: "job folder only", or "not limited".
         landlock_version: version of Landlock that the kernel has; 0 is none.
         dies_with_server: whether the kernel ends the process with the server.
     """
@@ -115,7 +115,7 @@ def confine(
         open_files_max=limits.open_files_max,
         network="none" if filtered else "not limited",
         new_processes="none" if filtered else "not limited",
-        file_access="job folder and object cache" if landlock else "not limited",
+        file_access="job folder only" if landlock else "not limited",
         landlock_version=landlock,
         dies_with_server=ends_with_parent,
     )

@@ -146,21 +146,25 @@ class Onboarding:
             await asyncio.sleep(self._settings.job_pause_seconds)
 
 
+def worker_limits(settings: Settings, cpu_max_seconds: int) -> Limits:
+    """Return the limits of a confined process that may use so much CPU time."""
+    return Limits(
+        memory_max_bytes=settings.job_memory_max_bytes,
+        cpu_max_seconds=cpu_max_seconds,
+        file_max_bytes=settings.job_file_max_bytes,
+        open_files_max=settings.job_open_files_max,
+    )
+
+
 def make_worker_request(
     task: Work | Retune, storage: Storage, settings: Settings, threads: int
 ) -> WorkerRequest:
     """Return what a worker process is told: its task, and the limits of the settings."""
-    storage.objects.mkdir(mode=0o700, exist_ok=True)
     return WorkerRequest(
         task=task,
-        limits=Limits(
-            memory_max_bytes=settings.job_memory_max_bytes,
-            cpu_max_seconds=settings.job_cpu_max_seconds,
-            file_max_bytes=settings.job_file_max_bytes,
-            open_files_max=settings.job_open_files_max,
-        ),
+        limits=worker_limits(settings, settings.job_cpu_max_seconds),
         parent=os.getpid(),
-        objects=str(storage.objects.resolve()),
+        kernels=str(storage.kernels.resolve()),
         tune_seconds=settings.job_tune_seconds,
         threads=threads,
         pause_stage=settings.job_pause_stage,

@@ -1,6 +1,8 @@
 """What a start makes of what the last run left: broken jobs get their reason, stray files go."""
 
 import logging
+import re
+import stat
 import time
 from pathlib import Path
 
@@ -12,6 +14,8 @@ from app.services.storage import RETUNE_PREFIX, Storage, remove
 
 # Temporary files of the object cache that other server processes may still be writing.
 OBJECT_TEMPORARY_MAX_AGE_SECONDS = 3600.0
+_DISTRUSTED_FOLDER = "objects"
+_OBJECT_NAME = re.compile(r"[0-9a-f]{64}\.o")
 _LOG = logging.getLogger(__name__)
 
 
@@ -27,7 +31,9 @@ def recover(storage: Storage, jobs: JobLog, ownership: Ownership) -> None:
         elif folder.name not in active:
             remove(folder)
     storage.sweep_models()
-    _sweep_objects(storage.objects, alone=not active)
+    # Upload jobs could once write into this cache: nothing of it may be executed.
+    remove(storage.root / _DISTRUSTED_FOLDER)
+    _sweep_kernels(storage.kernels, alone=not active)
     for stored in storage.incomplete():
         _LOG.error(
             "the files of version %d of model %r are gone from %s: it cannot be served",
@@ -63,12 +69,20 @@ def _sweep_uploads(folder: Path, ownership: Ownership) -> None:
             remove(upload)
 
 
-def _sweep_objects(folder: Path, *, alone: bool) -> None:
-    """Remove temporary files that a killed process left in the object cache."""
+def _sweep_kernels(folder: Path, *, alone: bool) -> None:
+    """Remove from the object cache whatever is no object, and temporary files that a killed process left."""
+    if not folder.is_dir() or folder.is_symlink():
+        remove(folder)
+        return
     newest = time.time() - (0 if alone else OBJECT_TEMPORARY_MAX_AGE_SECONDS)
-    for path in folder.glob(".new-*"):
+    for path in folder.iterdir():
         try:
-            if path.stat().st_mtime <= newest:
-                path.unlink()
+            status = path.lstat()
         except FileNotFoundError:
             continue  # the process that writes it has just renamed it
+        if stat.S_ISREG(status.st_mode):
+            if _OBJECT_NAME.fullmatch(path.name):
+                continue
+            if path.name.startswith(".new-") and status.st_mtime > newest:
+                continue
+        remove(path)

@@ -4,7 +4,7 @@
     models/<name>/<version>/     model.prunus  pruned.keras  report.json  report.md  result.json
     uploads/<owner>.<job>/       an upload that is still arriving
     jobs/<job>/                  input of a job, and `out/`, which becomes the version's folder
-    objects/                     object code of kernels
+    kernels/                     object code of kernels, compiled from checked specifications only
     owners/<id>.lock             one per living server process
 
 A version exists exactly when its row does. Its folder is put in place by one rename inside the transaction that
@@ -41,6 +41,7 @@ from app.services.summary import ModelSummary
 
 # Folders under `jobs/` without a row: prefix, mark of the server, a dot, and a random name.
 RETUNE_PREFIX = "retune."
+KERNELS_FOLDER = "kernels"
 RESULT_MAX_BYTES = 64 * 1024 * 1024
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _LOG = logging.getLogger(__name__)
@@ -91,7 +92,7 @@ class Storage:
         self.models = root / "models"
         self.uploads = root / "uploads"
         self.jobs = root / "jobs"
-        self.objects = root / "objects"
+        self.kernels = root / KERNELS_FOLDER
         self._database = database
         for folder in (self.models, self.uploads, self.jobs):
             folder.mkdir(parents=True, exist_ok=True)

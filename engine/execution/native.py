@@ -6,7 +6,6 @@ The layout of the tables is that of `engine.kernels.driver`.
 import ctypes
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,15 +13,15 @@ import numpy.typing as npt
 
 from engine.execution.bind import BoundStep
 from engine.execution.builtin import builtin_of, method_of
+from engine.execution.modules import module_sources
 from engine.execution.workspace import HelperArenas, Workspace
 from engine.kernels import call, driver, share
 from engine.kernels.abi import ALIGNMENT_BYTES, FieldKind, KernelSpec
 from engine.kernels.alignment import aligned
-from engine.kernels.registry import emit, fields_of
-from engine.machine_code.fingerprint import writers_fingerprint
+from engine.kernels.registry import fields_of
 from engine.machine_code.linking import NativeLibrary, load_sources
-from engine.machine_code.object_cache import ModuleSource, ObjectCache
-from engine.target import Isa, Target
+from engine.machine_code.object_cache import ObjectCache
+from engine.target import Target
 
 Run = Any  # ctypes' function pointer type has no public name that mypy can check calls of
 _RUN_SIGNATURE = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
@@ -121,27 +120,10 @@ def load_specs(
 
     Raises:
         CodegenError: they could not be compiled or loaded.
+        UnsupportedModelError: there are more kernels than a model may have.
     """
-    writers = writers_fingerprint()
-    drivers: dict[str, Callable[[Isa], str]] = {driver.SYMBOL: driver.emit_driver}
-    if several_threads:
-        drivers[share.SYMBOL] = share.emit_share
-    sources = [
-        ModuleSource(symbol, partial(write, target.isa), _identity(writers, (symbol, target.isa)))
-        for symbol, write in drivers.items()
-    ]
-    sources.append(
-        ModuleSource(call.SYMBOL, call.emit_call, _identity(writers, (call.SYMBOL, target.isa)))
-    )
-    sources += [
-        ModuleSource(spec.symbol, partial(emit, spec), _identity(writers, spec)) for spec in specs
-    ]
+    sources = module_sources(specs, target.isa, several_threads=several_threads)
     return load_sources(sources, target, cache)
-
-
-def _identity(writers: str | None, written: tuple[str, Isa] | KernelSpec) -> str | None:
-    """What stands for a kernel's text; None where the writers are unknown."""
-    return None if writers is None else f"{writers} {written!r}"
 
 
 def run_function(library: NativeLibrary) -> Run:

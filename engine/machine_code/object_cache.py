@@ -2,7 +2,8 @@
 
 A cached object is code that will be executed: the folder must belong to this user and be closed to
 others, every file carries its own checksum, and files are replaced atomically. A file that is
-damaged, truncated or of another version is compiled again and overwritten.
+damaged, truncated or of another version is compiled again and overwritten. The checksum finds damage, not
+malice: whoever can write into the folder can put code into every process that uses it.
 """
 
 import contextlib
@@ -12,7 +13,7 @@ import os
 import stat
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ import llvmlite
 import llvmlite.binding as llvm
 
 from engine.errors import CacheFolderError
+from engine.kernels.abi import KernelSpec
 from engine.machine_code.object_code import compile_to_object, on_cores
 from engine.target import Target
 
@@ -45,17 +47,24 @@ class ModuleSource:
         symbol: the function that it defines.
         write: gives the LLVM IR text.
         identity: sources of one identity write one text; None where only the text itself tells.
+        written: the words that the text follows from, for a process that shall compile it: a kernel, or the
+            symbol of a part of the runtime (`engine.execution.modules`); None where there are none.
     """
 
     symbol: str
     write: Callable[[], str]
     identity: str | None = None
+    written: KernelSpec | str | None = None
 
     def key(self, target: Target) -> str:
         """The key of the module's object."""
         if self.identity is None:
             return cache_key("text", self.write(), target)
         return cache_key("identity", self.identity, target)
+
+
+# Object code by symbol, for modules whose `written` is known.
+Compile = Callable[[Sequence[ModuleSource], Target], Mapping[str, bytes]]
 
 
 class ObjectCache:
@@ -65,11 +74,19 @@ class ObjectCache:
     used before its checksum was recomputed.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path | None = None,
+        *,
+        read_only: Path | None = None,
+        compile_written: Compile | None = None,
+    ) -> None:
         """Open the cache.
 
         Args:
             folder: made with mode 0700 where it does not exist; None keeps objects in memory only.
+            read_only: the folder of another cache, in which is looked, too; nothing is written there.
+            compile_written: what compiles modules whose `written` is known; default: this process.
 
         Raises:
             CacheFolderError: the folder cannot be made, or others could write into it.
@@ -77,6 +94,8 @@ class ObjectCache:
         self._folder = None if folder is None else _trusted_folder(folder)
         if self._folder is not None:
             _drop_unfinished(self._folder)
+        self._read_only = read_only
+        self._compile_written = compile_written or compile_here
         self._objects: dict[str, bytes] = {}
 
     def get(self, source: ModuleSource, target: Target) -> bytes:
@@ -91,52 +110,34 @@ class ObjectCache:
         """
         keyed = [(source.key(target), source) for source in sources]
         missing = {key: source for key, source in keyed if not self._found(key)}
-
-        def add(item: tuple[str, ModuleSource]) -> None:
-            key, source = item
-            code = compile_to_object(source.write(), source.symbol, target)
+        for key, code in self._compiled(missing, target).items():
             self._write(key, code)
             self._objects[key] = code
-
-        on_cores(add, list(missing.items()), target.cores)
         if missing and self._folder is not None:
             _drop_oldest(self._folder)
         return {source.symbol: self._objects[key] for key, source in keyed}
 
-    def _found(self, key: str) -> bool:
-        """Whether the object is in memory, or was in the folder."""
-        if key not in self._objects:
-            code = self._read(key)
-            if code is None:
-                return False
-            self._objects[key] = code
-        return True
+    def _compiled(self, missing: Mapping[str, ModuleSource], target: Target) -> dict[str, bytes]:
+        """Object code by key."""
+        written = [source for source in missing.values() if source.written is not None]
+        others = [source for source in missing.values() if source.written is None]
+        code = {**compile_here(others, target)} if others else {}
+        if written:
+            code |= self._compile_written(written, target)
+        return {key: code[source.symbol] for key, source in missing.items()}
 
-    def _read(self, key: str) -> bytes | None:
-        if self._folder is None:
-            return None
-        try:
-            descriptor = os.open(self._folder / f"{key}.o", _READ_FLAGS)
-        except OSError:
-            return None
-        try:
-            status = os.fstat(descriptor)
-            if status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) & 0o022:
-                return None
-            if not stat.S_ISREG(status.st_mode) or status.st_size > OBJECT_MAX_BYTES:
-                return None
-            content = os.read(descriptor, status.st_size)
-        except OSError:
-            return None
-        finally:
-            os.close(descriptor)
-        head = len(_MAGIC) + _DIGEST_BYTES
-        if content[: len(_MAGIC)] != _MAGIC:
-            return None
-        code = content[head:]
-        if _checksum(key, code) != content[len(_MAGIC) : head]:
-            return None
-        return code
+    def _found(self, key: str) -> bool:
+        """Whether the object is in memory, or was in a folder."""
+        if key in self._objects:
+            return True
+        code = None if self._folder is None else _read(self._folder, key, os.geteuid())
+        if code is None and self._read_only is not None:
+            # Whose files these are was for the cache to check that writes them.
+            code = _read(self._read_only, key, None)
+        if code is None:
+            return False
+        self._objects[key] = code
+        return True
 
     def _write(self, key: str, code: bytes) -> None:
         if self._folder is None:
@@ -152,6 +153,46 @@ class ObjectCache:
             os.replace(name, self._folder / f"{key}.o")
         except OSError:
             Path(name).unlink(missing_ok=True)
+
+
+def compile_here(sources: Sequence[ModuleSource], target: Target) -> dict[str, bytes]:
+    """Return object code by symbol, compiled by this process on all cores.
+
+    Raises:
+        CompileError: LLVM does not accept a text.
+    """
+
+    def compiled(source: ModuleSource) -> bytes:
+        return compile_to_object(source.write(), source.symbol, target)
+
+    code = on_cores(compiled, sources, target.cores)
+    return {source.symbol: each for source, each in zip(sources, code, strict=True)}
+
+
+def _read(folder: Path, key: str, owner: int | None) -> bytes | None:
+    """Return an object of a folder, if it is whole and, where that is asked, belongs to `owner`."""
+    try:
+        descriptor = os.open(folder / f"{key}.o", _READ_FLAGS)
+    except OSError:
+        return None
+    try:
+        status = os.fstat(descriptor)
+        if owner not in {None, status.st_uid} or stat.S_IMODE(status.st_mode) & 0o022:
+            return None
+        if not stat.S_ISREG(status.st_mode) or status.st_size > OBJECT_MAX_BYTES:
+            return None
+        content = os.read(descriptor, status.st_size)
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+    head = len(_MAGIC) + _DIGEST_BYTES
+    if content[: len(_MAGIC)] != _MAGIC:
+        return None
+    code = content[head:]
+    if _checksum(key, code) != content[len(_MAGIC) : head]:
+        return None
+    return code
 
 
 def cache_key(kind: str, name: str, target: Target) -> str:

@@ -79,7 +79,7 @@ def main() -> None:
             calibration=None,
             labels=None,
             output=output,
-            objects=objects,
+            cache=ObjectCache(objects),
             tune_seconds=5.0,
         )
         result = run_pipeline(request, Progress(lambda _: None, lambda _: None))

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from app.services.storage import KERNELS_FOLDER
 from app.settings import Settings
 from graph.activations import Function
 from graph.graph import Graph
@@ -88,7 +89,7 @@ def service(
             answer = running.upload(path, name)
             assert answer.status_code == 201, answer.text
         yield running
-    shutil.copytree(data / "objects", objects, dirs_exist_ok=True)
+    shutil.copytree(data / KERNELS_FOLDER, objects, dirs_exist_ok=True)
 
 
 @pytest.fixture

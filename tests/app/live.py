@@ -20,6 +20,7 @@ from fastapi import FastAPI
 
 from app.main import create_app
 from app.protocol import HoldingProtocol
+from app.services.storage import KERNELS_FOLDER
 from app.settings import Settings
 from tests.app.covered_worker import worker_module
 from tests.conftest import REPOSITORY
@@ -109,8 +110,8 @@ def wait_for_job(http: httpx.Client, job_id: str, *, stage: str = "", state: str
 def seed_objects(data: Path, objects: Path) -> None:
     """Give a data folder the kernels that earlier tests have compiled."""
     data.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(objects, data / "objects", dirs_exist_ok=True)
-    (data / "objects").chmod(0o700)
+    shutil.copytree(objects, data / KERNELS_FOLDER, dirs_exist_ok=True)
+    (data / KERNELS_FOLDER).chmod(0o700)
 
 
 class Process:

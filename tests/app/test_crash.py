@@ -49,7 +49,7 @@ def strays(data: Path) -> list[str]:
         for version in model.iterdir()
     }
     left = [*(data / "jobs").iterdir(), *(data / "uploads").iterdir()]
-    left += (data / "objects").glob(".new-*")
+    left += (data / "kernels").glob(".new-*")
     left += (data / "models").glob("*/*/.new-*")
     return sorted(found ^ expected) + [str(path) for path in left]
 
@@ -235,7 +235,7 @@ def test_a_model_that_a_living_server_tunes_again_is_left_alone(data: Path) -> N
     first, second = Ownership(data / "owners"), Ownership(data / "owners")
     storage, log = Storage(data, database), JobLog(database)
     folder = storage.jobs / f"{RETUNE_PREFIX}{first.owner_id}.0123"
-    unfinished = storage.objects / ".new-1"
+    unfinished = storage.kernels / ".new-1"
     try:
         folder.mkdir()
         unfinished.write_bytes(b"x")

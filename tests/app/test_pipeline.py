@@ -5,6 +5,7 @@ from pathlib import Path
 from app.model_request import ModelRequest
 from app.pipeline import PipelineRequest, Progress, run_pipeline
 from app.version import VERSION
+from engine.machine_code.object_cache import ObjectCache
 from graph.activations import Function
 from graph.keras.export import write_keras
 from pruning.report import Report
@@ -19,7 +20,7 @@ def pipeline_report(folder: Path, objects: Path, builder: GraphBuilder, output: 
         calibration=None,
         labels=None,
         output=folder,
-        objects=objects,
+        cache=ObjectCache(objects),
         tune_seconds=0.01,
     )
     return run_pipeline(request, Progress(lambda _: None, lambda _: None)).report

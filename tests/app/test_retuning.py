@@ -141,9 +141,9 @@ def test_other_answers_are_refused(
 ) -> None:
     settings = tuned_elsewhere(threads=2)
     old = settings.data_dir / "models" / "small" / "1" / "model.prunus"
-    objects = settings.data_dir / "objects"
-    retune_artifact(old, tmp_path / "new.prunus", objects, 0.05, 2)
-    assert load(tmp_path / "new.prunus", ObjectCache(objects), threads=2).is_tuned_here
+    cache = ObjectCache(settings.data_dir / "kernels")
+    retune_artifact(old, tmp_path / "new.prunus", cache, 0.05, 2)
+    assert load(tmp_path / "new.prunus", cache, threads=2).is_tuned_here
     honest, calls = Executable.run, list[None]()
 
     def drifting(self: Executable, inputs: Any) -> Any:
@@ -152,4 +152,4 @@ def test_other_answers_are_refused(
 
     monkeypatch.setattr(Executable, "run", drifting)
     with pytest.raises(OutputCheckError, match="tuning again"):
-        retune_artifact(old, tmp_path / "newer.prunus", objects, 0.05, 2)
+        retune_artifact(old, tmp_path / "newer.prunus", cache, 0.05, 2)

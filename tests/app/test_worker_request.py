@@ -30,7 +30,7 @@ def uploaded(folder: Path, **fields: str) -> Upload:
     ],
 )
 def test_a_request_is_read_as_it_was_written(task: Work | Retune, tmp_path: Path) -> None:
-    request = WorkerRequest(task, LIMITS, 5, "objects", 0.5, 2, "read", 1.5)
+    request = WorkerRequest(task, LIMITS, 5, "kernels", 0.5, 2, "read", 1.5)
     request.write(tmp_path)
     assert read_worker_request(tmp_path) == request
 

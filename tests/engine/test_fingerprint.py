@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.execution import native
+from engine.execution import modules, native
 from engine.kernels.abi import FusedActivation
 from engine.kernels.elementwise import activation_spec
 from engine.machine_code.fingerprint import fingerprint_of, writer_sources, writers_fingerprint
@@ -82,12 +82,12 @@ def refuse(_: object) -> str:
 def test_kernels_come_from_the_cache_without_being_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(native, "writers_fingerprint", lambda: "one version of the writers")
+    monkeypatch.setattr(modules, "writers_fingerprint", lambda: "one version of the writers")
     specs, target = [activation_spec(host_target().isa, FusedActivation.RELU)], host_target()
     native.load_specs(specs, target, ObjectCache(tmp_path / "objects")).close()
-    monkeypatch.setattr(native, "emit", refuse)
+    monkeypatch.setattr(modules, "emit", refuse)
     native.load_specs(specs, target, ObjectCache(tmp_path / "objects")).close()
-    monkeypatch.setattr(native, "writers_fingerprint", lambda: "another")
+    monkeypatch.setattr(modules, "writers_fingerprint", lambda: "another")
     with pytest.raises(AssertionError, match="written"):
         native.load_specs(specs, target, ObjectCache(tmp_path / "objects"))
 
@@ -95,11 +95,11 @@ def test_kernels_come_from_the_cache_without_being_written(
 def test_where_writers_are_unknown_the_text_is_the_key(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(native, "writers_fingerprint", lambda: None)
+    monkeypatch.setattr(modules, "writers_fingerprint", lambda: None)
     spec, target = activation_spec(host_target().isa, FusedActivation.RELU), host_target()
     written: list[object] = []
-    emit = native.emit
-    monkeypatch.setattr(native, "emit", lambda one: (written.append(one), emit(one))[1])
+    emit = modules.emit
+    monkeypatch.setattr(modules, "emit", lambda one: (written.append(one), emit(one))[1])
     for _ in range(2):
         native.load_specs([spec], target, ObjectCache(tmp_path / "objects")).close()
     assert written.count(spec) >= 2
