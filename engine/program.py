@@ -11,6 +11,7 @@ reads it, so a program needs no order but its own, and memory can be planned fro
              %2 = dense kernel `out/kernel` bias `out/bias` (%1)
              output 0 = unpack (%2)
 
+Every function over steps names the kinds that it knows, so that a new kind is refused until it has its place in each.
 The invariants are checked by `engine.program_check`; text for people and golden tests is made by
 `engine.program_text`.
 """
@@ -18,7 +19,7 @@ The invariants are checked by `engine.program_check`; text for people and golden
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, assert_never
 
 import numpy as np
 import numpy.typing as npt
@@ -332,13 +333,25 @@ def reads(step: Step) -> tuple[Place, ...]:
             return step.xs
         case DotStep():
             return (step.a, step.b)
-        case _:
+        case Unpack() | DenseStep() | ElementStep() | CopyStep() | AffineStep() | PReluStep():
             return (step.x,)
+        case GluStep() | SoftmaxStep() | LayerNormStep():
+            return (step.x,)
+        case _:
+            assert_never(step)
 
 
 def writes(step: Step) -> tuple[Place, ...]:
     """The place that a step writes; none for Unpack."""
-    return () if isinstance(step, Unpack) else (step.y,)
+    match step:
+        case Unpack():
+            return ()
+        case Pack() | DenseStep() | ElementStep() | CopyStep() | AffineStep() | PReluStep():
+            return (step.y,)
+        case MergeStep() | GluStep() | SoftmaxStep() | LayerNormStep() | DotStep():
+            return (step.y,)
+        case _:
+            assert_never(step)
 
 
 def constants_of(step: Step) -> tuple[str, ...]:
@@ -356,8 +369,10 @@ def constants_of(step: Step) -> tuple[str, ...]:
             return (step.gamma, step.beta)
         case DotStep():
             return (step.a_base, step.b_base)
-        case _:
+        case Pack() | Unpack() | ElementStep() | MergeStep() | GluStep() | SoftmaxStep():
             return ()
+        case _:
+            assert_never(step)
 
 
 def is_identity(index: Array, rows: int) -> bool:

@@ -11,6 +11,7 @@ A program for which this holds cannot make a kernel leave its arena or read what
 
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import assert_never
 
 import numpy as np
 
@@ -165,16 +166,17 @@ def _shape_problems(program: Program, step: Step) -> Iterator[str]:
         case MergeStep():
             yield from _merge_problems(step)
         case GluStep():
-            if step.outer < 1 or step.y.rows % step.outer or step.x.rows != 2 * step.y.rows:
-                yield "glu halves its blocks"
+            yield from _glu_problems(step)
         case CopyStep():
             yield from _number_problems(program, step.index, step.y.rows, step.x.rows)
         case DotStep():
             yield from _dot_problems(program, step)
         case SoftmaxStep() | LayerNormStep():
             yield from _group_problems(program, step)
-        case _:
+        case AffineStep() | PReluStep() | ElementStep():
             yield from _rowwise_problems(program, step)
+        case _:
+            assert_never(step)
 
 
 def _rowwise_problems(
@@ -219,6 +221,11 @@ def _merge_problems(step: MergeStep) -> Iterator[str]:
         yield f"subtract takes two values, not {len(step.xs)}"
     for x in step.xs:
         yield from _same_rows(x, step.y)
+
+
+def _glu_problems(step: GluStep) -> Iterator[str]:
+    if step.outer < 1 or step.y.rows % step.outer or step.x.rows != 2 * step.y.rows:
+        yield "glu halves its blocks"
 
 
 def _dot_problems(program: Program, step: DotStep) -> Iterator[str]:

@@ -6,7 +6,7 @@ into the arena. Nothing here comes from a file: offsets and counts are computed 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, assert_never
 
 import numpy.typing as npt
 
@@ -93,8 +93,10 @@ class Binder:
                 return self._group(step)
             case CopyStep() | AffineStep() | PReluStep():
                 return self._row_step(step)
-            case _:
+            case DenseStep():
                 raise ProgramError("a dense step was bound without a kernel")
+            case _:
+                assert_never(step)
 
     def _offset(self, place: Place) -> int:
         return self._arena.offsets[place.buffer] + place.first * self._lanes * 4

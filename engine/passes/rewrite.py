@@ -2,8 +2,26 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import assert_never
 
-from engine.program import DotStep, MergeStep, Pack, Place, Program, Step, Unpack, reads
+from engine.program import (
+    AffineStep,
+    CopyStep,
+    DenseStep,
+    DotStep,
+    ElementStep,
+    GluStep,
+    LayerNormStep,
+    MergeStep,
+    Pack,
+    Place,
+    PReluStep,
+    Program,
+    SoftmaxStep,
+    Step,
+    Unpack,
+    reads,
+)
 
 PlaceMap = Callable[[Place], Place]
 
@@ -33,8 +51,12 @@ def moved(step: Step, to: PlaceMap) -> Step:
             return replace(step, xs=tuple(to(x) for x in step.xs), y=to(step.y))
         case DotStep():
             return replace(step, a=to(step.a), b=to(step.b), y=to(step.y))
-        case _:
+        case DenseStep() | ElementStep() | CopyStep() | AffineStep() | PReluStep():
             return replace(step, x=to(step.x), y=to(step.y))
+        case GluStep() | SoftmaxStep() | LayerNormStep():
+            return replace(step, x=to(step.x), y=to(step.y))
+        case _:
+            assert_never(step)
 
 
 def with_moved_buffers(program: Program, targets: dict[int, Place]) -> Program:

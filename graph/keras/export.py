@@ -128,7 +128,7 @@ class _Writer:
         """Dense node -> the activation node that becomes its argument; all calls of a shared layer or none."""
         found: dict[str, str] = {}
         for node in self._graph.nodes:
-            sharing = self._users[node.weights[0]] if isinstance(node.op, Dense) else ()
+            sharing = self._users[node.weights[0]] if type(node.op) is Dense else ()
             followers = [self._follower(other) for other in sharing]
             functions = {follower.op for follower in followers if follower is not None}
             same = all(other.op == node.op and other.weights == node.weights for other in sharing)
@@ -143,7 +143,7 @@ class _Writer:
         if node.name in self._outputs or len(readers) != 1:
             return None
         op = readers[0].op
-        is_nameable = isinstance(op, Activation) and fused_name(op.function) is not None
+        is_nameable = type(op) is Activation and fused_name(op.function) is not None
         return readers[0] if is_nameable else None
 
     def _layers_for(

@@ -36,6 +36,25 @@ _OPERATIONS = "keras.src.ops.nn"
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
+# By exact class: a subclass of one of them may mean something else, which Keras' layer would not compute.
+_WRITTEN_OPS: frozenset[type[Any]] = frozenset(
+    {
+        Activation,
+        BatchNormalization,
+        Concatenate,
+        Dense,
+        Dot,
+        LayerNormalization,
+        Merge,
+        Normalization,
+        Permute,
+        PRelu,
+        RepeatVector,
+        Rescaling,
+        Reshape,
+    }
+)
+
 
 @dataclass(frozen=True, slots=True)
 class KerasLayer:
@@ -65,6 +84,10 @@ def layers_of(graph: Graph, node: Node, types: Mapping[str, TensorType]) -> tupl
     Raises:
         ExportError: there are none.
     """
+    if type(node.op) not in _WRITTEN_OPS:
+        raise ExportError(
+            f"node {node.name!r} has an op that Keras has no layer for", got=type(node.op).__name__
+        )
     inputs = tuple(types[name] for name in node.inputs)
     weights = tuple(graph.weights[name] for name in node.weights)
     match node.op:

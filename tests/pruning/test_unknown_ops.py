@@ -34,8 +34,8 @@ from pruning.simplify.relations import relations
 from pruning.simplify.rewrite import widened
 from tests.builders import GraphBuilder, random_inputs
 from tests.pruning.planted import plant, sprinkle
-from tests.pruning.unknown_ops import SAME_SHAPE, CumSum, Outer, Reversed, RollingDense, Wave
 from tests.strategies import graphs
+from tests.unknown_ops import SAME_SHAPE, CumSum, Outer, Reversed, RollingDense, Wave
 
 RANGES = {"": InputRange(-2, 2)}
 names = pytest.mark.parametrize("op", SAME_SHAPE, ids=lambda op: type(op).__name__)

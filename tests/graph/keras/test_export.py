@@ -17,11 +17,13 @@ from graph.errors import ExportError
 from graph.graph import Graph, Output
 from graph.keras.export import write_keras
 from graph.keras.read import read_model
+from graph.op import Op
 from graph.ops import Activation, Dense, Normalization
 from tests.builders import GraphBuilder, random_inputs
 from tests.graph.keras.conftest import TOLERANCE, assert_same_outputs, set_random_weights
 from tests.graph.keras.zoo import MODELS
 from tests.strategies import graphs
+from tests.unknown_ops import SAME_SHAPE, RollingDense
 
 pytestmark = [
     # Keras' own conversion of its variables is behind NumPy's protocol.
@@ -250,3 +252,21 @@ def test_what_no_output_needs_is_left_out(load: Load) -> None:
     b.dense(x, 50)
     model = load(b.build(b.dense(x, 2, bias=False)))
     assert model.count_params() == 6
+
+
+@pytest.mark.parametrize("op", SAME_SHAPE, ids=lambda op: type(op).__name__)
+def test_an_op_that_the_writer_does_not_know_is_refused_a_subclass_too(
+    tmp_path: Path, op: Op
+) -> None:
+    b = GraphBuilder()
+    graph = b.build(b.add(op, [b.dense(b.input(4), 3)], name="odd"))
+    with pytest.raises(ExportError, match="'odd' has an op that Keras has no layer for"):
+        write_keras(graph, tmp_path / "m.keras")
+
+
+def test_a_subclass_of_dense_is_not_written_as_a_dense(tmp_path: Path) -> None:
+    b = GraphBuilder()
+    kernel = b.weight("kernel", b.rng.standard_normal((4, 3)))
+    odd = b.add(RollingDense(3, use_bias=False), [b.input(4)], [kernel], name="odd")
+    with pytest.raises(ExportError, match="'odd' has an op that Keras has no layer for"):
+        write_keras(b.build(b.activation(odd, Function.RELU)), tmp_path / "m.keras")
