@@ -68,7 +68,8 @@ class ModelNumbers:
     """What is known of a model version since it was compiled.
 
     Attributes:
-        speedups: dense time over sparse time by batch size, measured when the model was uploaded.
+        speedups: dense time over sparse time by batch size, measured when the model was uploaded: 1 where both run the
+            same code, and no entry where the readings showed no difference.
         latencies_seconds: measured time of one call by (batch size, "dense" or "sparse").
         tuned_here: whether kernels were timed on a CPU of this kind, for as many threads.
     """
@@ -201,7 +202,10 @@ def _model_families(series: list[ModelSeries]) -> Iterator[Metric]:
     )
     resident = _gauge("prunus_model_resident_bytes", "Memory that the loaded model holds.")
     speedup = _gauge(
-        "prunus_model_speedup_ratio", "Dense time over sparse time, measured at upload.", "batch"
+        "prunus_model_speedup_ratio",
+        "Dense time over sparse time, measured at upload: 1 where both run the same code,"
+        " and missing where the readings showed no difference.",
+        "batch",
     )
     latency = _gauge(
         "prunus_model_latency_seconds", "Time of one call, measured at upload.", "batch", "form"

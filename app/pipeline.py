@@ -1,13 +1,14 @@
 """From an uploaded file to a checked, compiled model: the steps that a worker process and the command line share."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 import orjson
 
 from app.check import check_outputs
+from app.errors import OutputCheckError
 from app.job_folder import (
     ARTIFACT_FILE,
     KERAS_FILE,
@@ -18,26 +19,25 @@ from app.job_folder import (
 from app.model_request import ModelRequest
 from app.services.summary import Latency as LatencySummary
 from app.services.summary import ModelSummary, Tensor
+from app.speed import Compiled, Host, compile_models, measure, with_subnormals
 from app.version import VERSION
-from engine.artifacts.artifact import Artifact, ArtifactInfo, write_artifact
-from engine.compiler import CompileOptions, compile_graph
+from engine.artifacts.artifact import ArtifactInfo, write_artifact
 from engine.kernels.abi import ValueType
 from engine.machine_code.object_cache import ObjectCache
-from engine.planning.plan import CompiledModel, NetworkTime
 from engine.runtime import load
-from engine.target import Target, host_target
-from engine.tuning.clocks import own_time
-from engine.tuning.measure import measure_network, random_batch
+from engine.target import host_target
 from graph.errors import ExportError
 from graph.graph import Graph
 from graph.keras.export import write_keras
 from graph.keras.read import ModelFile, read_model
 from graph.verify import verify
 from pruning.calibrate import Calibration, read_calibration
-from pruning.measurements import EngineMeasurements, FileSizes, Latency, LayerTiming
+from pruning.claims import in_words
+from pruning.measurements import FileSizes
 from pruning.prune import PruneResult, prune
 from pruning.recipe_parser import parse_recipe
 from pruning.report import Report, build_report
+from pruning.report_speed import speed_notes
 from pruning.report_text import render_text
 
 # In order; with the share of a typical job that is done when the stage begins.
@@ -50,9 +50,6 @@ STAGES: Mapping[str, float] = {
     "write": 0.95,
 }
 
-# How long the finished model is timed beside the original, as a share of the tuning time.
-_LATENCY_SHARE = 0.1
-
 
 @dataclass(frozen=True, slots=True)
 class PipelineRequest:
@@ -63,7 +60,7 @@ class PipelineRequest:
         model: the Keras file.
         output: an existing folder for the files.
         cache: object code of kernels.
-        tune_seconds: time for measuring kernels; half of it goes to the dense baseline.
+        tune_seconds: time for measuring kernels, those of the dense baseline among them.
         threads: that compute one prediction; default: `PRUNUS_THREADS`, else the usable cores.
     """
 
@@ -124,24 +121,26 @@ def run_pipeline(request: PipelineRequest, progress: Progress) -> PipelineResult
     progress.enter("prune")
     pruned = prune(file.graph, recipe, calibration, progress.within)
     progress.enter("compile")
-    compiled = _compile(request, pruned, progress)
-    info = write_artifact(compiled.model, request.output / ARTIFACT_FILE)
+    host = Host(host_target(), request.cache, request.threads, request.tune_seconds)
+    compiled = compile_models(pruned, ValueType(weight_type), host, progress.within)
     progress.enter("check")
-    executable = load(
-        request.output / ARTIFACT_FILE, compiled.cache, compiled.target, request.threads
-    )
-    error = check_outputs(executable, pruned, calibration, weight_type)
+    checked = _checked(compiled, pruned, calibration, host, request.output / ARTIFACT_FILE)
+    measured = measure(checked.compiled, pruned, host, checked.info.size_bytes)
     progress.enter("write")
     keras_bytes = _write_keras(pruned.graph, request.output / KERAS_FILE)
     report = build_report(
         pruned,
-        _measurements(compiled, info),
+        measured,
         FileSizes(request.model.stat().st_size, keras_bytes),
         {"prunus": VERSION, "llvmlite": version("llvmlite")},
     )
-    summary = _summary(file, report, compiled, info, error)
-    rounding = rounding_note(weight_type, error)
-    document = report.to_dict() | {"values": weight_type, "values_note": rounding}
+    summary = _summary(file, report, checked)
+    rounding = rounding_note(weight_type, checked.error)
+    document = report.to_dict() | {
+        "values": weight_type,
+        "values_note": rounding,
+        "speed_notes": speed_notes(measured),
+    }
     _write(request.output / REPORT_FILE, orjson.dumps(document))
     text = "\n\n".join(filter(None, (rounding, render_text(report))))
     _write(request.output / REPORT_TEXT_FILE, text.encode())
@@ -156,66 +155,45 @@ def _calibration(request: PipelineRequest, graph: Graph) -> Calibration | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Compiled:
-    """The pruned model, and what the original costs with dense kernels only, on the same engine."""
+class _Checked:
+    """What is served, and how far its outputs are from the original's."""
 
-    model: CompiledModel
-    times: tuple[NetworkTime, ...]
-    resident_bytes: int
-    dense_resident_bytes: int
-    cache: ObjectCache
-    target: Target
+    compiled: Compiled
+    info: ArtifactInfo
+    error: float
 
 
-def _compile(request: PipelineRequest, pruned: PruneResult, progress: Progress) -> _Compiled:
-    cache, target = request.cache, host_target()
-    half = request.tune_seconds / 2
-    dense_options = CompileOptions(tune_seconds=half, allow_sparse=False, threads=request.threads)
-    dense = compile_graph(
-        pruned.original, target, dense_options, cache, lambda s, f: progress.within(s, f / 2)
-    )
-    options = CompileOptions(
-        tune_seconds=half, threads=request.threads, values=ValueType(request.options.weight_type)
-    )
-    model = compile_graph(
-        pruned.graph, target, options, cache, lambda s, f: progress.within(s, 0.5 + f / 2)
-    )
-    # Both in turn: times taken one after the other would compare the host's moods, too.
-    deadline = own_time() + _LATENCY_SHARE * request.tune_seconds
-    times = measure_network(model, dense, target, cache, deadline)
-    before, after = (_resident_bytes(each, cache, target) for each in (dense, model))
-    return _Compiled(model, times, after, before, cache, target)
+def _checked(
+    compiled: Compiled,
+    pruned: PruneResult,
+    calibration: Calibration | None,
+    host: Host,
+    path: Path,
+) -> _Checked:
+    """Write the artifact and compare its outputs; where they are wrong with subnormal numbers flushed, keep these.
+
+    Raises:
+        OutputCheckError: they are wrong either way.
+    """
+    try:
+        return _written(compiled, pruned, calibration, host, path)
+    except OutputCheckError:
+        kept = with_subnormals(compiled, pruned, host)
+        return _written(kept, pruned, calibration, host, path)
 
 
-def _resident_bytes(model: CompiledModel, cache: ObjectCache, target: Target) -> int:
-    """Memory of a model that has answered on one thread: weights and one arena."""
-    executable = load(Artifact(model, 0), cache, target, threads=1)
-    executable.run(random_batch(model.program, 1))
-    resident_bytes = executable.resident_bytes
-    executable.close()
-    return resident_bytes
-
-
-def _measurements(compiled: _Compiled, info: ArtifactInfo) -> EngineMeasurements:
-    return EngineMeasurements(
-        cpu=compiled.target.cpu_name,
-        isa=compiled.model.plan.isa.value,
-        threads=1,
-        layers=tuple(
-            LayerTiming(layer.name, b.lanes, b.kernel, b.seconds, b.dense_seconds)
-            for layer in compiled.model.layers
-            for b in layer.buckets
-            if b.seconds is not None
-        ),
-        latency=tuple(
-            Latency(measured.batch, measured.dense_seconds, measured.seconds)
-            for measured in compiled.times
-            if measured.dense_seconds is not None
-        ),
-        resident_bytes=compiled.resident_bytes,
-        dense_resident_bytes=compiled.dense_resident_bytes,
-        artifact_bytes=info.size_bytes,
-    )
+def _written(
+    compiled: Compiled,
+    pruned: PruneResult,
+    calibration: Calibration | None,
+    host: Host,
+    path: Path,
+) -> _Checked:
+    info = write_artifact(compiled.model, path)
+    executable = load(path, host.cache, host.target, host.threads)
+    weight_type = compiled.model.plan.values.value
+    error = check_outputs(executable, pruned, calibration, weight_type)
+    return _Checked(compiled, info, error)
 
 
 def _write_keras(graph: Graph, path: Path) -> int | None:
@@ -228,10 +206,9 @@ def _write_keras(graph: Graph, path: Path) -> int | None:
     return path.stat().st_size
 
 
-def _summary(
-    file: ModelFile, report: Report, compiled: _Compiled, info: ArtifactInfo, error: float
-) -> ModelSummary:
+def _summary(file: ModelFile, report: Report, checked: _Checked) -> ModelSummary:
     latency = report.engine.latency if report.engine else ()
+    plan, info = checked.compiled.model.plan, checked.info
     types = file.graph.value_types()
     return ModelSummary(
         format=str(file.format),
@@ -246,22 +223,22 @@ def _summary(
             for o in file.graph.outputs
         ),
         recipe=report.recipe.mode.value,
-        guarantee=_guarantee(report, compiled.model.plan.values),
-        values=compiled.model.plan.values.value,
+        guarantee=_guarantee(report, plan.values),
+        values=plan.values.value,
         weights_before=report.totals.weights_before,
         nonzeros_after=report.totals.nonzeros_after,
         removed_share=report.totals.removed_share,
         largest_change=report.certificate.measured.worst,
-        check_error=error,
+        check_error=checked.error,
         uploaded_bytes=report.files.uploaded_bytes if report.files else 0,
         keras_bytes=report.files.keras_bytes if report.files else None,
         artifact_bytes=info.size_bytes,
         artifact_sha256=info.sha256,
-        cpu=compiled.target.cpu_name,
-        isa=compiled.model.plan.isa.value,
+        cpu=plan.cpu_name,
+        isa=plan.isa.value,
         latency=tuple(
-            LatencySummary(batch=t.batch, dense_seconds=t.dense_seconds, seconds=t.seconds)
-            for t in latency
+            LatencySummary(**asdict(measured), words=in_words(measured.claim))
+            for measured in latency
         ),
     )
 

@@ -7,7 +7,7 @@ from pruning.lossless.network_bound import NetworkBound
 from pruning.markdown import byte_size, cell, percent, shape, table
 from pruning.recipe_json import recipe_to_json
 from pruning.report import Report
-from pruning.report_speed import speed_section
+from pruning.report_speed import speed_headline, speed_section
 
 _MEANING = {
     "exact": "the function is unchanged: nothing that is left was altered",
@@ -48,10 +48,7 @@ def _summary(report: Report) -> str:
         f"{report.certificate.measured.samples} probe samples.",
     ]
     if report.engine is not None and report.engine.latency:
-        best = max(report.engine.latency, key=lambda latency: latency.speedup)
-        lines.append(
-            f"Up to {best.speedup:.1f} times as fast as dense on this host (batch {best.batch})."
-        )
+        lines.append(speed_headline(report.engine))
     if report.accuracy is not None:
         a = report.accuracy
         lines.append(

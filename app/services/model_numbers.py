@@ -26,7 +26,11 @@ def numbers_of(executable: Executable, summary: ModelSummary) -> ModelNumbers:
         sparse_bytes=sum(layer.sparse_bytes for layer in layers),
         resident_bytes=executable.resident_bytes,
         layers=layers,
-        speedups={measured.batch: measured.speedup for measured in summary.latency},
+        speedups={
+            measured.batch: measured.speedup
+            for measured in summary.latency
+            if measured.speedup is not None
+        },
         latencies_seconds=latencies,
         tuned_here=executable.is_tuned_here,
     )

@@ -1,6 +1,6 @@
 """What is kept of a model version besides its files: written by the worker, checked by the server, shown to clients."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -28,14 +28,30 @@ class Latency(BaseModel):
 
     batch: Annotated[int, Field(ge=1)]
     dense_seconds: Annotated[float, Field(ge=0)] = Field(
-        description="The original model with dense kernels."
+        description="The original model by dense kernels, with subnormal numbers flushed to zero; median."
     )
-    seconds: Annotated[float, Field(gt=0)] = Field(description="The model as it is served.")
-
-    @property
-    def speedup(self) -> float:
-        """How many times faster the served model is."""
-        return self.dense_seconds / self.seconds
+    seconds: Annotated[float, Field(gt=0)] = Field(description="The model as it is served; median.")
+    dense_low_seconds: Annotated[float, Field(ge=0)] | None = Field(
+        default=None,
+        description="10th percentile; null for versions from before there were spreads.",
+    )
+    dense_high_seconds: Annotated[float, Field(ge=0)] | None = None
+    low_seconds: Annotated[float, Field(ge=0)] | None = None
+    high_seconds: Annotated[float, Field(ge=0)] | None = None
+    readings: Count = 0
+    verdict: Literal["same_code", "faster", "slower", "no_difference"] = Field(
+        default="no_difference",
+        description="What may be said: faster or slower only where the spreads are apart.",
+    )
+    speedup: Annotated[float, Field(gt=0)] | None = Field(
+        default=None,
+        description="How many times as fast as dense; 1 where both run the same code, null where the readings show no"
+        " difference.",
+    )
+    words: Text = Field(
+        default="timed without a spread, by an earlier version",
+        description="The verdict in words.",
+    )
 
 
 class ModelSummary(BaseModel):

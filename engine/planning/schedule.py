@@ -60,6 +60,14 @@ class Schedule:
         """Samples of the longest request that has an entry."""
         return len(self.tiles) - 1
 
+    def sequence(self, lanes: Sequence[int], samples: int) -> list[int]:
+        """Numbers of the tiles, of `lanes` samples each, that one thread runs for a request, one after another."""
+        used, left = [], samples
+        while left > 0:
+            used.append(self.tiles[min(left, self.longest)])
+            left -= lanes[used[-1]]
+        return used
+
 
 @dataclass(frozen=True, slots=True)
 class _Cut:

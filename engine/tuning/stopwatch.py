@@ -11,6 +11,8 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from engine.tuning.clocks import Clock, own_time, wall_time
 
 # One reading lasts at least this long, by repeating short calls natively or in Python.
@@ -29,6 +31,29 @@ HOPELESS = 2.0
 MOST_WALL = 1.5
 # No reading is less than this: times are divided by.
 _LEAST_SECONDS = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """What readings of one thing say.
+
+    Attributes:
+        median_seconds: half of the readings are below.
+        low_seconds: 10th percentile.
+        high_seconds: 90th percentile.
+        count: of readings.
+    """
+
+    median_seconds: float
+    low_seconds: float
+    high_seconds: float
+    count: int
+
+
+def spread_of(readings: Sequence[float]) -> Spread:
+    """The spread of at least one reading; percentiles between two readings are interpolated."""
+    low, median, high = (float(value) for value in np.percentile(readings, (10, 50, 90)))
+    return Spread(median, low, high, len(readings))
 
 
 @dataclass(slots=True)
@@ -65,8 +90,9 @@ def race(
     hopeless: float = HOPELESS,
     clock: Clock = own_time,
     wall: Clock = wall_time,
+    least_rounds: int = 1,
 ) -> None:
-    """Take readings in turn until the deadline; at least one of each.
+    """Take readings in turn until the deadline; at least `least_rounds` of each.
 
     On a busy host processor time is spent slowly: there the time on the wall ends a race.
 
@@ -81,6 +107,7 @@ def race(
         hopeless: how many times the best one's time is far behind; infinite where times are not rivals.
         clock: `own_time`, or `wall_time` where other threads help.
         wall: of which a race takes 1.5 times what `clock` has left until the deadline.
+        least_rounds: that are taken whatever the time.
     """
     if not contenders:
         return
@@ -93,7 +120,7 @@ def race(
             if len(contender.readings) <= number:
                 _warm(contender, clock)
                 _read(contender, clock)
-        if clock() > deadline or wall() > wall_deadline:
+        if number + 1 >= least_rounds and (clock() > deadline or wall() > wall_deadline):
             return
         if number == 2:
             best = min(contender.seconds for contender in running)

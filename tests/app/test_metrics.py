@@ -91,8 +91,9 @@ def test_sparsity_bytes_and_speed_are_shown_by_layer_and_model(service: Live) ->
     assert value(found, "prunus_model_resident_bytes", **DIGITS) > 0
     for latency in summary["latency"]:
         batch = str(latency["batch"])
-        speedup = value(found, "prunus_model_speedup_ratio", batch=batch, **DIGITS)
-        assert speedup == pytest.approx(latency["dense_seconds"] / latency["seconds"])
+        shown = value(found, "prunus_model_speedup_ratio", batch=batch, **DIGITS)
+        # Whether there is a claim is a matter of timing; without one there is no series.
+        assert shown == (latency["speedup"] or 0.0)
 
 
 def test_jobs_and_their_stages_are_shown(service: Live) -> None:

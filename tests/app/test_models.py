@@ -36,7 +36,12 @@ def test_models_are_listed_with_their_versions(service: Live) -> None:
 def test_latencies_dense_and_as_served_are_in_the_summary(service: Live) -> None:
     latency = service.http.get("/models/digits").json()["versions"][0]["summary"]["latency"]
     assert {1, 16, 64} <= {one["batch"] for one in latency}
-    assert all(one["seconds"] > 0 and one["dense_seconds"] > 0 for one in latency)
+    for one in latency:
+        assert 0 < one["low_seconds"] <= one["seconds"] <= one["high_seconds"]
+        assert 0 < one["dense_low_seconds"] <= one["dense_seconds"] <= one["dense_high_seconds"]
+        assert one["readings"] >= 5
+        claimed = one["verdict"] != "no_difference"
+        assert (one["speedup"] is not None) is claimed
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,65 @@
+"""How long each dense layer takes of whole calls of a batch size, on one thread."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from engine.machine_code.object_cache import ObjectCache
+from engine.planning.plan import CompiledModel
+from engine.planning.schedule import make_schedule
+from engine.roofline.layer_times import time_layers
+from engine.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class CallLayer:
+    """One dense layer in calls of one batch size.
+
+    Attributes:
+        name: of the graph's node.
+        kernel: native symbol; the widest tile's, where a call runs several widths.
+        seconds: of all tiles of a call together.
+    """
+
+    name: str
+    kernel: str
+    seconds: float
+
+
+def layers_of_calls(
+    model: CompiledModel,
+    target: Target,
+    cache: ObjectCache,
+    batches: Sequence[int],
+    seconds: float,
+) -> Mapping[int, tuple[CallLayer, ...]]:
+    """The dense layers of a model in program order, by batch size.
+
+    Tiles are timed as wholes with a stamp between their steps; a call is the tiles that its schedule says.
+
+    Args:
+        model: compiled for the target's level.
+        target: this host.
+        cache: object code.
+        batches: sizes of calls.
+        seconds: how long to call.
+
+    Raises:
+        CodegenError: kernels could not be compiled or loaded.
+    """
+    plan = model.plan
+    runs = time_layers(model.program, plan, target, cache, seconds)
+    schedule = make_schedule(plan.tiles, plan.threads, 1)
+    lanes = [tile.lanes for tile in plan.tiles]
+    found = {}
+    for batch in batches:
+        tiles = [runs[number] for number in schedule.sequence(lanes, batch)]
+        widest = max(tiles, key=lambda tile: tile.lanes)
+        found[batch] = tuple(
+            CallLayer(
+                layer.name,
+                layer.spec.symbol,
+                sum(tile.layers[place].seconds for tile in tiles),
+            )
+            for place, layer in enumerate(widest.layers)
+        )
+    return found
