@@ -8,12 +8,17 @@ MAX_NAME_LENGTH = 512
 # Elements of one sample of any value: 64 Mi elements are 256 MiB of float32.
 MAX_SAMPLE_ELEMENTS = 64 * 1024 * 1024
 
-# Uploaded files. Keras stores its archive entries uncompressed, and deflate cannot exceed 1032:1; an archive that was
-# compressed again by hand stays far below 100:1.
+# Uploaded files. Keras stores its archive entries uncompressed, but people compress pruned models, in which most weights
+# are zero, and at 99.9 % zeros that gives more than 400:1. So a high ratio is no reason by itself: what is inflated more
+# than MAX_ARCHIVE_RATIO times may come to MAX_INFLATED_BYTES in all, which the memory of a job holds several times over.
 MAX_MODEL_FILE_BYTES = 1024 * 1024 * 1024
 MAX_ARCHIVE_ENTRIES = 1000
 MAX_ARCHIVE_DIRECTORY_BYTES = 1024 * 1024
 MAX_ARCHIVE_RATIO = 100
+MAX_INFLATED_BYTES = 512 * 1024 * 1024
+# Deflate cannot exceed 1032:1 (RFC 1951: 258 bytes from 2 bits); what claims more than that, beyond a floor for headers, lies.
+MAX_DEFLATE_RATIO = 1100
+DEFLATE_FLOOR_BYTES = 1024 * 1024
 MAX_CONFIG_BYTES = 32 * 1024 * 1024
 MAX_CONFIG_DEPTH = 100
 MAX_CONFIG_VALUES = 2_000_000
@@ -27,9 +32,19 @@ MAX_HDF5_DEPTH = 64
 MAX_HDF5_RANK = 16
 # All datasets of one file together, as declared, before any is read: optimizer state counts too.
 MAX_HDF5_DATA_BYTES = 2 * 1024 * 1024 * 1024
-# A dataset over this size must not be declared more than MAX_ARCHIVE_RATIO times larger than it is stored.
-HDF5_BOMB_FLOOR_BYTES = 1024 * 1024
+# A chunk may be this large even where the dataset is smaller.
+HDF5_CHUNK_FLOOR_BYTES = 1024 * 1024
 MAX_ATTRIBUTE_BYTES = 32 * 1024 * 1024
+
+
+def inflated_bytes(size: int, stored: int) -> int:
+    """What counts towards MAX_INFLATED_BYTES of something of that size: nothing where its ratio is ordinary."""
+    return size if size > MAX_ARCHIVE_RATIO * stored else 0
+
+
+def is_beyond_deflate(size: int, stored: int) -> bool:
+    """Whether so few stored bytes cannot give so many."""
+    return size > max(DEFLATE_FLOOR_BYTES, MAX_DEFLATE_RATIO * stored)
 
 
 @dataclass(frozen=True, slots=True)

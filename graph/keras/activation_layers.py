@@ -68,10 +68,23 @@ def activation_of(value: Json, arguments: Arguments, dialect: Dialect) -> Activa
     if class_name == "function" and _is_from_keras(value) and isinstance(config, str):
         return _named(config, arguments.where, dialect)
     if not isinstance(class_name, str) or not _is_from_keras(value) or class_name not in _LAYERS:
-        raise _not_built_in(show(class_name), arguments.where)
+        raise _not_built_in(_foreign_name(value), arguments.where)
     where = f"{class_name} as the activation of {arguments.where}"
     inner = check_arguments(as_object(config, where), LAYER_CLASSES[class_name], where)
     return activation_of_layer(class_name, Arguments(inner, where), dialect)
+
+
+def _foreign_name(value: JsonObject) -> str:
+    """What an activation from outside of Keras is called: a function's name stands in its configuration."""
+    class_name, config, module = value.get("class_name"), value.get("config"), value.get("module")
+    if class_name is None:
+        # Keras 2.13 and later store a lambda's code so.
+        return "a stored lambda" if isinstance(value.get("value"), list) else show(value)
+    if class_name == "function" and isinstance(config, str):
+        return f"function {config[:100]!r} of module {show(module)}"
+    return (
+        f"{show(class_name)} of module {show(module)}" if module is not None else show(class_name)
+    )
 
 
 def _is_from_keras(value: JsonObject) -> bool:

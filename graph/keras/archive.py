@@ -48,6 +48,14 @@ _OTHER_FORMATS = {
     b"\x1f\x8b": "a gzip archive",
     b"{": "JSON text: an architecture without weights",
 }
+# The same for zip archives, by how the name of the first entry ends.
+_OTHER_ZIPS = {
+    "/data.pkl": "a PyTorch checkpoint",
+    "/.format_version": "a PyTorch checkpoint",
+    "[Content_Types].xml": "an Office document",
+    "META-INF/MANIFEST.MF": "a Java archive",
+    ".npy": "a NumPy archive (.npz)",
+}
 
 
 class FileFormat(StrEnum):
@@ -95,23 +103,28 @@ def open_archive(path: Path, limits: FileLimits) -> Iterator[ModelArchive]:
             yield _from_hdf5(hdf5, limits)
     elif start.startswith(_ZIP_SIGNATURE):
         config, version, weights = _read_zip(path, limits)
+        if weights.getbuffer()[: len(SIGNATURE)] != SIGNATURE:
+            raise DamagedFileError(f"{_WEIGHTS} in the archive is not HDF5")
         with open_hdf5(weights, limits) as hdf5:
             yield ModelArchive(FileFormat.KERAS, version, config, hdf5)
     else:
-        raise _not_a_model(start)
+        raise _not_a_model(_kind_of(start))
 
 
-def _not_a_model(start: bytes) -> NotAModelFileError:
-    kinds = [kind for magic, kind in _OTHER_FORMATS.items() if start.startswith(magic)]
-    got = (
-        kinds[0] if kinds else (f"a file that starts with {start!r}" if start else "an empty file")
-    )
+def _not_a_model(got: str) -> NotAModelFileError:
     return NotAModelFileError(
         "the file is not a Keras model",
         expected="a .keras archive or HDF5",
         got=got,
         hint=_FORMATS_HINT,
     )
+
+
+def _kind_of(start: bytes) -> str:
+    kinds = [kind for magic, kind in _OTHER_FORMATS.items() if start.startswith(magic)]
+    if kinds:
+        return kinds[0]
+    return f"a file that starts with {start!r}" if start else "an empty file"
 
 
 def _from_hdf5(file: h5py.File, limits: FileLimits) -> ModelArchive:
@@ -150,6 +163,7 @@ def _parse(text: str, what: str, limits: FileLimits) -> JsonObject:
 
 def _read_zip(path: Path, limits: FileLimits) -> tuple[JsonObject, str, io.BytesIO]:
     """The architecture, the Keras version and the weights file, in memory."""
+    _refuse_other_zips(path)
     _check_directory(path)
     try:
         with zipfile.ZipFile(path) as archive:
@@ -172,6 +186,18 @@ def _read_zip(path: Path, limits: FileLimits) -> tuple[JsonObject, str, io.Bytes
             "metadata.json does not say which Keras wrote the file", expected="keras_version"
         )
     return config, version, weights
+
+
+def _refuse_other_zips(path: Path) -> None:
+    """Name what else is a zip archive, by its first entry, before the archive's form is judged."""
+    with path.open("rb") as file:
+        header = file.read(30 + bounds.MAX_NAME_LENGTH)
+    # APPNOTE.TXT 4.3.7: the length of the name is at 26, the name at 30.
+    (length,) = struct.unpack_from("<H", header.ljust(30, b"\0"), 26)
+    name = header[30 : 30 + length].decode("utf-8", "replace")
+    for end, kind in _OTHER_ZIPS.items():
+        if name.endswith(end):
+            raise _not_a_model(kind)
 
 
 def _check_directory(path: Path) -> None:
@@ -208,15 +234,23 @@ def _check_entries(
     archive: zipfile.ZipFile, size: int, limits: FileLimits
 ) -> dict[str, zipfile.ZipInfo]:
     entries: dict[str, zipfile.ZipInfo] = {}
-    stored = 0
+    stored = inflated = 0
     for entry in archive.infolist():
         _check_name(entry)
         _check_kind(entry)
-        _check_ratio(entry, limits)
+        _check_size(entry, limits)
         if entry.filename in entries:
             raise ArchiveError(f"the archive has two entries named {entry.filename!r}")
         entries[entry.filename] = entry
         stored += entry.compress_size
+        inflated += bounds.inflated_bytes(entry.file_size, entry.compress_size)
+    if inflated > bounds.MAX_INFLATED_BYTES:
+        raise ZipBombError(
+            f"entries of the archive expand more than {bounds.MAX_ARCHIVE_RATIO} times, to more than is allowed",
+            expected=f"at most {bounds.MAX_INFLATED_BYTES} bytes",
+            got=f"{inflated} bytes from a file of {size}",
+            hint="store the archive's entries uncompressed, as Keras does",
+        )
     if stored > size:
         raise ZipBombError(
             "entries of the archive overlap", expected=f"at most {size} bytes", got=f"{stored}"
@@ -277,18 +311,17 @@ def _check_kind(entry: zipfile.ZipInfo) -> None:
         )
 
 
-def _check_ratio(entry: zipfile.ZipInfo, limits: FileLimits) -> None:
+def _check_size(entry: zipfile.ZipInfo, limits: FileLimits) -> None:
     if entry.file_size > limits.file_max_bytes:
         raise FileLimitError(
             f"archive entry {entry.filename!r} is too large",
             expected=f"at most {limits.file_max_bytes} bytes",
             got=f"{entry.file_size}",
         )
-    # Small files may compress well; below 64 KiB no ratio does harm.
-    if entry.file_size > max(65536, bounds.MAX_ARCHIVE_RATIO * entry.compress_size):
+    if bounds.is_beyond_deflate(entry.file_size, entry.compress_size):
         raise ZipBombError(
-            f"archive entry {entry.filename!r} expands too far",
-            expected=f"at most {bounds.MAX_ARCHIVE_RATIO} times its stored size",
+            f"archive entry {entry.filename!r} claims to expand further than deflate can",
+            expected=f"at most {bounds.MAX_DEFLATE_RATIO} times its stored size",
             got=f"{entry.file_size} bytes from {entry.compress_size}",
         )
 

@@ -7,7 +7,13 @@ from graph.errors import ConfigError, UnsupportedArgumentError, UnsupportedDtype
 from graph.keras.dialects import COMMON_IGNORED, COMMON_STATED, REQUIRED, LayerClass
 from graph.keras.json_text import Json, JsonObject, as_list, as_object, show
 
-_FLOAT32_HINT = "load the model in Keras with dtype float32, and save it again"
+# Policies that keep weights in float32 and compute in 16 bits.
+MIXED_POLICIES = frozenset({"mixed_float16", "mixed_bfloat16"})
+_POLICIES = ("DTypePolicy", "Policy", "PolicyV1", "FloatDTypePolicy")
+_FLOAT32_HINT = (
+    "build the same model with dtype='float32', copy the weights with"
+    " float32_model.set_weights(model.get_weights()), and save that"
+)
 
 
 def plain(value: Json) -> Json:
@@ -24,19 +30,24 @@ def plain(value: Json) -> Json:
     return value
 
 
+def policy_name(value: Json) -> Json:
+    """The name of a dtype or policy, given by name or as an object; the class where it is an unknown kind of policy."""
+    if not isinstance(value, dict):
+        return value
+    config = value.get("config")
+    if value.get("class_name") not in _POLICIES:
+        return value.get("class_name")
+    return config.get("name") if isinstance(config, dict) else None
+
+
 def check_dtype(value: Json, where: str) -> None:
-    """Accept only float32, as a name or as a policy object.
+    """Accept only float32, or a mixed policy, whose weights are float32.
 
     Raises:
         UnsupportedDtypeError: any other.
     """
-    name = value
-    if isinstance(value, dict):
-        config = value.get("config")
-        name = config.get("name") if isinstance(config, dict) else None
-        if value.get("class_name") not in ("DTypePolicy", "Policy", "PolicyV1", "FloatDTypePolicy"):
-            name = value.get("class_name")
-    if name not in (None, "float32"):
+    name = policy_name(value)
+    if name is not None and (not isinstance(name, str) or name not in {"float32", *MIXED_POLICIES}):
         raise UnsupportedDtypeError(
             f"{where} computes in another type than float32", got=show(name), hint=_FLOAT32_HINT
         )

@@ -7,21 +7,19 @@ from itertools import pairwise
 from graph import limits as bounds
 from graph.errors import (
     ConfigError,
-    CustomCodeError,
     FileLimitError,
     ModelFileError,
     TopologyError,
     UnsupportedLayerError,
 )
 from graph.keras.activation_layers import activation_of
+from graph.keras.archive import ModelArchive
 from graph.keras.arguments import Arguments, check_arguments, check_dtype, plain
+from graph.keras.classes import is_supported, refuse_branches, resolve_class
 from graph.keras.description import Call, Layer, Model, Port, TensorRef
 from graph.keras.dialects import (
-    CLASS_ALIASES,
     LAYER_CLASSES,
     MODEL_CLASSES,
-    OPERATIONS,
-    OTHER_KERAS_LAYERS,
     PRUNING_IGNORED,
     PRUNING_WRAPPER,
     Dialect,
@@ -30,22 +28,30 @@ from graph.keras.dialects import (
 )
 from graph.keras.json_text import Json, JsonObject, as_list, as_name, as_object, show
 from graph.keras.topology import computation_order, parse_call, parse_ports
+from graph.keras.unsupported import Unsupported, unsupported_layers
 from graph.keras.uploaded_code import refuse_code
 from graph.limits import FileLimits
 
-_OPERATION_MODULES = ("keras.src.ops.", "keras.ops")
-_KERAS_MODULES = ("keras", "tf_keras", "tensorflow.keras", "tensorflow.python.keras")
-_CUSTOM_HINT = "rebuild the model from layers of Keras and save it again"
 
-
-def parse_model(config: JsonObject, version: str, limits: FileLimits) -> Model:
+def parse_model(archive: ModelArchive, limits: FileLimits) -> Model:
     """Describe the model that a file's configuration defines.
 
     Raises:
-        ModelFileError: something in it is not supported; the class says what kind of thing.
+        ModelFileError: something in it is not supported; the class says what kind of thing. Layers of kinds that are
+            not supported are named all together, before anything else that is wrong with the model.
     """
-    refuse_code(config)
-    layer = _Parser(version, limits).layer(config, "", is_root=True)
+    refuse_code(archive.config)
+    parser = _Parser(archive.keras_version, limits)
+    try:
+        layer = parser.layer(archive.config, "", is_root=True)
+    except FileLimitError:
+        raise
+    except ModelFileError as error:
+        if parser.unsupported:
+            raise unsupported_layers(parser.unsupported, archive) from error
+        raise
+    if parser.unsupported:
+        raise unsupported_layers(parser.unsupported, archive)
     if layer.model is None:
         raise UnsupportedLayerError(
             f"the file holds a single layer {layer.class_name}", expected="a model"
@@ -54,13 +60,14 @@ def parse_model(config: JsonObject, version: str, limits: FileLimits) -> Model:
 
 
 class _Parser:
-    """Walks one configuration; counts its layers."""
+    """Walks one configuration; counts its layers, and remembers those of kinds that are not supported."""
 
     def __init__(self, version: str, limits: FileLimits) -> None:
         self._dialect = dialect_of(version)
         self._stores_deviations = stores_deviations(version)
         self._limits = limits
         self._layers = 0
+        self.unsupported: list[Unsupported] = []
 
     def layer(self, data: Json, parent: str, *, is_root: bool = False) -> Layer:
         """Describe one layer or model, its calls not yet."""
@@ -71,7 +78,7 @@ class _Parser:
         name = _name(item, config, is_root)
         path = f"{parent}/{name}" if parent else name
         where = f"layer {path!r} ({written})"
-        class_name = _resolve_class(item, written, where)
+        class_name = resolve_class(item, written, where)
         if class_name == PRUNING_WRAPPER:
             return self._pruned(as_object(config, where), name, path, parent)
         layer = Layer(
@@ -82,12 +89,17 @@ class _Parser:
             {},
             is_trainable=_flag(config, where),
         )
+        if not is_supported(class_name):
+            self.unsupported.append(Unsupported(path, class_name))
+            return layer
         if class_name in MODEL_CLASSES:
             inside = "" if is_root else path
             model = self._model(class_name, config, item, name, inside)
             return replace(layer, model=model)
         if class_name.startswith("ops/"):
             return replace(layer, arguments=dict(as_object(config, where)))
+        if class_name == "Merge":
+            refuse_branches(as_object(config, where), where)
         arguments = check_arguments(as_object(config, where), LAYER_CLASSES[class_name], where)
         if class_name == "BatchNormalization" and self._stores_deviations:
             raise UnsupportedLayerError(
@@ -205,58 +217,6 @@ def _flag(config: Json, where: str) -> bool:
     if value not in (True, False, None):
         raise ConfigError(f"{where} has a wrong value for 'trainable'", got=show(value))
     return value is not False
-
-
-def _resolve_class(item: JsonObject, written: str, where: str) -> str:
-    """The class that is meant.
-
-    Raises:
-        CustomCodeError: not a class of Keras, or one that holds code.
-        UnsupportedLayerError: a class of Keras that is not read.
-    """
-    module = item.get("module")
-    plain_name = written.removeprefix("Custom>").removeprefix("tfmot>")
-    if plain_name == PRUNING_WRAPPER and (module is None or "model_optimization" in str(module)):
-        return PRUNING_WRAPPER
-    if isinstance(module, str) and module.startswith(_OPERATION_MODULES):
-        return _resolve_operation(written, where)
-    _refuse_foreign(item, written, where)
-    class_name = CLASS_ALIASES.get(written, written)
-    if class_name in LAYER_CLASSES or class_name in MODEL_CLASSES:
-        return class_name
-    if class_name in OTHER_KERAS_LAYERS:
-        raise UnsupportedLayerError(
-            f"{where} is a kind of layer that Prunus does not support yet",
-            expected="one of " + ", ".join(sorted(set(LAYER_CLASSES) - {"Merge"})),
-            got=written,
-        )
-    raise _custom(where, written, "is not a class of Keras")
-
-
-def _resolve_operation(written: str, where: str) -> str:
-    if written not in OPERATIONS:
-        raise UnsupportedLayerError(
-            f"{where} is an operation (keras.ops) that Prunus does not support",
-            expected="layers, or one of the operations " + ", ".join(sorted(OPERATIONS)),
-            got=written,
-        )
-    return f"ops/{written}"
-
-
-def _refuse_foreign(item: JsonObject, written: str, where: str) -> None:
-    module, registered = item.get("module"), item.get("registered_name")
-    from_keras = module is None or (
-        isinstance(module, str)
-        and any(module == known or module.startswith(f"{known}.") for known in _KERAS_MODULES)
-    )
-    if not from_keras or registered not in (None, written):
-        raise _custom(where, str(registered or written), f"comes from module {show(module)}")
-
-
-def _custom(where: str, got: str, why: str) -> ModelFileError:
-    return CustomCodeError(
-        f"{where} {why}", expected="layers that are part of Keras", got=got, hint=_CUSTOM_HINT
-    )
 
 
 def _check_names(layers: Sequence[Layer], where: str) -> None:

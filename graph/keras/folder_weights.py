@@ -11,7 +11,7 @@ by the sources of saving_lib.py in Keras 2.12 to 2.15 and 3.0 to 3.15:
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import h5py
@@ -57,6 +57,36 @@ def read_folders(root: h5py.Group, model: Model, keras_version: str, collector: 
     layout = _layout(root, keras_version)
     for layer, folder in _folders(root, model, "", layout):
         _read_layer(root, layer, folder, layout, collector)
+
+
+def outermost_folders(
+    root: h5py.Group, keras_version: str, class_names: Sequence[str]
+) -> list[h5py.Group | None]:
+    """The folder of each layer of the outermost model, by class names alone; None where it has no weights.
+
+    For files with layers that are not read, whose weights are only to be counted. None, too, where names are joined as
+    on Windows.
+    """
+    layout = _layout(root, keras_version)
+    counts: dict[str, int] = {}
+    found: list[h5py.Group | None] = []
+    for class_name in class_names:
+        folder = child(root, f"{layout.container}/{numbered(snake_case(class_name), counts)}")
+        found.append(folder if isinstance(folder, h5py.Group) else None)
+        if (
+            layout.counts_weights_twice
+            and isinstance(folder, h5py.Group)
+            and count_elements(folder)
+        ):
+            numbered(snake_case(class_name), counts)
+    return found
+
+
+def count_elements(item: h5py.Group | h5py.Dataset | None) -> int:
+    """Elements of all arrays in a group."""
+    if isinstance(item, h5py.Dataset):
+        return int(item.size or 0)
+    return sum(count_elements(item[name]) for name in item) if item is not None else 0
 
 
 def _layout(root: h5py.Group, keras_version: str) -> _Layout:

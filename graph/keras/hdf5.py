@@ -61,7 +61,7 @@ def open_hdf5(source: Path | io.BytesIO, limits: FileLimits) -> Iterator[h5py.Fi
 def _audit(file: h5py.File, limits: FileLimits) -> None:
     """Visit every object once and check it; nothing is read but headers."""
     seen = {_address(file)}
-    total_bytes = 0
+    total_bytes = inflated_bytes = 0
     pending: list[tuple[h5py.Group, str, int]] = [(file, "", 1)]
     while pending:
         group, path, depth = pending.pop()
@@ -80,8 +80,17 @@ def _audit(file: h5py.File, limits: FileLimits) -> None:
             if isinstance(child, h5py.Group):
                 pending.append((child, place, depth + 1))
                 continue
-            total_bytes += _audit_dataset(child, place, limits)
+            declared = _audit_dataset(child, place, limits)
+            total_bytes += declared
+            inflated_bytes += bounds.inflated_bytes(declared, child.id.get_storage_size())
             _expect_at_most(total_bytes, limits.data_max_bytes, "declared bytes in HDF5 datasets")
+            if inflated_bytes > bounds.MAX_INFLATED_BYTES:
+                raise UnsafeHdf5Error(
+                    f"HDF5 datasets expand more than {bounds.MAX_ARCHIVE_RATIO} times, to more than is allowed",
+                    expected=f"at most {bounds.MAX_INFLATED_BYTES} bytes",
+                    got=f"{inflated_bytes} bytes up to dataset {place!r}",
+                    hint="store the weights uncompressed, as Keras does",
+                )
 
 
 def _linked_object(group: h5py.Group, name: str, place: str) -> h5py.Group | h5py.Dataset:
@@ -151,13 +160,13 @@ def _audit_size(dataset: h5py.Dataset, plan: Any, place: str, limits: FileLimits
     if plan.get_layout() == h5py.h5d.CHUNKED:
         chunk_bytes = math.prod(plan.get_chunk()) * item_bytes
         _expect_at_most(
-            chunk_bytes, max(declared, bounds.HDF5_BOMB_FLOOR_BYTES), f"chunk bytes of {place!r}"
+            chunk_bytes, max(declared, bounds.HDF5_CHUNK_FLOOR_BYTES), f"chunk bytes of {place!r}"
         )
     stored = dataset.id.get_storage_size()
-    if declared > max(bounds.HDF5_BOMB_FLOOR_BYTES, bounds.MAX_ARCHIVE_RATIO * stored):
+    if bounds.is_beyond_deflate(declared, stored):
         raise UnsafeHdf5Error(
-            f"HDF5 dataset {place!r} is declared far larger than it is stored",
-            expected=f"at most {bounds.MAX_ARCHIVE_RATIO} times {stored} bytes",
+            f"HDF5 dataset {place!r} is declared larger than what is stored can be",
+            expected=f"at most {bounds.MAX_DEFLATE_RATIO} times {stored} bytes",
             got=f"{declared} bytes",
         )
     return declared

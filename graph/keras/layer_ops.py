@@ -49,7 +49,10 @@ def lower_layer(site: Site) -> str:
         return _lower(site)
     except ShapeError as error:
         raise ShapeError(
-            f"{site.arguments.where}: {error.message}", expected=error.expected, got=error.got
+            f"{site.arguments.where}: {error.message}",
+            expected=error.expected,
+            got=error.got,
+            hint=error.hint,
         ) from error
 
 
@@ -145,8 +148,17 @@ def _normalization(site: Site) -> str:
     written = [] if arguments["axis"] is None else arguments.wholes("axis")
     kept = sorted({normalize_axis(axis, rank) for axis in written})
     lengths = [site.type.shape[axis] for axis in kept]
-    if 0 in kept or None in lengths:
+    if 0 in kept:
         raise arguments.refuse("axis", "axes of fixed length, not the batch")
+    if None in lengths:
+        mean = site.weights.arrays.get("mean") if site.weights else None
+        raise ShapeError(
+            "the length of the axis that it normalizes is not known",
+            expected="an input of fixed shape"
+            + (f"; its statistics have shape {list(mean.shape)}" if mean is not None else ""),
+            got=str(site.type),
+            hint="put keras.Input with the full shape before it, and save the model again",
+        )
     shape = tuple(length for length in lengths if length is not None)
     spread = [1] * rank
     for axis, length in zip(kept, shape, strict=True):

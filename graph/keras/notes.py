@@ -2,15 +2,30 @@
 
 from collections.abc import Iterator
 
+from graph.keras.arguments import MIXED_POLICIES, policy_name
 from graph.keras.description import Layer, Model
 from graph.keras.dialects import Dialect
-from graph.keras.json_text import Json
+from graph.keras.json_text import Json, JsonObject
+from graph.keras.uploaded_code import training_code
 
 
-def notes_on(model: Model, dialect: Dialect) -> tuple[str, ...]:
+def notes_on(model: Model, dialect: Dialect, config: JsonObject) -> tuple[str, ...]:
     """Sentences on readings that are right but may surprise."""
     layers = list(_leaves(model))
     notes = []
+    mixed = sorted(_mixed_policies(config))
+    if mixed:
+        notes.append(
+            f"The model computes in mixed precision ({', '.join(mixed)}) in Keras. Its weights are float32, and here all"
+            " arithmetic is float32 too, so answers differ from Keras' by the rounding of the 16-bit type."
+        )
+    code = training_code(config)
+    if code:
+        more = f" and {len(code) - 3} more places" if len(code) > 3 else ""
+        notes.append(
+            "Code or classes from outside of Keras that only training uses were ignored, and nothing of them was run:"
+            f" {', '.join(code[:3])}{more}."
+        )
     if dialect is not Dialect.KERAS3 and any(_uses_hard_sigmoid(layer) for layer in layers):
         notes.append(
             "hard_sigmoid is taken as the file's Keras version meant it: clip(0.2 x + 0.5, 0, 1)."
@@ -32,6 +47,22 @@ def _leaves(model: Model) -> Iterator[Layer]:
             yield layer
         else:
             yield from _leaves(layer.model)
+
+
+def _mixed_policies(config: JsonObject) -> set[str]:
+    """Names of the mixed-precision policies in a configuration."""
+    found: set[str] = set()
+    pending: list[Json] = [config]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, list):
+            pending.extend(value)
+        elif isinstance(value, dict):
+            name = policy_name(value.get("dtype"))
+            if isinstance(name, str) and name in MIXED_POLICIES:
+                found.add(name)
+            pending.extend(value.values())
+    return found
 
 
 def _uses_hard_sigmoid(layer: Layer) -> bool:

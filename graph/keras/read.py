@@ -53,8 +53,8 @@ def read_model(
     bounds = limits or FileLimits()
     with open_archive(Path(path), bounds) as archive:
         dialect = dialect_of(archive.keras_version)
-        model = parse_model(archive.config, archive.keras_version, bounds)
+        model = parse_model(archive, bounds)
         weights = read_weights(archive, model, allow_nonfinite=allow_nonfinite)
         graph = lower_model(model, weights, dialect)
-        notes = notes_on(model, dialect)
+        notes = notes_on(model, dialect, archive.config)
         return ModelFile(graph, archive.format, archive.keras_version, notes)

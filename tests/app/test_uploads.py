@@ -2,6 +2,7 @@
 
 import io
 import json
+import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from app.settings import Settings
 from tests.app.conftest import DIGITS
 from tests.app.live import Live, live, wait_for_job
 from tests.app.test_predict import slug
+from tests.hostile.files.containers import write_zeros
 
 Members = dict[str, bytes]
 
@@ -80,7 +82,10 @@ def close_the_circle(config: dict[str, Any]) -> None:
 
 
 def zip_bomb(path: Path) -> bytes:
-    return archive({**members_of(path), "assets/zeros": bytes(200 * 1024 * 1024)})
+    with tempfile.TemporaryDirectory() as folder:
+        bomb = Path(folder) / "bomb"
+        write_zeros(bomb, "model.weights.h5", 600)
+        return bomb.read_bytes()
 
 
 def weights_only(path: Path) -> bytes:

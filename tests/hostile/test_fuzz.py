@@ -16,7 +16,7 @@ import pytest
 from graph.errors import GraphError
 from graph.keras.read import read_model
 from tests.graph.keras.handmade import called, functional, input_layer, layer, write_legacy
-from tests.hostile.files import valid_archive, valid_legacy
+from tests.hostile.files.registry import valid_archive, valid_legacy
 
 CASES = 400
 

@@ -157,7 +157,7 @@ def test_malformed_configurations(tmp_path: Path, config: Any, message: str) -> 
     assert message in str(error)
 
 
-@pytest.mark.parametrize("dtype", ["float64", "mixed_float16", "float16", "bfloat16", 7])
+@pytest.mark.parametrize("dtype", ["float64", "float16", "bfloat16", "int8_from_mixed_bfloat16", 7])
 def test_other_arithmetic_is_refused(tmp_path: Path, dtype: Any) -> None:
     error = refusal(tmp_path, dense_config(dtype=dtype), DENSE)
     assert type(error) is UnsupportedDtypeError
