@@ -6,11 +6,13 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from app.metrics import Metrics
+from app.services.conversion import Conversion
 from app.services.inference import Inference
 from app.services.job_log import JobLog
 from app.services.jobs import Jobs
 from app.services.lifecycle import Lifecycle
 from app.services.ownership import Ownership
+from app.services.prediction import Predictor
 from app.services.registry import Registry
 from app.services.retuning import Retuning
 from app.services.storage import Storage
@@ -29,6 +31,8 @@ class Services:
     ownership: Ownership
     registry: Registry
     inference: Inference
+    conversion: Conversion
+    predictor: Predictor
     jobs: Jobs
     upload_gate: UploadGate
     retuning: Retuning

@@ -12,10 +12,6 @@ ServiceError                    base
 │   ├── StorageFullError        an upload that does not fit on the disk
 │   ├── MediaTypeError          a body of a kind that is not read
 │   └── NotAcceptableError      no form of the answer that the client accepts
-├── InputError                  tensors that do not fit the model
-│   ├── MissingInputError / UnknownInputError
-│   ├── WrongShapeError / WrongDtypeError / RaggedInputError
-│   ├── EmptyBatchError / BatchMismatchError / BatchTooLargeError
 ├── AbsentError                 what was asked for does not exist
 │   ├── RouteNotFoundError / MethodNotAllowedError
 │   ├── ModelNotFoundError / VersionNotFoundError / JobNotFoundError / FileNotKeptError
@@ -30,10 +26,17 @@ ServiceError                    base
 │   ├── JobCrashedError / JobCancelledError / ServerStoppedError
 │   └── OutputCheckError        the compiled model does not answer as the original
 └── InternalError               our own bug
+
+Inputs that do not fit a model are the engine's: `engine.errors.InputError`. Two kinds more are found here:
+
+InputError
+├── RaggedInputError            nested lists whose rows differ in length
+└── BatchTooLargeError          more samples than the service's limits allow
 """
 
 from typing import ClassVar
 
+from engine.errors import InputError
 from graph.errors import PrunusError
 
 
@@ -92,11 +95,11 @@ class BodyTooLargeError(RequestError):
     slug = "body-too-large"
     title = "The body is too large"
 
-    def __init__(self, what: str, limit_bytes: int, setting: str) -> None:
+    def __init__(self, what: str, limit_bytes: int, setting: str, hint: str = "") -> None:
         super().__init__(
             f"{what} is too large",
             expected=f"at most {limit_bytes:,} bytes",
-            hint=f"the limit is the setting {setting}",
+            hint=f"{hint}the limit is the setting {setting}",
         )
 
 
@@ -135,57 +138,11 @@ class NotAcceptableError(RequestError):
     title = "No acceptable form of the answer"
 
 
-class InputError(ServiceError):
-    """Tensors that do not fit the model."""
-
-
-class MissingInputError(InputError):
-    """An input of the model was not given."""
-
-    slug = "missing-input"
-    title = "An input is missing"
-
-
-class UnknownInputError(InputError):
-    """A name that is no input of the model."""
-
-    slug = "unknown-input"
-    title = "An input is unknown"
-
-
-class WrongShapeError(InputError):
-    """An input of another shape than the model's."""
-
-    slug = "wrong-shape"
-    title = "An input has the wrong shape"
-
-
-class WrongDtypeError(InputError):
-    """An input of another kind of element than the model's."""
-
-    slug = "wrong-dtype"
-    title = "An input has the wrong element type"
-
-
 class RaggedInputError(InputError):
     """Nested lists whose rows differ in length."""
 
     slug = "ragged-input"
     title = "An input's rows differ in length"
-
-
-class EmptyBatchError(InputError):
-    """An input without samples."""
-
-    slug = "empty-batch"
-    title = "The batch is empty"
-
-
-class BatchMismatchError(InputError):
-    """Inputs with different numbers of samples."""
-
-    slug = "batch-mismatch"
-    title = "Inputs differ in their number of samples"
 
 
 class BatchTooLargeError(InputError):

@@ -29,6 +29,7 @@ from app.model_request import ModelRequest
 from app.openapi import openapi_of
 from app.routes import jobs, models, operations
 from app.routes.predictions import PredictEndpoint
+from app.services.conversion import Conversion
 from app.services.database import Database
 from app.services.inference import Inference
 from app.services.job_log import JobLog
@@ -37,6 +38,7 @@ from app.services.kernel_compiler import KernelCompiler
 from app.services.lifecycle import Lifecycle
 from app.services.onboarding import JobRequest, Onboarding, worker_limits
 from app.services.ownership import Ownership
+from app.services.prediction import Predictor
 from app.services.recovery import recover
 from app.services.registry import Registry
 from app.services.retuning import Retuning
@@ -169,6 +171,8 @@ def _open(
     stack.callback(registry.close)
     inference = Inference(settings, metrics, target.cores)
     stack.callback(inference.close)
+    conversion = Conversion(settings.predict_conversion_max_bytes, target.cores)
+    stack.callback(conversion.close)
     onboarding = Onboarding(settings, storage, registry, ownership.owner_id, worker_module, threads)
     lifecycle = Lifecycle()
     return Services(
@@ -179,6 +183,8 @@ def _open(
         ownership=ownership,
         registry=registry,
         inference=inference,
+        conversion=conversion,
+        predictor=Predictor(registry, inference, job_log, conversion),
         jobs=Jobs(settings, job_log, onboarding, metrics, lifecycle),
         upload_gate=UploadGate(settings, metrics),
         retuning=Retuning(

@@ -69,7 +69,7 @@ class Settings(BaseSettings):
         default=64 * MIB, description="Body of one prediction request."
     )
     predict_json_max_bytes: PositiveInt = Field(
-        default=8 * MIB,
+        default=1 * MIB,
         description="Body of one JSON prediction, and the arrays that it is answered with.",
     )
     predict_read_timeout_seconds: PositiveFloat = Field(
@@ -78,6 +78,10 @@ class Settings(BaseSettings):
     predict_decoded_max_bytes: PositiveInt = Field(
         default=256 * MIB,
         description="Arrays of one prediction: of a .npz request, unpacked, and of the answer.",
+    )
+    predict_conversion_max_bytes: PositiveInt = Field(
+        default=512 * MIB,
+        description="Large bodies and answers that are converted or wait for it, before 503 is answered.",
     )
     predict_batch_max_samples: PositiveInt = Field(
         default=8192, description="Samples in one prediction request."

@@ -29,8 +29,9 @@ EngineError
 │   ├── WeightFormError      weights are stored in a way that does not fit their shape
 │   ├── PackedLayerError     a packed layer does not fit the kernel and layer it is for
 │   └── ArtifactProgramError its program breaks an invariant
-├── RequestError             a call that does not fit the model
-│   ├── InputNameError       an input is missing or not known
+├── InputError               inputs that do not fit the model
+│   ├── MissingInputError    an input was not given
+│   ├── UnknownInputError    a name that is no input
 │   ├── InputDtypeError      an array of another element type
 │   ├── InputShapeError      an array of another shape
 │   ├── EmptyBatchError      no samples
@@ -256,41 +257,53 @@ class ArtifactProgramError(ArtifactError):
     """The program of an artifact breaks an invariant."""
 
 
-class RequestError(EngineError):
-    """A call that does not fit the model."""
+class InputError(EngineError):
+    """The inputs of a call do not fit the model."""
 
     slug = "invalid-inputs"
     title = "The inputs do not fit the model"
 
 
-class InputNameError(RequestError):
-    """An input is missing, or a name is not one of the model's inputs."""
+class MissingInputError(InputError):
+    """An input of the model was not given."""
+
+    slug = "missing-input"
+    title = "An input is missing"
+
+
+class UnknownInputError(InputError):
+    """A name that is no input of the model."""
 
     slug = "unknown-input"
+    title = "An input is unknown"
 
 
-class InputDtypeError(RequestError):
-    """An array has another element type than the model declares."""
+class InputDtypeError(InputError):
+    """An input has another element type than the model declares."""
 
     slug = "wrong-dtype"
+    title = "An input has the wrong element type"
 
 
-class InputShapeError(RequestError):
-    """An array has another shape than the model declares."""
+class InputShapeError(InputError):
+    """An input has another shape than the model declares."""
 
     slug = "wrong-shape"
+    title = "An input has the wrong shape"
 
 
-class EmptyBatchError(RequestError):
+class EmptyBatchError(InputError):
     """A batch without samples."""
 
     slug = "empty-batch"
+    title = "The batch is empty"
 
 
-class BatchMismatchError(RequestError):
+class BatchMismatchError(InputError):
     """Inputs of one call have different batch sizes."""
 
     slug = "batch-mismatch"
+    title = "Inputs differ in their number of samples"
 
 
 class ExecutableClosedError(EngineError):

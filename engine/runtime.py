@@ -141,6 +141,33 @@ class Executable:
         arenas = sum(call.workspace.arena.nbytes for call in tuple(self._idle))
         return native.constant_bytes + native.helper_arenas.bytes + arenas
 
+    def check_names(self, given: Mapping[str, object]) -> None:
+        """Check the names of a call's inputs, before anything else is known of them.
+
+        Raises:
+            UnknownInputError: a name is no input of the model.
+            MissingInputError: an input is not given.
+        """
+        self._forms.check_names(given)
+
+    def check(self, shapes: Mapping[str, tuple[int, ...]]) -> int:
+        """Check the shapes of a batch before it is computed, or before its arrays exist.
+
+        Args:
+            shapes: (batch, *sample shape) by input name.
+
+        Returns:
+            The number of samples.
+
+        Raises:
+            InputError: names, shapes or batch sizes do not fit.
+        """
+        if len(self._checks) == 1 == len(shapes):
+            form = self._known_forms.get(shapes.get(self._checks[0].name, ()))
+            if form is not None:
+                return form.samples
+        return self._forms.check(shapes)
+
     def run(self, inputs: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[np.float32]]:
         """Compute the outputs of a batch.
 
@@ -152,7 +179,7 @@ class Executable:
             New float32 arrays (batch, *sample shape) by output name.
 
         Raises:
-            RequestError: names, dtypes, shapes or batch sizes do not fit.
+            InputError: names, dtypes, shapes or batch sizes do not fit.
             ExecutableClosedError: `close` was called.
         """
         native = self._native

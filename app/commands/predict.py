@@ -1,6 +1,6 @@
 """`prunus predict`: run a model or an artifact on a file of inputs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +11,14 @@ import numpy.typing as npt
 from app.commands.console import FILE, OUTPUT, cache_option, refusals_as_messages
 from app.commands.sources import compiled_from, object_cache
 from app.errors import InvalidRequestError
-from app.services.codecs import (
-    decode_json,
-    decode_npy,
-    decode_npz,
-    encode_json,
-    encode_npy,
-    encode_npz,
-)
+from app.services.array_files import NpzBody, decode_npy, encode_npy, encode_npz
+from app.services.codecs import decode_json, encode_json
 from app.services.tensors import Signature
 from engine.artifacts.artifact import Artifact
 from engine.runtime import load
+from graph.input_names import by_input_name
 
 INPUT_MAX_BYTES = 2 * 1024**3
-BATCH_MAX_SAMPLES = 2**31
 Arrays = Mapping[str, npt.NDArray[Any]]
 
 
@@ -47,9 +41,8 @@ def predict(
     compiled = compiled_from(model, cache, allow_nonfinite=allow_nonfinite)
     executable = load(Artifact(compiled, 0), cache)
     signature = Signature(executable.inputs, executable.outputs)
-    given = _read_inputs(inputs)
-    arrays, _ = signature.arrays(given, BATCH_MAX_SAMPLES)
-    outputs = executable.run(arrays)
+    given = _read_inputs(inputs, list(signature.by_name))
+    outputs = executable.run(signature.arrays(given))
     bare = not isinstance(given, Mapping)
     if output is None:
         click.echo(encode_json(executable.name, 1, outputs, bare=bare).decode())
@@ -57,8 +50,8 @@ def predict(
         output.write_bytes(_encode(output, executable.name, outputs, bare=bare))
 
 
-def _read_inputs(path: Path) -> object:
-    """Return what a file of inputs holds, by its ending.
+def _read_inputs(path: Path, names: Sequence[str]) -> object:
+    """Return what a file of inputs holds, by its ending; `names` are those of the model's inputs.
 
     Raises:
         PrunusError: it cannot be read.
@@ -67,7 +60,7 @@ def _read_inputs(path: Path) -> object:
     if path.suffix == ".npy":
         return decode_npy(content)
     if path.suffix == ".npz":
-        return decode_npz(content, INPUT_MAX_BYTES)
+        return by_input_name(NpzBody(content, INPUT_MAX_BYTES).arrays(), names)
     if path.suffix == ".json":
         return decode_json(content).inputs
     raise InvalidRequestError(

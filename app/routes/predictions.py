@@ -4,9 +4,11 @@ import asyncio
 import re
 import time
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
+from typing import NamedTuple
 from urllib.parse import parse_qs
 
+import numpy as np
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope, Send
 
@@ -16,11 +18,9 @@ from app.errors import (
     BodyTooLargeError,
     InvalidRequestError,
     MediaTypeError,
-    ModelNotFoundError,
-    ModelNotReadyError,
     NotAcceptableError,
-    VersionNotFoundError,
 )
+from app.services.array_files import NpzBody, decode_npy, encode_npy, encode_npz
 from app.services.codecs import (
     JSON,
     NPY,
@@ -28,21 +28,21 @@ from app.services.codecs import (
     OCTETS,
     PredictCall,
     decode_json,
-    decode_npy,
-    decode_npz,
     encode_json,
-    encode_npy,
-    encode_npz,
     sniff,
 )
-from app.services.registry import LoadedModel
-from app.services.tensors import AnswerLimit, Array
+from app.services.conversion import SMALL_ARRAY_BYTES, SMALL_TEXT_BYTES, Conversion
+from app.services.prediction import AnswerLimit, Prediction
+from app.services.tensors import Array
 from app.settings import Settings
-from graph.errors import PrunusError
 
 _VERSION = re.compile(r"0{0,9}[1-9][0-9]{0,9}")
 _FORMS = (JSON, NPY, NPZ)
 _TYPE_HEADERS = {form: (b"content-type", form.encode()) for form in _FORMS}
+_NOT_FINITE = (
+    b"x-prunus-warning",
+    b"numbers that are not finite (NaN, infinity) went in or came out; JSON shows them as null",
+)
 _MEDIA_TYPES = {
     **{form: form for form in (*_FORMS, OCTETS)},
     "application/npy": NPY,
@@ -58,7 +58,7 @@ class PredictEndpoint:
     path = "/predict"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Decode, find the model, check, run, encode."""
+        """Read, decode, predict, encode."""
         scope["route"] = self
         services: Services = scope["app"].state.services
         content_type, accept = b"", b""
@@ -73,66 +73,68 @@ class PredictEndpoint:
         if form == OCTETS:
             form = sniff(body)
         answer_form = answer_media_type(accept, form)
-        call = _decode(form, body, scope["query_string"], services)
-        model = _loaded(services, call) or await _find(services, call)
-        try:
-            arrays, samples = model.signature.arrays(
-                call.inputs,
-                services.inference.batch_max_samples,
-                answer_limit(answer_form, services.settings),
-                has_booleans=call.has_booleans,
+        model, version = _query(scope["query_string"])
+        if form != JSON:
+            limit = services.settings.predict_decoded_max_bytes
+            call = PredictCall(
+                model, version, decode_npy(body) if form == NPY else NpzBody(body, limit)
             )
-            decoded = time.perf_counter()
-            if services.inference.is_inline(model, samples):
-                answer = services.inference.run_here(model, arrays)
-            else:
-                answer = await services.inference.run(model, arrays)
-        except PrunusError as error:
-            model.series.fail(error.slug)
-            raise
-        computed = time.perf_counter()
-        bare = type(call.inputs) is not dict
-        answer_form, content = encode_answer(answer_form, model, answer.outputs, bare=bare)
-        length = b"%d" % len(content)
-        await send(
-            {
-                "type": "http.response.start",
-                "status": 200,
-                "headers": [_TYPE_HEADERS[answer_form], (b"content-length", length)],
-            }
-        )
+        elif len(body) > SMALL_TEXT_BYTES:
+            decode = partial(decode_json, body, model, version)
+            call = await services.conversion.text(len(body), decode)
+        else:
+            call = decode_json(body, model, version)
+        found = await services.predictor.predict(call, answer_limit(answer_form, services.settings))
+        answer_form, content = await _encode(answer_form, found, call, services.conversion)
+        headers = [_TYPE_HEADERS[answer_form], (b"content-length", b"%d" % len(content))]
+        if answer_form == JSON and not (found.is_finite and _is_finite(content, found)):
+            headers.append(_NOT_FINITE)
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": content})
-        model.series.observe(
-            samples,
-            decoded - start,
-            answer.queue_seconds,
-            answer.compute_seconds,
-            time.perf_counter() - computed,
+        found.model.series.observe(
+            found.samples,
+            found.ready_at - start,
+            found.queue_seconds,
+            found.compute_seconds,
+            time.perf_counter() - found.done_at,
         )
+
+
+class _BodyLimit(NamedTuple):
+    """Most bytes of a body, the setting that says so, and what to do about a larger one."""
+
+    max_bytes: int
+    setting: str
+    hint: str
+
+
+def _body_limit(form: str, settings: Settings) -> _BodyLimit:
+    if form == JSON:
+        hint = "send a .npy file, which may be larger, or fewer samples; "
+        return _BodyLimit(settings.predict_json_max_bytes, "PRUNUS_PREDICT_JSON_MAX_BYTES", hint)
+    return _BodyLimit(settings.predict_body_max_bytes, "PRUNUS_PREDICT_BODY_MAX_BYTES", "")
 
 
 async def _read(receive: Receive, form: str, settings: Settings) -> bytes:
     """Return the body; refuse it as soon as too much has come, or when the rest does not come in time."""
-    is_json = form == JSON
-    name = "PRUNUS_PREDICT_JSON_MAX_BYTES" if is_json else "PRUNUS_PREDICT_BODY_MAX_BYTES"
-    limit = settings.predict_json_max_bytes if is_json else settings.predict_body_max_bytes
+    limit = _body_limit(form, settings)
     message = await receive()
     if message.get("more_body", False):
         # Most bodies come whole; only others need a clock.
-        return await _read_parts(message, receive, limit, name, settings)
-    return _checked_part(message, 0, limit, name)
+        return await _read_parts(message, receive, limit, settings)
+    return _checked_part(message, 0, limit)
 
 
 async def _read_parts(
-    message: Message, receive: Receive, limit: int, limit_name: str, settings: Settings
+    message: Message, receive: Receive, limit: _BodyLimit, settings: Settings
 ) -> bytes:
-    parts = [_checked_part(message, 0, limit, limit_name)]
+    parts = [_checked_part(message, 0, limit)]
     size = len(parts[0])
     try:
         async with asyncio.timeout(settings.predict_read_timeout_seconds):
             while message.get("more_body", False):
                 message = await receive()
-                parts.append(_checked_part(message, size, limit, limit_name))
+                parts.append(_checked_part(message, size, limit))
                 size += len(parts[-1])
     except TimeoutError:
         raise BodyTimeoutError(
@@ -144,13 +146,13 @@ async def _read_parts(
     return b"".join(parts)
 
 
-def _checked_part(message: Message, size: int, limit_bytes: int, limit_name: str) -> bytes:
+def _checked_part(message: Message, size: int, limit: _BodyLimit) -> bytes:
     """Return what a message adds to a body of `size` bytes."""
     if message["type"] == "http.disconnect":
         raise ClientDisconnect
     part: bytes = message.get("body", b"")
-    if size + len(part) > limit_bytes:
-        raise BodyTooLargeError("the body", limit_bytes, limit_name)
+    if size + len(part) > limit.max_bytes:
+        raise BodyTooLargeError("the body", *limit)
     return part
 
 
@@ -219,24 +221,6 @@ def _quality(parameters: list[str]) -> float:
     return 1.0
 
 
-def _decode(form: str, body: bytes, query: bytes, services: Services) -> PredictCall:
-    model, version = _query(query)
-    if form == JSON:
-        call = decode_json(body)
-        if call.model and call.version is not None:
-            return call
-        return PredictCall(
-            call.model or model,
-            version if call.version is None else call.version,
-            call.inputs,
-            call.has_booleans,
-        )
-    if form == NPY:
-        return PredictCall(model, version, decode_npy(body))
-    arrays = decode_npz(body, services.settings.predict_decoded_max_bytes)
-    return PredictCall(model, version, arrays)
-
-
 @lru_cache(maxsize=1024)
 def _query(query: bytes) -> tuple[str, int | None]:
     """Return `model` and `version` of a query string."""
@@ -254,39 +238,39 @@ def _query(query: bytes) -> tuple[str, int | None]:
     return fields.get("model", [""])[-1], None if version is None else int(version)
 
 
-def _loaded(services: Services, call: PredictCall) -> LoadedModel | None:
-    try:
-        return services.registry.get(call.model, call.version) if call.model else None
-    except PrunusError:
-        return None
-
-
-async def _find(services: Services, call: PredictCall) -> LoadedModel:
-    if not call.model:
-        raise InvalidRequestError(
-            "the model is not named",
-            expected='"model" in a JSON body, or ?model= for .npy and .npz',
-            hint="GET /models lists the models",
-        )
-    try:
-        return services.registry.get(call.model, call.version)
-    except (ModelNotFoundError, VersionNotFoundError):
-        for job in await asyncio.to_thread(services.job_log.preparing, call.model):
-            if call.version in {None, job.version}:
-                raise ModelNotReadyError(
-                    f"version {job.version} of model {call.model!r} is still being prepared",
-                    hint=f"GET /jobs/{job.id} shows how far it is",
-                ) from None
-        raise
-
-
-def encode_answer(
-    form: str, model: LoadedModel, outputs: Mapping[str, Array], *, bare: bool
+async def _encode(
+    form: str, found: Prediction, call: PredictCall, conversion: Conversion
 ) -> tuple[str, bytes]:
     """Return media type and body of an answer; several outputs do not fit a .npy and become a .npz."""
+    size = found.samples * found.model.signature.answer_bytes
     if form == JSON:
-        return JSON, encode_json(model.name, model.version, outputs, bare=bare)
-    if form == NPY and len(outputs) == 1:
-        (array,) = outputs.values()
-        return NPY, encode_npy(array)
-    return NPZ, encode_npz(outputs)
+        bare = type(call.inputs) is list or type(call.inputs) is np.ndarray
+        if size <= SMALL_TEXT_BYTES:
+            return JSON, encode_json(
+                found.model.name, found.model.version, found.outputs, bare=bare
+            )
+        write = partial(
+            encode_json, found.model.name, found.model.version, found.outputs, bare=bare
+        )
+        return JSON, await conversion.text(size, write)
+    if form == NPY and len(found.outputs) > 1:
+        form = NPZ
+    if size <= SMALL_ARRAY_BYTES:
+        return form, _ARRAY_FILES[form](found.outputs)
+    return form, await conversion.arrays(size, partial(_ARRAY_FILES[form], found.outputs))
+
+
+def _npy_of_only(outputs: Mapping[str, Array]) -> bytes:
+    (array,) = outputs.values()
+    return encode_npy(array)
+
+
+_ARRAY_FILES = {NPY: _npy_of_only, NPZ: encode_npz}
+
+
+def _is_finite(content: bytes, found: Prediction) -> bool:
+    """Tell whether no output became null in a JSON answer."""
+    # Hardly an answer has the word in it, and then it may be in a name.
+    return b"null" not in content or all(
+        np.isfinite(array).all() for array in found.outputs.values()
+    )

@@ -1,102 +1,112 @@
-"""Arrays of a prediction request: made from what was decoded, and checked against the model's signature.
+"""Arrays of a prediction request, made from what was decoded; whether they fit the model is checked by the engine.
 
 Element types: an input takes what NumPy casts to its declared type without change of kind (float64 to float32,
-integers to floats); a float for an integer input, text and Python objects are refused. In JSON null, NaN, Infinity and
--Infinity are numbers of float inputs.
+integers to floats); a float for an integer input, text, true and false, and Python objects are refused. In JSON null,
+NaN, Infinity and -Infinity are numbers of float inputs.
 """
 
+import json
 import struct
 from collections.abc import Mapping, Sequence
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from app.errors import (
-    BatchMismatchError,
-    BatchTooLargeError,
-    EmptyBatchError,
-    MissingInputError,
-    RaggedInputError,
-    UnknownInputError,
-    WrongDtypeError,
-    WrongShapeError,
-)
+from app.errors import RaggedInputError
+from engine.errors import InputDtypeError, MissingInputError
 from engine.runtime import TensorSpec
 
 Array = npt.NDArray[Any]
-_SHOWN_NAMES = 20
+_SHOWN_CHARACTERS = 40
 
 
-class AnswerLimit(NamedTuple):
-    """Most bytes of all output arrays of one answer, and the setting that says so."""
+class InputReader:
+    """Makes the array of one input; made once per model."""
 
-    max_bytes: int
-    setting: str
-
-
-class InputCheck:
-    """What one input must look like; made once per model."""
-
-    __slots__ = ("_row", "dtype", "name", "rank", "sample_shape")
+    __slots__ = ("_row", "dtype", "name", "sample_shape")
 
     def __init__(self, spec: TensorSpec) -> None:
         self.name = spec.name
         self.dtype = np.dtype(spec.dtype)
         self.sample_shape = tuple(spec.sample_shape)
-        self.rank = len(self.sample_shape) + 1
-        is_row = self.dtype == np.float32 and self.rank == 2 and self.sample_shape[0] > 0
+        is_row = self.dtype == np.float32 and len(self.sample_shape) == 1 and self.sample_shape[0]
         self._row = struct.Struct(f"{self.sample_shape[0]}f") if is_row else None
 
     def array(self, value: object, *, has_booleans: bool = True) -> Array:
-        """Return `value`, an array or nested lists, as an array (batch, *sample shape).
+        """Return `value`, an array or nested lists, as an array of the declared type and of any shape.
 
         Args:
             value: what the request gave.
             has_booleans: whether there may be `True` or `False` among nested lists.
 
         Raises:
-            InputError: it does not fit.
+            InputDtypeError: its elements are of another kind.
+            RaggedInputError: rows differ in length.
         """
         if self._row is not None and not has_booleans and type(value) is list:
             packed = _packed(self._row, value)
             if packed is not None:
                 return packed
-        array = value if isinstance(value, np.ndarray) else self._from_lists(value)
-        if array.dtype != self.dtype:
-            array = self._cast(array)
-        if array.ndim != self.rank or array.shape[1:] != self.sample_shape:
-            raise self._wrong_shape(array.shape)
-        return array
+        if isinstance(value, np.ndarray):
+            array = value
+        elif (
+            value == []
+        ):  # a batch without samples; lists without numbers have no type of their own
+            return np.empty((0, *self.sample_shape), self.dtype)
+        else:
+            array = self._from_lists(value, has_booleans=has_booleans)
+        return array if array.dtype == self.dtype else self._cast(array)
 
-    def _from_lists(self, value: object) -> Array:
+    def check_type(self, dtype: np.dtype[Any]) -> None:
+        """Refuse arrays of an element type that `array` does not convert.
+
+        Raises:
+            InputDtypeError: the type is of another kind than the declared one.
+        """
+        kinds = dtype.kind + self.dtype.kind
+        if dtype != self.dtype and kinds not in _CASTS and kinds not in _INTEGERS:
+            raise self._wrong_dtype(dtype.name)
+
+    def _from_lists(self, value: object, *, has_booleans: bool) -> Array:
+        if has_booleans and self.dtype.kind != "b":
+            self._refuse(value, bool)
         try:
             array = np.asarray(value)
         except ValueError as error:
             if "inhomogeneous" in str(error):
                 raise RaggedInputError(
                     f"input {self.name!r} has rows of different lengths",
-                    expected=self._wanted(),
+                    expected="[" + ", ".join(["batch", *map(str, self.sample_shape)]) + "]",
                     hint="every list of one level must have the same length",
                 ) from None
             raise self._wrong_dtype("values that are no numbers") from None
         except OverflowError:
             raise self._wrong_dtype("a number out of range") from None
         if array.dtype.kind == "O":
-            return self._from_objects(array)
+            return self._from_objects(value, array)
         return array
 
-    def _from_objects(self, array: Array) -> Array:
+    def _refuse(self, value: object, kind: type) -> None:
+        """Refuse nested lists that hold a value of a kind."""
+        found = first_of(value, kind)
+        if found is not None:
+            place, item = found
+            got = "an object" if kind is dict else shown(item)
+            hint = "send 1 for true and 0 for false" if kind is bool else ""
+            raise self._wrong_dtype(f"{got} at {place}", hint)
+
+    def _from_objects(self, value: object, array: Array) -> Array:
         """Read null as NaN; whatever else made this an array of objects is refused."""
-        if self.dtype.kind == "f":
-            allowed = (int, float, type(None))
-            flat = array.ravel()
-            if all(type(item) in allowed for item in flat):
-                try:
-                    return array.astype(np.float64)
-                except OverflowError:
-                    raise self._wrong_dtype("a number out of range") from None
+        self._refuse(value, dict)
+        if self.dtype.kind != "f":
+            self._refuse(value, type(None))
+        elif all(type(item) in (int, float, type(None)) for item in array.flat):
+            try:
+                return array.astype(np.float64)
+            except OverflowError:
+                raise self._wrong_dtype("a number out of range") from None
         raise self._wrong_dtype("values that are no numbers")
 
     def _cast(self, array: Array) -> Array:
@@ -106,8 +116,7 @@ class InputCheck:
             return array.astype(self.dtype)
         if kinds in _INTEGERS:
             return self._cast_integers(array)
-        if kinds not in _CASTS:
-            raise self._wrong_dtype(array.dtype.name)
+        self.check_type(array.dtype)
         with np.errstate(over="ignore"):
             return array.astype(self.dtype)
 
@@ -117,22 +126,45 @@ class InputCheck:
             raise self._wrong_dtype(f"a number outside of {info.min} to {info.max}")
         return array.astype(self.dtype)
 
-    def _wanted(self) -> str:
-        return "[" + ", ".join(["batch", *map(str, self.sample_shape)]) + "]"
-
-    def _wrong_shape(self, shape: tuple[int, ...]) -> WrongShapeError:
-        hint = ""
-        if shape == self.sample_shape:
-            hint = "a single sample needs a batch axis too: put it into a list"
-        got = str(list(shape))
-        return WrongShapeError(
-            f"input {self.name!r} has the wrong shape", expected=self._wanted(), got=got, hint=hint
+    def _wrong_dtype(self, got: str, hint: str = "") -> InputDtypeError:
+        return InputDtypeError(
+            f"input {self.name!r} has the wrong element type",
+            expected=self.dtype.name,
+            got=got,
+            hint=hint,
         )
 
-    def _wrong_dtype(self, got: str) -> WrongDtypeError:
-        return WrongDtypeError(
-            f"input {self.name!r} has the wrong element type", expected=self.dtype.name, got=got
-        )
+
+def first_of(value: object, kind: type) -> tuple[str, object] | None:
+    """Return the first value of a kind among nested lists, with its place such as `[0][2]`; None where there is none."""
+    # A place is a chain of (outer place, number): lists may be nested deeply.
+    waiting: list[tuple[Any, object]] = [((), value)]
+    while waiting:
+        place, item = waiting.pop()
+        if type(item) is kind:
+            return _place_text(place), item
+        if type(item) is list and not {list, kind}.isdisjoint(map(type, item)):
+            waiting.extend(
+                ((place, number), item[number])
+                for number in range(len(item) - 1, -1, -1)
+                if type(item[number]) is list or type(item[number]) is kind
+            )
+    return None
+
+
+def _place_text(place: Any) -> str:
+    numbers = []
+    while place:
+        place, number = place
+        numbers.append(f"[{number}]")
+    return "".join(reversed(numbers)) or "the top"
+
+
+def shown(item: object) -> str:
+    """Return a text, truth value, number or null as JSON spells it, shortened."""
+    if isinstance(item, str) and len(item) > _SHOWN_CHARACTERS:
+        return json.dumps(item[:_SHOWN_CHARACTERS], ensure_ascii=False) + "..."
+    return json.dumps(item, ensure_ascii=False)
 
 
 def _packed(row_format: struct.Struct, rows: Sequence[Any]) -> Array | None:
@@ -155,101 +187,50 @@ _INTEGERS = frozenset({"ii", "iu", "ui", "uu"})
 
 
 class Signature:
-    """The inputs and outputs of a model, ready to check requests."""
+    """The inputs and outputs of a model, ready to read requests."""
 
-    __slots__ = ("answer_bytes", "by_name", "checks", "inputs", "outputs", "single")
+    __slots__ = ("_single", "answer_bytes", "by_name", "inputs", "outputs")
 
     def __init__(self, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...]) -> None:
         self.inputs = inputs
         self.outputs = outputs
-        self.checks = tuple(InputCheck(spec) for spec in inputs)
-        self.by_name = {check.name: check for check in self.checks}
-        self.single = self.checks[0] if len(self.checks) == 1 else None
+        self.by_name = {spec.name: InputReader(spec) for spec in inputs}
+        self._single = self.by_name[inputs[0].name] if len(inputs) == 1 else None
         self.answer_bytes = sum(
             prod(spec.sample_shape) * np.dtype(spec.dtype).itemsize for spec in outputs
         )
 
-    def arrays(
-        self,
-        given: object,
-        batch_max_samples: int,
-        answer_limit: AnswerLimit | None = None,
-        *,
-        has_booleans: bool = True,
-    ) -> tuple[dict[str, Array], int]:
-        """Return the arrays by input name, and the number of samples.
+    def arrays(self, given: object, *, has_booleans: bool = True) -> dict[str, Array]:
+        """Return arrays of the declared types by name; names, shapes and batch sizes are checked by the engine.
 
         Args:
             given: a mapping by input name, or what the only input gets.
-            batch_max_samples: most samples of one request.
-            answer_limit: on all output arrays together, checked before any is made; None for none.
             has_booleans: whether there may be `True` or `False` among nested lists.
 
         Raises:
-            InputError: they do not fit the model.
+            InputError: they cannot be read, or are not named.
         """
         if isinstance(given, Mapping):
-            arrays = self._by_name(given, has_booleans)
-        elif self.single is not None:
-            arrays = {self.single.name: self.single.array(given, has_booleans=has_booleans)}
-        else:
+            unknown = np.empty(0)  # stays as it is: the engine says that there is no such input
+            return {
+                name: self.by_name[name].array(value, has_booleans=has_booleans)
+                if name in self.by_name
+                else unknown
+                for name, value in given.items()
+            }
+        reader = self.only_input()
+        return {reader.name: reader.array(given, has_booleans=has_booleans)}
+
+    def only_input(self) -> InputReader:
+        """Return the reader of a model with one input.
+
+        Raises:
+            MissingInputError: the model has several.
+        """
+        if self._single is None:
             raise MissingInputError(
-                f"the model has {len(self.checks)} inputs",
-                expected=f"an object with {_names(self.by_name)}",
+                f"the model has {len(self.inputs)} inputs",
+                expected=f"an object with {', '.join(repr(name) for name in self.by_name)}",
                 got="one value without a name",
             )
-        samples = self._samples(arrays, batch_max_samples)
-        if answer_limit is not None and samples * self.answer_bytes > answer_limit.max_bytes:
-            raise BatchTooLargeError(
-                "the answer to the batch would be too large",
-                expected=f"at most {answer_limit.max_bytes // self.answer_bytes:,} samples",
-                got=f"{samples:,}",
-                hint=f"the limit is the setting {answer_limit.setting}",
-            )
-        return arrays, samples
-
-    def _by_name(self, given: Mapping[str, object], has_booleans: bool) -> dict[str, Array]:
-        for name in given:
-            if name not in self.by_name:
-                raise UnknownInputError(
-                    "the model has no such input",
-                    expected=_names(self.by_name),
-                    got=repr(str(name)[:80]),
-                )
-        missing = [name for name in self.by_name if name not in given]
-        if missing:
-            raise MissingInputError(
-                f"input {missing[0]!r} is missing",
-                expected=_names(self.by_name),
-                got=_names(given) or "no inputs",
-            )
-        return {
-            name: check.array(given[name], has_booleans=has_booleans)
-            for name, check in self.by_name.items()
-        }
-
-    def _samples(self, arrays: Mapping[str, Array], batch_max_samples: int) -> int:
-        samples = -1
-        for name, array in arrays.items():
-            if samples >= 0 and len(array) != samples:
-                raise BatchMismatchError(
-                    "inputs differ in their number of samples",
-                    expected=f"{samples} samples, as the first input has",
-                    got=f"{len(array)} in {name!r}",
-                )
-            samples = len(array)
-        if samples == 0:
-            raise EmptyBatchError("the batch has no samples", expected="at least one sample")
-        if samples > batch_max_samples:
-            raise BatchTooLargeError(
-                "the batch has too many samples",
-                expected=f"at most {batch_max_samples:,}",
-                got=f"{samples:,}",
-                hint="the limit is the setting PRUNUS_PREDICT_BATCH_MAX_SAMPLES",
-            )
-        return samples
-
-
-def _names(names: Mapping[str, object]) -> str:
-    shown = [repr(str(name)[:80]) for name in list(names)[:_SHOWN_NAMES]]
-    return ", ".join(shown) + (", ..." if len(names) > _SHOWN_NAMES else "")
+        return self._single

@@ -4,8 +4,9 @@ Most calls of a model have shapes that an earlier one had. `Forms.known` answers
 goes through `Forms.form`, which says what is wrong.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -15,14 +16,17 @@ from engine.errors import (
     BatchMismatchError,
     EmptyBatchError,
     InputDtypeError,
-    InputNameError,
     InputShapeError,
+    MissingInputError,
+    UnknownInputError,
 )
 from engine.execution.workspace import Help
 from engine.program import InputSlot
 
 # More forms than this are worked out anew each time.
 MAX_KNOWN_FORMS = 512
+_SHOWN_NAMES = 20
+_SHOWN_CHARACTERS = 80
 
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
@@ -79,14 +83,11 @@ class Forms:
             arrays: the model's inputs among them, in order.
 
         Raises:
-            RequestError: names, shapes or batch sizes do not fit.
+            InputError: names, shapes or batch sizes do not fit.
         """
-        for check, array in zip(self.checks, arrays, strict=True):
-            check.check_shape(array)
         if len(inputs) != len(arrays):
-            self._refuse_unknown(inputs)
-        self._check_batches(arrays)
-        samples = len(arrays[0])
+            self.check_names(inputs)
+        samples = self._check_shapes([array.shape for array in arrays])
         form = Form(
             samples,
             [array.shape for array in arrays[1:]],
@@ -97,26 +98,55 @@ class Forms:
             self.known[arrays[0].shape] = form
         return form
 
-    def _check_batches(self, arrays: Sequence[Array]) -> None:
-        batch = len(arrays[0])
-        for array, check in zip(arrays, self.checks, strict=True):
-            if len(array) != batch:
+    def check(self, shapes: Mapping[str, Shape]) -> int:
+        """Check the shapes of a call's arrays, which need not exist yet.
+
+        Args:
+            shapes: by input name.
+
+        Returns:
+            The number of samples.
+
+        Raises:
+            InputError: names, shapes or batch sizes do not fit.
+        """
+        self.check_names(shapes)
+        return self._check_shapes([shapes[check.name] for check in self.checks])
+
+    def check_names(self, given: Mapping[str, object]) -> None:
+        """Check that something is given for every input, and for nothing else.
+
+        Raises:
+            UnknownInputError: a name is no input of the model.
+            MissingInputError: an input is not given.
+        """
+        known = {check.name for check in self.checks}
+        if given.keys() == known:
+            return
+        for name in given:
+            if name not in known:
+                raise UnknownInputError(
+                    "the model has no such input",
+                    expected=_listed([check.name for check in self.checks]),
+                    got=repr(str(name)[:_SHOWN_CHARACTERS]),
+                )
+        missing = next(check.name for check in self.checks if check.name not in given)
+        raise _missing(missing, given)
+
+    def _check_shapes(self, shapes: Sequence[Shape]) -> int:
+        for check, shape in zip(self.checks, shapes, strict=True):
+            check.check_shape(shape)
+        samples = shapes[0][0]
+        for check, shape in zip(self.checks, shapes, strict=True):
+            if shape[0] != samples:
                 raise BatchMismatchError(
                     "inputs have different batch sizes",
-                    expected=f"{batch}, as {self.checks[0].name!r} has",
-                    got=f"{len(array)} in {check.name!r}",
+                    expected=f"{samples:,}, as {self.checks[0].name!r} has",
+                    got=f"{shape[0]:,} in {check.name!r}",
                 )
-        if batch == 0:
+        if samples == 0:
             raise EmptyBatchError("the batch is empty", expected="at least one sample", got="0")
-
-    def _refuse_unknown(self, inputs: Mapping[str, Array]) -> None:
-        known = [check.name for check in self.checks]
-        extra = [name for name in inputs if name not in known]
-        raise InputNameError(
-            "the model has no such input",
-            expected=", ".join(map(repr, known)),
-            got=", ".join(map(repr, extra)),
-        )
+        return samples
 
 
 class InputCheck:
@@ -136,18 +166,14 @@ class InputCheck:
         """The array of this input, C-contiguous.
 
         Raises:
-            InputNameError: it is missing.
+            MissingInputError: it is missing.
             InputDtypeError: it has another element type.
             InputShapeError: it has another shape.
         """
         try:
             array = inputs[self.name]
         except KeyError:
-            raise InputNameError(
-                f"input {self.name!r} is missing",
-                expected=repr(self.name),
-                got=", ".join(map(repr, inputs)) or "no inputs",
-            ) from None
+            raise _missing(self.name, inputs) from None
         if isinstance(array, np.ndarray):
             array = np.asarray(array)  # a subclass may say another shape than its memory has
         if not isinstance(array, np.ndarray) or array.dtype != self.dtype:
@@ -156,19 +182,42 @@ class InputCheck:
                 expected=self.dtype.name,
                 got=str(getattr(array, "dtype", type(array).__name__)),
             )
-        self.check_shape(array)
+        self.check_shape(array.shape)
         return array if array.flags.c_contiguous else np.ascontiguousarray(array)
 
-    def check_shape(self, array: Array) -> None:
-        """Look at the shape only.
+    def check_shape(self, shape: Shape) -> None:
+        """Look at a shape only.
 
         Raises:
             InputShapeError: it is not what was declared.
         """
-        if array.ndim != len(self._shape) + 1 or array.shape[1:] != self._shape:
+        if shape[1:] != self._shape or len(shape) != len(self._shape) + 1:
             wanted = ", ".join(["batch", *map(str, self._shape)])
             raise InputShapeError(
                 f"input {self.name!r} has the wrong shape",
                 expected=f"[{wanted}]",
-                got=str(list(array.shape)),
+                got=str(list(shape)),
+                hint=self._shape_hint(shape),
             )
+
+    def _shape_hint(self, shape: Shape) -> str:
+        if shape == self._shape:
+            return "a single sample needs a batch axis too: put it into a list"
+        elements = prod(self._shape)
+        axes = ", ".join(map(str, self._shape))
+        if len(shape) > 1 and prod(shape[1:]) == elements:
+            return f"each sample has {elements:,} numbers, as it must: reshape(-1, {axes})"
+        if prod(shape) == elements:
+            return f"one sample has {elements:,} numbers, as these are: reshape(1, {axes})"
+        return ""
+
+
+def _missing(name: str, given: Mapping[str, object]) -> MissingInputError:
+    return MissingInputError(
+        f"input {name!r} is missing", expected=repr(name), got=_listed(given) or "no inputs"
+    )
+
+
+def _listed(names: Collection[str]) -> str:
+    shown = [repr(str(name)[:_SHOWN_CHARACTERS]) for name in list(names)[:_SHOWN_NAMES]]
+    return ", ".join(shown) + (", ..." if len(names) > _SHOWN_NAMES else "")

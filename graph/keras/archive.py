@@ -32,6 +32,7 @@ from graph.errors import (
 from graph.keras.hdf5 import SIGNATURE, child, open_hdf5, string_attribute
 from graph.keras.json_text import JsonObject, parse_object
 from graph.limits import FileLimits
+from graph.zip_directory import measure_zip_directory
 
 _ZIP_SIGNATURE = b"PK\x03\x04"
 _CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
@@ -201,32 +202,24 @@ def _refuse_other_zips(path: Path) -> None:
 
 
 def _check_directory(path: Path) -> None:
-    """Bound the directory before the zip library reads it into memory.
-
-    The end record is looked up exactly as `zipfile` does (APPNOTE.TXT 4.3.16): at the very end, else the last one.
-    """
-    end = zipfile.sizeEndCentDir  # type: ignore[attr-defined]
+    """Bound the directory before the zip library reads it into memory."""
     with path.open("rb") as file:
-        size = file.seek(0, io.SEEK_END)
-        file.seek(max(0, size - end - 65536 - 20))
-        tail = file.read()
-    place = len(tail) - end
-    if place < 0 or tail[place : place + 4] != b"PK\x05\x06" or tail[-2:] != b"\0\0":
-        place = tail.rfind(b"PK\x05\x06")
-    if place < 0 or len(tail) - place < end:
+        directory = measure_zip_directory(
+            file, bounds.MAX_ARCHIVE_ENTRIES, bounds.MAX_ARCHIVE_DIRECTORY_BYTES
+        )
+    if directory is None:
         raise DamagedFileError(
             "the zip archive has no directory", hint="the upload may be truncated"
         )
-    if tail[max(0, place - 20) : place].startswith(b"PK\x06\x07"):
+    if directory.is_zip64:
         raise ArchiveError(
             "the archive is in the zip64 form", expected="a plain zip, as Keras writes"
         )
-    entries, directory_bytes = struct.unpack_from("<HI", tail, place + 10)
-    if entries > bounds.MAX_ARCHIVE_ENTRIES or directory_bytes > bounds.MAX_ARCHIVE_DIRECTORY_BYTES:
+    if not directory.is_small:
         raise FileLimitError(
             "the archive has too many entries",
             expected=f"at most {bounds.MAX_ARCHIVE_ENTRIES}",
-            got=f"{entries} in {directory_bytes} bytes",
+            got=f"{directory.entries} in {directory.size_bytes} bytes",
         )
 
 

@@ -10,15 +10,15 @@ import numpy as np
 import orjson
 import pytest
 
-from app.errors import BatchTooLargeError, InvalidRequestError, WrongDtypeError
+from app.errors import InvalidRequestError
 from app.forms import job_request
 from app.logs import TextFormatter
 from app.problems import Problem
 from app.routes.predictions import _query
-from app.services.codecs import decode_json, decode_npz
-from app.services.tensors import AnswerLimit, Signature
+from app.services.array_files import NpzBody
+from app.services.codecs import decode_json
 from app.services.uploads import Upload
-from engine.runtime import TensorSpec
+from engine.errors import InputDtypeError
 from graph.errors import GraphError, PrunusError
 from tests.app.live import Live
 
@@ -37,23 +37,13 @@ JSON = {"Content-Type": "application/json"}
 def test_text_among_numbers_never_becomes_an_array(inputs: object) -> None:
     # NumPy would give every element the room of the longest text: 80 kB of JSON took 1.6 GB.
     body = json.dumps({"model": "m", "version": 1, "inputs": inputs}).encode()
-    with pytest.raises(WrongDtypeError):
+    with pytest.raises(InputDtypeError):
         decode_json(body)
 
 
 def test_names_with_quotes_are_no_text_among_numbers() -> None:
     body = json.dumps({"inputs": {'quoted "name"': [[1, None]]}, "model": 'a"b'}).encode()
     assert decode_json(body).inputs == {'quoted "name"': [[1, None]]}
-
-
-def test_a_batch_whose_answer_would_be_too_large_is_refused() -> None:
-    # A few weights can make gigabytes of output per sample: the number of samples alone is no limit.
-    sizes = (TensorSpec("x", "float32", (1,)),), (TensorSpec("y", "float32", (1024, 256)),)
-    signature, mebibyte = Signature(*sizes), 1024 * 1024
-    samples = np.zeros((8, 1), np.float32)
-    assert signature.arrays(samples, 100, AnswerLimit(8 * mebibyte, "A"))[1] == 8
-    with pytest.raises(BatchTooLargeError, match="answer"):
-        signature.arrays(samples, 100, AnswerLimit(8 * mebibyte - 1, "A"))
 
 
 def test_a_lone_surrogate_is_no_name(service: Live) -> None:
@@ -88,7 +78,9 @@ def test_changed_npz_files_are_read_or_refused(save: Callable[..., None]) -> Non
         for _ in range(rng.randint(1, 4)):
             data[rng.randrange(len(data))] = rng.choice([0, 1, 0x80, 0xFF, rng.randrange(256)])
         try:
-            decode_npz(bytes(data), 10**6)
+            body = NpzBody(bytes(data), 10**6)
+            body.headers()
+            body.arrays()
         except PrunusError:
             continue
 

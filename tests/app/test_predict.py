@@ -19,6 +19,7 @@ from tests.conftest import REPOSITORY
 DEMO = REPOSITORY / "app" / "demo"
 # float32 against float64, relative to the output's scale: the project's own promise.
 TOLERANCE = 1e-5
+JSON = {"Content-Type": "application/json"}
 NPY = {"Content-Type": "application/x-npy"}
 NPZ = {"Content-Type": "application/x-npz"}
 
@@ -194,7 +195,7 @@ def test_nan_is_untouched_in_npy(service: Live) -> None:
         ({"model": "small", "inputs": [["1"] * 6]}, 422, "wrong-dtype"),
         ({"model": "small", "inputs": [[True] * 6]}, 422, "wrong-dtype"),
         ({"model": "small", "inputs": [[{}] * 6]}, 422, "wrong-dtype"),
-        ({"model": "small", "inputs": []}, 422, "wrong-shape"),
+        ({"model": "small", "inputs": []}, 422, "empty-batch"),
         ({"model": "two", "inputs": {"left": [[0] * 4], "right": [[0.5, 0]]}}, 422, "wrong-dtype"),
         (
             {"model": "two", "inputs": {"left": [[0] * 4], "right": [[2**40, 0]]}},

@@ -11,9 +11,10 @@ import pytest
 from engine.errors import (
     BatchMismatchError,
     InputDtypeError,
-    InputNameError,
     InputShapeError,
     LinkError,
+    MissingInputError,
+    UnknownInputError,
 )
 from engine.execution import builtin, forms
 from engine.machine_code.object_cache import ObjectCache
@@ -48,9 +49,9 @@ def test_known_shapes_are_still_checked(executable: Executable) -> None:
             executable.run({**inputs, "right": np.zeros((3, 10, 2), np.float32)})
         with pytest.raises(InputShapeError, match=r"'left'"):
             executable.run({**inputs, "left": np.zeros((5, 2, 10), np.float32)})
-        with pytest.raises(InputNameError, match="'third'"):
+        with pytest.raises(UnknownInputError, match="'third'"):
             executable.run({**inputs, "third": inputs["left"]})
-        with pytest.raises(InputNameError, match="'right' is missing"):
+        with pytest.raises(MissingInputError, match="'right' is missing"):
             executable.run({"left": inputs["left"]})
         with pytest.raises(InputDtypeError, match="expected float32"):
             executable.run({**inputs, "right": inputs["right"].astype(np.int32)})

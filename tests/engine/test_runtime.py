@@ -13,8 +13,9 @@ from engine.errors import (
     EmptyBatchError,
     ExecutableClosedError,
     InputDtypeError,
-    InputNameError,
     InputShapeError,
+    MissingInputError,
+    UnknownInputError,
 )
 from engine.machine_code.object_cache import ObjectCache
 from engine.runtime import Executable, TensorSpec
@@ -56,13 +57,13 @@ def test_signature_is_the_graphs(executable: Executable) -> None:
 def test_a_missing_input_is_refused(executable: Executable) -> None:
     inputs = random_inputs(small_graph(), 3)
     del inputs["right"]
-    with pytest.raises(InputNameError, match="'right' is missing"):
+    with pytest.raises(MissingInputError, match="'right' is missing"):
         executable.run(inputs)
 
 
 def test_an_unknown_input_is_refused(executable: Executable) -> None:
     inputs = random_inputs(small_graph(), 3)
-    with pytest.raises(InputNameError, match="'third'"):
+    with pytest.raises(UnknownInputError, match="'third'"):
         executable.run({**inputs, "third": inputs["left"]})
 
 

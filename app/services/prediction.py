@@ -1,0 +1,198 @@
+"""One prediction, whatever protocol asked for it: find the model, make its arrays, check, run, count.
+
+Every protocol decodes its own messages to a `PredictCall` and encodes the `Prediction`; nothing here knows HTTP. The
+engine says what fits a model; what is large is converted in threads, after everything that its size or shape can
+tell has been checked.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+
+from app.errors import (
+    BatchTooLargeError,
+    InvalidRequestError,
+    ModelNotFoundError,
+    ModelNotReadyError,
+    VersionNotFoundError,
+)
+from app.services.array_files import NpzBody
+from app.services.codecs import PredictCall
+from app.services.conversion import SMALL_ARRAY_BYTES, SMALL_TEXT_BYTES, Conversion
+from app.services.inference import Inference
+from app.services.job_log import JobLog
+from app.services.registry import LoadedModel, Registry
+from app.services.tensors import Array
+from graph.errors import PrunusError
+from graph.input_names import by_input_name
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+class AnswerLimit(NamedTuple):
+    """Most bytes of all output arrays of one answer, and the setting that says so."""
+
+    max_bytes: int
+    setting: str
+
+
+class Prediction(NamedTuple):
+    """The answer to a prediction, and where its time went.
+
+    Attributes:
+        ready_at: when the arrays were ready to be computed with, by `time.perf_counter`.
+        done_at: when they had been.
+        queue_seconds: from being ready to being computed with.
+        compute_seconds: in the engine.
+        is_finite: whether all inputs are finite, as far as the request's text tells.
+    """
+
+    model: LoadedModel
+    outputs: Mapping[str, Array]
+    samples: int
+    ready_at: float
+    done_at: float
+    queue_seconds: float
+    compute_seconds: float
+    is_finite: bool
+
+
+class Predictor:
+    """Answers predictions with the loaded models."""
+
+    def __init__(
+        self, registry: Registry, inference: Inference, job_log: JobLog, conversion: Conversion
+    ) -> None:
+        self._registry = registry
+        self._inference = inference
+        self._job_log = job_log
+        self._conversion = conversion
+
+    async def predict(self, call: PredictCall, answer_limit: AnswerLimit) -> Prediction:
+        """Compute the answer to a decoded request.
+
+        Raises:
+            PrunusError: the model is not there, the inputs do not fit it, or too many requests wait.
+        """
+        model = self._loaded(call) or await self._find(call)
+        try:
+            arrays = self._small_arrays(model, call, answer_limit)
+            if arrays is None:
+                arrays = await self._large_arrays(model, call, answer_limit)
+            samples = len(next(iter(arrays.values())))
+            ready_at = time.perf_counter()
+            if self._inference.is_inline(model, samples):
+                answer = self._inference.run_here(model, arrays)
+            else:
+                answer = await self._inference.run(model, arrays)
+        except PrunusError as error:
+            model.series.fail(error.slug)
+            raise
+        return Prediction(
+            model,
+            answer.outputs,
+            samples,
+            ready_at,
+            time.perf_counter(),
+            answer.queue_seconds,
+            answer.compute_seconds,
+            call.is_finite or all(np.isfinite(array).all() for array in arrays.values()),
+        )
+
+    def _loaded(self, call: PredictCall) -> LoadedModel | None:
+        try:
+            return self._registry.get(call.model, call.version) if call.model else None
+        except PrunusError:
+            return None
+
+    async def _find(self, call: PredictCall) -> LoadedModel:
+        if not call.model:
+            raise InvalidRequestError(
+                "the model is not named",
+                expected='"model" in a JSON body, or ?model= for .npy and .npz',
+                hint="GET /models lists the models",
+            )
+        try:
+            return self._registry.get(call.model, call.version)
+        except (ModelNotFoundError, VersionNotFoundError):
+            for job in await asyncio.to_thread(self._job_log.preparing, call.model):
+                if call.version in {None, job.version}:
+                    raise ModelNotReadyError(
+                        f"version {job.version} of model {call.model!r} is still being prepared",
+                        hint=f"GET /jobs/{job.id} shows how far it is",
+                    ) from None
+            raise
+
+    def _small_arrays(
+        self, model: LoadedModel, call: PredictCall, answer_limit: AnswerLimit
+    ) -> dict[str, Array] | None:
+        """Return what the model is computed with, checked; None where that would take long."""
+        given, signature = call.inputs, model.signature
+        if type(given) is np.ndarray:
+            reader = signature.only_input()
+            reader.check_type(given.dtype)
+            self._check(model, {reader.name: given.shape}, answer_limit)
+            if given.dtype != reader.dtype and given.nbytes > SMALL_ARRAY_BYTES:
+                return None
+            return {reader.name: reader.array(given)}
+        if type(given) is NpzBody or call.size_bytes > SMALL_TEXT_BYTES:
+            return None
+        arrays = signature.arrays(given, has_booleans=call.has_booleans)
+        self._check(model, {name: array.shape for name, array in arrays.items()}, answer_limit)
+        return arrays
+
+    async def _large_arrays(
+        self, model: LoadedModel, call: PredictCall, answer_limit: AnswerLimit
+    ) -> dict[str, Array]:
+        """Return what the model is computed with, checked, and converted in a thread where that takes long."""
+        given = call.inputs
+        if type(given) is NpzBody:
+            return await self._from_npz(model, given, answer_limit)
+        read = partial(model.signature.arrays, given, has_booleans=call.has_booleans)
+        if isinstance(given, np.ndarray):  # its shape was checked already
+            return await self._conversion.arrays(given.nbytes, read)
+        arrays = await self._conversion.text(call.size_bytes, read)
+        self._check(model, {name: array.shape for name, array in arrays.items()}, answer_limit)
+        return arrays
+
+    async def _from_npz(
+        self, model: LoadedModel, body: NpzBody, answer_limit: AnswerLimit
+    ) -> dict[str, Array]:
+        """Check names, then headers, and only then unpack."""
+        readers = model.signature.by_name
+        model.executable.check_names(by_input_name(dict.fromkeys(body.names), list(readers)))
+        headers = by_input_name(body.headers(), list(readers))
+        for name, header in headers.items():
+            readers[name].check_type(header.dtype)
+        self._check(model, {name: header.shape for name, header in headers.items()}, answer_limit)
+
+        def read() -> dict[str, Array]:
+            arrays = by_input_name(body.arrays(), list(readers))
+            return {name: reader.array(arrays[name]) for name, reader in readers.items()}
+
+        if body.unpacked_bytes > SMALL_ARRAY_BYTES:
+            return await self._conversion.arrays(body.unpacked_bytes, read)
+        return read()
+
+    def _check(self, model: LoadedModel, shapes: Shapes, answer_limit: AnswerLimit) -> None:
+        """Refuse shapes that do not fit the model or the limits."""
+        samples = model.executable.check(shapes)
+        if samples > self._inference.batch_max_samples:
+            raise BatchTooLargeError(
+                "the batch has too many samples",
+                expected=f"at most {self._inference.batch_max_samples:,}",
+                got=f"{samples:,}",
+                hint="the limit is the setting PRUNUS_PREDICT_BATCH_MAX_SAMPLES",
+            )
+        answer_bytes = model.signature.answer_bytes
+        if samples * answer_bytes > answer_limit.max_bytes:
+            raise BatchTooLargeError(
+                "the answer to the batch would be too large",
+                expected=f"at most {answer_limit.max_bytes // answer_bytes:,} samples",
+                got=f"{samples:,}",
+                hint=f"the limit is the setting {answer_limit.setting}",
+            )
