@@ -21,10 +21,15 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.dependencies import Services
-from app.errors import InvalidRequestError, MethodNotAllowedError, RouteNotFoundError
+from app.errors import (
+    InvalidRequestError,
+    MethodNotAllowedError,
+    OverloadedError,
+    RouteNotFoundError,
+)
 from app.job_folder import FILE_PARTS
 from app.metrics import Metrics
-from app.middleware import RequestAccount, RequestLayer
+from app.middleware import NO_SNIFFING, RequestAccount, RequestLayer
 from app.model_request import ModelRequest
 from app.openapi import openapi_of
 from app.routes import jobs, models, operations
@@ -46,6 +51,7 @@ from app.services.storage import Storage
 from app.services.upload_gate import UploadGate
 from app.services.uploads import Upload
 from app.settings import Settings
+from app.site_guard import SiteGuard
 from app.version import VERSION
 from engine.machine_code.object_cache import ObjectCache
 from engine.runtime import load
@@ -64,7 +70,9 @@ _DESCRIPTION = (
 class Service(FastAPI):
     """The application; predictions take a way of their own past the router's and FastAPI's layers."""
 
+    account: RequestAccount
     predict: ASGIApp
+    overloaded: ASGIApp
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection event of the server."""
@@ -110,14 +118,17 @@ def create_app(
         },
     )
     predict = PredictEndpoint()
-    app.predict = RequestLayer(predict, account)
+    guard = SiteGuard(settings.host, settings.allowed_hosts)
+    app.account = account
+    app.predict = RequestLayer(predict, account, guard, NO_SNIFFING)
+    app.overloaded = RequestLayer(_refuse_overload, account, guard, NO_SNIFFING)
     # Also a route: for other methods on the path, and where a proxy's prefix is part of it.
     app.router.routes.append(
         Route(predict.path, predict, methods=["POST"], include_in_schema=False)
     )
     for router in _ROUTERS:
         app.include_router(router)
-    app.add_middleware(RequestLayer, account=account)
+    app.add_middleware(RequestLayer, account=account, guard=guard)
     app.openapi = openapi_of(app)  # type: ignore[method-assign]
     return app
 
@@ -244,6 +255,11 @@ async def _upload_demo(services: Services) -> None:
 async def _stopped(task: asyncio.Task[None]) -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+async def _refuse_overload(_scope: Scope, _receive: Receive, _send: Send) -> None:
+    """Answer a request that would wait too long for its turn."""
+    raise OverloadedError("too many requests wait for their turn")
 
 
 async def _raise_http_error(request: Request, error: Exception) -> Any:

@@ -28,6 +28,18 @@ class ProblemKind(NamedTuple):
 
 
 PROBLEMS: Mapping[str, ProblemKind] = {
+    # connections
+    "malformed-request": ProblemKind(400, "What was sent is not HTTP/1.1."),
+    "head-too-large": ProblemKind(431, "The head of a request has at most 64 KiB and 100 fields."),
+    "uri-too-long": ProblemKind(414, "The path and the query are too long."),
+    "head-timeout": ProblemKind(408, "The head of the request did not arrive in time."),
+    "too-many-connections": ProblemKind(503, "As many connections as are allowed are in use."),
+    "host-not-allowed": ProblemKind(
+        421, "The Host header is no name of this service; PRUNUS_ALLOWED_HOSTS lists more."
+    ),
+    "foreign-origin": ProblemKind(
+        403, "A page of another site sent the request: Origin or Sec-Fetch-Site say so."
+    ),
     # requests
     "invalid-request": ProblemKind(422, "A field, parameter or header is missing or wrong."),
     "invalid-name": ProblemKind(

@@ -37,12 +37,34 @@ class Settings(BaseSettings):
     data_dir: Path = Field(
         default=Path("data"), description="Folder of models, jobs, object cache and database."
     )
+    allowed_hosts: str = Field(
+        default="",
+        description="Names by which the service may be called, beside localhost and its address:"
+        " separated by commas; * checks neither Host nor Origin.",
+    )
     demo: bool = Field(
         default=False, description="Upload the demo model at the first start with no models."
     )
     log_format: Literal["text", "json"] = Field(default="text", description="Form of log lines.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Lowest level that is logged; debug includes each prediction."
+    )
+
+    connections_max: int = Field(
+        default=0,
+        ge=0,
+        description="Connections open at a time; 0 takes what the limit on open files allows,"
+        " at most 4,096.",
+    )
+    head_timeout_seconds: PositiveFloat = Field(
+        default=10.0,
+        description="From the first byte of a request, or a new connection, to its complete head.",
+    )
+    keep_alive_seconds: PositiveFloat = Field(
+        default=75.0, description="From an answer to the next request on a connection."
+    )
+    write_timeout_seconds: PositiveFloat = Field(
+        default=30.0, description="In this time a client must take at least 1 KiB/s of its answer."
     )
 
     upload_max_bytes: PositiveInt = Field(default=2 * GIB, description="One uploaded model file.")
@@ -88,6 +110,10 @@ class Settings(BaseSettings):
     )
     predict_pending_max_requests: PositiveInt = Field(
         default=512, description="Predictions waiting or running before 503 is answered."
+    )
+    predict_queue_max_seconds: PositiveFloat = Field(
+        default=0.5,
+        description="Longest time that a prediction may be expected to wait before 503 is answered.",
     )
     threads: int | None = Field(
         default=None, ge=1, description="Threads that compute one prediction; default one per core."

@@ -40,9 +40,10 @@ def index(request: Request, services: ServicesDep) -> Response:
     if "text/html" in request.headers.get("accept", ""):
         from app.pages import index_page
 
-        return HTMLResponse(
-            index_page(services.storage.versions(), str(request.base_url).rstrip("/"))
-        )
+        # Only shown, so it need not be trusted: the scheme that a proxy in front was asked by.
+        scheme = request.headers.get("x-forwarded-proto", "")
+        origin = request.base_url.replace(scheme="https" if scheme == "https" else "http")
+        return HTMLResponse(index_page(services.storage.versions(), str(origin).rstrip("/")))
     return JSONResponse({"service": "prunus", "version": VERSION, "links": _LINKS})
 
 

@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import uvicorn
 from fastapi import FastAPI
 
 from app.main import create_app
-from app.protocol import HoldingProtocol
+from app.server import GracefulServer
 from app.services.storage import KERNELS_FOLDER
 from app.settings import Settings
 from tests.app.covered_worker import worker_module
@@ -35,6 +34,7 @@ class Live:
     http: httpx.Client
     data: Path
     app: FastAPI
+    server: GracefulServer
 
     def upload(self, path: Path, name: str, *, wait: float = 60.0, **fields: str) -> httpx.Response:
         with path.open("rb") as file:
@@ -53,15 +53,7 @@ class Live:
 def live(settings: Settings, module: str | None = None) -> Iterator[Live]:
     """Run the service in a thread until the block ends."""
     app = create_app(settings, worker_module=module or worker_module())
-    config = uvicorn.Config(
-        app,
-        http=HoldingProtocol,
-        log_config=None,
-        access_log=False,
-        ws="none",
-        timeout_graceful_shutdown=2,
-    )
-    server = uvicorn.Server(config)
+    server = GracefulServer(app, settings)
     listener = socket.create_server(("127.0.0.1", 0))
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()
@@ -69,7 +61,7 @@ def live(settings: Settings, module: str | None = None) -> Iterator[Live]:
     try:
         with httpx.Client(base_url=url, timeout=DEADLINE_SECONDS) as http:
             wait_ready(http)
-            yield Live(http, settings.data_dir, app)
+            yield Live(http, settings.data_dir, app, server)
     finally:
         server.should_exit = True
         thread.join(DEADLINE_SECONDS)

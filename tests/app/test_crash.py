@@ -136,7 +136,7 @@ def test_killing_the_server_while_an_upload_arrives(data: Path) -> None:
         url = server.http.base_url
         with socket.create_connection((url.host, url.port or 0)) as connection:
             connection.sendall(
-                b"POST /models HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n"
+                b"POST /models HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n"
                 b"Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
                 b'Content-Disposition: form-data; name="file"; filename="f"\r\n\r\nsome bytes'
             )

@@ -4,7 +4,7 @@ import asyncio
 import socket
 from urllib.parse import urlsplit
 
-from app.protocol import HeldWrites
+from app.transport import HeldWrites, TurnEnd
 from tests.app.live import Live
 
 
@@ -32,7 +32,7 @@ def after_turns(*pieces: bytes | None) -> Wire:
 
     async def turns() -> Wire:
         wire = Wire()
-        transport = HeldWrites(wire, asyncio.get_running_loop())
+        transport = HeldWrites(wire, TurnEnd(asyncio.get_running_loop()))
         for piece in pieces:
             if piece is None:
                 transport.close()
@@ -63,7 +63,7 @@ def test_closing_sends_what_was_held() -> None:
 def test_nothing_is_written_to_a_connection_that_has_gone() -> None:
     async def turn() -> Wire:
         wire = Wire()
-        transport = HeldWrites(wire, asyncio.get_running_loop())
+        transport = HeldWrites(wire, TurnEnd(asyncio.get_running_loop()))
         transport.write(b"head")
         wire.closed = True
         await asyncio.sleep(0)
@@ -75,7 +75,9 @@ def test_nothing_is_written_to_a_connection_that_has_gone() -> None:
 
 def test_other_methods_are_the_transports_own() -> None:
     async def made() -> object:
-        return HeldWrites(Wire(), asyncio.get_running_loop()).get_extra_info("peername", "nobody")
+        return HeldWrites(Wire(), TurnEnd(asyncio.get_running_loop())).get_extra_info(
+            "peername", "nobody"
+        )
 
     assert asyncio.run(made()) == "nobody"
 
@@ -83,8 +85,8 @@ def test_other_methods_are_the_transports_own() -> None:
 def test_requests_in_a_pipeline_are_answered_in_order(service: Live) -> None:
     url = urlsplit(str(service.http.base_url))
     paths = ["/health/live", "/problems/overloaded", "/nothing", "/health/live"]
-    request = "".join(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n" for path in paths[:-1])
-    last = f"GET {paths[-1]} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    request = "".join(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n" for path in paths[:-1])
+    last = f"GET {paths[-1]} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
     content = b""
     with socket.create_connection((url.hostname, url.port), timeout=20) as connection:
         connection.sendall((request + last).encode())

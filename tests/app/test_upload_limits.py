@@ -36,7 +36,7 @@ def raw_answer(service: Live, head: str, parts: list[bytes], pause: float) -> by
 
 def test_a_body_that_trickles_in_is_given_up(make_settings: Make) -> None:
     with live(make_settings(predict_read_timeout_seconds=0.3)) as service:
-        head = "POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n"
+        head = "POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n"
         answer = raw_answer(service, head, [b" "] * 6, 0.1)
         assert answer.startswith(b"HTTP/1.1 408")
         assert b"/problems/body-timeout" in answer
@@ -75,7 +75,7 @@ def slow_form(go: threading.Event) -> Iterator[bytes]:
 def test_an_upload_that_stops_arriving_is_given_up(make_settings: Make) -> None:
     with live(make_settings(upload_idle_timeout_seconds=0.2)) as service:
         head = (
-            "POST /models HTTP/1.1\r\nHost: x\r\nContent-Length: 999\r\n"
+            "POST /models HTTP/1.1\r\nHost: localhost\r\nContent-Length: 999\r\n"
             f"Content-Type: {FORM['Content-Type']}\r\n\r\n"
         )
         answer = raw_answer(service, head, [b"--b\r\n"], 0.4)

@@ -343,7 +343,7 @@ def test_an_upload_that_never_ends_is_given_up(make_settings: Callable[..., Sett
         url = service.http.base_url
         with socket.create_connection((url.host, url.port or 0)) as connection:
             connection.sendall(
-                b"POST /models HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n"
+                b"POST /models HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n"
                 b"Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
             )
             assert b" 408 " in connection.recv(1000).split(b"\r\n")[0] + b" "
@@ -357,7 +357,7 @@ def test_a_client_that_goes_away_leaves_nothing(service: Live) -> None:
     url = service.http.base_url
     with socket.create_connection((url.host, url.port or 0)) as connection:
         connection.sendall(
-            b"POST /models HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n"
+            b"POST /models HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n"
             b"Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
             b'Content-Disposition: form-data; name="file"; filename="f"\r\n\r\nsome bytes'
         )

@@ -1,0 +1,126 @@
+"""The HTTP server: uvicorn with bounded connections, and an end at which no request that was sent is lost."""
+
+import asyncio
+import contextlib
+import functools
+import logging
+import socket
+import threading
+from collections.abc import Sequence
+from types import FrameType
+
+import uvicorn
+
+from app.connections import ConnectionLimits, Connections
+from app.main import Service
+from app.protocol import BoundedProtocol
+from app.settings import Settings
+from app.transport import TurnEnd
+from app.turnstile import Turnstile
+
+_LOG = logging.getLogger(__name__)
+# After the port was closed: time for clients to send what they had begun, and to read that they shall go.
+_READ_ON_SECONDS = 1.0
+_POLL_SECONDS = 0.02
+
+
+class GracefulServer(uvicorn.Server):
+    """Serves one application until a signal.
+
+    From the signal on every answer says `Connection: close`. For the drain time the port stays open and
+    `/health/ready` says 503, so that load balancers can turn away; then the port is closed, what has been sent is still
+    read and answered, and the process ends with status 0. A second signal ends the drain time.
+    """
+
+    def __init__(self, app: Service, settings: Settings) -> None:
+        """Prepare to serve `app` on the address that the settings name."""
+        config = uvicorn.Config(
+            app,
+            host=settings.host,
+            port=settings.port,
+            loop="uvloop",
+            http=BoundedProtocol,
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            # Who asks is not looked at; the scheme that a proxy saw is read where a page shows it.
+            proxy_headers=False,
+            timeout_graceful_shutdown=settings.shutdown_grace_seconds,
+        )
+        super().__init__(config)
+        self._app = app
+        self._settings = settings
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.connections = Connections(ConnectionLimits.of(settings), app.account.count_refusal)
+        self._is_draining = False
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start the application, then listen."""
+        loop = self._loop = asyncio.get_running_loop()
+        turnstile = Turnstile(loop, self._settings.predict_queue_max_seconds, self._app.overloaded)
+        self._factory = functools.partial(
+            BoundedProtocol,
+            self.connections,
+            turnstile,
+            TurnEnd(loop),
+            self.config,
+            self.server_state,
+        )
+        self.config.http_protocol_class = self._make_protocol  # type: ignore[assignment]
+        await super().startup(sockets)
+
+    def _make_protocol(self, **_: object) -> BoundedProtocol:
+        return self._factory(self.lifespan.state, self._loop)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop at a signal: at the first after the drain time, at the second at once."""
+        del sig, frame
+        self._announce()
+        if self._is_draining or self._settings.shutdown_drain_seconds <= 0 or not self.started:
+            self.should_exit = True
+            return
+        self._is_draining = True
+        _LOG.info("stopping in %g seconds", self._settings.shutdown_drain_seconds)
+        # A timer of its own: a signal handler may run outside of the event loop.
+        timer = threading.Timer(self._settings.shutdown_drain_seconds, self._stop)
+        timer.daemon = True
+        timer.start()
+
+    def _announce(self) -> None:
+        services = getattr(self._app.state, "services", None)
+        if services is not None:
+            services.lifecycle.stopping = True
+        self.connections.closing = True
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self.connections.announce_close)
+
+    def _stop(self) -> None:
+        self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close the port, answer what has been sent, then end."""
+        self.connections.announce_close()
+        listeners = [one for server in self.servers for one in server.sockets]
+        copies = [socket.socket(fileno=socket.dup(one.fileno())) for one in listeners]
+        for one in (*self.servers, *(sockets or ())):
+            one.close()
+        await self._accept_waiting(copies)
+        deadline = asyncio.get_running_loop().time() + _READ_ON_SECONDS
+        while self.connections.all and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(_POLL_SECONDS)
+        await super().shutdown(sockets)
+
+    async def _accept_waiting(self, listeners: Sequence[socket.socket]) -> None:
+        """Take in the connections that the kernel has accepted: closing the port would reset them."""
+        loop = asyncio.get_running_loop()
+        for listener in listeners:
+            listener.setblocking(False)
+            with contextlib.suppress(OSError):
+                while True:
+                    accepted, _ = listener.accept()
+                    accepted.setblocking(False)
+                    await loop.connect_accepted_socket(self._make_protocol, accepted)
+            listener.close()
