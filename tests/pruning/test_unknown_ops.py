@@ -13,7 +13,7 @@ import graph as graph_package
 from graph.activations import ActivationFunction, Function
 from graph.graph import Graph, Node
 from graph.op import Op
-from graph.ops import Activation, Dense
+from graph.ops import Activation, Dense, PRelu
 from graph.reference import run, run_values
 from pruning.lossless.bounds import magnitude_bounds
 from pruning.lossless.drop import drop_negligible
@@ -182,15 +182,35 @@ def test_a_kernel_that_an_unknown_op_reads_too_is_not_changed() -> None:
     assert np.array_equal(result.graph.weights["kernel"], graph.weights["kernel"])
 
 
-def test_weights_that_go_from_a_kernel_with_another_role_leave_no_error_bound() -> None:
+def kernel_that_is_also_a_slope() -> Graph:
+    """One weight that is a Dense layer's kernel and, beside it, a PReLU's alpha."""
     b = GraphBuilder(6)
-    kernel = b.weight("kernel", b.rng.standard_normal((3, 3)))
-    h = b.add(Dense(3, use_bias=False), [b.input(3)], [kernel], name="h")
-    graph = b.build(b.add(RollingDense(3, use_bias=False), [h], [kernel], name="other"))
-    gone = {"kernel": np.full((3, 3), 1e-9)}
+    kernel = b.weight("kernel", np.array([[1.0, 1.0], [1e-30, 1.0]]))
+    h = b.add(Dense(2, use_bias=False), [b.input(2)], [kernel], name="h")
+    sloped = b.add(PRelu(), [b.input(2, 2)], [kernel], name="sloped")
+    return b.build(h, sloped)
+
+
+def test_a_kernel_with_another_role_loses_no_weight() -> None:
+    graph = kernel_that_is_also_a_slope()
+    assert drop_negligible(graph, magnitude_bounds(graph, {}), LosslessOptions()).claims == ()
+
+
+def test_weights_that_go_from_a_kernel_with_another_role_leave_no_error_bound_there() -> None:
+    graph = kernel_that_is_also_a_slope()
+    gone = {"kernel": np.full((2, 2), 1e-9)}
     errors = propagate_errors(graph, magnitude_bounds(graph, RANGES), gone)
     assert not errors["h"].unknown.any()
-    assert errors["other"].unknown.all()
+    assert errors["sloped"].unknown.all()
+
+
+def test_the_cautious_rules_keep_everything_by_themselves() -> None:
+    # `mixes` and `keep` each do it alone, so that no test of the analyses would miss one of them.
+    rules = rules_for(CumSum())
+    flags = [np.zeros((4, 6), np.bool_) for _ in range(2)]
+    rules.keep(flags[:1], flags[1])
+    assert rules.mixes
+    assert all(each.all() for each in flags)
 
 
 def test_an_unknown_op_of_two_values_and_another_shape_is_no_trouble() -> None:
