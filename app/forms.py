@@ -137,7 +137,9 @@ UPLOAD_FORM_OPENAPI: dict[str, Any] = {
                             "The pruning recipe, a JSON object; default lossless.", type="string"
                         ),
                         "calibration": _part(
-                            "A .npz file with one array per input.", type="string", format="binary"
+                            "A .npz file with one array per input; a .npy file for one input.",
+                            type="string",
+                            format="binary",
                         ),
                         "labels": _part(
                             "A .npy or .npz file with class numbers for the calibration samples.",

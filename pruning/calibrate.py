@@ -1,8 +1,6 @@
 """Calibration samples and labels from uploaded .npz and .npy files: hostile until checked."""
 
-import zipfile
-import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,32 +9,16 @@ import numpy as np
 
 from graph.activations import FloatArray, Function
 from graph.graph import Graph, Input
+from graph.input_names import by_input_name
 from graph.ops import Activation
 from graph.reference import run
+from pruning.array_file import read_array_file
 from pruning.errors import CalibrationError
-
-# What zipfile, zlib and NumPy raise for damaged, encrypted or lying files.
-_UNREADABLE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    OSError,
-    ValueError,
-    EOFError,
-    MemoryError,
-    OverflowError,
-    RuntimeError,
-    SyntaxError,
-    KeyError,
-)
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-MAX_FILE_BYTES = 512 * 1024 * 1024
-MAX_ARRAYS = 64
 MAX_SAMPLES = 100_000
 _LABELS = "labels"
-# Names under which the only input of a model may also be given.
-_ALIASES = ("x", "inputs")
 _BATCH_ELEMENTS = 4_000_000
 
 
@@ -69,27 +51,21 @@ class Accuracy:
 
 
 def read_calibration(path: Path, graph: Graph, labels_path: Path | None = None) -> Calibration:
-    """Read an .npz of one array per model input, and labels from its array `labels` or from a file of their own.
+    """Read one array per model input, and labels from the array `labels` or from a file of their own.
 
     Args:
-        path: .npz; the only input of a model may also be called `x` or `inputs`.
+        path: .npz, or .npy for a model with one input; the only input of a model may have a name of
+            `graph.input_names.ALIASES`, too.
         graph: the model.
         labels_path: .npy, or .npz with one array.
 
     Raises:
-        CalibrationError: the file is no .npz, too large, holds objects, or its arrays do not fit the model.
+        CalibrationError: a file cannot be read, is too large, holds objects, or its arrays do not fit the model.
     """
-    arrays = _read_arrays(path)
-    labels = arrays.pop(_LABELS, None) if _LABELS not in {i.name for i in graph.inputs} else None
+    names = [given.name for given in graph.inputs]
+    arrays, labels = _read_samples(path, names)
     if labels_path is not None:
         labels = _read_labels_file(labels_path)
-    if len(graph.inputs) == 1 and len(arrays) == 1 and next(iter(arrays)) in _ALIASES:
-        arrays = {graph.inputs[0].name: next(iter(arrays.values()))}
-    wanted = [given.name for given in graph.inputs]
-    if sorted(arrays) != sorted(wanted):
-        raise CalibrationError(
-            "file", f"arrays {', '.join(wanted)}", ", ".join(sorted(arrays)) or "none"
-        )
     inputs = {given.name: _checked_input(given, arrays[given.name]) for given in graph.inputs}
     counts = {len(array) for array in inputs.values()}
     if len(counts) != 1 or not 1 <= max(counts) <= MAX_SAMPLES:
@@ -102,48 +78,51 @@ def read_calibration(path: Path, graph: Graph, labels_path: Path | None = None) 
     return Calibration(inputs, checked)
 
 
-def _read_arrays(path: Path) -> dict[str, Array]:
-    """All arrays of an .npz, sizes checked before anything is unpacked."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            entries = archive.infolist()
-            size = sum(entry.file_size for entry in entries)
-        if len(entries) > MAX_ARRAYS or size > MAX_FILE_BYTES:
-            raise CalibrationError(
-                "file",
-                f"at most {MAX_ARRAYS} arrays of {MAX_FILE_BYTES} bytes together",
-                f"{len(entries)} arrays, {size} bytes",
-            )
-        with np.load(path, allow_pickle=False) as loaded:
-            return {name: np.asarray(loaded[name]) for name in loaded.files}
-    except _UNREADABLE as error:
-        raise CalibrationError("file", "a .npz file of plain arrays", str(error)) from error
+def _read_samples(path: Path, names: Sequence[str]) -> tuple[Mapping[str, Array], Array | None]:
+    """Return the array of each input, and the labels that lie beside them."""
+    given = ", ".join(
+        f"{name}=..." if name.isidentifier() else f"**{{{name!r}: ...}}" for name in names
+    )
+    hint = f'write it with numpy.savez("calibration.npz", {given}, labels=...); labels are optional'
+    content = read_array_file(path, "file", hint)
+    if isinstance(content, dict):
+        labels = content.pop(_LABELS, None) if _LABELS not in names else None
+        arrays = by_input_name(content, names)
+    else:
+        labels, arrays = None, {names[0]: content} if len(names) == 1 else {"(no name)": content}
+    if sorted(arrays) != sorted(names):
+        raise CalibrationError(
+            "file",
+            f"arrays {', '.join(names)}, and {_LABELS!r} for class numbers",
+            ", ".join(sorted(arrays)) or "none",
+            hint,
+        )
+    return arrays, labels
 
 
 def _read_labels_file(path: Path) -> Array:
-    if path.stat().st_size > MAX_FILE_BYTES:
-        raise CalibrationError(_LABELS, f"at most {MAX_FILE_BYTES} bytes", str(path.stat().st_size))
-    if zipfile.is_zipfile(path):
-        arrays = _read_arrays(path)
-        if len(arrays) != 1:
-            raise CalibrationError(_LABELS, "one array", f"{len(arrays)} arrays")
-        return next(iter(arrays.values()))
-    try:
-        return np.asarray(np.load(path, allow_pickle=False))
-    except _UNREADABLE as error:
-        raise CalibrationError(_LABELS, "a .npy file of a plain array", str(error)) from error
+    content = read_array_file(path, _LABELS, 'write it with numpy.save("labels.npy", labels)')
+    if not isinstance(content, dict):
+        return content
+    if len(content) != 1:
+        raise CalibrationError(_LABELS, "one array", f"{len(content)} arrays")
+    return next(iter(content.values()))
 
 
 def _checked_input(given: Input, array: Array) -> Array:
-    if array.dtype.kind not in "fiub":
-        raise CalibrationError(given.name, "numbers", str(array.dtype))
+    wanted = given.type.dtype.numpy
+    if array.dtype.kind not in ("b" if wanted.kind == "b" else "fiu"):
+        raise CalibrationError(given.name, f"numbers for {wanted}", str(array.dtype))
     if array.shape[1:] != given.type.static_sample_shape or array.ndim < 1:
         expected = ("samples", *given.type.static_sample_shape)
         raise CalibrationError(given.name, f"shape {expected}", str(array.shape))
-    if not np.isfinite(array).all():
-        raise CalibrationError(given.name, "finite numbers", "NaN or infinity")
-    with np.errstate(over="ignore"):
-        return array.astype(given.type.dtype.numpy)
+    with np.errstate(over="ignore", invalid="ignore"):
+        converted = array.astype(wanted)
+    if not np.isfinite(array).all() or not np.isfinite(converted).all():
+        raise CalibrationError(given.name, f"finite numbers of {wanted}", "NaN or infinity")
+    if wanted.kind in "iu" and (converted != array).any():
+        raise CalibrationError(given.name, f"whole numbers of {wanted}", "other numbers")
+    return converted
 
 
 def _checked_labels(labels: Array, samples: int) -> Array:

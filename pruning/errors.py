@@ -51,9 +51,11 @@ class CalibrationError(PruningError):
     slug = "invalid-calibration"
     title = "The calibration data do not fit the model"
 
-    def __init__(self, field: str, expected: str, got: str) -> None:
+    def __init__(self, field: str, expected: str, got: str, hint: str = "") -> None:
         self.field = field
-        super().__init__(f"calibration {field!r} cannot be used", expected=expected, got=got)
+        super().__init__(
+            f"calibration {field!r} cannot be used", expected=expected, got=got, hint=hint
+        )
 
 
 class GateError(PruningError):

@@ -20,7 +20,9 @@ from app.model_request import WEIGHT_TYPES, ModelRequest
 @click.option("-o", "--output", type=OUTPUT, help="Write the pruned model as a .keras file.")
 @click.option("--artifact", type=OUTPUT, help="Write the compiled model for predict and bench.")
 @click.option("--recipe", metavar="JSON|FILE", help="Pruning recipe; default lossless.")
-@click.option("--calibration", type=FILE, help=".npz file with one array per input.")
+@click.option(
+    "--calibration", type=FILE, help=".npz file with one array per input, or .npy for one."
+)
 @click.option("--labels", type=FILE, help=".npy or .npz file with class numbers.")
 @click.option(
     "--report",

@@ -19,19 +19,9 @@ from app.services.prediction import AnswerLimit
 from app.services.tensors import Signature
 from tests.app.live import Live
 from tests.app.test_predict import JSON, NPY, NPZ, npy, npz, slug
+from tests.hostile.zip_files import directory_of
 
 MIB = 1024 * 1024
-
-
-def directory_of(entries: int, *, said: int | None = None, name: bytes = b"x.npy") -> bytes:
-    """A zip file that is nothing but a directory of empty entries; `said` is what its end record says."""
-    header = struct.pack(
-        "<4s6H3L5H2L", b"PK\x01\x02", 20, 20, 0, 0, 0, 0, 0, 0, 0, len(name), 0, 0, 0, 0, 0, 0
-    )
-    directory = (header + name) * entries
-    said = entries & 0xFFFF if said is None else said
-    end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, said, said, len(directory), 0, 0)
-    return directory + end
 
 
 class Counting:

@@ -9,10 +9,11 @@ from graph.activations import Function
 from graph.graph import Graph
 from graph.reference import run
 from graph.tensor_type import DType, TensorType
-from pruning import calibrate
+from pruning import array_file
 from pruning.calibrate import Calibration, measure_accuracy, read_calibration
 from pruning.errors import CalibrationError
 from tests.builders import GraphBuilder
+from tests.hostile.zip_files import directory_of
 
 
 def classifier(classes: int = 3, activation: Function = Function.SOFTMAX) -> Graph:
@@ -35,7 +36,7 @@ def test_samples_and_labels_are_read(tmp_path: Path) -> None:
     assert read.labels.tolist() == [0, 1, 2, 0, 1]
 
 
-@pytest.mark.parametrize("alias", ["x", "inputs"])
+@pytest.mark.parametrize("alias", ["x", "inputs", "arr_0"])
 def test_the_only_input_may_be_called_x(tmp_path: Path, alias: str) -> None:
     read = read_calibration(saved(tmp_path, **{alias: np.ones((5, 4))}), classifier())
     assert list(read.inputs) == ["features"]
@@ -72,6 +73,8 @@ _WRONG: list[tuple[dict[str, np.ndarray], str]] = [
     ({"features": np.ones((0, 4))}, "file"),
     ({"features": _NAN}, "features"),
     ({"features": np.full((5, 4), "a")}, "features"),
+    ({"features": np.full((5, 4), True)}, "features"),
+    ({"features": np.full((5, 4), 1e39)}, "features"),
     ({"features": _GOOD, "labels": np.ones(4)}, "labels"),
     ({"features": _GOOD, "labels": np.full(5, 0.5)}, "labels"),
     ({"features": _GOOD, "labels": np.full(5, -1)}, "labels"),
@@ -87,6 +90,64 @@ def test_what_does_not_fit_is_refused_at_its_array(
     with pytest.raises(CalibrationError) as caught:
         read_calibration(saved(tmp_path, **arrays), classifier())
     assert caught.value.field == field
+
+
+def test_the_only_input_may_come_as_npy(tmp_path: Path) -> None:
+    np.save(tmp_path / "calibration.npy", np.full((5, 4), 2.0))
+    read = read_calibration(tmp_path / "calibration.npy", classifier())
+    assert read.inputs["features"].tolist() == [[2.0] * 4] * 5
+    assert read.labels is None
+
+
+def test_one_array_without_a_name_is_not_enough_for_two_inputs(tmp_path: Path) -> None:
+    b = GraphBuilder(1)
+    graph = b.build(b.dense(b.input(2, name="a"), 2), b.dense(b.input(2, name="b c"), 2))
+    np.save(tmp_path / "calibration.npy", np.ones((5, 2)))
+    with pytest.raises(CalibrationError) as caught:
+        read_calibration(tmp_path / "calibration.npy", graph)
+    assert (caught.value.got, caught.value.expected[:11]) == ("(no name)", "arrays a, b")
+    assert "numpy.savez(\"calibration.npz\", a=..., **{'b c': ...}" in caught.value.hint
+
+
+def test_labels_of_another_name_are_refused_and_the_right_name_is_said(tmp_path: Path) -> None:
+    with pytest.raises(CalibrationError) as caught:
+        read_calibration(saved(tmp_path, x=np.ones((5, 4)), y=np.zeros(5)), classifier())
+    assert caught.value.got == "x, y"
+    assert "'labels' for class numbers" in caught.value.expected
+    assert "features=..., labels=..." in caught.value.hint
+
+
+@pytest.mark.parametrize("value", [1.5, -1, 300, np.nan])
+def test_numbers_that_an_integer_input_cannot_hold_are_refused(
+    tmp_path: Path, value: float
+) -> None:
+    b = GraphBuilder(1)
+    pixels = b.input(3, name="p", type_=TensorType(DType.UINT8, (None, 3)))
+    with pytest.raises(CalibrationError, match="'p'"):
+        read_calibration(
+            saved(tmp_path, p=np.array([[0.0, 255.0, value]])), b.build(b.dense(pixels, 2))
+        )
+
+
+@pytest.mark.parametrize(("count", "said"), [(65, 65), (65, 1), (50_000, 50_000), (50_000, 1)])
+def test_a_directory_of_many_arrays_is_refused_before_it_is_parsed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, said: int
+) -> None:
+    def parsed(*_: object, **__: object) -> None:
+        raise AssertionError("the directory was parsed")
+
+    monkeypatch.setattr(zipfile, "ZipFile", parsed)
+    path = tmp_path / "x.npz"
+    path.write_bytes(directory_of(count, said=said))
+    with pytest.raises(CalibrationError, match="at most 64 arrays"):
+        read_calibration(path, classifier())
+
+
+def test_the_same_array_twice_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.npz"
+    path.write_bytes(directory_of(2, name=b"x.npy"))
+    with pytest.raises(CalibrationError, match="different names"):
+        read_calibration(path, classifier())
 
 
 def test_pickled_objects_are_never_loaded(tmp_path: Path) -> None:
@@ -127,7 +188,7 @@ def test_an_array_that_claims_to_be_huge_is_refused(tmp_path: Path) -> None:
 def test_a_file_over_the_limit_is_refused_before_unpacking(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(calibrate, "MAX_FILE_BYTES", 1000)
+    monkeypatch.setattr(array_file, "MAX_FILE_BYTES", 1000)
     path = tmp_path / "bomb.npz"
     np.savez_compressed(path, features=np.zeros((1000, 4)))
     with pytest.raises(CalibrationError, match="1000 bytes"):
@@ -188,6 +249,6 @@ def test_label_files_that_are_no_plain_array_are_refused(
     with pytest.raises(CalibrationError, match="2 arrays"):
         read_calibration(path, classifier(), tmp_path / "two.npz")
     np.save(labels, np.zeros(1000))
-    monkeypatch.setattr(calibrate, "MAX_FILE_BYTES", 1000)
+    monkeypatch.setattr(array_file, "MAX_FILE_BYTES", 1000)
     with pytest.raises(CalibrationError, match="1000 bytes"):
         read_calibration(path, classifier(), labels)
