@@ -63,18 +63,19 @@ AXIS_FUNCTIONS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class ActivationFunction:
-    """An activation function with its parameters; a parameter that the function has not is left at its default.
+    """An activation function with its parameters; a parameter that the function does not have stays at its default.
 
     Attributes:
-        function: which function.
-        negative_slope: relu: slope below `threshold`.
-        max_value: relu: upper clip, or None.
-        threshold: relu, threshold: where the function switches; soft_shrink, hard_shrink: half-width.
-        alpha: elu, celu: scale of the exponential.
-        approximate: gelu: the tanh form instead of erf.
-        b: squareplus: the smoothness constant.
-        default_value: threshold: the value at or below the threshold.
-        axis: softmax, log_softmax, sparsemax, glu: the axis, counted with the batch.
+        function: the function itself.
+        negative_slope: for relu, the slope below `threshold`.
+        max_value: for relu, the upper limit, or None.
+        threshold: for relu and threshold, where the function switches; for the shrink functions, half the width that is
+            shrunk to 0.
+        alpha: for elu and celu, the scale of the exponential.
+        approximate: for gelu, whether tanh stands in for erf.
+        b: for squareplus, the smoothness constant.
+        default_value: for threshold, the value at or below the threshold.
+        axis: for softmax, log_softmax, sparsemax and glu, the axis, counted with the batch.
     """
 
     function: Function

@@ -41,10 +41,10 @@ class ElementwiseAffine:
     """y = scale * x + offset, or, as the op is written, y = (x - centre) * scale + shift.
 
     Attributes:
-        scale: float64, of the value's full sample shape, read-only.
+        scale: the factor, float64, of the value's full sample shape, read-only.
         offset: the value at x = 0, of the same shape.
-        centre: what the op takes off first, of the same shape; None where it takes nothing off.
-        shift: what the op adds last, of the same shape; equal to `offset` where there is no centre.
+        centre: what the op subtracts first, of the same shape; None if it subtracts nothing.
+        shift: what the op adds last, of the same shape; it equals `offset` if there is no centre.
     """
 
     scale: Reals
@@ -75,8 +75,8 @@ def as_affine(
 
     Args:
         op: any op.
-        weights: its arrays, in the op's order.
-        sample_shape: of its input, which is also that of its output.
+        weights: the arrays of its weights, in the op's order.
+        sample_shape: the sample shape of its input, which is also that of its output.
     """
     rule = _RULES.get(type(op))
     if rule is None:

@@ -33,9 +33,9 @@ class PrunusError(Exception):
     Attributes:
         slug: stable identifier of the kind of error, used in problem documents.
         title: the kind of error in a few words.
-        expected: what would have been accepted; may be empty.
-        got: what came instead; may be empty.
-        hint: what the user can do about it; may be empty.
+        expected: what would have been accepted, or nothing.
+        got: what came instead, or nothing.
+        hint: what the user can do about it, or nothing.
     """
 
     slug: ClassVar[str] = "error"

@@ -31,11 +31,11 @@ class Node:
     """One application of an op.
 
     Attributes:
-        name: name of the node and of its output value.
-        op: what is computed.
-        inputs: names of values, in the op's order.
-        weights: names of weights, in the op's order.
-        layer: path of the Keras layer it came from (`outer/inner` for nested models); may be empty.
+        name: the name of the node and of the value it makes.
+        op: the op, which says what is computed.
+        inputs: the names of the values it reads, in the op's order.
+        weights: the names of its weights, in the op's order.
+        layer: the path of the Keras layer it came from (`outer/inner` for nested models), or nothing.
     """
 
     name: str
@@ -59,9 +59,9 @@ class Graph:
 
     Attributes:
         name: the model's own name.
-        inputs: in the model's order.
-        nodes: in an order in which every value is made before it is used.
-        outputs: in the model's order; two may name the same value.
+        inputs: the inputs, in the model's order.
+        nodes: the nodes, in an order in which every value is made before it is used.
+        outputs: the outputs, in the model's order; two may name the same value.
         weights: float32 arrays by name, read-only; the mapping is copied and frozen.
     """
 

@@ -20,7 +20,7 @@ def run(
     Args:
         graph: a verified graph.
         inputs: one array (batch, *sample shape) per input name, any numeric dtype.
-        dtype: what everything is computed in; float64 makes an oracle for float32 kernels.
+        dtype: the type in which everything is computed; float64 makes an oracle for float32 kernels.
 
     Returns:
         Arrays (batch, *sample shape) by public output name.

@@ -36,7 +36,7 @@ class TensorType:
     """Element type and shape of a value.
 
     Attributes:
-        dtype: element type.
+        dtype: the element type.
         shape: axis 0 is the batch and always None; any other None is a length that varies per call.
     """
 

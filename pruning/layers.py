@@ -20,17 +20,17 @@ class LayerResult:
 
     Attributes:
         layer: its path in the original model.
-        kind: its op, for example "Dense".
+        kind: the name of its op, for example "Dense".
         nodes: the nodes that applied it; the first is the name in the pruned graph, where it is still there.
-        shape_before: of its first weight; (inputs, units) for a Dense kernel.
-        shape_after: the same, or None where the layer is gone.
-        weights_before: number of elements of its first weight.
-        weights_after: the same, zeros included.
-        nonzeros_before: those that were not zero.
-        nonzeros_after: those that are not zero now; only these cost anything when served sparse.
-        units_removed: output units that are gone.
-        merged_into: layer that took over this one, where it was folded or collapsed.
-        reason: why its weights could not be pruned; empty where they could.
+        shape_before: the shape of its first weight; (inputs, units) for a Dense kernel.
+        shape_after: the shape of that weight afterwards, or None if the layer is gone.
+        weights_before: the number of elements of its first weight.
+        weights_after: the number of elements afterwards, zeros included.
+        nonzeros_before: how many of its elements were not zero.
+        nonzeros_after: how many are not zero now; only these cost anything when the layer is served sparse.
+        units_removed: how many output units are gone.
+        merged_into: the layer that took over this one, if it was folded or collapsed.
+        reason: why its weights could not be pruned; empty if they could.
         certificate: what is proven about it.
     """
 
@@ -67,7 +67,7 @@ class Outcome:
         original: the graph as given.
         attempt: the accepted lossless steps.
         masked: kernels from which weights were removed by size.
-        options: of the lossless steps.
+        options: the options of the lossless steps.
     """
 
     original: Graph

@@ -38,7 +38,7 @@ def keep_largest(scores: Scores, count: int) -> Mask:
 
     Args:
         scores: any shape; not NaN.
-        count: in [0, scores.size].
+        count: how many to keep, in [0, scores.size].
     """
     mask = np.zeros(scores.size, np.bool_)
     mask[np.argsort(-scores, axis=None, kind="stable")[:count]] = True

@@ -18,9 +18,9 @@ class WeightedLayer:
     """A layer that owns a weight, and whether the weight may be pruned.
 
     Attributes:
-        layer: path of the Keras layer, or the node's name.
-        nodes: names of the nodes that apply it; more than one for a shared layer.
-        weight: name of its first weight: the kernel of a Dense layer.
+        layer: the path of the Keras layer, or the node's name.
+        nodes: the names of the nodes that apply it; more than one for a shared layer.
+        weight: the name of its first weight, which is the kernel of a Dense layer.
         reason: why nothing of it may be pruned; empty when it may.
     """
 

@@ -18,10 +18,10 @@ class Attempt:
     """A graph after the lossless steps, not yet measured.
 
     Attributes:
-        graph: float32, verified.
-        claims: what the scale-aware rule removed, by kernel.
-        bounds: what that can do to each output.
-        undeclared: inputs that nothing bounds.
+        graph: the new graph, float32 and verified.
+        claims: what the scale-aware rule removed from each kernel.
+        bounds: how far that can move each output.
+        undeclared: the names of the inputs that nothing bounds.
         notes: what the rewrites did.
     """
 
@@ -46,9 +46,9 @@ def attempt_lossless(graph: Graph, options: LosslessOptions, excluded: Collectio
     """Run the steps that the options ask for.
 
     Args:
-        graph: verified, with fixed sample shapes.
-        options: which steps, and their numbers.
-        excluded: kernels that the scale-aware rule leaves alone.
+        graph: a verified graph with fixed sample shapes.
+        options: which steps to run, and their numbers.
+        excluded: the kernels that the scale-aware rule leaves alone.
     """
     canonical = run_to_fixpoint(widened(graph), BEFORE_DROPPING if options.fold else ())
     dropped = _drop(canonical.graph, options, excluded)

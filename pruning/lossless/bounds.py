@@ -31,8 +31,8 @@ class Bounds:
     """A bound for every value of a graph.
 
     Attributes:
-        values: by value name, of the value's sample shape.
-        undeclared: names of the inputs whose size `rho` stands for.
+        values: the bound of each value, by its name; of the value's sample shape.
+        undeclared: the names of the inputs whose size `rho` stands for.
     """
 
     values: Mapping[str, Bound]
@@ -44,8 +44,8 @@ def magnitude_bounds(graph: Graph, ranges: Mapping[str, InputRange]) -> Bounds:
     """Bound every value.
 
     Args:
-        graph: verified, with fixed sample shapes.
-        ranges: declared ranges by input name; "" stands for every input without its own.
+        graph: a verified graph with fixed sample shapes.
+        ranges: the declared ranges by input name; "" stands for every input without a range of its own.
     """
     values: dict[str, Bound] = {}
     undeclared: list[str] = []

@@ -37,10 +37,11 @@ class DropClaim:
     """What is proven about the weights removed from one kernel.
 
     Attributes:
-        kernel: name of the weight.
-        removed: number of non-zero weights removed.
-        used: largest share of a row's tolerance that was spent, at most 1.
-        row_ratio: largest removed sum relative to its row's own scale; above 2^-24 where what reads the row hides it.
+        kernel: the name of the kernel.
+        removed: how many non-zero weights were removed.
+        used: the largest share of a row's tolerance that was spent, at most 1.
+        row_ratio: the largest removed sum, relative to its row's own scale. It may be above 2^-24 where the rounding of
+            what reads the row hides it.
         every_input: whether the claim needs no assumption on undeclared inputs.
     """
 
@@ -56,8 +57,8 @@ class DropResult:
     """The kernels after removal.
 
     Attributes:
-        kernels: changed kernels by name, float64.
-        removed: by kernel name, the removed weights, 0 elsewhere.
+        kernels: the changed kernels by name, float64.
+        removed: the removed weights by kernel name, 0 elsewhere.
         claims: one for each changed kernel.
     """
 
@@ -82,10 +83,10 @@ def drop_negligible(
     """Apply the rule to every Dense kernel.
 
     Args:
-        graph: the graph, weights float32 or float64.
+        graph: the graph; its weights are float32 or float64.
         bounds: its magnitude bounds.
-        options: thresholds and the assumed magnitude.
-        excluded: kernels to leave alone.
+        options: the thresholds and the assumed magnitude.
+        excluded: the kernels to leave alone.
     """
     allowed = tolerances(graph, bounds)
     kernels: dict[str, Reals] = {}

@@ -19,10 +19,11 @@ class NetworkBound:
     and loose: it adds up magnitudes along every path.
 
     Attributes:
-        output: public name.
-        constant: at rho = 0; infinite where an op on the way has no bound.
-        slope: growth with rho.
-        relative: largest ratio to the output's own magnitude bound, over 0 <= rho <= assumed magnitude.
+        output: the public name of the output.
+        constant: the change at rho = 0; infinite where an op on the way has no bound.
+        slope: how fast the change grows with rho.
+        relative: the largest ratio of the change to the output's own magnitude bound, for rho from 0 to the assumed
+            magnitude.
     """
 
     output: str

@@ -18,14 +18,14 @@ class LosslessOptions:
     """Steps of the lossless mode; the other modes run them after their own step.
 
     Attributes:
-        drop: Remove weights that cannot change the outputs beyond float32 rounding.
-        fold: Fold BatchNormalization, Rescaling and Normalization into Dense layers.
-        simplify: Remove dead, constant and duplicate units, and collapse linear layers.
-        absolute_threshold: Largest weight that may be dropped where the input's size is not proven.
-        assumed_magnitude: Inputs without a declared range and without a dtype that bounds them are
+        drop: whether to remove weights that cannot change the outputs beyond float32 rounding.
+        fold: whether to fold BatchNormalization, Rescaling and Normalization into Dense layers.
+        simplify: whether to remove dead, constant and duplicate units and to collapse linear layers.
+        absolute_threshold: the largest weight that may be dropped where the input's size is not proven.
+        assumed_magnitude: inputs without a declared range and without a dtype that bounds them are
             taken to be at most this large; the certificate names it.
-        input_ranges: Declared ranges by input name; "" stands for every input.
-        gate: Mode lossless: largest measured change of an output, relative to its scale, that is accepted.
+        input_ranges: the declared ranges by input name; "" stands for every input.
+        gate: in mode lossless, the largest measured change of an output, relative to its scale, that is accepted.
     """
 
     drop: bool = True

@@ -25,7 +25,7 @@ def propagate_errors(
     Args:
         graph: the graph before removal.
         bounds: its magnitude bounds.
-        removed: by kernel name, (inputs, units): the removed weights, 0 elsewhere.
+        removed: the removed weights by kernel name, (inputs, units), 0 elsewhere.
 
     Returns:
         By value name, of the value's sample shape.

@@ -1,4 +1,4 @@
-"""Rules of Activation, by its function: elementwise ones by their envelope, those along an axis one by one."""
+"""Rules of Activation: elementwise functions follow from their envelope, functions along an axis have their own."""
 
 import math
 from collections.abc import Sequence
@@ -18,18 +18,18 @@ from pruning.rules.relation import Relation, alone, grouped
 
 
 class ElementFunctionRules(ElementwiseRules[Activation]):
-    """A function of each element by itself."""
+    """The function is applied to each element by itself."""
 
     @property
     def _envelope(self) -> Envelope:
         return envelope(self.op.function)
 
     def is_identity(self) -> bool:
-        """The function that changes nothing."""
+        """The linear function changes nothing."""
         return self.op.function.function is Function.LINEAR
 
     def relation(self, inputs: Sequence[Relation]) -> Relation:
-        """Equal elements stay equal; relu and its kin, linear on each side of 0, also pass a positive factor."""
+        """Equal elements stay equal; relu and leaky relu, linear on each side of 0, also pass on a positive factor."""
         (x,) = inputs
         f = self.op.function
         if x.is_trivial:
@@ -41,23 +41,23 @@ class ElementFunctionRules(ElementwiseRules[Activation]):
         return grouped([x.leader, x.factor], np.ones(len(x.leader)))
 
     def bound(self, inputs: Sequence[Bound]) -> Bound:
-        """As the envelope says; unknown where it says nothing."""
+        """The bound follows from the envelope, and is unknown where that says nothing."""
         shape = self._envelope
         if math.isinf(shape.factor):
             return unknown(self.shape)
         return inputs[0].times(shape.factor).shifted(shape.offset).capped(shape.cap)
 
     def error(self, errors: Sequence[Bound], values: Sequence[Bound]) -> Bound:
-        """The Lipschitz constant times |dx|."""
+        """The error is at most the Lipschitz constant times |dx|."""
         return errors[0].times(self._envelope.lipschitz)
 
     def tolerance(self, place: int, allowed: Bound, value: Bound) -> Bound:
-        """The output's over the Lipschitz constant."""
+        """The input may move by the output's tolerance over the Lipschitz constant."""
         return allowed.divided(self._envelope.lipschitz)
 
 
 class AxisFunctionRules(OpRules[Activation]):
-    """A function along an axis; what is proven about its size and error is the function's own matter."""
+    """The function mixes the elements along an axis; of its size and error only some functions know anything."""
 
     bears_rounding = True
 
@@ -66,29 +66,29 @@ class AxisFunctionRules(OpRules[Activation]):
         return sample_axis(self.op.function.axis)
 
     def _largest(self, x: Bound) -> Bound:
-        """The largest of each group, at every place of the group."""
+        """The largest element of each group, at every place of the group."""
         return x.mapped(
             lambda a: np.broadcast_to(a.max(axis=self._axis, keepdims=True), self.shapes[0])
         )
 
     def constants(self, inputs: Sequence[Reals]) -> Reals:
-        """Constant where the whole input is."""
+        """The output is constant where the whole input is."""
         return constants_of_mixture(self, inputs)
 
 
 class SoftmaxRules(AxisFunctionRules):
-    """exp(x_i) over the sum of all exp(x_j)."""
+    """Softmax is exp(x_i) over the sum of all exp(x_j)."""
 
     def bound(self, inputs: Sequence[Bound]) -> Bound:
-        """At most 1."""
+        """A probability is at most 1."""
         return Bound(np.ones(self.shape), np.zeros(self.shape))
 
     def error(self, errors: Sequence[Bound], values: Sequence[Bound]) -> Bound:
-        """dp_i = p_i (dx_i - sum_k p_k dx_k): at most 2 p_i (1 - p_i) max|dx|."""
+        """From dp_i = p_i (dx_i - sum_k p_k dx_k) follows |dp_i| <= 2 p_i (1 - p_i) max|dx| <= max|dx| / 2."""
         return self._largest(errors[0]).times(0.5)
 
     def tolerance(self, place: int, allowed: Bound, value: Bound) -> Bound:
-        """Twice the smallest of the group."""
+        """An input may move by twice the smallest tolerance of its group."""
         return self._hidden_by_largest(allowed, value, 2.0)
 
     def _hidden_by_largest(self, allowed: Bound, value: Bound, factor: float) -> Bound:
@@ -102,34 +102,34 @@ class SoftmaxRules(AxisFunctionRules):
 
 
 class LogSoftmaxRules(SoftmaxRules):
-    """x_i less the logarithm of the sum of all exp(x_j)."""
+    """Log-softmax is x_i minus the logarithm of the sum of all exp(x_j)."""
 
     def bound(self, inputs: Sequence[Bound]) -> Bound:
-        """-log(sum_j exp(x_j - x_i)): between -(2 max|x| + log n) and 0."""
+        """The output is -log(sum_j exp(x_j - x_i)), which lies between -(2 max|x| + log n) and 0."""
         return self._largest(inputs[0]).times(2.0).shifted(math.log(self.shapes[0][self._axis]))
 
     def error(self, errors: Sequence[Bound], values: Sequence[Bound]) -> Bound:
-        """|dx_i| + max|dx|."""
+        """The error is at most |dx_i| + max|dx|."""
         return errors[0].plus(self._largest(errors[0]))
 
     def tolerance(self, place: int, allowed: Bound, value: Bound) -> Bound:
-        """Half the smallest of the group."""
+        """An input may move by half the smallest tolerance of its group."""
         return self._hidden_by_largest(allowed, value, 0.5)
 
 
 class GluRules(AxisFunctionRules):
-    """The first half of an axis times the sigmoid of the second."""
+    """Glu is the first half of an axis times the sigmoid of the second half."""
 
     def _halves(self, x: Bound) -> list[Bound]:
         parts = [np.split(array, 2, axis=self._axis) for array in (x.constant, x.slope)]
         return [Bound(constant, slope) for constant, slope in zip(*parts, strict=True)]
 
     def bound(self, inputs: Sequence[Bound]) -> Bound:
-        """A sigmoid is at most 1."""
+        """A sigmoid is at most 1, so the first half bounds the product."""
         return self._halves(inputs[0])[0]
 
     def error(self, errors: Sequence[Bound], values: Sequence[Bound]) -> Bound:
-        """|da| + |a| |db| / 4, where a does not grow with the input."""
+        """The error is at most |da| + |a| |db| / 4, where a does not grow with the input."""
         direct, gate = self._halves(errors[0])
         carrier = self._halves(values[0])[0]
         if (carrier.slope > 0).any() or carrier.unknown.any():
@@ -138,7 +138,7 @@ class GluRules(AxisFunctionRules):
 
 
 class SparsemaxRules(AxisFunctionRules):
-    """A projection on the simplex, of which nothing is proven."""
+    """Sparsemax is a projection onto the simplex; nothing is proven about its size or error."""
 
 
 _ALONG_AXIS: dict[Function, type[AxisFunctionRules]] = {

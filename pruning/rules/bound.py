@@ -23,8 +23,8 @@ class Bound:
     """`constant + slope * rho`, elementwise.
 
     Attributes:
-        constant: float64, at least 0, of a value's sample shape; inf where unknown.
-        slope: the same shape; 0 where the constant is infinite.
+        constant: the part that does not grow, float64, at least 0, of a value's sample shape; infinite where unknown.
+        slope: the factor of `rho`, of the same shape; 0 where the constant is infinite.
     """
 
     constant: Reals

@@ -1,4 +1,4 @@
-"""Rules of Dense: a product with a kernel over the last axis, the one op that simplification cuts and edits freely."""
+"""Rules of Dense, a product with a kernel over the last axis: the one op that simplification cuts and edits freely."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -18,13 +18,13 @@ def is_dense(node: Node) -> bool:
 
 
 class DenseRules(OpRules[Dense]):
-    """y = x @ kernel + bias; a zero weight links nothing."""
+    """y = x @ kernel + bias, where a zero weight connects nothing."""
 
     mixes = False
     bears_rounding = True
 
     def constants(self, inputs: Sequence[Reals]) -> Reals:
-        """A unit is constant that no varying input reaches."""
+        """A unit is constant if no varying input reaches it through a weight."""
         weights = self.weights()
         varying = np.isnan(inputs[0])
         reached = varying.astype(np.float64) @ (weights[0] != 0) > 0
@@ -32,12 +32,12 @@ class DenseRules(OpRules[Dense]):
         return np.where(reached, np.nan, fixed)
 
     def needed(self, place: int, wanted: Flags) -> Flags:
-        """Inputs with a weight to a wanted unit, position by position."""
+        """The inputs that have a weight to a wanted unit are needed, at each position by itself."""
         linked = self.arrays[0] != 0
         return wanted.astype(np.float64) @ linked.T > 0
 
     def keep(self, inputs: Sequence[Flags], output: Flags) -> None:
-        """Cut freely along the last axes; keep the same positions in front of them, and at least one input."""
+        """The last axes are cut freely; the same positions stay in front of them, and at least one input."""
         (source,) = inputs
         if output.any() and not source.any():
             source.reshape(-1)[0] = True
@@ -47,7 +47,7 @@ class DenseRules(OpRules[Dense]):
                 flags |= positions[..., None] & axis_mask(flags, -1)
 
     def cut(self, cut: Cut) -> tuple[Node, Mapping[str, Reals]]:
-        """Take rows and columns out of the kernel; constant inputs that go are added to the bias."""
+        """Rows and columns go from the kernel; constant inputs that go are added to the bias."""
         inputs, units = axis_mask(cut.inputs[0], -1), axis_mask(cut.output, -1)
         kernel = self.arrays[0]
         bias = self.arrays[1] if self.op.use_bias else np.zeros(kernel.shape[1])
@@ -62,9 +62,9 @@ class DenseRules(OpRules[Dense]):
         return replace(self.node, op=Dense(count), weights=(names[0], name)), changed
 
     def relation(self, inputs: Sequence[Relation]) -> Relation:
-        """Compare units by their weights (related inputs joined) and bias, each divided by its first number.
+        """Units are related whose weights (with related inputs joined) and bias are proportional.
 
-        For float32 weights the quotients of two rows are equal in float64 exactly if the rows are proportional: two
+        Each row is divided by its first number. For float32 weights the quotients of two rows are equal in float64 exactly if the rows are proportional: two
         different quotients of 24-bit numbers differ by 2^-48, relatively.
         """
         kernel, *biases = self.weights()
@@ -83,17 +83,17 @@ class DenseRules(OpRules[Dense]):
         return Relation(np.tile(leader, positions) + offsets, np.tile(factor, positions))
 
     def bound(self, inputs: Sequence[Bound]) -> Bound:
-        """|b| + |x| @ |W|."""
+        """The bound is |b| + |x| @ |W|."""
         kernel, *biases = self.weights()
         y = inputs[0].through(kernel)
         return y.shifted(np.abs(biases[0])) if biases else y
 
     def error(self, errors: Sequence[Bound], values: Sequence[Bound]) -> Bound:
-        """|dx| @ |W|."""
+        """The error is at most |dx| @ |W|."""
         return errors[0].through(self.weights()[0])
 
     def tolerance(self, place: int, allowed: Bound, value: Bound) -> Bound:
-        """Allow each input of unit o its tolerance over sum_i |w_io|, so that all together stay within it."""
+        """Each input of unit o may move by the tolerance of o over sum_i |w_io|: all together stay within it."""
         size = np.abs(self.weights()[0])
         share = allowed.divided(size.sum(axis=0))
 

@@ -20,18 +20,18 @@ from pruning.rules.relation import Relation, alone, grouped
 
 
 class ElementwiseRules(OpRules[OpT]):
-    """Output element e depends on input element e only."""
+    """An output element depends only on the input element at the same place."""
 
     mixes = False
     bears_rounding = True
 
     def constants(self, inputs: Sequence[Reals]) -> Reals:
-        """The function's value at a constant."""
+        """Where the input is constant, so is the output."""
         value = self.op.evaluate([x[None] for x in inputs], self.weights())[0]
         return np.where(np.isnan(inputs[0]), np.nan, value)
 
     def needed(self, place: int, wanted: Flags) -> Flags:
-        """The same elements."""
+        """The same elements are needed."""
         return wanted
 
     def keep(self, inputs: Sequence[Flags], output: Flags) -> None:
@@ -58,11 +58,11 @@ class AffineRules(ElementwiseRules[OpT]):
         return found
 
     def is_identity(self) -> bool:
-        """Scales of 1 and offsets of 0."""
+        """Scales of 1 with offsets of 0 change nothing."""
         return bool(np.all(self.affine.scale == 1.0) and np.all(self.affine.offset == 0.0))
 
     def relation(self, inputs: Sequence[Relation]) -> Relation:
-        """A factor passes where the offset is 0; equal elements with equal numbers stay equal."""
+        """A factor is passed on where the offset is 0; equal elements with equal numbers stay equal."""
         (x,) = inputs
         if x.is_trivial:
             return alone(self.shape)
@@ -72,42 +72,42 @@ class AffineRules(ElementwiseRules[OpT]):
         return grouped(keys, np.where(linear, slope, 1.0))
 
     def bound(self, inputs: Sequence[Bound]) -> Bound:
-        """|scale| |x| + |offset|."""
+        """The bound is |scale| |x| + |offset|."""
         affine = self.affine
         return inputs[0].times(np.abs(affine.scale)).shifted(np.abs(affine.offset))
 
     def error(self, errors: Sequence[Bound], values: Sequence[Bound]) -> Bound:
-        """|scale| |dx|."""
+        """The error is at most |scale| |dx|."""
         return errors[0].times(np.abs(self.affine.scale))
 
     def tolerance(self, place: int, allowed: Bound, value: Bound) -> Bound:
-        """The output's over |scale|."""
+        """The input may move by the output's tolerance over |scale|."""
         return allowed.divided(np.abs(self.affine.scale))
 
 
 class BatchNormalizationRules(AffineRules[BatchNormalization]):
-    """One scale and offset for each element of an axis."""
+    """Each element of one axis has its own scale and offset."""
 
     def cut(self, cut: Cut) -> tuple[Node, Mapping[str, Reals]]:
-        """Take the numbers of what goes out of every weight."""
+        """The numbers of what goes are taken out of every weight."""
         mask = axis_mask(cut.output, sample_axis(self.op.axis))
         pairs = zip(self.node.weights, self.arrays, strict=True)
         return self.node, {name: array[mask] for name, array in pairs}
 
 
 class NormalizationRules(AffineRules[Normalization]):
-    """A mean and a variance that broadcast to a batch."""
+    """The mean and the variance broadcast to a batch."""
 
     def cut(self, cut: Cut) -> tuple[Node, Mapping[str, Reals]]:
-        """Cut both along the axes that they have."""
+        """Both are cut along the axes that they have."""
         return self.node, _cut_broadcast(self, cut.output)
 
 
 class RescalingRules(AffineRules[Rescaling]):
-    """Numbers of the op itself: one, or one for each element of the last axis."""
+    """The op itself holds the numbers: one, or one for each element of the last axis."""
 
     def cut(self, cut: Cut) -> tuple[Node, Mapping[str, Reals]]:
-        """Cut the numbers, where there is more than one."""
+        """The numbers are cut where there is more than one."""
         mask = axis_mask(cut.output, -1)
 
         def left(values: tuple[float, ...]) -> tuple[float, ...]:
@@ -119,22 +119,22 @@ class RescalingRules(AffineRules[Rescaling]):
 
 
 class PReluRules(ElementwiseRules[PRelu]):
-    """x where x >= 0, else alpha * x."""
+    """y = x where x >= 0, else alpha * x."""
 
     def _steepest(self) -> Reals:
-        """The larger slope of both sides, of the sample shape."""
+        """The larger of the two slopes, of the sample shape."""
         return np.maximum(np.abs(self.weights()[0]), 1.0) + np.zeros(self.shape)
 
     def cut(self, cut: Cut) -> tuple[Node, Mapping[str, Reals]]:
-        """Cut alpha along the axes that it has."""
+        """Alpha is cut along the axes that it has."""
         return self.node, _cut_broadcast(self, cut.output)
 
     def is_identity(self) -> bool:
-        """Slopes of 1."""
+        """With slopes of 1 nothing changes."""
         return bool((self.arrays[0] == 1.0).all())
 
     def relation(self, inputs: Sequence[Relation]) -> Relation:
-        """A positive factor passes where the slopes are equal; equal elements with equal slopes stay equal."""
+        """A positive factor is passed on where the slopes are equal; equal elements with equal slopes stay equal."""
         (x,) = inputs
         if x.is_trivial:
             return alone(self.shape)
@@ -142,15 +142,15 @@ class PReluRules(ElementwiseRules[PRelu]):
         return grouped([x.leader, np.sign(x.factor), alpha], np.abs(x.factor))
 
     def bound(self, inputs: Sequence[Bound]) -> Bound:
-        """The larger slope times |x|."""
+        """The bound is the larger slope times |x|."""
         return inputs[0].times(self._steepest())
 
     def error(self, errors: Sequence[Bound], values: Sequence[Bound]) -> Bound:
-        """The larger slope times |dx|."""
+        """The error is at most the larger slope times |dx|."""
         return errors[0].times(self._steepest())
 
     def tolerance(self, place: int, allowed: Bound, value: Bound) -> Bound:
-        """The output's over the larger slope."""
+        """The input may move by the output's tolerance over the larger slope."""
         return allowed.divided(self._steepest())
 
 

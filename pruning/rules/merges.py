@@ -1,4 +1,4 @@
-"""Rules of the ops of several values: Merge, element by element, and Dot, which contracts an axis of two values."""
+"""Rules of the ops of several values: Merge works element by element, Dot contracts an axis of two values."""
 
 from collections.abc import Callable, Sequence
 
@@ -14,13 +14,13 @@ _EXTREMES = (MergeKind.MAXIMUM, MergeKind.MINIMUM)
 
 
 class MergeRules(OpRules[Merge]):
-    """Output element e depends on the inputs' elements e, where axes of length 1 broadcast."""
+    """An output element depends on the inputs' elements at the same place; axes of length 1 broadcast."""
 
     mixes = False
     bears_rounding = True
 
     def constants(self, inputs: Sequence[Reals]) -> Reals:
-        """Constant where all operands are, or where one factor of a product is 0."""
+        """The output is constant where all operands are, or where one factor of a product is 0."""
         value: Reals = self.op.evaluate([x[None] for x in inputs], [])[0]
         if self.op.kind is not MergeKind.MULTIPLY:
             return value
@@ -28,22 +28,22 @@ class MergeRules(OpRules[Merge]):
         return np.where(self.op.evaluate(ones, [])[0] == 0.0, 0.0, value)
 
     def needed(self, place: int, wanted: Flags) -> Flags:
-        """The element at the same place, once for all its copies."""
+        """An element is needed if any of its broadcast copies is."""
         return _any_copy(wanted, self.shapes[place])
 
     def keep(self, inputs: Sequence[Flags], output: Flags) -> None:
-        """The same elements stay in all operands and the output; along broadcast axes, any copy counts."""
+        """The same elements stay in all operands and in the output; a broadcast element stays if any copy does."""
         for flags in inputs:
             output |= flags.reshape((1,) * (output.ndim - flags.ndim) + flags.shape)
         for flags in inputs:
             flags |= _any_copy(output, flags.shape)
 
     def is_identity(self) -> bool:
-        """A merge of one value."""
+        """A merge of one value changes nothing."""
         return len(self.node.inputs) == 1
 
     def relation(self, inputs: Sequence[Relation]) -> Relation:
-        """Elements are equal whose operands are all related alike."""
+        """Two elements are equal if their operands are related in the same way."""
         if all(relation.is_trivial for relation in inputs):
             return alone(self.shape)
         keys: list[Reals] = []
@@ -54,7 +54,7 @@ class MergeRules(OpRules[Merge]):
         return grouped(keys, np.ones(int(np.prod(self.shape))))
 
     def bound(self, inputs: Sequence[Bound]) -> Bound:
-        """Sums of bounds, products of bounds, or the largest."""
+        """Bounds are added, multiplied, or the largest is taken, as the op does."""
         operands = self._aligned(inputs)
         result = operands[0]
         for operand in operands[1:]:
@@ -67,7 +67,7 @@ class MergeRules(OpRules[Merge]):
         return self._averaged(result)
 
     def error(self, errors: Sequence[Bound], values: Sequence[Bound]) -> Bound:
-        """Sums of errors, the largest, or for a product what `_product_error` says."""
+        """Errors are added, or the largest is taken; for a product see `_product_error`."""
         moves = self._aligned(errors)
         if self.op.kind is MergeKind.MULTIPLY:
             return _product_error(moves, self._aligned(values))
@@ -77,7 +77,7 @@ class MergeRules(OpRules[Merge]):
         return self._averaged(result)
 
     def tolerance(self, place: int, allowed: Bound, value: Bound) -> Bound:
-        """An equal share of a sum; all of an average or an extreme; nothing of a product."""
+        """Operands of a sum share the tolerance; those of an average or an extreme may use all of it, factors none."""
         if self.op.kind is MergeKind.MULTIPLY:
             return zeros(value.shape)
         share = allowed.divided(float(len(self.node.inputs)) if self.op.kind in _SUMS else 1.0)
@@ -89,7 +89,7 @@ class MergeRules(OpRules[Merge]):
         return total.times(1.0 / len(self.node.inputs))
 
     def _aligned(self, inputs: Sequence[Bound]) -> list[Bound]:
-        """Give operands one shape: axes of length 1 after the batch, then broadcast."""
+        """Give all operands the output's shape: axes of length 1 are inserted after the batch, then they broadcast."""
         rank, shape = len(self.shape), self.shape
 
         def align(array: Reals) -> Reals:
@@ -100,16 +100,16 @@ class MergeRules(OpRules[Merge]):
 
 
 class DotRules(OpRules[Dot]):
-    """Inner products of vectors of two values."""
+    """Dot gives the inner products of vectors from two values."""
 
     bears_rounding = True
 
     def constants(self, inputs: Sequence[Reals]) -> Reals:
-        """Constant where both values are."""
+        """The output is constant where both values are."""
         return constants_of_mixture(self, inputs)
 
     def bound(self, inputs: Sequence[Bound]) -> Bound:
-        """At most 1 when normalized; otherwise the sum of products, known where nothing grows with the input."""
+        """The bound is 1 for normalized vectors, and otherwise the sum of products if nothing grows with the input."""
         if self.op.normalize:
             return Bound(np.ones(self.shape), np.zeros(self.shape))
         if any((x.slope > 0).any() or x.unknown.any() for x in inputs):
@@ -119,7 +119,7 @@ class DotRules(OpRules[Dot]):
 
 
 def _any_copy(flags: Flags, shape: Shape) -> Flags:
-    """Undo the broadcasting of a merge's operand of that sample shape: an element is set if any copy is."""
+    """Undo the broadcasting of an operand of that sample shape: an element is set if any copy is."""
     padded = (1,) * (flags.ndim - len(shape)) + shape
     axes = tuple(i for i, n in enumerate(padded) if n == 1 and flags.shape[i] != 1)
     return flags.any(axis=axes, keepdims=True).reshape(shape)
@@ -137,7 +137,7 @@ def _smallest_copy(shape: Shape) -> Callable[[Reals], Reals]:
 
 
 def _product(a: Bound, b: Bound) -> Bound:
-    """Known where at most one factor grows with the input."""
+    """The product of two bounds, known where at most one factor grows with the input."""
     fixed_a, fixed_b = a.slope == 0, b.slope == 0
     with np.errstate(invalid="ignore"):
         constant = np.where(fixed_a | fixed_b, a.constant * b.constant, np.inf)
@@ -146,7 +146,7 @@ def _product(a: Bound, b: Bound) -> Bound:
 
 
 def _product_error(errors: Sequence[Bound], values: Sequence[Bound]) -> Bound:
-    """prod(abs(v) + e) - prod(abs(v)), where no factor grows with the input."""
+    """The error is prod(abs(v) + e) - prod(abs(v)), known where no factor grows with the input."""
     grown, plain = np.ones(values[0].shape), np.ones(values[0].shape)
     for error, value in zip(errors, values, strict=True):
         if (error.slope > 0).any() or (value.slope > 0).any():

@@ -1,4 +1,4 @@
-"""Rules of the ops that only move or repeat elements: Reshape, Permute, RepeatVector, Concatenate."""
+"""Rules of the ops that only move or repeat elements: Reshape, Permute, RepeatVector and Concatenate."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,8 +27,8 @@ class Sources:
     """Origin of every output element of an op that only moves elements.
 
     Attributes:
-        place: which input, of the output's sample shape.
-        index: which element of that input, counted row-major, of the output's sample shape.
+        place: the number of the input that each element comes from, of the output's sample shape.
+        index: the number of the element in that input, counted row-major, of the output's sample shape.
     """
 
     place: Indices
@@ -48,7 +48,7 @@ def sources(op: Op, shapes: Sequence[Shape]) -> Sources:
 
 
 class MoveRules(OpRules[OpT]):
-    """Every output element is a copy of one input element; what holds of that one holds of the copy."""
+    """Every output element is a copy of one input element, and whatever holds of that one holds of the copy."""
 
     mixes = False
     only_moves = True
@@ -65,17 +65,17 @@ class MoveRules(OpRules[OpT]):
         return result
 
     def constants(self, inputs: Sequence[Reals]) -> Reals:
-        """A copy of a constant is one."""
+        """A copy of a constant is a constant."""
         return self.moved(inputs)
 
     def needed(self, place: int, wanted: Flags) -> Flags:
-        """The elements that wanted ones are copies of."""
+        """An element is needed if one of its copies is wanted."""
         result = np.zeros(self.shapes[place], np.bool_)
         result.reshape(-1)[self.origin.index[wanted & (self.origin.place == place)]] = True
         return result
 
     def keep(self, inputs: Sequence[Flags], output: Flags) -> None:
-        """An element stays with its copies, and they with it."""
+        """An element and its copies stay or go together."""
         for place, flags in enumerate(inputs):
             here = self.origin.place == place
             flat = flags.reshape(-1)
@@ -83,7 +83,10 @@ class MoveRules(OpRules[OpT]):
             output[here] |= flat[self.origin.index[here]]
 
     def relation(self, inputs: Sequence[Relation]) -> Relation:
-        """Copies of related elements of one value are related, where any are."""
+        """Copies of related elements are related, and so are two copies of one element.
+
+        Where no input has related elements, copies are not looked for.
+        """
         if all(relation.is_trivial for relation in inputs):
             return alone(self.shape)
         origin, names = self.origin, list(dict.fromkeys(self.node.inputs))
@@ -97,17 +100,17 @@ class MoveRules(OpRules[OpT]):
         return grouped([value, leader], factor)
 
     def bound(self, inputs: Sequence[Bound]) -> Bound:
-        """The bound of the element that was copied."""
+        """A copy has the bound of the element that was copied."""
         return Bound(
             self.moved([x.constant for x in inputs]), self.moved([x.slope for x in inputs])
         )
 
     def error(self, errors: Sequence[Bound], values: Sequence[Bound]) -> Bound:
-        """The error of the element that was copied."""
+        """A copy has the error of the element that was copied."""
         return self.bound(errors)
 
     def tolerance(self, place: int, allowed: Bound, value: Bound) -> Bound:
-        """The smallest tolerance over the places an element goes to."""
+        """An element may move as far as the strictest of its copies."""
         here = self.origin.place == place
 
         def gather(limit: Reals) -> Reals:
@@ -119,39 +122,39 @@ class MoveRules(OpRules[OpT]):
 
 
 class ReshapeRules(MoveRules[Reshape]):
-    """The same elements in the same order under another shape."""
+    """A reshape gives the same elements in the same order another shape."""
 
     def cut(self, cut: Cut) -> tuple[Node, Mapping[str, Reals]]:
-        """The shape of the box that stays."""
+        """The new shape is that of the box that stays."""
         kept = cut.output
         shape = tuple(int(axis_mask(kept, axis).sum()) for axis in range(kept.ndim))
         return replace(self.node, op=Reshape(shape)), {}
 
     def is_identity(self) -> bool:
-        """A reshape to the same shape."""
+        """A reshape to the same shape changes nothing."""
         return self.shapes[0] == self.shape
 
 
 class PermuteRules(MoveRules[Permute]):
-    """Axes in another order; a cut leaves the order as it is."""
+    """A permutation brings the axes into another order, which a cut leaves as it is."""
 
     def is_identity(self) -> bool:
-        """The axes in their own order."""
+        """A permutation to the same order changes nothing."""
         return self.op.dims == tuple(sorted(self.op.dims))
 
 
 class RepeatRules(MoveRules[RepeatVector]):
-    """A vector several times; `keep` lets all copies of an element stay or go, so that a cut leaves the count."""
+    """A vector is repeated several times. All copies of an element stay or go together, so a cut leaves the count."""
 
 
 class ConcatenateRules(MoveRules[Concatenate]):
-    """Values one after the other."""
+    """A concatenation puts values one after the other."""
 
     def cut(self, cut: Cut) -> tuple[Node, Mapping[str, Reals]]:
-        """Leave out inputs of which nothing stays."""
+        """Inputs of which nothing stays are left out."""
         pairs = zip(self.node.inputs, cut.inputs, strict=True)
         return replace(self.node, inputs=tuple(name for name, flags in pairs if flags.any())), {}
 
     def is_identity(self) -> bool:
-        """One value alone."""
+        """A concatenation of one value changes nothing."""
         return len(self.node.inputs) == 1

@@ -11,12 +11,12 @@ from pruning.rules.op_rules import OpRules, Reals, constants_of_mixture
 
 
 class LayerNormalizationRules(OpRules[LayerNormalization]):
-    """(x - mean) / sigma * gamma + beta over some axes."""
+    """y = (x - mean) / sigma * gamma + beta over some axes."""
 
     bears_rounding = True
 
     def constants(self, inputs: Sequence[Reals]) -> Reals:
-        """Constant where the whole input is."""
+        """The output is constant where the whole input is."""
         return constants_of_mixture(self, inputs)
 
     def bound(self, inputs: Sequence[Bound]) -> Bound:

@@ -28,10 +28,10 @@ class Cut:
     """What stays of the values around a node.
 
     Attributes:
-        inputs: by place, of the input's sample shape: True where an element stays.
-        output: the same for the node's value.
-        folded: what the first input's elements that go are for every input, flat over its last axis: the numbers that
-            the node's bias takes over, 0 elsewhere. None where the node's weights are not its own.
+        inputs: for each input, of its sample shape, True where an element stays.
+        output: the same for the value that the node makes.
+        folded: the constants that the node's bias must take over: for each feature of the first input that goes, its
+            number, and 0 for the others. None if other nodes use the node's weights too.
         bias_name: a free name for a bias that the node did not have.
     """
 

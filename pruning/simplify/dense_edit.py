@@ -46,8 +46,8 @@ def apply_edits(
 
     Args:
         graph: the graph that the edits were made for.
-        edits: at most one for each node.
-        renamed: for each value that is replaced, the one to read instead; not chained.
+        edits: the edits, at most one for each node.
+        renamed: for each value that is replaced, the value to read instead, which is not replaced itself.
     """
     weights = {name: array for edit in edits for name, array in edit.weights.items()}
     edited = graph.replacing({edit.node.name: edit.node for edit in edits}).with_weights(weights)

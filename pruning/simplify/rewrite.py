@@ -33,11 +33,11 @@ class Note:
     """One thing a pass did.
 
     Attributes:
-        change: what kind.
-        node: the node it was done to.
+        change: the kind of rewrite.
+        node: the name of the node it was done to.
         count: how many units, weights or nodes.
-        into: the node that took over, where there is one.
-        exact: True where no stored value was computed anew (nothing is rounded).
+        into: the name of the node that took over, if there is one.
+        exact: whether no stored value was computed anew, so that nothing was rounded.
     """
 
     change: Change
