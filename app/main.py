@@ -182,7 +182,9 @@ def _open(
     stack.callback(registry.close)
     inference = Inference(settings, metrics, target.cores)
     stack.callback(inference.close)
-    conversion = Conversion(settings.predict_conversion_max_bytes, target.cores)
+    conversion = Conversion(
+        settings.predict_conversion_max_bytes, target.cores, settings.predict_queue_max_seconds
+    )
     stack.callback(conversion.close)
     onboarding = Onboarding(settings, storage, registry, ownership.owner_id, worker_module, threads)
     lifecycle = Lifecycle()

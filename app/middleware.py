@@ -1,5 +1,6 @@
 """What happens around every request, as one plain ASGI layer: its id, its metrics, its log line, its problems."""
 
+import asyncio
 import itertools
 import logging
 import re
@@ -27,6 +28,8 @@ _LOG = logging.getLogger("app.requests")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 # Counted, never sent: nobody is there to read it (the code that nginx uses).
 _CLIENT_CLOSED_REQUEST = 499
+# What a task is told when it is cancelled because nobody waits for its answer any more.
+CLIENT_GONE = "the client has gone"
 _UNKNOWN_ROUTE = "(unknown)"
 _NO_ROUTE = "(connection)"
 _NO_METHOD = "(none)"
@@ -131,6 +134,10 @@ class RequestLayer:
         except PrunusError as error:
             await _send_problem(exchange, error)
         except ClientDisconnect:
+            exchange.status = exchange.status or _CLIENT_CLOSED_REQUEST
+        except asyncio.CancelledError as error:
+            if CLIENT_GONE not in error.args:
+                raise
             exchange.status = exchange.status or _CLIENT_CLOSED_REQUEST
         except Exception:
             _LOG.exception("%s %s failed by a bug", scope["method"], scope["path"])

@@ -92,7 +92,7 @@ PROBLEMS: Mapping[str, ProblemKind] = {
     ),
     "duplicate-version": ProblemKind(409, "This version exists, or a job is preparing it."),
     "job-finished": ProblemKind(409, "The job has ended already."),
-    "overloaded": ProblemKind(503, "More predictions wait than the limit allows."),
+    "overloaded": ProblemKind(503, "A prediction would have to wait longer than the limit allows."),
     "too-many-uploads": ProblemKind(503, "More uploads arrive than the limit allows."),
     "model-memory-full": ProblemKind(
         507, "The loaded models together need more memory than the limit; delete versions."

@@ -28,10 +28,13 @@ from app.connection_errors import (
     UriTooLongError,
 )
 from app.connections import Connections
+from app.middleware import CLIENT_GONE
 from app.problems import MEDIA_TYPE, Problem
 from app.transport import HeldWrites, TurnEnd
 from app.turnstile import Turnstile
 
+# The path whose requests are given up when their client goes: nobody else needs what they compute.
+PREDICT_PATH = "/predict"
 HEAD_MAX_BYTES = 64 * 1024
 HEAD_MAX_FIELDS = 100
 # Requests that one client sends ahead: each is parsed and kept until those before it are answered.
@@ -63,6 +66,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._turn_end = turn_end
         self._wire: asyncio.Transport
         self._running: RequestResponseCycle | None = None
+        self._task: asyncio.Task[None] | None = None
         # Bytes since something of a request was complete: a head, a piece of a body, the whole.
         self._open_bytes = 0
         self._trailers = 0
@@ -92,6 +96,8 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._running is not None and not self._running.response_complete:
             self._running.disconnected = True
             self._running.message_event.set()
+            if self._task is not None and self._running.scope["path"] == PREDICT_PATH:
+                self._task.cancel(CLIENT_GONE)
         super().connection_lost(exc)
         self._connections.forget(self)
 
@@ -194,14 +200,17 @@ class BoundedProtocol(HttpToolsProtocol):
         self._running = cycle
         if self._connections.closing and not self.pipeline:
             cycle.keep_alive = False
+        self._task = None
         if self._turnstile.passes(cycle.scope):
-            HttpToolsProtocol._start_asgi_task(self, cycle, app)
+            self.start_now(cycle, app)
         else:
             self._turnstile.wait(self, cycle, app)
 
     def start_now(self, cycle: RequestResponseCycle, app: Any) -> None:
-        """Begin to answer a request that has waited for its turn."""
-        HttpToolsProtocol._start_asgi_task(self, cycle, app)
+        """Begin to answer a request whose turn has come."""
+        task = self._task = self.loop.create_task(cycle.run_asgi(app))
+        task.add_done_callback(self.tasks.discard)
+        self.tasks.add(task)
 
     def on_response_complete(self) -> None:
         """Go on with the next request, or wait for one."""

@@ -68,23 +68,24 @@ class PredictEndpoint:
             elif name == b"accept":
                 accept = value
         form = media_type(content_type)
-        body = await _read(receive, form, services.settings)
+        body = await _read(receive, form, services)
         start = time.perf_counter()
         if form == OCTETS:
             form = sniff(body)
         answer_form = answer_media_type(accept, form)
         model, version = _query(scope["query_string"])
+        ready = None
         if form != JSON:
             limit = services.settings.predict_decoded_max_bytes
             call = PredictCall(
                 model, version, decode_npy(body) if form == NPY else NpzBody(body, limit)
             )
         elif len(body) > SMALL_TEXT_BYTES:
-            decode = partial(decode_json, body, model, version)
-            call = await services.conversion.text(len(body), decode)
+            call, ready = await services.predictor.read_text(body, model, version)
         else:
             call = decode_json(body, model, version)
-        found = await services.predictor.predict(call, answer_limit(answer_form, services.settings))
+        most = answer_limit(answer_form, services.settings)
+        found = await services.predictor.predict(call, most, ready)
         answer_form, content = await _encode(answer_form, found, call, services.conversion)
         headers = [_TYPE_HEADERS[answer_form], (b"content-length", b"%d" % len(content))]
         if answer_form == JSON and not (found.is_finite and _is_finite(content, found)):
@@ -115,11 +116,14 @@ def _body_limit(form: str, settings: Settings) -> _BodyLimit:
     return _BodyLimit(settings.predict_body_max_bytes, "PRUNUS_PREDICT_BODY_MAX_BYTES", "")
 
 
-async def _read(receive: Receive, form: str, settings: Settings) -> bytes:
+async def _read(receive: Receive, form: str, services: Services) -> bytes:
     """Return the body; refuse it as soon as too much has come, or when the rest does not come in time."""
+    settings = services.settings
     limit = _body_limit(form, settings)
     message = await receive()
     if message.get("more_body", False):
+        if form == JSON:
+            services.conversion.check_text()
         # Most bodies come whole; only others need a clock.
         return await _read_parts(message, receive, limit, settings)
     return _checked_part(message, 0, limit)
@@ -252,12 +256,13 @@ async def _encode(
         write = partial(
             encode_json, found.model.name, found.model.version, found.outputs, bare=bare
         )
-        return JSON, await conversion.text(size, write)
+        return JSON, await conversion.text(size, write, has_begun=True)
     if form == NPY and len(found.outputs) > 1:
         form = NPZ
     if size <= SMALL_ARRAY_BYTES:
         return form, _ARRAY_FILES[form](found.outputs)
-    return form, await conversion.arrays(size, partial(_ARRAY_FILES[form], found.outputs))
+    write = partial(_ARRAY_FILES[form], found.outputs)
+    return form, await conversion.arrays(size, write, has_begun=True)
 
 
 def _npy_of_only(outputs: Mapping[str, Array]) -> bytes:

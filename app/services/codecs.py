@@ -4,6 +4,7 @@ Arrays in .npy and .npz files are read in `array_files`.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ from app.services.tensors import Array, first_of, shown
 from engine.errors import InputDtypeError
 
 JSON = "application/json"
+_MODEL_FIRST = re.compile(rb'\s{0,16}\{\s{0,16}"model"\s{0,16}:\s{0,16}"([A-Za-z0-9._-]{1,64})"')
 NPY = "application/x-npy"
 NPZ = "application/x-npz"
 OCTETS = "application/octet-stream"
@@ -81,6 +83,12 @@ def decode_json(
     if version is None:
         version = default_version
     return PredictCall(model or default_model, version, inputs, has_booleans, is_finite, len(body))
+
+
+def peek_model(body: bytes) -> str:
+    """Return the name of the model where a text begins with it, else nothing; only a hint, nothing is checked."""
+    found = _MODEL_FIRST.match(body)
+    return found[1].decode("ascii") if found else ""
 
 
 def _parsed(body: bytes) -> tuple[Any, bool]:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-from app.errors import OverloadedError
 from app.metrics import Metrics
+from app.services.backlog import Backlog, Rate
 from app.services.registry import LoadedModel
 from app.services.tensors import Array
 from app.settings import Settings
@@ -36,14 +36,19 @@ class Inference:
 
     def __init__(self, settings: Settings, metrics: Metrics, cores: int) -> None:
         """Start with an idle pool of `predict_threads` threads, or one per core."""
+        threads = settings.predict_threads or cores
         self.batch_max_samples = settings.predict_batch_max_samples
-        self._inline_max_seconds = settings.predict_inline_max_seconds
-        self._pending_max_requests = settings.predict_pending_max_requests
-        self._pending = 0
-        self._pool = ThreadPoolExecutor(
-            settings.predict_threads or cores, thread_name_prefix="predict"
+        self.backlog = Backlog(
+            "predictions",
+            threads,
+            settings.predict_queue_max_seconds,
+            settings.predict_pending_max_requests,
         )
-        metrics.predict_pending.set_function(lambda: self._pending)
+        self._inline_max_seconds = settings.predict_inline_max_seconds
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="predict")
+        # Of what a batch takes, as a share of the upper bound; by model and version.
+        self._shares: dict[tuple[str, int], Rate] = {}
+        metrics.predict_pending.set_function(lambda: self.backlog.requests)
 
     def is_inline(self, model: LoadedModel, samples: int) -> bool:
         """Tell whether a batch is run where it is asked for, on the event loop."""
@@ -56,22 +61,30 @@ class Inference:
         outputs = model.executable.run(arrays)
         return Answer(outputs, 0.0, time.perf_counter() - start)
 
+    def check_room(self, model: LoadedModel) -> None:
+        """Refuse a prediction of a model that would wait too long for a thread, before its inputs are read.
+
+        Raises:
+            OverloadedError: it would.
+        """
+        if not self.is_inline(model, 1):
+            self.backlog.check()
+
     async def run(self, model: LoadedModel, arrays: Mapping[str, Array]) -> Answer:
         """Compute the outputs of a checked batch in the pool.
 
         Raises:
-            OverloadedError: too many predictions wait already.
+            OverloadedError: it would wait too long.
         """
-        if self._pending >= self._pending_max_requests:
-            raise OverloadedError(
-                "too many predictions wait", expected=f"at most {self._pending_max_requests}"
-            )
-        self._pending += 1
-        try:
+        self.backlog.check()
+        bound_seconds = model.sample_seconds * len(next(iter(arrays.values())))
+        share = self._shares.setdefault((model.name, model.version), Rate(1.0))
+        with self.backlog.entered(bound_seconds * share.seconds):
             call = functools.partial(_timed, model.executable.run, arrays, time.perf_counter())
-            return await asyncio.get_running_loop().run_in_executor(self._pool, call)
-        finally:
-            self._pending -= 1
+            # Where the client goes meanwhile, the server cancels the task, and the pool skips the call.
+            answer = await asyncio.get_running_loop().run_in_executor(self._pool, call)
+        share.learn(answer.compute_seconds, bound_seconds)
+        return answer
 
     def close(self) -> None:
         """End the threads after the calls that are running."""

@@ -7,7 +7,7 @@ tell has been checked.
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import NamedTuple
 
@@ -21,7 +21,7 @@ from app.errors import (
     VersionNotFoundError,
 )
 from app.services.array_files import NpzBody
-from app.services.codecs import PredictCall
+from app.services.codecs import PredictCall, decode_json, peek_model
 from app.services.conversion import SMALL_ARRAY_BYTES, SMALL_TEXT_BYTES, Conversion
 from app.services.inference import Inference
 from app.services.job_log import JobLog
@@ -61,6 +61,14 @@ class Prediction(NamedTuple):
     is_finite: bool
 
 
+class Ready(NamedTuple):
+    """Arrays that were made when a text was decoded, or why they could not be."""
+
+    model: LoadedModel
+    arrays: dict[str, Array]
+    error: PrunusError | None = None
+
+
 class Predictor:
     """Answers predictions with the loaded models."""
 
@@ -72,15 +80,61 @@ class Predictor:
         self._job_log = job_log
         self._conversion = conversion
 
-    async def predict(self, call: PredictCall, answer_limit: AnswerLimit) -> Prediction:
+    async def read_text(
+        self, body: bytes, default_model: str, default_version: int | None
+    ) -> tuple[PredictCall, Ready | None]:
+        """Decode a large body of JSON and make its arrays, in one visit to the thread that does so.
+
+        Args:
+            body: the text.
+            default_model: taken where the body names none.
+            default_version: taken where the body gives none.
+
+        Returns:
+            The call, and its arrays where its model is loaded.
+
+        Raises:
+            PrunusError: the body cannot be decoded, or too much waits already.
+        """
+        name = peek_model(body) or default_model
+        model = self._loaded(PredictCall(name, None, None))
+        if model is not None:
+            self._inference.check_room(model)
+        decode = partial(decode_json, body, default_model, default_version)
+        return await self._conversion.text(len(body), partial(self._read, decode))
+
+    def _read(self, decode: Callable[[], PredictCall]) -> tuple[PredictCall, Ready | None]:
+        call = decode()
+        # Looking a model up changes nothing, so it may be done in any thread.
+        model = self._loaded(call)
+        if model is None:
+            return call, None
+        try:
+            arrays = model.signature.arrays(call.inputs, has_booleans=call.has_booleans)
+        except PrunusError as error:
+            return call, Ready(model, {}, error)
+        return call, Ready(model, arrays)
+
+    async def predict(
+        self, call: PredictCall, answer_limit: AnswerLimit, ready: Ready | None = None
+    ) -> Prediction:
         """Compute the answer to a decoded request.
+
+        Args:
+            call: the request.
+            answer_limit: most bytes of the answer.
+            ready: its arrays, where they were made together with it.
 
         Raises:
             PrunusError: the model is not there, the inputs do not fit it, or too many requests wait.
         """
-        model = self._loaded(call) or await self._find(call)
+        model = ready.model if ready else self._loaded(call) or await self._find(call)
         try:
-            arrays = self._small_arrays(model, call, answer_limit)
+            arrays = (
+                self._ready_arrays(ready, answer_limit)
+                if ready
+                else self._small_arrays(model, call, answer_limit)
+            )
             if arrays is None:
                 arrays = await self._large_arrays(model, call, answer_limit)
             samples = len(next(iter(arrays.values())))
@@ -126,6 +180,14 @@ class Predictor:
                         hint=f"GET /jobs/{job.id} shows how far it is",
                     ) from None
             raise
+
+    def _ready_arrays(self, ready: Ready, answer_limit: AnswerLimit) -> dict[str, Array]:
+        """Return the arrays of a text, checked."""
+        if ready.error is not None:
+            raise ready.error
+        shapes = {name: array.shape for name, array in ready.arrays.items()}
+        self._check(ready.model, shapes, answer_limit)
+        return ready.arrays
 
     def _small_arrays(
         self, model: LoadedModel, call: PredictCall, answer_limit: AnswerLimit

@@ -245,7 +245,7 @@ def test_a_large_json_answer_is_written_in_a_thread(
 
 def test_no_more_waits_for_conversion_than_the_limit_allows() -> None:
     async def steps() -> list[Any]:
-        conversion, go = Conversion(1000, cores=1), threading.Event()
+        conversion, go = Conversion(1000, cores=1, backlog_max_seconds=9), threading.Event()
         try:
             # One alone may be larger than the limit, else it would never be converted.
             first = asyncio.create_task(conversion.arrays(5000, lambda: go.wait(30)))

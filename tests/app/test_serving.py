@@ -164,7 +164,7 @@ def test_a_job_that_fails_by_a_bug_says_so_and_the_next_one_runs(
     make_settings: Make, small_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with live(make_settings()) as service:
-        monkeypatch.setattr(onboarding, "write_worker_request", lambda *_: 1 / 0)
+        monkeypatch.setattr(onboarding, "make_worker_request", lambda *_: 1 / 0)
         answer = service.upload(small_file, "small")
         assert (answer.status_code, slug(answer)) == (500, "internal-error")
         monkeypatch.undo()
