@@ -36,6 +36,7 @@ ENV PATH="/opt/prunus/venv/bin:$PATH" \
     PYTHONDONTWRITEBYTECODE=1 \
     PRUNUS_DATA_DIR=/data \
     PRUNUS_LOG_FORMAT=json \
+    PRUNUS_SANDBOX=required \
     HOST=0.0.0.0 \
     PORT=8000
 WORKDIR /opt/prunus/src

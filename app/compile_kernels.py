@@ -23,7 +23,7 @@ _LOW_PRIORITY = 10
 def main(request: dict[str, Any]) -> bytes:
     """Compile what is asked for, under its limits; return what is written to standard output."""
     os.nice(_LOW_PRIORITY)
-    confine(Limits(**request["limits"]), request["parent"], [])
+    confine(Limits(**request["limits"]), request["parent"])
     # Imported under the limits: whatever the libraries do when they are loaded is confined too.
     from engine.execution.modules import source_of
     from engine.machine_code.object_cache import compile_here

@@ -172,6 +172,7 @@ def _open(
     stack.callback(loaders.shutdown, wait=True)
     compiler = KernelCompiler(worker_limits(settings, settings.compile_cpu_max_seconds))
     cache = ObjectCache(storage.kernels, compile_written=compiler)
+    storage.kernels.chmod(0o755)  # upload workers, which may have another user, read it
     threads = settings.threads or target.cores
     registry = Registry(
         metrics.models,

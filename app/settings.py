@@ -151,6 +151,13 @@ class Settings(BaseSettings):
     job_open_files_max: PositiveInt = Field(
         default=256, description="Files a job may hold open at a time."
     )
+    job_threads_max: PositiveInt = Field(
+        default=512, description="Threads that a job may have at a time."
+    )
+    sandbox: Literal["required", "best-effort"] = Field(
+        default="best-effort",
+        description="Whether uploads are refused where the kernel lacks a part of the sandbox.",
+    )
     job_history_max_jobs: PositiveInt = Field(
         default=1000, description="Finished jobs that are remembered."
     )

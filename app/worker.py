@@ -74,9 +74,9 @@ def main(folder: Path, stream: BinaryIO, job: Job | None = None) -> int:
     events = Events(stream, request)
     if isinstance(request.task, Retune):
         os.nice(_LOW_PRIORITY)
-    applied = confine(request.limits, request.parent, [folder], [Path(request.kernels)])
-    events.send("limits", limits=applied.to_record())
     try:
+        applied = confine(request.limits, request.parent, folder, [Path(request.kernels)])
+        events.send("limits", limits=applied.to_record())
         (job or do_task)(folder, request, events)
     except PrunusError as error:
         events.send("failed", problem=Problem.of(error).to_record())

@@ -1,6 +1,8 @@
-"""The limits under which a worker process reads an upload, applied by the process to itself before it does.
+"""What a process gives up before it reads an upload; nothing of it can be taken back.
 
-What the kernel does not have is left out and reported: the job shows which limits hold.
+In this order: limits on resources; a root folder and, for a server that is root, a user of its own; capabilities; files
+(Landlock); system calls (seccomp). What the kernel does not have or refuses is reported, and the job shows it; where
+the sandbox is required, the process ends instead.
 """
 
 import os
@@ -9,15 +11,27 @@ import signal
 import site
 import sys
 import sysconfig
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
+from app.job_errors import SandboxUnavailableError
+from app.sandbox.capabilities import drop_capabilities, empty_bounding_set, held_capabilities
 from app.sandbox.landlock import apply_landlock
+from app.sandbox.private_root import become, enter_private_root, give_to, own_user_id
 from app.sandbox.seccomp import apply_filter
-from app.sandbox.system import PR_SET_NO_NEW_PRIVS, PR_SET_PDEATHSIG, is_linux, prctl
+from app.sandbox.system import (
+    PR_SET_NO_NEW_PRIVS,
+    PR_SET_PDEATHSIG,
+    SandboxError,
+    is_linux,
+    prctl,
+)
 
-# Besides Python itself: shared libraries, what the CPU is, and randomness. Nothing of users or of other processes.
+NOT_LIMITED = "not limited"
+# Besides Python itself: shared libraries, what the CPU is, and randomness. Nothing of users or of other processes, and
+# of /proc only what libraries ask for: the rest of /proc/self tells of the network and of what is mounted.
 _SYSTEM_PATHS = (
     "/lib",
     "/lib64",
@@ -29,7 +43,8 @@ _SYSTEM_PATHS = (
     "/usr/share/zoneinfo",
     "/sys/devices/system/cpu",
     "/sys/fs/cgroup",
-    "/proc/self",
+    "/proc/self/cgroup",
+    "/proc/self/status",
     "/proc/cpuinfo",
     "/proc/meminfo",
     "/dev/null",
@@ -41,22 +56,33 @@ _SYSTEM_PATHS = (
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a worker process may use."""
+    """What a confined process may use.
+
+    Attributes:
+        threads_max: threads at a time.
+        sandbox_required: whether the process ends where a part of the sandbox cannot be had.
+    """
 
     memory_max_bytes: int
     cpu_max_seconds: int
     file_max_bytes: int
     open_files_max: int
+    threads_max: int
+    sandbox_required: bool
 
 
 @dataclass(frozen=True, slots=True)
 class AppliedLimits:
-    """What holds for this process from now on.
+    """What holds for this process from now on; a part that does not hold starts with "not limited".
 
     Attributes:
-        network: "none", or "not limited".
-        new_processes: "none", or "not limited".
-        file_access: "job folder only", or "not limited".
+        network: "none".
+        new_processes: "none".
+        file_access: "job folder only".
+        capabilities: "none".
+        other_files: "do not exist for it", where it has a root folder of its own; else the kernel still tells it
+            sizes and times of files that it cannot open.
+        user: "its own", or "the server's".
         landlock_version: version of Landlock that the kernel has; 0 is none.
         dies_with_server: whether the kernel ends the process with the server.
     """
@@ -65,9 +91,13 @@ class AppliedLimits:
     cpu_max_seconds: int
     file_max_bytes: int
     open_files_max: int
+    threads_max: int
     network: str
     new_processes: str
     file_access: str
+    capabilities: str
+    other_files: str
+    user: str
     landlock_version: int
     dies_with_server: bool
 
@@ -76,49 +106,135 @@ class AppliedLimits:
         return asdict(self)
 
 
-def die_with_parent(parent: int) -> bool:
-    """Have the kernel end this process when the server process `parent` ends, however it does.
-
-    Returns:
-        Whether the kernel will; on other systems than Linux it cannot.
-    """
-    if not is_linux():
-        return False
-    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it ended before the line above
-        os.kill(os.getpid(), signal.SIGKILL)
-    return True
-
-
 def confine(
-    limits: Limits, parent: int, write: Sequence[Path], read: Sequence[Path] = ()
+    limits: Limits, parent: int, folder: Path | None = None, read: Sequence[Path] = ()
 ) -> AppliedLimits:
-    """Give up what the work on an upload does not need; nothing of it can be taken back.
+    """Give up what the work on an upload does not need.
 
     Args:
         limits: resources.
         parent: the server process.
-        write: folders in which files may be made.
-        read: files and folders that may be read, besides Python, its packages and `write`.
+        folder: the one folder in which files may be made, if any.
+        read: files and folders that may be read, besides Python, its packages and `folder`.
+
+    Raises:
+        SandboxUnavailableError: a part of the sandbox is required, and cannot be had.
     """
-    ends_with_parent = die_with_parent(parent)
     _limit_resources(limits)
-    filtered, landlock = False, 0
-    if is_linux():
-        prctl(PR_SET_NO_NEW_PRIVS, 1)
-        landlock = apply_landlock((*_python_paths(), *read), write)
-        filtered = apply_filter()
+    if not is_linux():
+        if limits.sandbox_required:
+            raise _unavailable("Linux", "this is another system")
+        return _applied(limits, {}, {}, 0, dies=False)
+    readable = (*_python_paths(), *read)
+    outer = _enter_own_root(limits, folder, readable)
+    _die_with_parent(parent)
+    versions: list[int] = []
+    steps: dict[str, Callable[[], object]] = {
+        "capabilities": _give_up_capabilities,
+        "file_access": lambda: versions.append(
+            apply_landlock(readable, [] if folder is None else [folder])
+        ),
+        "system_calls": apply_filter,
+    }
+    failures = {name: reason for name, step in steps.items() if (reason := _attempt(step))}
+    if failures and limits.sandbox_required:
+        raise _unavailable(*next(iter(failures.items())))
+    return _applied(limits, outer, failures, sum(versions), dies=True)
+
+
+def _attempt(step: Callable[[], object]) -> str:
+    """Take a step; return why it failed, or nothing."""
+    try:
+        step()
+    except OSError as error:
+        return str(error.strerror or error)
+    return ""
+
+
+def _unavailable(part: str, reason: str) -> SandboxUnavailableError:
+    return SandboxUnavailableError(
+        f"the sandbox is required, and a part of it cannot be had: {part}",
+        got=reason,
+        hint="PRUNUS_SANDBOX=best-effort works without what is missing",
+    )
+
+
+def _applied(
+    limits: Limits,
+    outer: dict[str, str],
+    failures: dict[str, str],
+    landlock_version: int,
+    *,
+    dies: bool,
+) -> AppliedLimits:
+    def holds(part: str, text: str) -> str:
+        if not dies:
+            return NOT_LIMITED
+        return f"{NOT_LIMITED}: {failures[part]}" if part in failures else text
+
     return AppliedLimits(
         memory_max_bytes=limits.memory_max_bytes,
         cpu_max_seconds=limits.cpu_max_seconds,
         file_max_bytes=limits.file_max_bytes,
         open_files_max=limits.open_files_max,
-        network="none" if filtered else "not limited",
-        new_processes="none" if filtered else "not limited",
-        file_access="job folder only" if landlock else "not limited",
-        landlock_version=landlock,
-        dies_with_server=ends_with_parent,
+        threads_max=limits.threads_max,
+        network=holds("system_calls", "none"),
+        new_processes=holds("system_calls", "none"),
+        file_access=holds("file_access", "job folder only"),
+        capabilities=holds("capabilities", "none"),
+        other_files=outer.get("other_files", "sizes and times are visible"),
+        user=outer.get("user", "the server's"),
+        landlock_version=landlock_version,
+        dies_with_server=dies,
     )
+
+
+def _enter_own_root(limits: Limits, folder: Path | None, read: Sequence[Path]) -> dict[str, str]:
+    """Take a root folder, and where the server is root a user, of the process's own, where that can be had."""
+    if folder is None:
+        return {}
+    user, drops_user = own_user_id(), os.geteuid() == 0 and _is_readable_by_others()
+    if reason := _attempt(lambda: enter_private_root(folder, read)):
+        return {"other_files": f"sizes and times are visible: {reason}"}
+    if drops_user:
+        empty_bounding_set()
+        give_to(user, folder)
+        become(user)
+    # The count is of this user in this namespace, so that it is this process's own.
+    if drops_user or os.geteuid() != 0:
+        resource.setrlimit(resource.RLIMIT_NPROC, (limits.threads_max, limits.threads_max))
+    return {
+        "other_files": "do not exist for it",
+        "user": "its own" if drops_user else "the server's",
+    }
+
+
+def _is_readable_by_others() -> bool:
+    """Whether another user could run this program: what root installs may be closed to all others."""
+    origins = [__file__, os.__file__]
+    origins += [
+        spec.origin for name in ("numpy", "llvmlite") if (spec := find_spec(name)) and spec.origin
+    ]
+    return all(os.stat(origin).st_mode & 0o004 for origin in origins)
+
+
+def _give_up_capabilities() -> None:
+    prctl(PR_SET_NO_NEW_PRIVS, 1)
+    empty_bounding_set()
+    drop_capabilities()
+    held = held_capabilities(Path("/proc/self/status").read_text())
+    if held:
+        raise SandboxError(0, f"capabilities {held:x} are still held")
+
+
+def _die_with_parent(parent: int) -> None:
+    """Have the kernel end this process when the server process `parent` ends, however it does.
+
+    To be called after the user has changed, which undoes it.
+    """
+    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it ended before the line above
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _limit_resources(limits: Limits) -> None:

@@ -4,12 +4,13 @@ landlock(7), linux/landlock.h. The kernel says which version it has; rights that
 """
 
 import ctypes
+import errno
 import os
 import struct
 from collections.abc import Iterable
 from pathlib import Path
 
-from app.sandbox.system import SandboxError, is_unsupported, syscall
+from app.sandbox.system import SandboxError, syscall
 
 _CREATE_RULESET = 444  # the same numbers on every architecture
 _ADD_RULE = 445
@@ -32,11 +33,16 @@ _READ = _EXECUTE | _READ_FILE | _READ_DIR
 
 
 def landlock_version() -> int:
-    """Return the version of Landlock that this kernel has; 0 is none."""
+    """Return the version of Landlock that this kernel has; 0 is none.
+
+    Raises:
+        SandboxError: the kernel has it, and something around this process refuses it.
+    """
     try:
         return syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), _CREATE_RULESET_VERSION)
     except SandboxError as error:
-        if is_unsupported(error):
+        # Not built in, or not switched on at boot.
+        if error.errno in {errno.ENOSYS, errno.EOPNOTSUPP}:
             return 0
         raise
 
@@ -47,11 +53,14 @@ def apply_landlock(read: Iterable[Path], write: Iterable[Path]) -> int:
     Needs PR_SET_NO_NEW_PRIVS before. Paths that do not exist are left out.
 
     Returns:
-        The version applied; 0 where the kernel has none.
+        The version applied.
+
+    Raises:
+        SandboxError: the kernel does not have it, or it is refused.
     """
     version = landlock_version()
     if version == 0:
-        return 0
+        raise SandboxError(errno.ENOSYS, "the kernel has no Landlock")
     handled = _handled(version)
     rules = _create_ruleset(version, handled)
     try:

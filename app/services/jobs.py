@@ -18,6 +18,7 @@ from app.errors import (
 )
 from app.metrics import Metrics
 from app.problems import Problem
+from app.sandbox.confine import NOT_LIMITED
 from app.services.job_log import Job, JobLog, JobState, NewJob, StageTiming
 from app.services.lifecycle import Lifecycle
 from app.services.onboarding import JobRequest, Onboarding
@@ -72,7 +73,7 @@ class JobTracker:
 
     async def limits(self, limits: dict[str, object]) -> None:
         """Note which limits hold for the worker process, and warn of those that do not."""
-        missing = [name for name, value in limits.items() if value == "not limited"]
+        missing = [name for name, value in limits.items() if str(value).startswith(NOT_LIMITED)]
         if missing:
             _LOG.warning("job %s runs without limits on %s", self._job_id, ", ".join(missing))
         await asyncio.to_thread(self._jobs.log.note_limits, self._job_id, limits)

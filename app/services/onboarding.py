@@ -153,6 +153,8 @@ def worker_limits(settings: Settings, cpu_max_seconds: int) -> Limits:
         cpu_max_seconds=cpu_max_seconds,
         file_max_bytes=settings.job_file_max_bytes,
         open_files_max=settings.job_open_files_max,
+        threads_max=settings.job_threads_max,
+        sandbox_required=settings.sandbox == "required",
     )
 
 

@@ -148,6 +148,8 @@ class ObjectCache:
             return  # full or read-only disk: the object stays in memory, and serving goes on
         try:
             with os.fdopen(descriptor, "wb") as file:
+                # Read by processes of other users that may not write here.
+                os.fchmod(file.fileno(), 0o644)
                 file.write(_MAGIC + _checksum(key, code) + code)
             # Not flushed to the disk: what a power cut leaves half written fails its checksum.
             os.replace(name, self._folder / f"{key}.o")

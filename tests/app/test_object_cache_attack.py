@@ -36,7 +36,14 @@ needs_known_cpu = pytest.mark.skipif(
     platform.machine() not in {"x86_64", "aarch64"},
     reason="the planted code is of two CPU families",
 )
-LIMITS = Limits(memory_max_bytes=8 * GIB, cpu_max_seconds=60, file_max_bytes=1, open_files_max=64)
+LIMITS = Limits(
+    memory_max_bytes=8 * GIB,
+    cpu_max_seconds=60,
+    file_max_bytes=1,
+    open_files_max=64,
+    threads_max=64,
+    sandbox_required=False,
+)
 
 
 @needs_known_cpu

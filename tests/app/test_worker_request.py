@@ -13,7 +13,14 @@ from app.sandbox.confine import Limits
 from app.services.uploads import Upload
 from app.worker_request import Retune, Work, WorkerRequest, read_worker_request
 
-LIMITS = Limits(memory_max_bytes=1, cpu_max_seconds=2, file_max_bytes=3, open_files_max=4)
+LIMITS = Limits(
+    memory_max_bytes=1,
+    cpu_max_seconds=2,
+    file_max_bytes=3,
+    open_files_max=4,
+    threads_max=5,
+    sandbox_required=True,
+)
 
 
 def uploaded(folder: Path, **fields: str) -> Upload:
