@@ -1,10 +1,12 @@
 """What routes need: the services of the application that a request came to."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
 
+from app.errors import InvalidRequestError
 from app.metrics import Metrics
 from app.services.conversion import Conversion
 from app.services.inference import Inference
@@ -18,6 +20,7 @@ from app.services.retuning import Retuning
 from app.services.storage import Storage
 from app.services.upload_gate import UploadGate
 from app.settings import Settings
+from app.suggestions import did_you_mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +49,25 @@ def services_of(request: Request) -> Services:
 
 
 ServicesDep = Annotated[Services, Depends(services_of)]
+
+
+def refuse_unknown_query(request: Request) -> None:
+    """Refuse query parameters that the route does not have: what is misspelt would have no effect.
+
+    Raises:
+        InvalidRequestError: there is one.
+    """
+    known = [parameter.alias for parameter in request.scope["route"].dependant.query_params]
+    for name in request.query_params:
+        if name not in known:
+            raise unknown_parameter(name, known)
+
+
+def unknown_parameter(name: str, known: Sequence[str]) -> InvalidRequestError:
+    """Return the error about a query parameter that does not exist."""
+    return InvalidRequestError(
+        "the query has an unknown parameter",
+        expected=", ".join(known) or "no parameters",
+        got=repr(name[:80]),
+        hint=did_you_mean(name, known),
+    )

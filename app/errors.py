@@ -34,8 +34,10 @@ InputError
 └── BatchTooLargeError          more samples than the service's limits allow
 """
 
+from collections.abc import Iterable
 from typing import ClassVar
 
+from app.suggestions import did_you_mean
 from engine.errors import InputError
 from graph.errors import PrunusError
 
@@ -176,9 +178,10 @@ class ModelNotFoundError(AbsentError):
     slug = "model-not-found"
     title = "There is no such model"
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, known: Iterable[str] = ()) -> None:
         super().__init__(
-            f"there is no model named {name[:80]!r}", hint="GET /models lists the models"
+            f"there is no model named {name[:80]!r}",
+            hint=f"{did_you_mean(name, known)} GET /models lists the models".strip(),
         )
 
 

@@ -6,13 +6,33 @@ from typing import Any
 import orjson
 
 from app.errors import InvalidRequestError
+from app.job_folder import FILE_PARTS
 from app.model_request import WEIGHT_TYPES, ModelRequest
 from app.services.job_log import MAX_VERSION
 from app.services.onboarding import JobRequest
 from app.services.storage import checked_name
 from app.services.uploads import Upload
+from graph.errors import NotAModelFileError
+from graph.file_kind import START_BYTES, refuse_other_kinds
 
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False, "": False}
+
+
+def refuse_other_files(upload: Upload) -> None:
+    """Look at the first bytes of the model file, so that what is none need not wait for a worker to be refused.
+
+    Raises:
+        NotAModelFileError: it is neither HDF5 nor a zip archive that may be a model; the upload's files are removed.
+    """
+    if "file" not in upload.sizes:
+        return
+    with (upload.folder / FILE_PARTS["file"]).open("rb") as file:
+        start = file.read(START_BYTES)
+    try:
+        refuse_other_kinds(start)
+    except NotAModelFileError:
+        upload.discard()
+        raise
 
 
 def job_request(upload: Upload) -> JobRequest:
@@ -72,7 +92,12 @@ def _recipe(text: str) -> dict[str, object]:
     try:
         recipe = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise InvalidRequestError("the recipe is not JSON", got=str(error)[:200]) from None
+        raise InvalidRequestError(
+            "the recipe is not JSON",
+            expected="a JSON object",
+            got=f"{text[:40]!r}: {str(error)[:200]}",
+            hint='for example -F \'recipe={"mode": "magnitude", "sparsity": 0.9}\'',
+        ) from None
     parse_recipe(recipe)  # also refuses what is no object
     return dict(recipe)
 

@@ -10,11 +10,9 @@ import sqlite3
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
 from prometheus_client import CollectorRegistry
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
@@ -22,18 +20,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.dependencies import Services
 from app.errors import (
-    InvalidRequestError,
-    MethodNotAllowedError,
     OverloadedError,
-    RouteNotFoundError,
 )
+from app.http_errors import raise_http_error, raise_validation_error
 from app.job_folder import FILE_PARTS
 from app.metrics import Metrics
 from app.middleware import NO_SNIFFING, RequestAccount, RequestLayer
 from app.model_request import ModelRequest
 from app.openapi import openapi_of
-from app.routes import jobs, models, operations
 from app.routes.predictions import PredictEndpoint
+from app.routes.routers import ROUTERS
 from app.services.conversion import Conversion
 from app.services.database import Database
 from app.services.inference import Inference
@@ -59,7 +55,6 @@ from engine.target import host_target
 
 DEMO_NAME = "digits"
 DEMO_FILE = Path(__file__).parent / "demo" / "digits.keras"
-_ROUTERS = (models.router, jobs.router, operations.router)
 _LOG = logging.getLogger(__name__)
 _DESCRIPTION = (
     "Upload a trained Keras model; it is pruned, compiled to native sparse code and served."
@@ -113,8 +108,8 @@ def create_app(
         description=_DESCRIPTION,
         lifespan=lifespan,
         exception_handlers={
-            HTTPException: _raise_http_error,
-            RequestValidationError: _raise_validation_error,
+            HTTPException: raise_http_error,
+            RequestValidationError: raise_validation_error,
         },
     )
     predict = PredictEndpoint()
@@ -126,7 +121,7 @@ def create_app(
     app.router.routes.append(
         Route(predict.path, predict, methods=["POST"], include_in_schema=False)
     )
-    for router in _ROUTERS:
+    for router in ROUTERS:
         app.include_router(router)
     app.add_middleware(RequestLayer, account=account, guard=guard)
     app.openapi = openapi_of(app)  # type: ignore[method-assign]
@@ -263,37 +258,3 @@ async def _stopped(task: asyncio.Task[None]) -> None:
 async def _refuse_overload(_scope: Scope, _receive: Receive, _send: Send) -> None:
     """Answer a request that would wait too long for its turn."""
     raise OverloadedError("too many requests wait for their turn")
-
-
-async def _raise_http_error(request: Request, error: Exception) -> Any:
-    """Turn what the router raises into our own error; the request layer answers it."""
-    if not isinstance(error, HTTPException):
-        raise error
-    if error.status_code == 405:
-        raise MethodNotAllowedError(
-            "the path has other methods", expected=", ".join(_allowed_methods(request.url.path))
-        )
-    raise RouteNotFoundError("there is nothing at this path", hint="GET / lists the routes")
-
-
-def _allowed_methods(path: str) -> list[str]:
-    """Return the methods of all routes that `path` leads to."""
-    allowed: set[str] = {"POST"} if path == PredictEndpoint.path else set()
-    for router in _ROUTERS:
-        for route in router.routes:
-            if isinstance(route, APIRoute) and route.path_regex.match(path):
-                allowed |= route.methods or set()
-    return sorted(allowed)
-
-
-async def _raise_validation_error(_request: Request, error: Exception) -> Any:
-    """Turn a path or query parameter that does not fit its type into our own error."""
-    if not isinstance(error, RequestValidationError):
-        raise error
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    raise InvalidRequestError(
-        f"the parameter {where!r} cannot be used",
-        expected=str(first["msg"]),
-        got=repr(first.get("input"))[:80],
-    )

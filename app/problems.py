@@ -57,7 +57,8 @@ PROBLEMS: Mapping[str, ProblemKind] = {
     "upload-timeout": ProblemKind(408, "The upload did not arrive in time."),
     "storage-full": ProblemKind(507, "The disk of the data folder is full; delete models."),
     "unsupported-media-type": ProblemKind(
-        415, "The Content-Type is none that this route reads; the detail lists them."
+        415,
+        "The Content-Type is none that this route reads, or the body is compressed; see the detail.",
     ),
     "not-acceptable": ProblemKind(406, "The Accept header allows none of the answer's forms."),
     # inputs of predictions

@@ -4,17 +4,17 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 
-from app.dependencies import ServicesDep
+from app.dependencies import ServicesDep, refuse_unknown_query
 from app.routes.responses import problems
 from app.schemas import JobDocument, JobListDocument
 from app.services.jobs import Jobs
 
 _SHUTDOWN_GRACE_SECONDS = 3.0
 
-router = APIRouter(prefix="/jobs", tags=["jobs"])
+router = APIRouter(prefix="/jobs", tags=["jobs"], dependencies=[Depends(refuse_unknown_query)])
 
 
 @router.get("", summary="List the latest jobs")

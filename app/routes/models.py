@@ -3,14 +3,15 @@
 import asyncio
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, Response
 
-from app.dependencies import Services, ServicesDep
-from app.forms import UPLOAD_FORM_OPENAPI, job_request
+from app.dependencies import Services, ServicesDep, refuse_unknown_query
+from app.forms import UPLOAD_FORM_OPENAPI, job_request, refuse_other_files
 from app.job_folder import ARTIFACT_FILE, KERAS_FILE, REPORT_FILE, REPORT_TEXT_FILE
 from app.logs import REQUEST_ID
 from app.problems import MEDIA_TYPE
+from app.routes.predictions import refuse_coding
 from app.routes.responses import problems
 from app.schemas import JobDocument, ModelDocument, ModelListDocument, VersionDocument
 from app.services.job_log import MAX_VERSION, Job, JobState
@@ -18,7 +19,7 @@ from app.services.registry import Standing
 from app.services.storage import AnyVersion, StoredVersion
 from app.services.uploads import receive_upload
 
-router = APIRouter(prefix="/models", tags=["models"])
+router = APIRouter(prefix="/models", tags=["models"], dependencies=[Depends(refuse_unknown_query)])
 Version = Annotated[int, Path(ge=1, le=MAX_VERSION)]
 ReportForm = Literal["json", "markdown", "html"]
 _MARKDOWN = "text/markdown"
@@ -47,6 +48,7 @@ async def upload_model(
     Answers 202 with the job, or, with `wait`, 201 with the finished version; a job that failed by
     then is answered with its problem.
     """
+    refuse_coding(request.headers.get("content-encoding", "").encode("latin-1"))
     services.jobs.check_room()
     with services.upload_gate.passage():
         upload = await receive_upload(
@@ -56,6 +58,7 @@ async def upload_model(
             services.ownership.owner_id,
             services.settings,
         )
+    await asyncio.to_thread(refuse_other_files, upload)
     services.metrics.uploaded_bytes.inc(sum(upload.sizes.values()))
     job = await services.jobs.submit(upload, job_request(upload))
     if wait:

@@ -12,7 +12,7 @@ import numpy as np
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope, Send
 
-from app.dependencies import Services
+from app.dependencies import Services, unknown_parameter
 from app.errors import (
     BodyTimeoutError,
     BodyTooLargeError,
@@ -37,6 +37,7 @@ from app.services.tensors import Array
 from app.settings import Settings
 
 _VERSION = re.compile(r"0{0,9}[1-9][0-9]{0,9}")
+_PARAMETERS = ("model", "version")
 _FORMS = (JSON, NPY, NPZ)
 _TYPE_HEADERS = {form: (b"content-type", form.encode()) for form in _FORMS}
 _NOT_FINITE = (
@@ -67,6 +68,8 @@ class PredictEndpoint:
                 content_type = value
             elif name == b"accept":
                 accept = value
+            elif name == b"content-encoding":
+                refuse_coding(value)
         form = media_type(content_type)
         body = await _read(receive, form, services)
         start = time.perf_counter()
@@ -186,6 +189,21 @@ def media_type(content_type: bytes) -> str:
     return form
 
 
+def refuse_coding(coding: bytes) -> None:
+    """Refuse a compressed body.
+
+    Raises:
+        MediaTypeError: the Content-Encoding header names a coding.
+    """
+    if coding.strip().lower() not in {b"", b"identity"}:
+        raise MediaTypeError(
+            "compressed bodies are not read",
+            expected="no Content-Encoding",
+            got=f"Content-Encoding: {coding.decode('latin-1')[:40]}",
+            hint="send the body as it is",
+        )
+
+
 @lru_cache(maxsize=256)
 def answer_media_type(accept: bytes, form: str) -> str:
     """Return the form of the answer: that of the request, unless the Accept header asks for others.
@@ -234,6 +252,9 @@ def _query(query: bytes) -> tuple[str, int | None]:
         fields = parse_qs(query.decode("latin-1"), keep_blank_values=True, max_num_fields=10)
     except ValueError as error:
         raise InvalidRequestError("the query cannot be used", got=str(error)[:200]) from None
+    for name in fields:
+        if name not in _PARAMETERS:
+            raise unknown_parameter(name, _PARAMETERS)
     version = fields.get("version", [None])[-1]
     if version is not None and not _VERSION.fullmatch(version):
         raise InvalidRequestError(

@@ -37,7 +37,8 @@ _NPZ_RATIO_FLOOR_BYTES = 1024 * 1024
 _ZIP_ERRORS = (
     *(zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError),
 )
-_SEND_HINT = "write it with numpy.save, and send it with curl --data-binary @file"
+_NPY_HINT = "write it with numpy.save, and send it with curl --data-binary @file"
+_NPZ_HINT = "write it with numpy.savez(file, name=array), and send it with curl --data-binary @file"
 _NPZ_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
@@ -75,7 +76,7 @@ def decode_npy(body: bytes) -> Array:
             "the .npy file has the wrong length",
             expected=f"{header.file_bytes:,} bytes",
             got=f"{len(body):,} bytes",
-            hint=_line_end_hint(body),
+            hint=_curl_hint(body),
         )
     # The engine finds the address of writeable memory faster; worth a copy of what is small.
     buffer = bytearray(body) if len(body) <= _COPIED_MAX_BYTES else body
@@ -84,21 +85,21 @@ def decode_npy(body: bytes) -> Array:
     return flat.reshape(shape[::-1]).T if header.is_fortran else flat.reshape(shape)
 
 
-def _line_end_hint(body: bytes) -> str:
-    """Say what `curl -d` does to a file: it takes all line ends out, also the one that ends the header."""
-    return "" if b"\n" in body else "curl needs --data-binary @file: -d changes the file"
+def _curl_hint(body: bytes) -> str:
+    """Say what `curl -d` does to a file: it takes out line ends, also the header's, and cuts at the first zero byte."""
+    if b"\n" in body[:_HEADER_MAX_BYTES]:
+        return ""
+    return "curl needs --data-binary @file: -d changes the file"
 
 
 def _npy_header_end(body: bytes) -> int:
     """Return where the data of a .npy file start: numpy.lib.format, versions 1 to 3."""
     if body[:6] != NPY_MAGIC or len(body) < 12:
-        raise InvalidArrayError("the body is not a .npy file", hint=_SEND_HINT)
+        raise InvalidArrayError("the body is not a .npy file", hint=_NPY_HINT)
     width = 2 if body[6] == 1 else 4
     end = 8 + width + int.from_bytes(body[8 : 8 + width], "little")
     if end > min(len(body), _HEADER_MAX_BYTES):
-        raise InvalidArrayError(
-            "the .npy header is cut off or too long", hint=_line_end_hint(body[:_HEADER_MAX_BYTES])
-        )
+        raise InvalidArrayError("the .npy header is cut off or too long", hint=_curl_hint(body))
     return end
 
 
@@ -156,9 +157,7 @@ class NpzBody:
         file = io.BytesIO(body)
         directory = measure_zip_directory(file, _NPZ_MAX_ENTRIES, _NPZ_MAX_DIRECTORY_BYTES)
         if directory is None or directory.is_zip64:
-            raise InvalidArrayError(
-                "the body is not a .npz file", hint="write it with numpy.savez(file, name=array)"
-            )
+            raise InvalidArrayError("the body is not a .npz file", hint=_NPZ_HINT)
         if not directory.is_small:
             raise InvalidArrayError(
                 "the .npz file has too many entries",

@@ -145,7 +145,7 @@ class Registry:
         if self._starting:
             return ModelNotReadyError("the service has just started and is loading its models")
         if name not in self._standings:
-            return ModelNotFoundError(name)
+            return ModelNotFoundError(name, self._standings)
         wanted = self._highest_active(name) if version is None else version
         if wanted is None:
             return NoActiveVersionError(name, max(self._standings[name]))

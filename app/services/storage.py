@@ -120,7 +120,8 @@ class Storage:
             "SELECT * FROM versions WHERE name = ? ORDER BY version", checked_name(name)
         )
         if not rows:
-            raise ModelNotFoundError(name)
+            known = self._database.rows("SELECT DISTINCT name FROM versions ORDER BY name")
+            raise ModelNotFoundError(name, (row["name"] for row in known))
         return [self._read(row) for row in rows]
 
     def any_version(self, name: str, version: int) -> AnyVersion:

@@ -29,34 +29,15 @@ from graph.errors import (
     WeightsOnlyError,
     ZipBombError,
 )
-from graph.keras.hdf5 import SIGNATURE, child, open_hdf5, string_attribute
+from graph.file_kind import FORMATS_HINT, HDF5_SIGNATURE, START_BYTES, refuse_other_kinds
+from graph.keras.hdf5 import child, open_hdf5, string_attribute
 from graph.keras.json_text import JsonObject, parse_object
 from graph.limits import FileLimits
 from graph.zip_directory import measure_zip_directory
 
-_ZIP_SIGNATURE = b"PK\x03\x04"
 _CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 _ALLOWED_COMPRESSION = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 _READ_BYTES = 1024 * 1024
-_FORMATS_HINT = "upload a .keras file, or an .h5/.hdf5 file written by model.save()"
-# What people upload by mistake, by its first bytes.
-_OTHER_FORMATS = {
-    b"\x80\x02": "a Python pickle, which could run code and is never opened",
-    b"\x80\x03": "a Python pickle, which could run code and is never opened",
-    b"\x80\x04": "a Python pickle, which could run code and is never opened",
-    b"\x80\x05": "a Python pickle, which could run code and is never opened",
-    b"\x93NUMPY": "a NumPy array",
-    b"\x1f\x8b": "a gzip archive",
-    b"{": "JSON text: an architecture without weights",
-}
-# The same for zip archives, by how the name of the first entry ends.
-_OTHER_ZIPS = {
-    "/data.pkl": "a PyTorch checkpoint",
-    "/.format_version": "a PyTorch checkpoint",
-    "[Content_Types].xml": "an Office document",
-    "META-INF/MANIFEST.MF": "a Java archive",
-    ".npy": "a NumPy archive (.npz)",
-}
 
 
 class FileFormat(StrEnum):
@@ -98,34 +79,17 @@ def open_archive(path: Path, limits: FileLimits) -> Iterator[ModelArchive]:
             got=f"{size}",
         )
     with path.open("rb") as file:
-        start = file.read(len(SIGNATURE))
-    if start == SIGNATURE:
+        start = file.read(START_BYTES)
+    refuse_other_kinds(start)
+    if start.startswith(HDF5_SIGNATURE):
         with open_hdf5(path, limits) as hdf5:
             yield _from_hdf5(hdf5, limits)
-    elif start.startswith(_ZIP_SIGNATURE):
+    else:
         config, version, weights = _read_zip(path, limits)
-        if weights.getbuffer()[: len(SIGNATURE)] != SIGNATURE:
+        if weights.getbuffer()[: len(HDF5_SIGNATURE)] != HDF5_SIGNATURE:
             raise DamagedFileError(f"{_WEIGHTS} in the archive is not HDF5")
         with open_hdf5(weights, limits) as hdf5:
             yield ModelArchive(FileFormat.KERAS, version, config, hdf5)
-    else:
-        raise _not_a_model(_kind_of(start))
-
-
-def _not_a_model(got: str) -> NotAModelFileError:
-    return NotAModelFileError(
-        "the file is not a Keras model",
-        expected="a .keras archive or HDF5",
-        got=got,
-        hint=_FORMATS_HINT,
-    )
-
-
-def _kind_of(start: bytes) -> str:
-    kinds = [kind for magic, kind in _OTHER_FORMATS.items() if start.startswith(magic)]
-    if kinds:
-        return kinds[0]
-    return f"a file that starts with {start!r}" if start else "an empty file"
 
 
 def _from_hdf5(file: h5py.File, limits: FileLimits) -> ModelArchive:
@@ -137,7 +101,7 @@ def _from_hdf5(file: h5py.File, limits: FileLimits) -> ModelArchive:
             raise NotAModelFileError(
                 "the HDF5 file holds no Keras model",
                 expected="an attribute model_config",
-                hint=_FORMATS_HINT,
+                hint=FORMATS_HINT,
             )
         raise WeightsOnlyError(
             "the file holds weights without the architecture",
@@ -145,7 +109,7 @@ def _from_hdf5(file: h5py.File, limits: FileLimits) -> ModelArchive:
             hint="save the whole model with model.save('model.keras') and upload that",
         )
     if not isinstance(weights, h5py.Group):
-        raise ConfigError("the HDF5 file has no group model_weights", hint=_FORMATS_HINT)
+        raise ConfigError("the HDF5 file has no group model_weights", hint=FORMATS_HINT)
     version = string_attribute(file, "keras_version") or string_attribute(weights, "keras_version")
     return ModelArchive(
         FileFormat.HDF5, version or "1", _parse(text, "model_config", limits), weights
@@ -164,7 +128,6 @@ def _parse(text: str, what: str, limits: FileLimits) -> JsonObject:
 
 def _read_zip(path: Path, limits: FileLimits) -> tuple[JsonObject, str, io.BytesIO]:
     """The architecture, the Keras version and the weights file, in memory."""
-    _refuse_other_zips(path)
     _check_directory(path)
     try:
         with zipfile.ZipFile(path) as archive:
@@ -187,18 +150,6 @@ def _read_zip(path: Path, limits: FileLimits) -> tuple[JsonObject, str, io.Bytes
             "metadata.json does not say which Keras wrote the file", expected="keras_version"
         )
     return config, version, weights
-
-
-def _refuse_other_zips(path: Path) -> None:
-    """Name what else is a zip archive, by its first entry, before the archive's form is judged."""
-    with path.open("rb") as file:
-        header = file.read(30 + bounds.MAX_NAME_LENGTH)
-    # APPNOTE.TXT 4.3.7: the length of the name is at 26, the name at 30.
-    (length,) = struct.unpack_from("<H", header.ljust(30, b"\0"), 26)
-    name = header[30 : 30 + length].decode("utf-8", "replace")
-    for end, kind in _OTHER_ZIPS.items():
-        if name.endswith(end):
-            raise _not_a_model(kind)
 
 
 def _check_directory(path: Path) -> None:
@@ -269,7 +220,7 @@ def _check_contents(entries: dict[str, zipfile.ZipInfo]) -> None:
         )
     missing = [name for name in (_CONFIG, _METADATA, _WEIGHTS) if name not in entries]
     raise NotAModelFileError(
-        "the zip archive is not a Keras model", expected=", ".join(missing), hint=_FORMATS_HINT
+        "the zip archive is not a Keras model", expected=", ".join(missing), hint=FORMATS_HINT
     )
 
 

@@ -22,7 +22,6 @@ from graph.errors import DamagedFileError, FileLimitError, UnsafeHdf5Error
 from graph.keras.hdf5_heap import check_raw_hdf5
 from graph.limits import FileLimits
 
-SIGNATURE = b"\x89HDF\r\n\x1a\n"
 # Filters that are part of every HDF5 library and only touch the bytes they are given.
 _ALLOWED_FILTERS = frozenset({h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE})
 _HINT = "save the model again with Keras"

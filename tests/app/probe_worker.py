@@ -17,6 +17,7 @@ from app.errors import JobCrashedError
 from app.job_folder import FILE_PARTS
 from app.worker import Events, main
 from app.worker_request import WorkerRequest
+from graph.file_kind import ZIP_SIGNATURE
 from tests.app.covered_worker import measured
 
 
@@ -136,7 +137,7 @@ ITS_OWN = {"memory", "big_file", "link_out"}
 
 
 def probe(folder: Path, _request: WorkerRequest, events: Events) -> None:
-    name = (folder / FILE_PARTS["file"]).read_text()
+    name = (folder / FILE_PARTS["file"]).read_text().removeprefix(ZIP_SIGNATURE.decode())
     events.enter("read")
     if name in ITS_OWN:
         PROBES[name](folder)

@@ -17,6 +17,7 @@ from app.sandbox.landlock import landlock_version
 from app.sandbox.seccomp import build_filter
 from app.sandbox.system import SandboxError
 from app.settings import Settings
+from graph.file_kind import ZIP_SIGNATURE
 from tests.app.live import Live, live
 
 HEADERS = {
@@ -46,7 +47,10 @@ def probed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
 def attempt(service: Live, name: str) -> dict[str, Any]:
     """Let a worker try something; return the problem of its job."""
     answer = service.http.post(
-        "/models", params={"wait": 60}, data={"name": "probe"}, files={"file": name.encode()}
+        "/models",
+        params={"wait": 60},
+        data={"name": "probe"},
+        files={"file": ZIP_SIGNATURE + name.encode()},
     )
     assert answer.headers["content-type"] == "application/problem+json"
     assert list((service.data / "jobs").iterdir()) == []
