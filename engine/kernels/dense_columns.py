@@ -12,7 +12,7 @@ samples of a tile exist, only those are computed: the others are copies of the l
 `pack` fills a tile), and so are their results. Levels: AVX2 and AVX-512; lanes 4 or 8.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
 from engine.kernels.abi import (
@@ -27,6 +27,7 @@ from engine.kernels.dense_gemm import FIELDS, ask_ahead, pack_dense
 from engine.kernels.emit import F32, I64, Value, vector
 from engine.kernels.estimate import FMA_PER_NS, GEMM_SHARE, layer_size
 from engine.kernels.kernel_writer import KernelWriter, each_vector
+from engine.kernels.sum_blocks import sum_in_blocks
 from engine.target import Isa
 
 FAMILY = "dense_columns"
@@ -79,9 +80,21 @@ def _emit_positions(w: KernelWriter, samples: int, parameters: Parameters) -> No
 
 def _sums(w: KernelWriter, x: Value, base: Value, samples: int) -> list[Value]:
     """Sums of a block of outputs over all inputs: by vector of outputs, then by sample."""
+    zeros = [w.zero(vector(F32, w.full_width))] * (w.spec.number("vectors") * samples)
+
+    def columns(start: Value, end: Value) -> list[Value]:
+        return _column_sums(w, x, base, (start, end), zeros)
+
+    return sum_in_blocks(w, w.argument("inputs"), zeros, columns)
+
+
+def _column_sums(
+    w: KernelWriter, x: Value, base: Value, columns: tuple[Value, Value], zeros: Sequence[Value]
+) -> list[Value]:
+    """The same over some inputs, in one chain each."""
     vectors, kind = w.spec.number("vectors"), vector(F32, w.full_width)
-    carried = [w.zero(kind)] * (vectors * samples)
-    with w.loop(0, w.argument("inputs"), carried=carried) as column:
+    samples = len(zeros) // vectors
+    with w.loop(*columns, carried=zeros) as column:
         weights = w.at(base, w.mul(column.index, vectors * w.full_width), F32)
         ask_ahead(w, weights, vectors * w.full_width)
         blocks = [

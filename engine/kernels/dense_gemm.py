@@ -30,6 +30,7 @@ from engine.kernels.activations import Parameters, apply, load_parameters
 from engine.kernels.emit import F32, Value, vector
 from engine.kernels.estimate import GEMM_SHARE, GEMV_NS, layer_size, tile_ns
 from engine.kernels.kernel_writer import KernelWriter
+from engine.kernels.sum_blocks import sum_in_blocks
 from engine.kernels.weight_loads import (
     load_weights,
     stored_weights,
@@ -128,9 +129,23 @@ def emit_gemm(spec: KernelSpec) -> str:
 
 def _gemm_sums(w: KernelWriter, x: Value, first: Value, parts: int) -> list[Value]:
     """The sums of the block of rows from `first` on, over all columns, row by row."""
-    height, inputs = w.spec.number("rows"), w.argument("inputs")
+    inputs = w.argument("inputs")
     base = w.at(w.argument("weights"), w.mul(first, inputs), F32)
-    with w.loop(0, inputs, carried=[w.zero(w.vector)] * (height * parts)) as column:
+    zeros = [w.zero(w.vector)] * (w.spec.number("rows") * parts)
+
+    def columns(start: Value, end: Value) -> list[Value]:
+        return _column_sums(w, x, base, (start, end), zeros)
+
+    return sum_in_blocks(w, inputs, zeros, columns)
+
+
+def _column_sums(
+    w: KernelWriter, x: Value, base: Value, columns: tuple[Value, Value], zeros: Sequence[Value]
+) -> list[Value]:
+    """The sums of a block of rows over some columns, in one chain each."""
+    height = w.spec.number("rows")
+    parts = len(zeros) // height
+    with w.loop(*columns, carried=zeros) as column:
         operands = [w.load(w.vector, w.row(x, column.index, part)) for part in range(parts)]
         weights = w.at(base, w.mul(column.index, height), F32)
         ask_ahead(w, weights, height)

@@ -1,7 +1,8 @@
 """What sparse kernels for tiles share: panels of columns, the sums of a row, weights asked for ahead.
 
 A panel is a range of inputs whose samples stay in the first-level cache. The sums of a row start from
-zeros in the first panel, else from y; they go back to y, in the last panel after bias and activation.
+zeros in each panel, and are added to those of the panels before, which are in y; the last panel applies bias and
+activation. So a long sum is made of short ones, each of which errs little (`engine.kernels.sum_blocks`).
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -24,7 +25,9 @@ from engine.kernels.abi import (
 )
 from engine.kernels.activations import Parameters, apply, load_parameters
 from engine.kernels.emit import F32, Value
+from engine.kernels.estimate import layer_size
 from engine.kernels.kernel_writer import KernelWriter
+from engine.kernels.sum_blocks import LONGEST_CHAIN, most_columns
 from engine.kernels.weight_spread import Spread
 from engine.target import Isa
 
@@ -71,7 +74,7 @@ class Panel:
         index: number of the panel.
         parts: vectors of samples that are computed at once.
         parameters: of the activation.
-        first: whether sums start from zeros.
+        first: whether there is nothing in y yet.
         last: whether outputs are finished.
     """
 
@@ -93,10 +96,23 @@ def column_unit(lanes: int) -> int:
     return lanes * 4 // UNIT_BYTES
 
 
-def panel_columns(inputs: int, lanes: int) -> int:
-    """Columns in a panel: as many as allowed, but panels of equal size: a short one costs as many sums."""
-    most = min(max(1, PANEL_BYTES // (4 * lanes)), MAX_COLUMN // column_unit(lanes))
+def panel_columns(inputs: int, lanes: int, density: float = 0.0) -> int:
+    """Columns in a panel: as many as allowed, but panels of equal size: a short one costs as many sums.
+
+    Args:
+        inputs: of the layer.
+        lanes: samples per tile.
+        density: share of the layer's weights that are not zero.
+    """
+    cached = max(1, PANEL_BYTES // (4 * lanes))
+    most = min(cached, MAX_COLUMN // column_unit(lanes), most_columns(density))
     return -(-inputs // -(-inputs // most))
+
+
+def layer_panel(layer: DenseLayer, lanes: int) -> int:
+    """Columns in a panel of a layer; a part of a layer has those of the whole."""
+    density = layer_size(layer).density if layer.density is None else layer.density
+    return panel_columns(layer.inputs, lanes, density)
 
 
 def ahead(nonzeros: int) -> tuple[tuple[str, int | str], ...]:
@@ -136,7 +152,7 @@ def packed_groups(layer: DenseLayer, groups: RowGroups | PatternGroups, lanes: i
     }
     ints = {
         "panel_count": len(groups.panels) - 1,
-        "panel_bytes": panel_columns(layer.inputs, lanes) * lanes * 4,
+        "panel_bytes": layer_panel(layer, lanes) * lanes * 4,
         "positions": layer.positions,
         "x_bytes": layer.inputs * lanes * 4,
         "y_bytes": layer.units * lanes * 4,
@@ -172,23 +188,58 @@ def _emit_sequence(w: KernelWriter, only: Panel, panel: Callable[[Panel], None])
         panel(replace(only, index=end, first=False))
 
 
-def start_sums(w: KernelWriter, place: Value, panel: Panel) -> list[Value]:
-    """The sums that a row begins a panel with: zeros in the first one, then what y holds."""
-    if panel.first:
-        return [w.zero(w.vector)] * panel.parts
+def start_sums(w: KernelWriter, places: Sequence[Value], panel: Panel) -> list[Value]:
+    """The sums that rows begin a panel with: zeros; what y holds where they are one chain with the panel before."""
+    zeros = [w.zero(w.vector)] * (panel.parts * len(places))
+    if panel.first or not _may_chain(w):
+        return zeros
+    chain = _is_chained(w)
+    held = [one for place in places for one in _held(w, place, panel)]
+    return [w.select(chain, one, zero) for one, zero in zip(held, zeros, strict=True)]
+
+
+def store_sums(
+    w: KernelWriter,
+    totals: Sequence[Value],
+    rows: Sequence[Value],
+    places: Sequence[Value],
+    panel: Panel,
+) -> None:
+    """Store the sums of a group's rows; in the last panel their outputs.
+
+    A row that is in a group twice is read before either is stored: both store the same.
+    """
+    sums = list(totals)
+    if not panel.first:
+        held = [one for place in places for one in _held(w, place, panel)]
+        if _may_chain(w):
+            chain, zero = _is_chained(w), w.zero(w.vector)
+            held = [w.select(chain, zero, one) for one in held]
+        sums = [w.op("fadd", one, total) for one, total in zip(held, sums, strict=True)]
+    for member, (row, place) in enumerate(zip(rows, places, strict=True)):
+        own: Sequence[Value] = sums[member * panel.parts : (member + 1) * panel.parts]
+        if panel.last:
+            own = _finished(w, own, row, panel.parameters)
+        for part, total in enumerate(own):
+            w.store(total, w.at(place, part * w.width, F32), w.width * 4)
+
+
+def _held(w: KernelWriter, place: Value, panel: Panel) -> list[Value]:
     return [
         w.load(w.vector, w.at(place, part * w.width, F32), w.width * 4)
         for part in range(panel.parts)
     ]
 
 
-def store_sums(
-    w: KernelWriter, totals: Sequence[Value], row: Value, place: Value, panel: Panel
-) -> None:
-    """Store the sums of a row; in the last panel its outputs."""
-    own = _finished(w, totals, row, panel.parameters) if panel.last else totals
-    for part, total in enumerate(own):
-        w.store(total, w.at(place, part * w.width, F32), w.width * 4)
+def _may_chain(w: KernelWriter) -> bool:
+    """Whether tiles are so wide that layers of one chain have several panels."""
+    return PANEL_BYTES // (4 * w.spec.lanes) < LONGEST_CHAIN
+
+
+def _is_chained(w: KernelWriter) -> Value:
+    """Whether this layer's sums are one chain over all panels."""
+    most = w.i64(LONGEST_CHAIN * w.spec.lanes * 4)
+    return w.compare("sle", w.argument("x_bytes"), most)
 
 
 def _finished(

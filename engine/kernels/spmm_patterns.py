@@ -29,8 +29,8 @@ from engine.kernels.panels import (
     column_unit,
     emit_panels,
     fetch_ahead,
+    layer_panel,
     packed_groups,
-    panel_columns,
     start_sums,
     store_sums,
 )
@@ -66,7 +66,7 @@ def candidates(layer: DenseLayer, isa: Isa, lanes: int) -> tuple[Candidate, ...]
 
 
 def _pack(layer: DenseLayer, lanes: int) -> PackedLayer:
-    panel = panel_columns(layer.inputs, lanes)
+    panel = layer_panel(layer, lanes)
     groups = pack_pattern_groups(layer.kernel, panel, column_unit(lanes))
     return packed_groups(layer, groups, lanes)
 
@@ -109,21 +109,16 @@ def _emit_group(
 ) -> tuple[Value, ...]:
     """One group of four rows: start the sums, add all steps, store; the streams behind it."""
     rows, columns, values = streams
-    numbers, places, sums = [], [], []
-    for member in range(MEMBERS):
-        row = _number(w, rows, member)
-        places.append(w.at(panel.y, w.mul(row, w.spec.lanes), F32))
-        sums += start_sums(w, places[-1], panel)
-        numbers.append(row)
+    numbers = [_number(w, rows, member) for member in range(MEMBERS)]
+    places = [w.at(panel.y, w.mul(row, w.spec.lanes), F32) for row in numbers]
+    sums = start_sums(w, places, panel)
     for users, count in zip(_USERS, counts, strict=True):
         with w.loop(0, count, carried=(columns, values, *sums)) as step:
             here, weights, *current = step.carried
             following = _emit_step(w, panel, users, (here, weights), current)
             step.carry((w.at(here, len(users), I16), w.at(weights, MEMBERS, F32), *following))
         columns, values, *sums = step.carried
-    for member, row in enumerate(numbers):
-        own = sums[member * panel.parts : (member + 1) * panel.parts]
-        store_sums(w, own, row, places[member], panel)
+    store_sums(w, sums, numbers, places, panel)
     return w.at(rows, MEMBERS, I32), columns, values
 
 

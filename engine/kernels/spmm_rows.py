@@ -10,8 +10,7 @@ Per group of R rows and per step l, R weights meet R rows of the input (`lanes` 
     %w1 = broadcast values[l][1]
     ...
 
-The rows of a panel start from zeros (first panel) or from y, and go to y, in the last panel after
-bias and activation. Requirement: lanes is 4, 8 or a multiple of the vector width.
+The sums of a panel start from zeros and are added to y, in the last panel with bias and activation. Requirement: lanes is 4, 8 or a multiple of the vector width.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -34,8 +33,8 @@ from engine.kernels.panels import (
     column_unit,
     emit_panels,
     fetch_ahead,
+    layer_panel,
     packed_groups,
-    panel_columns,
     start_sums,
     store_sums,
 )
@@ -95,7 +94,7 @@ def _shapes(isa: Isa, parts: int) -> list[_Variant]:
 
 
 def _pack(layer: DenseLayer, lanes: int, rows: int) -> PackedLayer:
-    panel = panel_columns(layer.inputs, lanes)
+    panel = layer_panel(layer, lanes)
     groups = pack_row_groups(layer.kernel, rows, panel, column_unit(lanes))
     return packed_groups(layer, groups, lanes)
 
@@ -152,13 +151,9 @@ def _emit_group(w: KernelWriter, panel: Panel, streams: _Streams, length: Value)
     members = range(w.spec.number("rows"))
     rows = [w.cast("zext", w.load(I32, w.at(streams.rows, member, I32)), I64) for member in members]
     places = [w.at(panel.y, w.mul(row, w.spec.lanes), F32) for row in rows]
-    sums: list[Value] = []
-    for place in places:
-        sums.extend(start_sums(w, place, panel))
+    sums = start_sums(w, places, panel)
     columns, values, *totals = _emit_steps(w, panel, streams, length, sums)
-    for member, row in enumerate(rows):
-        own = totals[member * panel.parts : (member + 1) * panel.parts]
-        store_sums(w, own, row, places[member], panel)
+    store_sums(w, totals, rows, places, panel)
     return _Streams(w.at(streams.rows, len(members), I32), columns, values)
 
 

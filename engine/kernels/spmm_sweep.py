@@ -35,6 +35,7 @@ from engine.kernels.spmv_sweep import (
     vectors_of,
     window_width,
 )
+from engine.kernels.sum_blocks import windows_in_blocks
 from engine.kernels.weight_loads import load_weights, weight_element, with_values
 from engine.target import Isa
 
@@ -172,7 +173,10 @@ def _emit_chunks(w: KernelWriter, samples: _Samples, parameters: Parameters) -> 
         for number in range(vectors):
             own = sums[number * SAMPLES : (number + 1) * SAMPLES]
             count = w.cast("zext", w.load(I32, w.at(rest, number, I32)), I64)
-            *behind, totals = _rest(w, samples, count, behind, _by_rows(w, own))
+            *behind, left = _rest(w, samples, count, behind)
+            totals = [
+                w.op("fadd", one, more) for one, more in zip(_by_rows(w, own), left, strict=True)
+            ]
             place = w.add(w.mul(chunk.index, vectors * width), number * width)
             _finish(
                 w, samples, (w.at(bias, place, F32), w.at(rows, place, I32)), totals, parameters
@@ -184,10 +188,22 @@ def _pass(
     w: KernelWriter, samples: _Samples, windows: Value, streams: tuple[Value, Value]
 ) -> tuple[Value, ...]:
     """All windows over a chunk: the addresses behind what was read, and the sums by vector and sample."""
+    zeros = [w.zero(sum_type(w))] * (w.spec.number("vectors") * SAMPLES)
+
+    def block(start: Value, end: Value, before: Sequence[Value]) -> Sequence[Value]:
+        return _windows(w, samples, (start, end), (*before, *zeros))
+
+    behind, sums = windows_in_blocks(w, windows, w.argument("slide"), streams, zeros, block)
+    return (*behind, *sums)
+
+
+def _windows(
+    w: KernelWriter, samples: _Samples, windows: tuple[Value, Value], start: Sequence[Value]
+) -> Sequence[Value]:
+    """Some windows, in one chain: the same as of all of them."""
     vectors, width, element = w.spec.number("vectors"), w.full_width, weight_element(w.spec)
     slide, count = w.argument("slide"), w.argument("count")
-    start = (*streams, *[w.zero(sum_type(w))] * (vectors * SAMPLES))
-    with w.loop(0, windows, carried=start) as window:
+    with w.loop(*windows, carried=start) as window:
         base = w.op("mul", window.index, slide)
         held = [_window(w, samples, sample, base) for sample in range(SAMPLES)]
         with w.loop(0, count, carried=window.carried) as step:
@@ -203,7 +219,7 @@ def _pass(
             height = vectors * width
             step.carry((w.at(columns, height), w.at(values, height, element), *following))
         window.carry(step.carried)
-    return tuple(window.carried)
+    return window.carried
 
 
 def _window(w: KernelWriter, samples: _Samples, sample: int, base: Value) -> list[Value]:
@@ -228,11 +244,11 @@ def _rest(
     samples: _Samples,
     steps: Value,
     streams: Sequence[Value],
-    totals: Sequence[Value],
 ) -> tuple[Value, Value, list[Value]]:
-    """Add what the windows left of one vector of rows."""
+    """What the windows left of one vector of rows, added up."""
     width, element = w.full_width, weight_element(w.spec)
-    with w.loop(0, steps, carried=(*streams, *totals)) as step:
+    zeros = [w.zero(sum_type(w))] * SAMPLES
+    with w.loop(0, steps, carried=(*streams, *zeros)) as step:
         columns, values, *current = step.carried
         weights = load_weights(w, w.spec, values, width)
         fours = [_four_samples(w, samples, w.at(columns, row, I16)) for row in range(width)]

@@ -40,6 +40,7 @@ from engine.kernels.one_sample import (
     tail_ints,
 )
 from engine.kernels.spmv_sell import loaded_operands
+from engine.kernels.sum_blocks import windows_in_blocks
 from engine.kernels.weight_loads import (
     load_weights,
     stored_weights,
@@ -84,11 +85,12 @@ def emit(spec: KernelSpec) -> str:
         x: Value, windows: Value, streams: Sequence[Value]
     ) -> tuple[list[Value], Sequence[Value]]:
         *following, rest, columns, values = streams
-        following, sums = _pass(w, x, windows, following)
+        sums, following = _pass(w, x, windows, following)
         behind = (columns, values)
         for number in range(vectors):
             steps = w.cast("zext", w.load(I32, w.at(rest, number, I32)), I64)
-            sums[number], behind = _rest(w, x, steps, behind, sums[number])
+            left, behind = _rest(w, x, steps, behind, w.zero(sum_type(w)))
+            sums[number] = w.op("fadd", sums[number], left)
         return sums, (*following, w.at(rest, vectors, I32), *behind)
 
     streams = [w.argument(name) for name in STREAMS]
@@ -131,12 +133,24 @@ def pack_layer(layer: DenseLayer, spec: KernelSpec) -> PackedLayer:
 def _pass(
     w: KernelWriter, x: Value, windows: Value, streams: Sequence[Value]
 ) -> tuple[list[Value], list[Value]]:
-    """All windows over a chunk: the addresses behind what was read, and the sums."""
+    """All windows over a chunk: the sums, and the addresses behind what was read."""
+    zeros = [w.zero(sum_type(w))] * w.spec.number("vectors")
+
+    def block(start: Value, end: Value, before: Sequence[Value]) -> Sequence[Value]:
+        return _windows(w, x, (start, end), (*before, *zeros))
+
+    streams, sums = windows_in_blocks(w, windows, w.argument("slide"), streams, zeros, block)
+    return sums, streams
+
+
+def _windows(
+    w: KernelWriter, x: Value, windows: tuple[Value, Value], start: Sequence[Value]
+) -> Sequence[Value]:
+    """Some windows, in one chain: the addresses behind what was read, and the sums."""
     vectors, width = w.spec.number("vectors"), w.full_width
     element = weight_element(w.spec)
     slide, count = w.argument("slide"), w.argument("count")
-    start = (*streams, *[w.zero(sum_type(w))] * vectors)
-    with w.loop(0, windows, carried=start) as window:
+    with w.loop(*windows, carried=start) as window:
         base = w.at(x, w.op("mul", window.index, slide), F32)
         held = [
             w.load(sum_type(w), w.at(base, place, F32))
@@ -152,7 +166,7 @@ def _pass(
             height = vectors * width
             step.carry((w.at(columns, height), w.at(values, height, element), *following))
         window.carry(step.carried)
-    return list(window.carried[:2]), list(window.carried[2:])
+    return window.carried
 
 
 def permuted(w: KernelWriter, held: list[Value], columns: Value) -> Value:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.kernels.abi import DenseLayer, FloatArray
+from engine.kernels.estimate import layer_size
 from engine.program import DenseStep, Place
 
 # Boundaries between parts are multiples of this: whole vectors of every level, whole cache lines of y.
@@ -75,13 +76,15 @@ def are_parts(parts: Sequence[range], units: int) -> bool:
 def part_layer(layer: DenseLayer, rows: range) -> DenseLayer:
     """The layer of some of the outputs; the layer itself where they are all of them.
 
-    The kernel of a part is a view: float32[inputs][len(rows)], not contiguous.
+    The kernel of a part is a view: float32[inputs][len(rows)], not contiguous. A part is added up as the whole layer
+    would be, by its density.
     """
     if len(rows) == layer.units:
         return layer
     place = slice(rows.start, rows.stop)
     bias = None if layer.bias is None else layer.bias[place]
-    return replace(layer, kernel=layer.kernel[:, place], bias=bias, nonzeros=None)
+    density = layer_size(layer).density if layer.density is None else layer.density
+    return replace(layer, kernel=layer.kernel[:, place], bias=bias, nonzeros=None, density=density)
 
 
 def part_step(step: DenseStep, rows: range) -> DenseStep:

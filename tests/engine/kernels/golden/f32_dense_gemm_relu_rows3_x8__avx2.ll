@@ -19,13 +19,13 @@ entry:
   %ld14 = load i64, ptr %p13, align 8
   br label %loop15
 loop15:
-  %i15 = phi i64 [ 0, %entry ], [ %v121, %latch15 ]
+  %i15 = phi i64 [ 0, %entry ], [ %v140, %latch15 ]
   %is16 = icmp slt i64 %i15, %ld14
   br i1 %is16, label %body15, label %done15
 body15:
   br label %loop17
 loop17:
-  %i17 = phi i64 [ 0, %body15 ], [ %v120, %latch17 ]
+  %i17 = phi i64 [ 0, %body15 ], [ %v139, %latch17 ]
   %is18 = icmp slt i64 %i17, 8
   br i1 %is18, label %body17, label %done17
 body17:
@@ -41,7 +41,7 @@ body17:
   %ld28 = load i64, ptr %p27, align 8
   br label %loop29
 loop29:
-  %i29 = phi i64 [ 0, %body17 ], [ %v119, %latch29 ]
+  %i29 = phi i64 [ 0, %body17 ], [ %v138, %latch29 ]
   %is30 = icmp slt i64 %i29, %ld28
   br i1 %is30, label %body29, label %done29
 body29:
@@ -52,130 +52,157 @@ body29:
   %ld35 = load ptr, ptr %p34, align 8
   %v36 = mul i64 %v31, %ld33
   %p37 = getelementptr float, ptr %ld35, i64 %v36
-  br label %loop38
-loop38:
-  %i38 = phi i64 [ 0, %body29 ], [ %v64, %latch38 ]
-  %c39 = phi <8 x float> [ zeroinitializer, %body29 ], [ %r53, %latch38 ]
-  %c40 = phi <8 x float> [ zeroinitializer, %body29 ], [ %r58, %latch38 ]
-  %c41 = phi <8 x float> [ zeroinitializer, %body29 ], [ %r63, %latch38 ]
-  %is42 = icmp slt i64 %i38, %ld33
-  br i1 %is42, label %body38, label %done38
-body38:
-  %v43 = mul i64 %i38, 8
-  %p44 = getelementptr float, ptr %p22, i64 %v43
-  %ld45 = load <8 x float>, ptr %p44, align 4
-  %v46 = mul i64 %i38, 3
-  %p47 = getelementptr float, ptr %p37, i64 %v46
-  %p48 = getelementptr i8, ptr %p47, i64 8192
-  call void @llvm.prefetch.p0(ptr %p48, i32 0, i32 3, i32 1)
-  %p49 = getelementptr float, ptr %p47, i64 0
-  %ld50 = load float, ptr %p49, align 4
-  %one51 = insertelement <8 x float> poison, float %ld50, i64 0
-  %splat52 = shufflevector <8 x float> %one51, <8 x float> %one51, <8 x i32> <i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0>
-  %r53 = call <8 x float> @llvm.fmuladd.v8f32(<8 x float> %splat52, <8 x float> %ld45, <8 x float> %c39)
-  %p54 = getelementptr float, ptr %p47, i64 1
-  %ld55 = load float, ptr %p54, align 4
-  %one56 = insertelement <8 x float> poison, float %ld55, i64 0
-  %splat57 = shufflevector <8 x float> %one56, <8 x float> %one56, <8 x i32> <i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0>
-  %r58 = call <8 x float> @llvm.fmuladd.v8f32(<8 x float> %splat57, <8 x float> %ld45, <8 x float> %c40)
-  %p59 = getelementptr float, ptr %p47, i64 2
-  %ld60 = load float, ptr %p59, align 4
-  %one61 = insertelement <8 x float> poison, float %ld60, i64 0
-  %splat62 = shufflevector <8 x float> %one61, <8 x float> %one61, <8 x i32> <i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0>
-  %r63 = call <8 x float> @llvm.fmuladd.v8f32(<8 x float> %splat62, <8 x float> %ld45, <8 x float> %c41)
-  br label %latch38
-latch38:
-  %v64 = add i64 %i38, 1
-  br label %loop38
-done38:
-  %v65 = add i64 %v31, 0
-  %p66 = getelementptr i64, ptr %args, i64 5
-  %ld67 = load i64, ptr %p66, align 8
-  %is68 = icmp slt i64 %v65, %ld67
-  br i1 %is68, label %then69, label %after69
-then69:
-  %p70 = getelementptr i64, ptr %args, i64 3
-  %ld71 = load ptr, ptr %p70, align 8
-  %p72 = getelementptr float, ptr %ld71, i64 %v65
-  %ld73 = load float, ptr %p72, align 4
-  %one74 = insertelement <8 x float> poison, float %ld73, i64 0
-  %splat75 = shufflevector <8 x float> %one74, <8 x float> %one74, <8 x i32> <i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0>
-  %v76 = fadd <8 x float> %c39, %splat75
-  %v77 = mul i64 %v65, 8
-  %p78 = getelementptr float, ptr %p26, i64 %v77
-  store <8 x float> %v76, ptr %p78, align 4
-  br label %after69
-after69:
-  %v79 = add i64 %v31, 1
-  %p80 = getelementptr i64, ptr %args, i64 5
-  %ld81 = load i64, ptr %p80, align 8
-  %is82 = icmp slt i64 %v79, %ld81
-  br i1 %is82, label %then83, label %after83
-then83:
-  %p84 = getelementptr i64, ptr %args, i64 3
-  %ld85 = load ptr, ptr %p84, align 8
-  %p86 = getelementptr float, ptr %ld85, i64 %v79
-  %ld87 = load float, ptr %p86, align 4
-  %one88 = insertelement <8 x float> poison, float %ld87, i64 0
-  %splat89 = shufflevector <8 x float> %one88, <8 x float> %one88, <8 x i32> <i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0>
-  %v90 = fadd <8 x float> %c40, %splat89
-  %v91 = mul i64 %v79, 8
-  %p92 = getelementptr float, ptr %p26, i64 %v91
-  store <8 x float> %v90, ptr %p92, align 4
-  br label %after83
-after83:
-  %v93 = add i64 %v31, 2
-  %p94 = getelementptr i64, ptr %args, i64 5
-  %ld95 = load i64, ptr %p94, align 8
-  %is96 = icmp slt i64 %v93, %ld95
-  br i1 %is96, label %then97, label %after97
-then97:
-  %p98 = getelementptr i64, ptr %args, i64 3
-  %ld99 = load ptr, ptr %p98, align 8
-  %p100 = getelementptr float, ptr %ld99, i64 %v93
-  %ld101 = load float, ptr %p100, align 4
-  %one102 = insertelement <8 x float> poison, float %ld101, i64 0
-  %splat103 = shufflevector <8 x float> %one102, <8 x float> %one102, <8 x i32> <i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0>
-  %v104 = fadd <8 x float> %c41, %splat103
-  %v105 = mul i64 %v93, 8
-  %p106 = getelementptr float, ptr %p26, i64 %v105
-  store <8 x float> %v104, ptr %p106, align 4
-  br label %after97
-after97:
-  %v107 = add i64 %v31, 3
-  %p108 = getelementptr i64, ptr %args, i64 5
-  %ld109 = load i64, ptr %p108, align 8
-  %r110 = call i64 @llvm.smin.i64(i64 %v107, i64 %ld109)
-  br label %loop111
-loop111:
-  %i111 = phi i64 [ %v31, %after97 ], [ %v118, %latch111 ]
-  %is112 = icmp slt i64 %i111, %r110
-  br i1 %is112, label %body111, label %done111
-body111:
-  %v113 = mul i64 %i111, 8
-  %p114 = getelementptr float, ptr %p26, i64 %v113
-  %ld115 = load <8 x float>, ptr %p114, align 4
-  %is116 = fcmp olt <8 x float> %ld115, splat (float 0x0000000000000000)
-  %sel117 = select <8 x i1> %is116, <8 x float> splat (float 0x0000000000000000), <8 x float> %ld115
-  store <8 x float> %sel117, ptr %p114, align 4
-  br label %latch111
-latch111:
-  %v118 = add i64 %i111, 1
-  br label %loop111
-done111:
+  %is38 = icmp sgt i64 %ld33, 8192
+  %sel39 = select i1 %is38, i64 512, i64 256
+  %is40 = icmp sgt i64 %ld33, 384
+  %sel41 = select i1 %is40, i64 %sel39, i64 %ld33
+  %v42 = add i64 %sel41, -1
+  %v43 = add i64 %ld33, %v42
+  %v44 = udiv i64 %v43, %sel41
+  br label %loop45
+loop45:
+  %i45 = phi i64 [ 0, %body29 ], [ %v83, %latch45 ]
+  %c46 = phi <8 x float> [ zeroinitializer, %body29 ], [ %v80, %latch45 ]
+  %c47 = phi <8 x float> [ zeroinitializer, %body29 ], [ %v81, %latch45 ]
+  %c48 = phi <8 x float> [ zeroinitializer, %body29 ], [ %v82, %latch45 ]
+  %is49 = icmp slt i64 %i45, %v44
+  br i1 %is49, label %body45, label %done45
+body45:
+  %v50 = mul i64 %i45, %sel41
+  %v51 = add i64 %v50, %sel41
+  %r52 = call i64 @llvm.smin.i64(i64 %v51, i64 %ld33)
+  br label %loop53
+loop53:
+  %i53 = phi i64 [ %v50, %body45 ], [ %v79, %latch53 ]
+  %c54 = phi <8 x float> [ zeroinitializer, %body45 ], [ %r68, %latch53 ]
+  %c55 = phi <8 x float> [ zeroinitializer, %body45 ], [ %r73, %latch53 ]
+  %c56 = phi <8 x float> [ zeroinitializer, %body45 ], [ %r78, %latch53 ]
+  %is57 = icmp slt i64 %i53, %r52
+  br i1 %is57, label %body53, label %done53
+body53:
+  %v58 = mul i64 %i53, 8
+  %p59 = getelementptr float, ptr %p22, i64 %v58
+  %ld60 = load <8 x float>, ptr %p59, align 4
+  %v61 = mul i64 %i53, 3
+  %p62 = getelementptr float, ptr %p37, i64 %v61
+  %p63 = getelementptr i8, ptr %p62, i64 8192
+  call void @llvm.prefetch.p0(ptr %p63, i32 0, i32 3, i32 1)
+  %p64 = getelementptr float, ptr %p62, i64 0
+  %ld65 = load float, ptr %p64, align 4
+  %one66 = insertelement <8 x float> poison, float %ld65, i64 0
+  %splat67 = shufflevector <8 x float> %one66, <8 x float> %one66, <8 x i32> <i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0>
+  %r68 = call <8 x float> @llvm.fmuladd.v8f32(<8 x float> %splat67, <8 x float> %ld60, <8 x float> %c54)
+  %p69 = getelementptr float, ptr %p62, i64 1
+  %ld70 = load float, ptr %p69, align 4
+  %one71 = insertelement <8 x float> poison, float %ld70, i64 0
+  %splat72 = shufflevector <8 x float> %one71, <8 x float> %one71, <8 x i32> <i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0>
+  %r73 = call <8 x float> @llvm.fmuladd.v8f32(<8 x float> %splat72, <8 x float> %ld60, <8 x float> %c55)
+  %p74 = getelementptr float, ptr %p62, i64 2
+  %ld75 = load float, ptr %p74, align 4
+  %one76 = insertelement <8 x float> poison, float %ld75, i64 0
+  %splat77 = shufflevector <8 x float> %one76, <8 x float> %one76, <8 x i32> <i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0>
+  %r78 = call <8 x float> @llvm.fmuladd.v8f32(<8 x float> %splat77, <8 x float> %ld60, <8 x float> %c56)
+  br label %latch53
+latch53:
+  %v79 = add i64 %i53, 1
+  br label %loop53
+done53:
+  %v80 = fadd <8 x float> %c46, %c54
+  %v81 = fadd <8 x float> %c47, %c55
+  %v82 = fadd <8 x float> %c48, %c56
+  br label %latch45
+latch45:
+  %v83 = add i64 %i45, 1
+  br label %loop45
+done45:
+  %v84 = add i64 %v31, 0
+  %p85 = getelementptr i64, ptr %args, i64 5
+  %ld86 = load i64, ptr %p85, align 8
+  %is87 = icmp slt i64 %v84, %ld86
+  br i1 %is87, label %then88, label %after88
+then88:
+  %p89 = getelementptr i64, ptr %args, i64 3
+  %ld90 = load ptr, ptr %p89, align 8
+  %p91 = getelementptr float, ptr %ld90, i64 %v84
+  %ld92 = load float, ptr %p91, align 4
+  %one93 = insertelement <8 x float> poison, float %ld92, i64 0
+  %splat94 = shufflevector <8 x float> %one93, <8 x float> %one93, <8 x i32> <i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0>
+  %v95 = fadd <8 x float> %c46, %splat94
+  %v96 = mul i64 %v84, 8
+  %p97 = getelementptr float, ptr %p26, i64 %v96
+  store <8 x float> %v95, ptr %p97, align 4
+  br label %after88
+after88:
+  %v98 = add i64 %v31, 1
+  %p99 = getelementptr i64, ptr %args, i64 5
+  %ld100 = load i64, ptr %p99, align 8
+  %is101 = icmp slt i64 %v98, %ld100
+  br i1 %is101, label %then102, label %after102
+then102:
+  %p103 = getelementptr i64, ptr %args, i64 3
+  %ld104 = load ptr, ptr %p103, align 8
+  %p105 = getelementptr float, ptr %ld104, i64 %v98
+  %ld106 = load float, ptr %p105, align 4
+  %one107 = insertelement <8 x float> poison, float %ld106, i64 0
+  %splat108 = shufflevector <8 x float> %one107, <8 x float> %one107, <8 x i32> <i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0>
+  %v109 = fadd <8 x float> %c47, %splat108
+  %v110 = mul i64 %v98, 8
+  %p111 = getelementptr float, ptr %p26, i64 %v110
+  store <8 x float> %v109, ptr %p111, align 4
+  br label %after102
+after102:
+  %v112 = add i64 %v31, 2
+  %p113 = getelementptr i64, ptr %args, i64 5
+  %ld114 = load i64, ptr %p113, align 8
+  %is115 = icmp slt i64 %v112, %ld114
+  br i1 %is115, label %then116, label %after116
+then116:
+  %p117 = getelementptr i64, ptr %args, i64 3
+  %ld118 = load ptr, ptr %p117, align 8
+  %p119 = getelementptr float, ptr %ld118, i64 %v112
+  %ld120 = load float, ptr %p119, align 4
+  %one121 = insertelement <8 x float> poison, float %ld120, i64 0
+  %splat122 = shufflevector <8 x float> %one121, <8 x float> %one121, <8 x i32> <i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0>
+  %v123 = fadd <8 x float> %c48, %splat122
+  %v124 = mul i64 %v112, 8
+  %p125 = getelementptr float, ptr %p26, i64 %v124
+  store <8 x float> %v123, ptr %p125, align 4
+  br label %after116
+after116:
+  %v126 = add i64 %v31, 3
+  %p127 = getelementptr i64, ptr %args, i64 5
+  %ld128 = load i64, ptr %p127, align 8
+  %r129 = call i64 @llvm.smin.i64(i64 %v126, i64 %ld128)
+  br label %loop130
+loop130:
+  %i130 = phi i64 [ %v31, %after116 ], [ %v137, %latch130 ]
+  %is131 = icmp slt i64 %i130, %r129
+  br i1 %is131, label %body130, label %done130
+body130:
+  %v132 = mul i64 %i130, 8
+  %p133 = getelementptr float, ptr %p26, i64 %v132
+  %ld134 = load <8 x float>, ptr %p133, align 4
+  %is135 = fcmp olt <8 x float> %ld134, splat (float 0x0000000000000000)
+  %sel136 = select <8 x i1> %is135, <8 x float> splat (float 0x0000000000000000), <8 x float> %ld134
+  store <8 x float> %sel136, ptr %p133, align 4
+  br label %latch130
+latch130:
+  %v137 = add i64 %i130, 1
+  br label %loop130
+done130:
   br label %latch29
 latch29:
-  %v119 = add i64 %i29, 1
+  %v138 = add i64 %i29, 1
   br label %loop29
 done29:
   br label %latch17
 latch17:
-  %v120 = add i64 %i17, 8
+  %v139 = add i64 %i17, 8
   br label %loop17
 done17:
   br label %latch15
 latch15:
-  %v121 = add i64 %i15, 1
+  %v140 = add i64 %i15, 1
   br label %loop15
 done15:
   ret void

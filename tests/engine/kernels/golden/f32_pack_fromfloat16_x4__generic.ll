@@ -41,7 +41,7 @@ then32:
   %v36 = add i64 %ld10, -16
   br label %loop37
 loop37:
-  %i37 = phi i64 [ 0, %then32 ], [ %v407, %latch37 ]
+  %i37 = phi i64 [ 0, %then32 ], [ %v471, %latch37 ]
   %is38 = icmp slt i64 %i37, 4
   br i1 %is38, label %body37, label %done37
 body37:
@@ -66,7 +66,7 @@ body37:
   %v57 = add i64 %v35, %v56
   br label %loop58
 loop58:
-  %i58 = phi i64 [ 0, %body37 ], [ %v406, %latch58 ]
+  %i58 = phi i64 [ 0, %body37 ], [ %v470, %latch58 ]
   %is59 = icmp slt i64 %i58, %v57
   br i1 %is59, label %body58, label %done58
 body58:
@@ -97,543 +97,627 @@ body58:
   %v84 = shl <4 x i32> %v83, splat (i32 13)
   %cast85 = bitcast <4 x i32> %v84 to <4 x float>
   %v86 = fmul <4 x float> %cast85, splat (float 0x46F0000000000000)
-  %cast87 = bitcast <4 x float> %v86 to <4 x i32>
-  %v88 = or <4 x i32> %v84, splat (i32 2139095040)
-  %is89 = icmp uge <4 x i32> %v83, splat (i32 31744)
-  %v90 = and <4 x i32> %cast82, splat (i32 32768)
-  %v91 = shl <4 x i32> %v90, splat (i32 16)
-  %sel92 = select <4 x i1> %is89, <4 x i32> %v88, <4 x i32> %cast87
-  %v93 = or <4 x i32> %sel92, %v91
-  %cast94 = bitcast <4 x i32> %v93 to <4 x float>
-  %cast95 = zext <4 x i16> %ld75 to <4 x i32>
-  %v96 = and <4 x i32> %cast95, splat (i32 32767)
-  %v97 = shl <4 x i32> %v96, splat (i32 13)
+  %cast87 = uitofp <4 x i32> %v83 to <4 x float>
+  %v88 = fmul <4 x float> %cast87, splat (float 0x3E70000000000000)
+  %is89 = icmp ult <4 x i32> %v83, splat (i32 1024)
+  %sel90 = select <4 x i1> %is89, <4 x float> %v88, <4 x float> %v86
+  %cast91 = bitcast <4 x float> %sel90 to <4 x i32>
+  %v92 = or <4 x i32> %v84, splat (i32 2139095040)
+  %is93 = icmp uge <4 x i32> %v83, splat (i32 31744)
+  %v94 = and <4 x i32> %cast82, splat (i32 32768)
+  %v95 = shl <4 x i32> %v94, splat (i32 16)
+  %sel96 = select <4 x i1> %is93, <4 x i32> %v92, <4 x i32> %cast91
+  %v97 = or <4 x i32> %sel96, %v95
   %cast98 = bitcast <4 x i32> %v97 to <4 x float>
-  %v99 = fmul <4 x float> %cast98, splat (float 0x46F0000000000000)
-  %cast100 = bitcast <4 x float> %v99 to <4 x i32>
-  %v101 = or <4 x i32> %v97, splat (i32 2139095040)
-  %is102 = icmp uge <4 x i32> %v96, splat (i32 31744)
-  %v103 = and <4 x i32> %cast95, splat (i32 32768)
-  %v104 = shl <4 x i32> %v103, splat (i32 16)
-  %sel105 = select <4 x i1> %is102, <4 x i32> %v101, <4 x i32> %cast100
-  %v106 = or <4 x i32> %sel105, %v104
-  %cast107 = bitcast <4 x i32> %v106 to <4 x float>
-  %cast108 = zext <4 x i16> %ld78 to <4 x i32>
-  %v109 = and <4 x i32> %cast108, splat (i32 32767)
-  %v110 = shl <4 x i32> %v109, splat (i32 13)
-  %cast111 = bitcast <4 x i32> %v110 to <4 x float>
-  %v112 = fmul <4 x float> %cast111, splat (float 0x46F0000000000000)
-  %cast113 = bitcast <4 x float> %v112 to <4 x i32>
-  %v114 = or <4 x i32> %v110, splat (i32 2139095040)
-  %is115 = icmp uge <4 x i32> %v109, splat (i32 31744)
-  %v116 = and <4 x i32> %cast108, splat (i32 32768)
-  %v117 = shl <4 x i32> %v116, splat (i32 16)
-  %sel118 = select <4 x i1> %is115, <4 x i32> %v114, <4 x i32> %cast113
-  %v119 = or <4 x i32> %sel118, %v117
-  %cast120 = bitcast <4 x i32> %v119 to <4 x float>
-  %cast121 = zext <4 x i16> %ld81 to <4 x i32>
-  %v122 = and <4 x i32> %cast121, splat (i32 32767)
-  %v123 = shl <4 x i32> %v122, splat (i32 13)
-  %cast124 = bitcast <4 x i32> %v123 to <4 x float>
-  %v125 = fmul <4 x float> %cast124, splat (float 0x46F0000000000000)
-  %cast126 = bitcast <4 x float> %v125 to <4 x i32>
-  %v127 = or <4 x i32> %v123, splat (i32 2139095040)
-  %is128 = icmp uge <4 x i32> %v122, splat (i32 31744)
-  %v129 = and <4 x i32> %cast121, splat (i32 32768)
-  %v130 = shl <4 x i32> %v129, splat (i32 16)
-  %sel131 = select <4 x i1> %is128, <4 x i32> %v127, <4 x i32> %cast126
-  %v132 = or <4 x i32> %sel131, %v130
-  %cast133 = bitcast <4 x i32> %v132 to <4 x float>
-  %shuf134 = shufflevector <4 x float> %cast94, <4 x float> %cast107, <4 x i32> <i32 0, i32 4, i32 1, i32 5>
-  %shuf135 = shufflevector <4 x float> %cast120, <4 x float> %cast133, <4 x i32> <i32 0, i32 4, i32 1, i32 5>
-  %shuf136 = shufflevector <4 x float> %cast94, <4 x float> %cast107, <4 x i32> <i32 2, i32 6, i32 3, i32 7>
-  %shuf137 = shufflevector <4 x float> %cast120, <4 x float> %cast133, <4 x i32> <i32 2, i32 6, i32 3, i32 7>
-  %shuf138 = shufflevector <4 x float> %shuf134, <4 x float> %shuf135, <4 x i32> <i32 0, i32 1, i32 4, i32 5>
-  %shuf139 = shufflevector <4 x float> %shuf134, <4 x float> %shuf135, <4 x i32> <i32 2, i32 3, i32 6, i32 7>
-  %shuf140 = shufflevector <4 x float> %shuf136, <4 x float> %shuf137, <4 x i32> <i32 0, i32 1, i32 4, i32 5>
-  %shuf141 = shufflevector <4 x float> %shuf136, <4 x float> %shuf137, <4 x i32> <i32 2, i32 3, i32 6, i32 7>
-  %v142 = add i64 %r65, 0
-  %v143 = mul i64 %v142, 4
-  %p144 = getelementptr float, ptr %p69, i64 %v143
-  store <4 x float> %shuf138, ptr %p144, align 4
-  %v145 = add i64 %r65, 1
-  %v146 = mul i64 %v145, 4
-  %p147 = getelementptr float, ptr %p69, i64 %v146
-  store <4 x float> %shuf139, ptr %p147, align 4
-  %v148 = add i64 %r65, 2
-  %v149 = mul i64 %v148, 4
-  %p150 = getelementptr float, ptr %p69, i64 %v149
-  store <4 x float> %shuf140, ptr %p150, align 4
-  %v151 = add i64 %r65, 3
-  %v152 = mul i64 %v151, 4
-  %p153 = getelementptr float, ptr %p69, i64 %v152
-  store <4 x float> %shuf141, ptr %p153, align 4
-  %v154 = add i64 %r65, 4
-  %p155 = getelementptr i16, ptr %p43, i64 %v154
-  %ld156 = load <4 x i16>, ptr %p155, align 1
-  %v157 = add i64 %r65, 4
-  %p158 = getelementptr i16, ptr %p47, i64 %v157
-  %ld159 = load <4 x i16>, ptr %p158, align 1
-  %v160 = add i64 %r65, 4
-  %p161 = getelementptr i16, ptr %p51, i64 %v160
-  %ld162 = load <4 x i16>, ptr %p161, align 1
-  %v163 = add i64 %r65, 4
-  %p164 = getelementptr i16, ptr %p55, i64 %v163
-  %ld165 = load <4 x i16>, ptr %p164, align 1
-  %cast166 = zext <4 x i16> %ld156 to <4 x i32>
-  %v167 = and <4 x i32> %cast166, splat (i32 32767)
-  %v168 = shl <4 x i32> %v167, splat (i32 13)
-  %cast169 = bitcast <4 x i32> %v168 to <4 x float>
-  %v170 = fmul <4 x float> %cast169, splat (float 0x46F0000000000000)
-  %cast171 = bitcast <4 x float> %v170 to <4 x i32>
-  %v172 = or <4 x i32> %v168, splat (i32 2139095040)
-  %is173 = icmp uge <4 x i32> %v167, splat (i32 31744)
-  %v174 = and <4 x i32> %cast166, splat (i32 32768)
-  %v175 = shl <4 x i32> %v174, splat (i32 16)
-  %sel176 = select <4 x i1> %is173, <4 x i32> %v172, <4 x i32> %cast171
-  %v177 = or <4 x i32> %sel176, %v175
-  %cast178 = bitcast <4 x i32> %v177 to <4 x float>
-  %cast179 = zext <4 x i16> %ld159 to <4 x i32>
-  %v180 = and <4 x i32> %cast179, splat (i32 32767)
-  %v181 = shl <4 x i32> %v180, splat (i32 13)
-  %cast182 = bitcast <4 x i32> %v181 to <4 x float>
-  %v183 = fmul <4 x float> %cast182, splat (float 0x46F0000000000000)
-  %cast184 = bitcast <4 x float> %v183 to <4 x i32>
-  %v185 = or <4 x i32> %v181, splat (i32 2139095040)
-  %is186 = icmp uge <4 x i32> %v180, splat (i32 31744)
-  %v187 = and <4 x i32> %cast179, splat (i32 32768)
-  %v188 = shl <4 x i32> %v187, splat (i32 16)
-  %sel189 = select <4 x i1> %is186, <4 x i32> %v185, <4 x i32> %cast184
-  %v190 = or <4 x i32> %sel189, %v188
-  %cast191 = bitcast <4 x i32> %v190 to <4 x float>
-  %cast192 = zext <4 x i16> %ld162 to <4 x i32>
-  %v193 = and <4 x i32> %cast192, splat (i32 32767)
-  %v194 = shl <4 x i32> %v193, splat (i32 13)
-  %cast195 = bitcast <4 x i32> %v194 to <4 x float>
-  %v196 = fmul <4 x float> %cast195, splat (float 0x46F0000000000000)
-  %cast197 = bitcast <4 x float> %v196 to <4 x i32>
-  %v198 = or <4 x i32> %v194, splat (i32 2139095040)
-  %is199 = icmp uge <4 x i32> %v193, splat (i32 31744)
-  %v200 = and <4 x i32> %cast192, splat (i32 32768)
-  %v201 = shl <4 x i32> %v200, splat (i32 16)
-  %sel202 = select <4 x i1> %is199, <4 x i32> %v198, <4 x i32> %cast197
-  %v203 = or <4 x i32> %sel202, %v201
-  %cast204 = bitcast <4 x i32> %v203 to <4 x float>
-  %cast205 = zext <4 x i16> %ld165 to <4 x i32>
-  %v206 = and <4 x i32> %cast205, splat (i32 32767)
-  %v207 = shl <4 x i32> %v206, splat (i32 13)
-  %cast208 = bitcast <4 x i32> %v207 to <4 x float>
-  %v209 = fmul <4 x float> %cast208, splat (float 0x46F0000000000000)
-  %cast210 = bitcast <4 x float> %v209 to <4 x i32>
-  %v211 = or <4 x i32> %v207, splat (i32 2139095040)
-  %is212 = icmp uge <4 x i32> %v206, splat (i32 31744)
-  %v213 = and <4 x i32> %cast205, splat (i32 32768)
-  %v214 = shl <4 x i32> %v213, splat (i32 16)
-  %sel215 = select <4 x i1> %is212, <4 x i32> %v211, <4 x i32> %cast210
-  %v216 = or <4 x i32> %sel215, %v214
-  %cast217 = bitcast <4 x i32> %v216 to <4 x float>
-  %shuf218 = shufflevector <4 x float> %cast178, <4 x float> %cast191, <4 x i32> <i32 0, i32 4, i32 1, i32 5>
-  %shuf219 = shufflevector <4 x float> %cast204, <4 x float> %cast217, <4 x i32> <i32 0, i32 4, i32 1, i32 5>
-  %shuf220 = shufflevector <4 x float> %cast178, <4 x float> %cast191, <4 x i32> <i32 2, i32 6, i32 3, i32 7>
-  %shuf221 = shufflevector <4 x float> %cast204, <4 x float> %cast217, <4 x i32> <i32 2, i32 6, i32 3, i32 7>
-  %shuf222 = shufflevector <4 x float> %shuf218, <4 x float> %shuf219, <4 x i32> <i32 0, i32 1, i32 4, i32 5>
-  %shuf223 = shufflevector <4 x float> %shuf218, <4 x float> %shuf219, <4 x i32> <i32 2, i32 3, i32 6, i32 7>
-  %shuf224 = shufflevector <4 x float> %shuf220, <4 x float> %shuf221, <4 x i32> <i32 0, i32 1, i32 4, i32 5>
-  %shuf225 = shufflevector <4 x float> %shuf220, <4 x float> %shuf221, <4 x i32> <i32 2, i32 3, i32 6, i32 7>
-  %v226 = add i64 %r65, 4
-  %v227 = mul i64 %v226, 4
-  %p228 = getelementptr float, ptr %p69, i64 %v227
-  store <4 x float> %shuf222, ptr %p228, align 4
-  %v229 = add i64 %r65, 5
-  %v230 = mul i64 %v229, 4
-  %p231 = getelementptr float, ptr %p69, i64 %v230
-  store <4 x float> %shuf223, ptr %p231, align 4
-  %v232 = add i64 %r65, 6
-  %v233 = mul i64 %v232, 4
-  %p234 = getelementptr float, ptr %p69, i64 %v233
-  store <4 x float> %shuf224, ptr %p234, align 4
-  %v235 = add i64 %r65, 7
-  %v236 = mul i64 %v235, 4
-  %p237 = getelementptr float, ptr %p69, i64 %v236
-  store <4 x float> %shuf225, ptr %p237, align 4
-  %v238 = add i64 %r65, 8
-  %p239 = getelementptr i16, ptr %p43, i64 %v238
-  %ld240 = load <4 x i16>, ptr %p239, align 1
-  %v241 = add i64 %r65, 8
-  %p242 = getelementptr i16, ptr %p47, i64 %v241
-  %ld243 = load <4 x i16>, ptr %p242, align 1
-  %v244 = add i64 %r65, 8
-  %p245 = getelementptr i16, ptr %p51, i64 %v244
-  %ld246 = load <4 x i16>, ptr %p245, align 1
-  %v247 = add i64 %r65, 8
-  %p248 = getelementptr i16, ptr %p55, i64 %v247
-  %ld249 = load <4 x i16>, ptr %p248, align 1
-  %cast250 = zext <4 x i16> %ld240 to <4 x i32>
-  %v251 = and <4 x i32> %cast250, splat (i32 32767)
-  %v252 = shl <4 x i32> %v251, splat (i32 13)
-  %cast253 = bitcast <4 x i32> %v252 to <4 x float>
-  %v254 = fmul <4 x float> %cast253, splat (float 0x46F0000000000000)
-  %cast255 = bitcast <4 x float> %v254 to <4 x i32>
-  %v256 = or <4 x i32> %v252, splat (i32 2139095040)
-  %is257 = icmp uge <4 x i32> %v251, splat (i32 31744)
-  %v258 = and <4 x i32> %cast250, splat (i32 32768)
-  %v259 = shl <4 x i32> %v258, splat (i32 16)
-  %sel260 = select <4 x i1> %is257, <4 x i32> %v256, <4 x i32> %cast255
-  %v261 = or <4 x i32> %sel260, %v259
-  %cast262 = bitcast <4 x i32> %v261 to <4 x float>
-  %cast263 = zext <4 x i16> %ld243 to <4 x i32>
-  %v264 = and <4 x i32> %cast263, splat (i32 32767)
-  %v265 = shl <4 x i32> %v264, splat (i32 13)
-  %cast266 = bitcast <4 x i32> %v265 to <4 x float>
-  %v267 = fmul <4 x float> %cast266, splat (float 0x46F0000000000000)
-  %cast268 = bitcast <4 x float> %v267 to <4 x i32>
-  %v269 = or <4 x i32> %v265, splat (i32 2139095040)
-  %is270 = icmp uge <4 x i32> %v264, splat (i32 31744)
-  %v271 = and <4 x i32> %cast263, splat (i32 32768)
-  %v272 = shl <4 x i32> %v271, splat (i32 16)
-  %sel273 = select <4 x i1> %is270, <4 x i32> %v269, <4 x i32> %cast268
-  %v274 = or <4 x i32> %sel273, %v272
-  %cast275 = bitcast <4 x i32> %v274 to <4 x float>
-  %cast276 = zext <4 x i16> %ld246 to <4 x i32>
-  %v277 = and <4 x i32> %cast276, splat (i32 32767)
-  %v278 = shl <4 x i32> %v277, splat (i32 13)
-  %cast279 = bitcast <4 x i32> %v278 to <4 x float>
-  %v280 = fmul <4 x float> %cast279, splat (float 0x46F0000000000000)
-  %cast281 = bitcast <4 x float> %v280 to <4 x i32>
-  %v282 = or <4 x i32> %v278, splat (i32 2139095040)
-  %is283 = icmp uge <4 x i32> %v277, splat (i32 31744)
-  %v284 = and <4 x i32> %cast276, splat (i32 32768)
-  %v285 = shl <4 x i32> %v284, splat (i32 16)
-  %sel286 = select <4 x i1> %is283, <4 x i32> %v282, <4 x i32> %cast281
-  %v287 = or <4 x i32> %sel286, %v285
-  %cast288 = bitcast <4 x i32> %v287 to <4 x float>
-  %cast289 = zext <4 x i16> %ld249 to <4 x i32>
-  %v290 = and <4 x i32> %cast289, splat (i32 32767)
-  %v291 = shl <4 x i32> %v290, splat (i32 13)
-  %cast292 = bitcast <4 x i32> %v291 to <4 x float>
-  %v293 = fmul <4 x float> %cast292, splat (float 0x46F0000000000000)
-  %cast294 = bitcast <4 x float> %v293 to <4 x i32>
-  %v295 = or <4 x i32> %v291, splat (i32 2139095040)
-  %is296 = icmp uge <4 x i32> %v290, splat (i32 31744)
-  %v297 = and <4 x i32> %cast289, splat (i32 32768)
-  %v298 = shl <4 x i32> %v297, splat (i32 16)
-  %sel299 = select <4 x i1> %is296, <4 x i32> %v295, <4 x i32> %cast294
-  %v300 = or <4 x i32> %sel299, %v298
-  %cast301 = bitcast <4 x i32> %v300 to <4 x float>
-  %shuf302 = shufflevector <4 x float> %cast262, <4 x float> %cast275, <4 x i32> <i32 0, i32 4, i32 1, i32 5>
-  %shuf303 = shufflevector <4 x float> %cast288, <4 x float> %cast301, <4 x i32> <i32 0, i32 4, i32 1, i32 5>
-  %shuf304 = shufflevector <4 x float> %cast262, <4 x float> %cast275, <4 x i32> <i32 2, i32 6, i32 3, i32 7>
-  %shuf305 = shufflevector <4 x float> %cast288, <4 x float> %cast301, <4 x i32> <i32 2, i32 6, i32 3, i32 7>
-  %shuf306 = shufflevector <4 x float> %shuf302, <4 x float> %shuf303, <4 x i32> <i32 0, i32 1, i32 4, i32 5>
-  %shuf307 = shufflevector <4 x float> %shuf302, <4 x float> %shuf303, <4 x i32> <i32 2, i32 3, i32 6, i32 7>
-  %shuf308 = shufflevector <4 x float> %shuf304, <4 x float> %shuf305, <4 x i32> <i32 0, i32 1, i32 4, i32 5>
-  %shuf309 = shufflevector <4 x float> %shuf304, <4 x float> %shuf305, <4 x i32> <i32 2, i32 3, i32 6, i32 7>
-  %v310 = add i64 %r65, 8
-  %v311 = mul i64 %v310, 4
-  %p312 = getelementptr float, ptr %p69, i64 %v311
-  store <4 x float> %shuf306, ptr %p312, align 4
-  %v313 = add i64 %r65, 9
-  %v314 = mul i64 %v313, 4
-  %p315 = getelementptr float, ptr %p69, i64 %v314
-  store <4 x float> %shuf307, ptr %p315, align 4
-  %v316 = add i64 %r65, 10
-  %v317 = mul i64 %v316, 4
-  %p318 = getelementptr float, ptr %p69, i64 %v317
-  store <4 x float> %shuf308, ptr %p318, align 4
-  %v319 = add i64 %r65, 11
-  %v320 = mul i64 %v319, 4
-  %p321 = getelementptr float, ptr %p69, i64 %v320
-  store <4 x float> %shuf309, ptr %p321, align 4
-  %v322 = add i64 %r65, 12
-  %p323 = getelementptr i16, ptr %p43, i64 %v322
-  %ld324 = load <4 x i16>, ptr %p323, align 1
-  %v325 = add i64 %r65, 12
-  %p326 = getelementptr i16, ptr %p47, i64 %v325
-  %ld327 = load <4 x i16>, ptr %p326, align 1
-  %v328 = add i64 %r65, 12
-  %p329 = getelementptr i16, ptr %p51, i64 %v328
-  %ld330 = load <4 x i16>, ptr %p329, align 1
-  %v331 = add i64 %r65, 12
-  %p332 = getelementptr i16, ptr %p55, i64 %v331
-  %ld333 = load <4 x i16>, ptr %p332, align 1
-  %cast334 = zext <4 x i16> %ld324 to <4 x i32>
-  %v335 = and <4 x i32> %cast334, splat (i32 32767)
-  %v336 = shl <4 x i32> %v335, splat (i32 13)
-  %cast337 = bitcast <4 x i32> %v336 to <4 x float>
-  %v338 = fmul <4 x float> %cast337, splat (float 0x46F0000000000000)
-  %cast339 = bitcast <4 x float> %v338 to <4 x i32>
-  %v340 = or <4 x i32> %v336, splat (i32 2139095040)
-  %is341 = icmp uge <4 x i32> %v335, splat (i32 31744)
-  %v342 = and <4 x i32> %cast334, splat (i32 32768)
-  %v343 = shl <4 x i32> %v342, splat (i32 16)
-  %sel344 = select <4 x i1> %is341, <4 x i32> %v340, <4 x i32> %cast339
-  %v345 = or <4 x i32> %sel344, %v343
-  %cast346 = bitcast <4 x i32> %v345 to <4 x float>
-  %cast347 = zext <4 x i16> %ld327 to <4 x i32>
-  %v348 = and <4 x i32> %cast347, splat (i32 32767)
-  %v349 = shl <4 x i32> %v348, splat (i32 13)
-  %cast350 = bitcast <4 x i32> %v349 to <4 x float>
-  %v351 = fmul <4 x float> %cast350, splat (float 0x46F0000000000000)
-  %cast352 = bitcast <4 x float> %v351 to <4 x i32>
-  %v353 = or <4 x i32> %v349, splat (i32 2139095040)
-  %is354 = icmp uge <4 x i32> %v348, splat (i32 31744)
-  %v355 = and <4 x i32> %cast347, splat (i32 32768)
-  %v356 = shl <4 x i32> %v355, splat (i32 16)
-  %sel357 = select <4 x i1> %is354, <4 x i32> %v353, <4 x i32> %cast352
-  %v358 = or <4 x i32> %sel357, %v356
-  %cast359 = bitcast <4 x i32> %v358 to <4 x float>
-  %cast360 = zext <4 x i16> %ld330 to <4 x i32>
-  %v361 = and <4 x i32> %cast360, splat (i32 32767)
-  %v362 = shl <4 x i32> %v361, splat (i32 13)
-  %cast363 = bitcast <4 x i32> %v362 to <4 x float>
-  %v364 = fmul <4 x float> %cast363, splat (float 0x46F0000000000000)
-  %cast365 = bitcast <4 x float> %v364 to <4 x i32>
-  %v366 = or <4 x i32> %v362, splat (i32 2139095040)
-  %is367 = icmp uge <4 x i32> %v361, splat (i32 31744)
-  %v368 = and <4 x i32> %cast360, splat (i32 32768)
-  %v369 = shl <4 x i32> %v368, splat (i32 16)
-  %sel370 = select <4 x i1> %is367, <4 x i32> %v366, <4 x i32> %cast365
-  %v371 = or <4 x i32> %sel370, %v369
-  %cast372 = bitcast <4 x i32> %v371 to <4 x float>
-  %cast373 = zext <4 x i16> %ld333 to <4 x i32>
-  %v374 = and <4 x i32> %cast373, splat (i32 32767)
-  %v375 = shl <4 x i32> %v374, splat (i32 13)
-  %cast376 = bitcast <4 x i32> %v375 to <4 x float>
-  %v377 = fmul <4 x float> %cast376, splat (float 0x46F0000000000000)
-  %cast378 = bitcast <4 x float> %v377 to <4 x i32>
-  %v379 = or <4 x i32> %v375, splat (i32 2139095040)
-  %is380 = icmp uge <4 x i32> %v374, splat (i32 31744)
-  %v381 = and <4 x i32> %cast373, splat (i32 32768)
-  %v382 = shl <4 x i32> %v381, splat (i32 16)
-  %sel383 = select <4 x i1> %is380, <4 x i32> %v379, <4 x i32> %cast378
-  %v384 = or <4 x i32> %sel383, %v382
+  %cast99 = zext <4 x i16> %ld75 to <4 x i32>
+  %v100 = and <4 x i32> %cast99, splat (i32 32767)
+  %v101 = shl <4 x i32> %v100, splat (i32 13)
+  %cast102 = bitcast <4 x i32> %v101 to <4 x float>
+  %v103 = fmul <4 x float> %cast102, splat (float 0x46F0000000000000)
+  %cast104 = uitofp <4 x i32> %v100 to <4 x float>
+  %v105 = fmul <4 x float> %cast104, splat (float 0x3E70000000000000)
+  %is106 = icmp ult <4 x i32> %v100, splat (i32 1024)
+  %sel107 = select <4 x i1> %is106, <4 x float> %v105, <4 x float> %v103
+  %cast108 = bitcast <4 x float> %sel107 to <4 x i32>
+  %v109 = or <4 x i32> %v101, splat (i32 2139095040)
+  %is110 = icmp uge <4 x i32> %v100, splat (i32 31744)
+  %v111 = and <4 x i32> %cast99, splat (i32 32768)
+  %v112 = shl <4 x i32> %v111, splat (i32 16)
+  %sel113 = select <4 x i1> %is110, <4 x i32> %v109, <4 x i32> %cast108
+  %v114 = or <4 x i32> %sel113, %v112
+  %cast115 = bitcast <4 x i32> %v114 to <4 x float>
+  %cast116 = zext <4 x i16> %ld78 to <4 x i32>
+  %v117 = and <4 x i32> %cast116, splat (i32 32767)
+  %v118 = shl <4 x i32> %v117, splat (i32 13)
+  %cast119 = bitcast <4 x i32> %v118 to <4 x float>
+  %v120 = fmul <4 x float> %cast119, splat (float 0x46F0000000000000)
+  %cast121 = uitofp <4 x i32> %v117 to <4 x float>
+  %v122 = fmul <4 x float> %cast121, splat (float 0x3E70000000000000)
+  %is123 = icmp ult <4 x i32> %v117, splat (i32 1024)
+  %sel124 = select <4 x i1> %is123, <4 x float> %v122, <4 x float> %v120
+  %cast125 = bitcast <4 x float> %sel124 to <4 x i32>
+  %v126 = or <4 x i32> %v118, splat (i32 2139095040)
+  %is127 = icmp uge <4 x i32> %v117, splat (i32 31744)
+  %v128 = and <4 x i32> %cast116, splat (i32 32768)
+  %v129 = shl <4 x i32> %v128, splat (i32 16)
+  %sel130 = select <4 x i1> %is127, <4 x i32> %v126, <4 x i32> %cast125
+  %v131 = or <4 x i32> %sel130, %v129
+  %cast132 = bitcast <4 x i32> %v131 to <4 x float>
+  %cast133 = zext <4 x i16> %ld81 to <4 x i32>
+  %v134 = and <4 x i32> %cast133, splat (i32 32767)
+  %v135 = shl <4 x i32> %v134, splat (i32 13)
+  %cast136 = bitcast <4 x i32> %v135 to <4 x float>
+  %v137 = fmul <4 x float> %cast136, splat (float 0x46F0000000000000)
+  %cast138 = uitofp <4 x i32> %v134 to <4 x float>
+  %v139 = fmul <4 x float> %cast138, splat (float 0x3E70000000000000)
+  %is140 = icmp ult <4 x i32> %v134, splat (i32 1024)
+  %sel141 = select <4 x i1> %is140, <4 x float> %v139, <4 x float> %v137
+  %cast142 = bitcast <4 x float> %sel141 to <4 x i32>
+  %v143 = or <4 x i32> %v135, splat (i32 2139095040)
+  %is144 = icmp uge <4 x i32> %v134, splat (i32 31744)
+  %v145 = and <4 x i32> %cast133, splat (i32 32768)
+  %v146 = shl <4 x i32> %v145, splat (i32 16)
+  %sel147 = select <4 x i1> %is144, <4 x i32> %v143, <4 x i32> %cast142
+  %v148 = or <4 x i32> %sel147, %v146
+  %cast149 = bitcast <4 x i32> %v148 to <4 x float>
+  %shuf150 = shufflevector <4 x float> %cast98, <4 x float> %cast115, <4 x i32> <i32 0, i32 4, i32 1, i32 5>
+  %shuf151 = shufflevector <4 x float> %cast132, <4 x float> %cast149, <4 x i32> <i32 0, i32 4, i32 1, i32 5>
+  %shuf152 = shufflevector <4 x float> %cast98, <4 x float> %cast115, <4 x i32> <i32 2, i32 6, i32 3, i32 7>
+  %shuf153 = shufflevector <4 x float> %cast132, <4 x float> %cast149, <4 x i32> <i32 2, i32 6, i32 3, i32 7>
+  %shuf154 = shufflevector <4 x float> %shuf150, <4 x float> %shuf151, <4 x i32> <i32 0, i32 1, i32 4, i32 5>
+  %shuf155 = shufflevector <4 x float> %shuf150, <4 x float> %shuf151, <4 x i32> <i32 2, i32 3, i32 6, i32 7>
+  %shuf156 = shufflevector <4 x float> %shuf152, <4 x float> %shuf153, <4 x i32> <i32 0, i32 1, i32 4, i32 5>
+  %shuf157 = shufflevector <4 x float> %shuf152, <4 x float> %shuf153, <4 x i32> <i32 2, i32 3, i32 6, i32 7>
+  %v158 = add i64 %r65, 0
+  %v159 = mul i64 %v158, 4
+  %p160 = getelementptr float, ptr %p69, i64 %v159
+  store <4 x float> %shuf154, ptr %p160, align 4
+  %v161 = add i64 %r65, 1
+  %v162 = mul i64 %v161, 4
+  %p163 = getelementptr float, ptr %p69, i64 %v162
+  store <4 x float> %shuf155, ptr %p163, align 4
+  %v164 = add i64 %r65, 2
+  %v165 = mul i64 %v164, 4
+  %p166 = getelementptr float, ptr %p69, i64 %v165
+  store <4 x float> %shuf156, ptr %p166, align 4
+  %v167 = add i64 %r65, 3
+  %v168 = mul i64 %v167, 4
+  %p169 = getelementptr float, ptr %p69, i64 %v168
+  store <4 x float> %shuf157, ptr %p169, align 4
+  %v170 = add i64 %r65, 4
+  %p171 = getelementptr i16, ptr %p43, i64 %v170
+  %ld172 = load <4 x i16>, ptr %p171, align 1
+  %v173 = add i64 %r65, 4
+  %p174 = getelementptr i16, ptr %p47, i64 %v173
+  %ld175 = load <4 x i16>, ptr %p174, align 1
+  %v176 = add i64 %r65, 4
+  %p177 = getelementptr i16, ptr %p51, i64 %v176
+  %ld178 = load <4 x i16>, ptr %p177, align 1
+  %v179 = add i64 %r65, 4
+  %p180 = getelementptr i16, ptr %p55, i64 %v179
+  %ld181 = load <4 x i16>, ptr %p180, align 1
+  %cast182 = zext <4 x i16> %ld172 to <4 x i32>
+  %v183 = and <4 x i32> %cast182, splat (i32 32767)
+  %v184 = shl <4 x i32> %v183, splat (i32 13)
+  %cast185 = bitcast <4 x i32> %v184 to <4 x float>
+  %v186 = fmul <4 x float> %cast185, splat (float 0x46F0000000000000)
+  %cast187 = uitofp <4 x i32> %v183 to <4 x float>
+  %v188 = fmul <4 x float> %cast187, splat (float 0x3E70000000000000)
+  %is189 = icmp ult <4 x i32> %v183, splat (i32 1024)
+  %sel190 = select <4 x i1> %is189, <4 x float> %v188, <4 x float> %v186
+  %cast191 = bitcast <4 x float> %sel190 to <4 x i32>
+  %v192 = or <4 x i32> %v184, splat (i32 2139095040)
+  %is193 = icmp uge <4 x i32> %v183, splat (i32 31744)
+  %v194 = and <4 x i32> %cast182, splat (i32 32768)
+  %v195 = shl <4 x i32> %v194, splat (i32 16)
+  %sel196 = select <4 x i1> %is193, <4 x i32> %v192, <4 x i32> %cast191
+  %v197 = or <4 x i32> %sel196, %v195
+  %cast198 = bitcast <4 x i32> %v197 to <4 x float>
+  %cast199 = zext <4 x i16> %ld175 to <4 x i32>
+  %v200 = and <4 x i32> %cast199, splat (i32 32767)
+  %v201 = shl <4 x i32> %v200, splat (i32 13)
+  %cast202 = bitcast <4 x i32> %v201 to <4 x float>
+  %v203 = fmul <4 x float> %cast202, splat (float 0x46F0000000000000)
+  %cast204 = uitofp <4 x i32> %v200 to <4 x float>
+  %v205 = fmul <4 x float> %cast204, splat (float 0x3E70000000000000)
+  %is206 = icmp ult <4 x i32> %v200, splat (i32 1024)
+  %sel207 = select <4 x i1> %is206, <4 x float> %v205, <4 x float> %v203
+  %cast208 = bitcast <4 x float> %sel207 to <4 x i32>
+  %v209 = or <4 x i32> %v201, splat (i32 2139095040)
+  %is210 = icmp uge <4 x i32> %v200, splat (i32 31744)
+  %v211 = and <4 x i32> %cast199, splat (i32 32768)
+  %v212 = shl <4 x i32> %v211, splat (i32 16)
+  %sel213 = select <4 x i1> %is210, <4 x i32> %v209, <4 x i32> %cast208
+  %v214 = or <4 x i32> %sel213, %v212
+  %cast215 = bitcast <4 x i32> %v214 to <4 x float>
+  %cast216 = zext <4 x i16> %ld178 to <4 x i32>
+  %v217 = and <4 x i32> %cast216, splat (i32 32767)
+  %v218 = shl <4 x i32> %v217, splat (i32 13)
+  %cast219 = bitcast <4 x i32> %v218 to <4 x float>
+  %v220 = fmul <4 x float> %cast219, splat (float 0x46F0000000000000)
+  %cast221 = uitofp <4 x i32> %v217 to <4 x float>
+  %v222 = fmul <4 x float> %cast221, splat (float 0x3E70000000000000)
+  %is223 = icmp ult <4 x i32> %v217, splat (i32 1024)
+  %sel224 = select <4 x i1> %is223, <4 x float> %v222, <4 x float> %v220
+  %cast225 = bitcast <4 x float> %sel224 to <4 x i32>
+  %v226 = or <4 x i32> %v218, splat (i32 2139095040)
+  %is227 = icmp uge <4 x i32> %v217, splat (i32 31744)
+  %v228 = and <4 x i32> %cast216, splat (i32 32768)
+  %v229 = shl <4 x i32> %v228, splat (i32 16)
+  %sel230 = select <4 x i1> %is227, <4 x i32> %v226, <4 x i32> %cast225
+  %v231 = or <4 x i32> %sel230, %v229
+  %cast232 = bitcast <4 x i32> %v231 to <4 x float>
+  %cast233 = zext <4 x i16> %ld181 to <4 x i32>
+  %v234 = and <4 x i32> %cast233, splat (i32 32767)
+  %v235 = shl <4 x i32> %v234, splat (i32 13)
+  %cast236 = bitcast <4 x i32> %v235 to <4 x float>
+  %v237 = fmul <4 x float> %cast236, splat (float 0x46F0000000000000)
+  %cast238 = uitofp <4 x i32> %v234 to <4 x float>
+  %v239 = fmul <4 x float> %cast238, splat (float 0x3E70000000000000)
+  %is240 = icmp ult <4 x i32> %v234, splat (i32 1024)
+  %sel241 = select <4 x i1> %is240, <4 x float> %v239, <4 x float> %v237
+  %cast242 = bitcast <4 x float> %sel241 to <4 x i32>
+  %v243 = or <4 x i32> %v235, splat (i32 2139095040)
+  %is244 = icmp uge <4 x i32> %v234, splat (i32 31744)
+  %v245 = and <4 x i32> %cast233, splat (i32 32768)
+  %v246 = shl <4 x i32> %v245, splat (i32 16)
+  %sel247 = select <4 x i1> %is244, <4 x i32> %v243, <4 x i32> %cast242
+  %v248 = or <4 x i32> %sel247, %v246
+  %cast249 = bitcast <4 x i32> %v248 to <4 x float>
+  %shuf250 = shufflevector <4 x float> %cast198, <4 x float> %cast215, <4 x i32> <i32 0, i32 4, i32 1, i32 5>
+  %shuf251 = shufflevector <4 x float> %cast232, <4 x float> %cast249, <4 x i32> <i32 0, i32 4, i32 1, i32 5>
+  %shuf252 = shufflevector <4 x float> %cast198, <4 x float> %cast215, <4 x i32> <i32 2, i32 6, i32 3, i32 7>
+  %shuf253 = shufflevector <4 x float> %cast232, <4 x float> %cast249, <4 x i32> <i32 2, i32 6, i32 3, i32 7>
+  %shuf254 = shufflevector <4 x float> %shuf250, <4 x float> %shuf251, <4 x i32> <i32 0, i32 1, i32 4, i32 5>
+  %shuf255 = shufflevector <4 x float> %shuf250, <4 x float> %shuf251, <4 x i32> <i32 2, i32 3, i32 6, i32 7>
+  %shuf256 = shufflevector <4 x float> %shuf252, <4 x float> %shuf253, <4 x i32> <i32 0, i32 1, i32 4, i32 5>
+  %shuf257 = shufflevector <4 x float> %shuf252, <4 x float> %shuf253, <4 x i32> <i32 2, i32 3, i32 6, i32 7>
+  %v258 = add i64 %r65, 4
+  %v259 = mul i64 %v258, 4
+  %p260 = getelementptr float, ptr %p69, i64 %v259
+  store <4 x float> %shuf254, ptr %p260, align 4
+  %v261 = add i64 %r65, 5
+  %v262 = mul i64 %v261, 4
+  %p263 = getelementptr float, ptr %p69, i64 %v262
+  store <4 x float> %shuf255, ptr %p263, align 4
+  %v264 = add i64 %r65, 6
+  %v265 = mul i64 %v264, 4
+  %p266 = getelementptr float, ptr %p69, i64 %v265
+  store <4 x float> %shuf256, ptr %p266, align 4
+  %v267 = add i64 %r65, 7
+  %v268 = mul i64 %v267, 4
+  %p269 = getelementptr float, ptr %p69, i64 %v268
+  store <4 x float> %shuf257, ptr %p269, align 4
+  %v270 = add i64 %r65, 8
+  %p271 = getelementptr i16, ptr %p43, i64 %v270
+  %ld272 = load <4 x i16>, ptr %p271, align 1
+  %v273 = add i64 %r65, 8
+  %p274 = getelementptr i16, ptr %p47, i64 %v273
+  %ld275 = load <4 x i16>, ptr %p274, align 1
+  %v276 = add i64 %r65, 8
+  %p277 = getelementptr i16, ptr %p51, i64 %v276
+  %ld278 = load <4 x i16>, ptr %p277, align 1
+  %v279 = add i64 %r65, 8
+  %p280 = getelementptr i16, ptr %p55, i64 %v279
+  %ld281 = load <4 x i16>, ptr %p280, align 1
+  %cast282 = zext <4 x i16> %ld272 to <4 x i32>
+  %v283 = and <4 x i32> %cast282, splat (i32 32767)
+  %v284 = shl <4 x i32> %v283, splat (i32 13)
+  %cast285 = bitcast <4 x i32> %v284 to <4 x float>
+  %v286 = fmul <4 x float> %cast285, splat (float 0x46F0000000000000)
+  %cast287 = uitofp <4 x i32> %v283 to <4 x float>
+  %v288 = fmul <4 x float> %cast287, splat (float 0x3E70000000000000)
+  %is289 = icmp ult <4 x i32> %v283, splat (i32 1024)
+  %sel290 = select <4 x i1> %is289, <4 x float> %v288, <4 x float> %v286
+  %cast291 = bitcast <4 x float> %sel290 to <4 x i32>
+  %v292 = or <4 x i32> %v284, splat (i32 2139095040)
+  %is293 = icmp uge <4 x i32> %v283, splat (i32 31744)
+  %v294 = and <4 x i32> %cast282, splat (i32 32768)
+  %v295 = shl <4 x i32> %v294, splat (i32 16)
+  %sel296 = select <4 x i1> %is293, <4 x i32> %v292, <4 x i32> %cast291
+  %v297 = or <4 x i32> %sel296, %v295
+  %cast298 = bitcast <4 x i32> %v297 to <4 x float>
+  %cast299 = zext <4 x i16> %ld275 to <4 x i32>
+  %v300 = and <4 x i32> %cast299, splat (i32 32767)
+  %v301 = shl <4 x i32> %v300, splat (i32 13)
+  %cast302 = bitcast <4 x i32> %v301 to <4 x float>
+  %v303 = fmul <4 x float> %cast302, splat (float 0x46F0000000000000)
+  %cast304 = uitofp <4 x i32> %v300 to <4 x float>
+  %v305 = fmul <4 x float> %cast304, splat (float 0x3E70000000000000)
+  %is306 = icmp ult <4 x i32> %v300, splat (i32 1024)
+  %sel307 = select <4 x i1> %is306, <4 x float> %v305, <4 x float> %v303
+  %cast308 = bitcast <4 x float> %sel307 to <4 x i32>
+  %v309 = or <4 x i32> %v301, splat (i32 2139095040)
+  %is310 = icmp uge <4 x i32> %v300, splat (i32 31744)
+  %v311 = and <4 x i32> %cast299, splat (i32 32768)
+  %v312 = shl <4 x i32> %v311, splat (i32 16)
+  %sel313 = select <4 x i1> %is310, <4 x i32> %v309, <4 x i32> %cast308
+  %v314 = or <4 x i32> %sel313, %v312
+  %cast315 = bitcast <4 x i32> %v314 to <4 x float>
+  %cast316 = zext <4 x i16> %ld278 to <4 x i32>
+  %v317 = and <4 x i32> %cast316, splat (i32 32767)
+  %v318 = shl <4 x i32> %v317, splat (i32 13)
+  %cast319 = bitcast <4 x i32> %v318 to <4 x float>
+  %v320 = fmul <4 x float> %cast319, splat (float 0x46F0000000000000)
+  %cast321 = uitofp <4 x i32> %v317 to <4 x float>
+  %v322 = fmul <4 x float> %cast321, splat (float 0x3E70000000000000)
+  %is323 = icmp ult <4 x i32> %v317, splat (i32 1024)
+  %sel324 = select <4 x i1> %is323, <4 x float> %v322, <4 x float> %v320
+  %cast325 = bitcast <4 x float> %sel324 to <4 x i32>
+  %v326 = or <4 x i32> %v318, splat (i32 2139095040)
+  %is327 = icmp uge <4 x i32> %v317, splat (i32 31744)
+  %v328 = and <4 x i32> %cast316, splat (i32 32768)
+  %v329 = shl <4 x i32> %v328, splat (i32 16)
+  %sel330 = select <4 x i1> %is327, <4 x i32> %v326, <4 x i32> %cast325
+  %v331 = or <4 x i32> %sel330, %v329
+  %cast332 = bitcast <4 x i32> %v331 to <4 x float>
+  %cast333 = zext <4 x i16> %ld281 to <4 x i32>
+  %v334 = and <4 x i32> %cast333, splat (i32 32767)
+  %v335 = shl <4 x i32> %v334, splat (i32 13)
+  %cast336 = bitcast <4 x i32> %v335 to <4 x float>
+  %v337 = fmul <4 x float> %cast336, splat (float 0x46F0000000000000)
+  %cast338 = uitofp <4 x i32> %v334 to <4 x float>
+  %v339 = fmul <4 x float> %cast338, splat (float 0x3E70000000000000)
+  %is340 = icmp ult <4 x i32> %v334, splat (i32 1024)
+  %sel341 = select <4 x i1> %is340, <4 x float> %v339, <4 x float> %v337
+  %cast342 = bitcast <4 x float> %sel341 to <4 x i32>
+  %v343 = or <4 x i32> %v335, splat (i32 2139095040)
+  %is344 = icmp uge <4 x i32> %v334, splat (i32 31744)
+  %v345 = and <4 x i32> %cast333, splat (i32 32768)
+  %v346 = shl <4 x i32> %v345, splat (i32 16)
+  %sel347 = select <4 x i1> %is344, <4 x i32> %v343, <4 x i32> %cast342
+  %v348 = or <4 x i32> %sel347, %v346
+  %cast349 = bitcast <4 x i32> %v348 to <4 x float>
+  %shuf350 = shufflevector <4 x float> %cast298, <4 x float> %cast315, <4 x i32> <i32 0, i32 4, i32 1, i32 5>
+  %shuf351 = shufflevector <4 x float> %cast332, <4 x float> %cast349, <4 x i32> <i32 0, i32 4, i32 1, i32 5>
+  %shuf352 = shufflevector <4 x float> %cast298, <4 x float> %cast315, <4 x i32> <i32 2, i32 6, i32 3, i32 7>
+  %shuf353 = shufflevector <4 x float> %cast332, <4 x float> %cast349, <4 x i32> <i32 2, i32 6, i32 3, i32 7>
+  %shuf354 = shufflevector <4 x float> %shuf350, <4 x float> %shuf351, <4 x i32> <i32 0, i32 1, i32 4, i32 5>
+  %shuf355 = shufflevector <4 x float> %shuf350, <4 x float> %shuf351, <4 x i32> <i32 2, i32 3, i32 6, i32 7>
+  %shuf356 = shufflevector <4 x float> %shuf352, <4 x float> %shuf353, <4 x i32> <i32 0, i32 1, i32 4, i32 5>
+  %shuf357 = shufflevector <4 x float> %shuf352, <4 x float> %shuf353, <4 x i32> <i32 2, i32 3, i32 6, i32 7>
+  %v358 = add i64 %r65, 8
+  %v359 = mul i64 %v358, 4
+  %p360 = getelementptr float, ptr %p69, i64 %v359
+  store <4 x float> %shuf354, ptr %p360, align 4
+  %v361 = add i64 %r65, 9
+  %v362 = mul i64 %v361, 4
+  %p363 = getelementptr float, ptr %p69, i64 %v362
+  store <4 x float> %shuf355, ptr %p363, align 4
+  %v364 = add i64 %r65, 10
+  %v365 = mul i64 %v364, 4
+  %p366 = getelementptr float, ptr %p69, i64 %v365
+  store <4 x float> %shuf356, ptr %p366, align 4
+  %v367 = add i64 %r65, 11
+  %v368 = mul i64 %v367, 4
+  %p369 = getelementptr float, ptr %p69, i64 %v368
+  store <4 x float> %shuf357, ptr %p369, align 4
+  %v370 = add i64 %r65, 12
+  %p371 = getelementptr i16, ptr %p43, i64 %v370
+  %ld372 = load <4 x i16>, ptr %p371, align 1
+  %v373 = add i64 %r65, 12
+  %p374 = getelementptr i16, ptr %p47, i64 %v373
+  %ld375 = load <4 x i16>, ptr %p374, align 1
+  %v376 = add i64 %r65, 12
+  %p377 = getelementptr i16, ptr %p51, i64 %v376
+  %ld378 = load <4 x i16>, ptr %p377, align 1
+  %v379 = add i64 %r65, 12
+  %p380 = getelementptr i16, ptr %p55, i64 %v379
+  %ld381 = load <4 x i16>, ptr %p380, align 1
+  %cast382 = zext <4 x i16> %ld372 to <4 x i32>
+  %v383 = and <4 x i32> %cast382, splat (i32 32767)
+  %v384 = shl <4 x i32> %v383, splat (i32 13)
   %cast385 = bitcast <4 x i32> %v384 to <4 x float>
-  %shuf386 = shufflevector <4 x float> %cast346, <4 x float> %cast359, <4 x i32> <i32 0, i32 4, i32 1, i32 5>
-  %shuf387 = shufflevector <4 x float> %cast372, <4 x float> %cast385, <4 x i32> <i32 0, i32 4, i32 1, i32 5>
-  %shuf388 = shufflevector <4 x float> %cast346, <4 x float> %cast359, <4 x i32> <i32 2, i32 6, i32 3, i32 7>
-  %shuf389 = shufflevector <4 x float> %cast372, <4 x float> %cast385, <4 x i32> <i32 2, i32 6, i32 3, i32 7>
-  %shuf390 = shufflevector <4 x float> %shuf386, <4 x float> %shuf387, <4 x i32> <i32 0, i32 1, i32 4, i32 5>
-  %shuf391 = shufflevector <4 x float> %shuf386, <4 x float> %shuf387, <4 x i32> <i32 2, i32 3, i32 6, i32 7>
-  %shuf392 = shufflevector <4 x float> %shuf388, <4 x float> %shuf389, <4 x i32> <i32 0, i32 1, i32 4, i32 5>
-  %shuf393 = shufflevector <4 x float> %shuf388, <4 x float> %shuf389, <4 x i32> <i32 2, i32 3, i32 6, i32 7>
-  %v394 = add i64 %r65, 12
-  %v395 = mul i64 %v394, 4
-  %p396 = getelementptr float, ptr %p69, i64 %v395
-  store <4 x float> %shuf390, ptr %p396, align 4
-  %v397 = add i64 %r65, 13
-  %v398 = mul i64 %v397, 4
-  %p399 = getelementptr float, ptr %p69, i64 %v398
-  store <4 x float> %shuf391, ptr %p399, align 4
-  %v400 = add i64 %r65, 14
-  %v401 = mul i64 %v400, 4
-  %p402 = getelementptr float, ptr %p69, i64 %v401
-  store <4 x float> %shuf392, ptr %p402, align 4
-  %v403 = add i64 %r65, 15
-  %v404 = mul i64 %v403, 4
-  %p405 = getelementptr float, ptr %p69, i64 %v404
-  store <4 x float> %shuf393, ptr %p405, align 4
+  %v386 = fmul <4 x float> %cast385, splat (float 0x46F0000000000000)
+  %cast387 = uitofp <4 x i32> %v383 to <4 x float>
+  %v388 = fmul <4 x float> %cast387, splat (float 0x3E70000000000000)
+  %is389 = icmp ult <4 x i32> %v383, splat (i32 1024)
+  %sel390 = select <4 x i1> %is389, <4 x float> %v388, <4 x float> %v386
+  %cast391 = bitcast <4 x float> %sel390 to <4 x i32>
+  %v392 = or <4 x i32> %v384, splat (i32 2139095040)
+  %is393 = icmp uge <4 x i32> %v383, splat (i32 31744)
+  %v394 = and <4 x i32> %cast382, splat (i32 32768)
+  %v395 = shl <4 x i32> %v394, splat (i32 16)
+  %sel396 = select <4 x i1> %is393, <4 x i32> %v392, <4 x i32> %cast391
+  %v397 = or <4 x i32> %sel396, %v395
+  %cast398 = bitcast <4 x i32> %v397 to <4 x float>
+  %cast399 = zext <4 x i16> %ld375 to <4 x i32>
+  %v400 = and <4 x i32> %cast399, splat (i32 32767)
+  %v401 = shl <4 x i32> %v400, splat (i32 13)
+  %cast402 = bitcast <4 x i32> %v401 to <4 x float>
+  %v403 = fmul <4 x float> %cast402, splat (float 0x46F0000000000000)
+  %cast404 = uitofp <4 x i32> %v400 to <4 x float>
+  %v405 = fmul <4 x float> %cast404, splat (float 0x3E70000000000000)
+  %is406 = icmp ult <4 x i32> %v400, splat (i32 1024)
+  %sel407 = select <4 x i1> %is406, <4 x float> %v405, <4 x float> %v403
+  %cast408 = bitcast <4 x float> %sel407 to <4 x i32>
+  %v409 = or <4 x i32> %v401, splat (i32 2139095040)
+  %is410 = icmp uge <4 x i32> %v400, splat (i32 31744)
+  %v411 = and <4 x i32> %cast399, splat (i32 32768)
+  %v412 = shl <4 x i32> %v411, splat (i32 16)
+  %sel413 = select <4 x i1> %is410, <4 x i32> %v409, <4 x i32> %cast408
+  %v414 = or <4 x i32> %sel413, %v412
+  %cast415 = bitcast <4 x i32> %v414 to <4 x float>
+  %cast416 = zext <4 x i16> %ld378 to <4 x i32>
+  %v417 = and <4 x i32> %cast416, splat (i32 32767)
+  %v418 = shl <4 x i32> %v417, splat (i32 13)
+  %cast419 = bitcast <4 x i32> %v418 to <4 x float>
+  %v420 = fmul <4 x float> %cast419, splat (float 0x46F0000000000000)
+  %cast421 = uitofp <4 x i32> %v417 to <4 x float>
+  %v422 = fmul <4 x float> %cast421, splat (float 0x3E70000000000000)
+  %is423 = icmp ult <4 x i32> %v417, splat (i32 1024)
+  %sel424 = select <4 x i1> %is423, <4 x float> %v422, <4 x float> %v420
+  %cast425 = bitcast <4 x float> %sel424 to <4 x i32>
+  %v426 = or <4 x i32> %v418, splat (i32 2139095040)
+  %is427 = icmp uge <4 x i32> %v417, splat (i32 31744)
+  %v428 = and <4 x i32> %cast416, splat (i32 32768)
+  %v429 = shl <4 x i32> %v428, splat (i32 16)
+  %sel430 = select <4 x i1> %is427, <4 x i32> %v426, <4 x i32> %cast425
+  %v431 = or <4 x i32> %sel430, %v429
+  %cast432 = bitcast <4 x i32> %v431 to <4 x float>
+  %cast433 = zext <4 x i16> %ld381 to <4 x i32>
+  %v434 = and <4 x i32> %cast433, splat (i32 32767)
+  %v435 = shl <4 x i32> %v434, splat (i32 13)
+  %cast436 = bitcast <4 x i32> %v435 to <4 x float>
+  %v437 = fmul <4 x float> %cast436, splat (float 0x46F0000000000000)
+  %cast438 = uitofp <4 x i32> %v434 to <4 x float>
+  %v439 = fmul <4 x float> %cast438, splat (float 0x3E70000000000000)
+  %is440 = icmp ult <4 x i32> %v434, splat (i32 1024)
+  %sel441 = select <4 x i1> %is440, <4 x float> %v439, <4 x float> %v437
+  %cast442 = bitcast <4 x float> %sel441 to <4 x i32>
+  %v443 = or <4 x i32> %v435, splat (i32 2139095040)
+  %is444 = icmp uge <4 x i32> %v434, splat (i32 31744)
+  %v445 = and <4 x i32> %cast433, splat (i32 32768)
+  %v446 = shl <4 x i32> %v445, splat (i32 16)
+  %sel447 = select <4 x i1> %is444, <4 x i32> %v443, <4 x i32> %cast442
+  %v448 = or <4 x i32> %sel447, %v446
+  %cast449 = bitcast <4 x i32> %v448 to <4 x float>
+  %shuf450 = shufflevector <4 x float> %cast398, <4 x float> %cast415, <4 x i32> <i32 0, i32 4, i32 1, i32 5>
+  %shuf451 = shufflevector <4 x float> %cast432, <4 x float> %cast449, <4 x i32> <i32 0, i32 4, i32 1, i32 5>
+  %shuf452 = shufflevector <4 x float> %cast398, <4 x float> %cast415, <4 x i32> <i32 2, i32 6, i32 3, i32 7>
+  %shuf453 = shufflevector <4 x float> %cast432, <4 x float> %cast449, <4 x i32> <i32 2, i32 6, i32 3, i32 7>
+  %shuf454 = shufflevector <4 x float> %shuf450, <4 x float> %shuf451, <4 x i32> <i32 0, i32 1, i32 4, i32 5>
+  %shuf455 = shufflevector <4 x float> %shuf450, <4 x float> %shuf451, <4 x i32> <i32 2, i32 3, i32 6, i32 7>
+  %shuf456 = shufflevector <4 x float> %shuf452, <4 x float> %shuf453, <4 x i32> <i32 0, i32 1, i32 4, i32 5>
+  %shuf457 = shufflevector <4 x float> %shuf452, <4 x float> %shuf453, <4 x i32> <i32 2, i32 3, i32 6, i32 7>
+  %v458 = add i64 %r65, 12
+  %v459 = mul i64 %v458, 4
+  %p460 = getelementptr float, ptr %p69, i64 %v459
+  store <4 x float> %shuf454, ptr %p460, align 4
+  %v461 = add i64 %r65, 13
+  %v462 = mul i64 %v461, 4
+  %p463 = getelementptr float, ptr %p69, i64 %v462
+  store <4 x float> %shuf455, ptr %p463, align 4
+  %v464 = add i64 %r65, 14
+  %v465 = mul i64 %v464, 4
+  %p466 = getelementptr float, ptr %p69, i64 %v465
+  store <4 x float> %shuf456, ptr %p466, align 4
+  %v467 = add i64 %r65, 15
+  %v468 = mul i64 %v467, 4
+  %p469 = getelementptr float, ptr %p69, i64 %v468
+  store <4 x float> %shuf457, ptr %p469, align 4
   br label %latch58
 latch58:
-  %v406 = add i64 %i58, 1
+  %v470 = add i64 %i58, 1
   br label %loop58
 done58:
   br label %latch37
 latch37:
-  %v407 = add i64 %i37, 4
+  %v471 = add i64 %i37, 4
   br label %loop37
 done37:
   br label %after32
 after32:
-  %is408 = icmp sge i64 %ld10, 4
-  %is409 = icmp slt i64 %ld10, 16
-  %v410 = and i1 %is408, %is409
-  br i1 %v410, label %then411, label %after411
-then411:
-  br label %loop412
-loop412:
-  %i412 = phi i64 [ 0, %then411 ], [ %v523, %latch412 ]
-  %is413 = icmp slt i64 %i412, 4
-  br i1 %is413, label %body412, label %done412
-body412:
-  %v414 = add i64 %i412, 0
-  %r415 = call i64 @llvm.smin.i64(i64 %v414, i64 %v21)
-  %v416 = mul i64 %r415, %v14
-  %p417 = getelementptr i8, ptr %p18, i64 %v416
-  %v418 = add i64 %i412, 1
-  %r419 = call i64 @llvm.smin.i64(i64 %v418, i64 %v21)
-  %v420 = mul i64 %r419, %v14
-  %p421 = getelementptr i8, ptr %p18, i64 %v420
-  %v422 = add i64 %i412, 2
-  %r423 = call i64 @llvm.smin.i64(i64 %v422, i64 %v21)
-  %v424 = mul i64 %r423, %v14
-  %p425 = getelementptr i8, ptr %p18, i64 %v424
-  %v426 = add i64 %i412, 3
-  %r427 = call i64 @llvm.smin.i64(i64 %v426, i64 %v21)
-  %v428 = mul i64 %r427, %v14
-  %p429 = getelementptr i8, ptr %p18, i64 %v428
-  br label %loop430
-loop430:
-  %i430 = phi i64 [ 0, %body412 ], [ %v522, %latch430 ]
-  %is431 = icmp slt i64 %i430, %ld10
-  br i1 %is431, label %body430, label %done430
-body430:
-  %v432 = add i64 %ld10, -4
-  %r433 = call i64 @llvm.smin.i64(i64 %i430, i64 %v432)
-  %p434 = getelementptr i64, ptr %args, i64 0
-  %ld435 = load i64, ptr %p434, align 8
-  %p436 = getelementptr i8, ptr %ld2, i64 %ld435
-  %p437 = getelementptr float, ptr %p436, i64 %i412
-  %v438 = add i64 %r433, 0
-  %p439 = getelementptr i16, ptr %p417, i64 %v438
-  %ld440 = load <4 x i16>, ptr %p439, align 1
-  %v441 = add i64 %r433, 0
-  %p442 = getelementptr i16, ptr %p421, i64 %v441
-  %ld443 = load <4 x i16>, ptr %p442, align 1
-  %v444 = add i64 %r433, 0
-  %p445 = getelementptr i16, ptr %p425, i64 %v444
-  %ld446 = load <4 x i16>, ptr %p445, align 1
-  %v447 = add i64 %r433, 0
-  %p448 = getelementptr i16, ptr %p429, i64 %v447
-  %ld449 = load <4 x i16>, ptr %p448, align 1
-  %cast450 = zext <4 x i16> %ld440 to <4 x i32>
-  %v451 = and <4 x i32> %cast450, splat (i32 32767)
-  %v452 = shl <4 x i32> %v451, splat (i32 13)
-  %cast453 = bitcast <4 x i32> %v452 to <4 x float>
-  %v454 = fmul <4 x float> %cast453, splat (float 0x46F0000000000000)
-  %cast455 = bitcast <4 x float> %v454 to <4 x i32>
-  %v456 = or <4 x i32> %v452, splat (i32 2139095040)
-  %is457 = icmp uge <4 x i32> %v451, splat (i32 31744)
-  %v458 = and <4 x i32> %cast450, splat (i32 32768)
-  %v459 = shl <4 x i32> %v458, splat (i32 16)
-  %sel460 = select <4 x i1> %is457, <4 x i32> %v456, <4 x i32> %cast455
-  %v461 = or <4 x i32> %sel460, %v459
-  %cast462 = bitcast <4 x i32> %v461 to <4 x float>
-  %cast463 = zext <4 x i16> %ld443 to <4 x i32>
-  %v464 = and <4 x i32> %cast463, splat (i32 32767)
-  %v465 = shl <4 x i32> %v464, splat (i32 13)
-  %cast466 = bitcast <4 x i32> %v465 to <4 x float>
-  %v467 = fmul <4 x float> %cast466, splat (float 0x46F0000000000000)
-  %cast468 = bitcast <4 x float> %v467 to <4 x i32>
-  %v469 = or <4 x i32> %v465, splat (i32 2139095040)
-  %is470 = icmp uge <4 x i32> %v464, splat (i32 31744)
-  %v471 = and <4 x i32> %cast463, splat (i32 32768)
-  %v472 = shl <4 x i32> %v471, splat (i32 16)
-  %sel473 = select <4 x i1> %is470, <4 x i32> %v469, <4 x i32> %cast468
-  %v474 = or <4 x i32> %sel473, %v472
-  %cast475 = bitcast <4 x i32> %v474 to <4 x float>
-  %cast476 = zext <4 x i16> %ld446 to <4 x i32>
-  %v477 = and <4 x i32> %cast476, splat (i32 32767)
-  %v478 = shl <4 x i32> %v477, splat (i32 13)
-  %cast479 = bitcast <4 x i32> %v478 to <4 x float>
-  %v480 = fmul <4 x float> %cast479, splat (float 0x46F0000000000000)
-  %cast481 = bitcast <4 x float> %v480 to <4 x i32>
-  %v482 = or <4 x i32> %v478, splat (i32 2139095040)
-  %is483 = icmp uge <4 x i32> %v477, splat (i32 31744)
-  %v484 = and <4 x i32> %cast476, splat (i32 32768)
-  %v485 = shl <4 x i32> %v484, splat (i32 16)
-  %sel486 = select <4 x i1> %is483, <4 x i32> %v482, <4 x i32> %cast481
-  %v487 = or <4 x i32> %sel486, %v485
-  %cast488 = bitcast <4 x i32> %v487 to <4 x float>
-  %cast489 = zext <4 x i16> %ld449 to <4 x i32>
-  %v490 = and <4 x i32> %cast489, splat (i32 32767)
-  %v491 = shl <4 x i32> %v490, splat (i32 13)
-  %cast492 = bitcast <4 x i32> %v491 to <4 x float>
-  %v493 = fmul <4 x float> %cast492, splat (float 0x46F0000000000000)
-  %cast494 = bitcast <4 x float> %v493 to <4 x i32>
-  %v495 = or <4 x i32> %v491, splat (i32 2139095040)
-  %is496 = icmp uge <4 x i32> %v490, splat (i32 31744)
-  %v497 = and <4 x i32> %cast489, splat (i32 32768)
-  %v498 = shl <4 x i32> %v497, splat (i32 16)
-  %sel499 = select <4 x i1> %is496, <4 x i32> %v495, <4 x i32> %cast494
-  %v500 = or <4 x i32> %sel499, %v498
-  %cast501 = bitcast <4 x i32> %v500 to <4 x float>
-  %shuf502 = shufflevector <4 x float> %cast462, <4 x float> %cast475, <4 x i32> <i32 0, i32 4, i32 1, i32 5>
-  %shuf503 = shufflevector <4 x float> %cast488, <4 x float> %cast501, <4 x i32> <i32 0, i32 4, i32 1, i32 5>
-  %shuf504 = shufflevector <4 x float> %cast462, <4 x float> %cast475, <4 x i32> <i32 2, i32 6, i32 3, i32 7>
-  %shuf505 = shufflevector <4 x float> %cast488, <4 x float> %cast501, <4 x i32> <i32 2, i32 6, i32 3, i32 7>
-  %shuf506 = shufflevector <4 x float> %shuf502, <4 x float> %shuf503, <4 x i32> <i32 0, i32 1, i32 4, i32 5>
-  %shuf507 = shufflevector <4 x float> %shuf502, <4 x float> %shuf503, <4 x i32> <i32 2, i32 3, i32 6, i32 7>
-  %shuf508 = shufflevector <4 x float> %shuf504, <4 x float> %shuf505, <4 x i32> <i32 0, i32 1, i32 4, i32 5>
-  %shuf509 = shufflevector <4 x float> %shuf504, <4 x float> %shuf505, <4 x i32> <i32 2, i32 3, i32 6, i32 7>
-  %v510 = add i64 %r433, 0
-  %v511 = mul i64 %v510, 4
-  %p512 = getelementptr float, ptr %p437, i64 %v511
-  store <4 x float> %shuf506, ptr %p512, align 4
-  %v513 = add i64 %r433, 1
-  %v514 = mul i64 %v513, 4
-  %p515 = getelementptr float, ptr %p437, i64 %v514
-  store <4 x float> %shuf507, ptr %p515, align 4
-  %v516 = add i64 %r433, 2
-  %v517 = mul i64 %v516, 4
-  %p518 = getelementptr float, ptr %p437, i64 %v517
-  store <4 x float> %shuf508, ptr %p518, align 4
-  %v519 = add i64 %r433, 3
-  %v520 = mul i64 %v519, 4
-  %p521 = getelementptr float, ptr %p437, i64 %v520
-  store <4 x float> %shuf509, ptr %p521, align 4
-  br label %latch430
-latch430:
-  %v522 = add i64 %i430, 4
-  br label %loop430
-done430:
-  br label %latch412
-latch412:
-  %v523 = add i64 %i412, 4
-  br label %loop412
-done412:
-  br label %after411
-after411:
-  %is524 = icmp sge i64 %ld10, 0
-  %is525 = icmp slt i64 %ld10, 4
-  %v526 = and i1 %is524, %is525
-  br i1 %v526, label %then527, label %after527
-then527:
-  br label %loop528
-loop528:
-  %i528 = phi i64 [ 0, %then527 ], [ %v554, %latch528 ]
-  %is529 = icmp slt i64 %i528, %ld10
-  br i1 %is529, label %body528, label %done528
-body528:
-  br label %loop530
-loop530:
-  %i530 = phi i64 [ 0, %body528 ], [ %v553, %latch530 ]
-  %is531 = icmp slt i64 %i530, 4
-  br i1 %is531, label %body530, label %done530
-body530:
-  %r532 = call i64 @llvm.smin.i64(i64 %i530, i64 %v21)
-  %v533 = mul i64 %r532, %v14
-  %p534 = getelementptr i8, ptr %p18, i64 %v533
-  %p535 = getelementptr i16, ptr %p534, i64 %i528
-  %ld536 = load i16, ptr %p535, align 1
-  %cast537 = zext i16 %ld536 to i32
-  %v538 = and i32 %cast537, 32767
-  %v539 = shl i32 %v538, 13
-  %cast540 = bitcast i32 %v539 to float
-  %v541 = fmul float %cast540, 0x46F0000000000000
-  %cast542 = bitcast float %v541 to i32
-  %v543 = or i32 %v539, 2139095040
-  %is544 = icmp uge i32 %v538, 31744
-  %v545 = and i32 %cast537, 32768
-  %v546 = shl i32 %v545, 16
-  %sel547 = select i1 %is544, i32 %v543, i32 %cast542
-  %v548 = or i32 %sel547, %v546
-  %cast549 = bitcast i32 %v548 to float
-  %v550 = mul i64 %i528, 4
-  %p551 = getelementptr float, ptr %p13, i64 %v550
-  %p552 = getelementptr float, ptr %p551, i64 %i530
-  store float %cast549, ptr %p552, align 4
-  br label %latch530
-latch530:
-  %v553 = add i64 %i530, 1
-  br label %loop530
-done530:
-  br label %latch528
-latch528:
-  %v554 = add i64 %i528, 1
-  br label %loop528
-done528:
-  br label %after527
-after527:
+  %is472 = icmp sge i64 %ld10, 4
+  %is473 = icmp slt i64 %ld10, 16
+  %v474 = and i1 %is472, %is473
+  br i1 %v474, label %then475, label %after475
+then475:
+  br label %loop476
+loop476:
+  %i476 = phi i64 [ 0, %then475 ], [ %v603, %latch476 ]
+  %is477 = icmp slt i64 %i476, 4
+  br i1 %is477, label %body476, label %done476
+body476:
+  %v478 = add i64 %i476, 0
+  %r479 = call i64 @llvm.smin.i64(i64 %v478, i64 %v21)
+  %v480 = mul i64 %r479, %v14
+  %p481 = getelementptr i8, ptr %p18, i64 %v480
+  %v482 = add i64 %i476, 1
+  %r483 = call i64 @llvm.smin.i64(i64 %v482, i64 %v21)
+  %v484 = mul i64 %r483, %v14
+  %p485 = getelementptr i8, ptr %p18, i64 %v484
+  %v486 = add i64 %i476, 2
+  %r487 = call i64 @llvm.smin.i64(i64 %v486, i64 %v21)
+  %v488 = mul i64 %r487, %v14
+  %p489 = getelementptr i8, ptr %p18, i64 %v488
+  %v490 = add i64 %i476, 3
+  %r491 = call i64 @llvm.smin.i64(i64 %v490, i64 %v21)
+  %v492 = mul i64 %r491, %v14
+  %p493 = getelementptr i8, ptr %p18, i64 %v492
+  br label %loop494
+loop494:
+  %i494 = phi i64 [ 0, %body476 ], [ %v602, %latch494 ]
+  %is495 = icmp slt i64 %i494, %ld10
+  br i1 %is495, label %body494, label %done494
+body494:
+  %v496 = add i64 %ld10, -4
+  %r497 = call i64 @llvm.smin.i64(i64 %i494, i64 %v496)
+  %p498 = getelementptr i64, ptr %args, i64 0
+  %ld499 = load i64, ptr %p498, align 8
+  %p500 = getelementptr i8, ptr %ld2, i64 %ld499
+  %p501 = getelementptr float, ptr %p500, i64 %i476
+  %v502 = add i64 %r497, 0
+  %p503 = getelementptr i16, ptr %p481, i64 %v502
+  %ld504 = load <4 x i16>, ptr %p503, align 1
+  %v505 = add i64 %r497, 0
+  %p506 = getelementptr i16, ptr %p485, i64 %v505
+  %ld507 = load <4 x i16>, ptr %p506, align 1
+  %v508 = add i64 %r497, 0
+  %p509 = getelementptr i16, ptr %p489, i64 %v508
+  %ld510 = load <4 x i16>, ptr %p509, align 1
+  %v511 = add i64 %r497, 0
+  %p512 = getelementptr i16, ptr %p493, i64 %v511
+  %ld513 = load <4 x i16>, ptr %p512, align 1
+  %cast514 = zext <4 x i16> %ld504 to <4 x i32>
+  %v515 = and <4 x i32> %cast514, splat (i32 32767)
+  %v516 = shl <4 x i32> %v515, splat (i32 13)
+  %cast517 = bitcast <4 x i32> %v516 to <4 x float>
+  %v518 = fmul <4 x float> %cast517, splat (float 0x46F0000000000000)
+  %cast519 = uitofp <4 x i32> %v515 to <4 x float>
+  %v520 = fmul <4 x float> %cast519, splat (float 0x3E70000000000000)
+  %is521 = icmp ult <4 x i32> %v515, splat (i32 1024)
+  %sel522 = select <4 x i1> %is521, <4 x float> %v520, <4 x float> %v518
+  %cast523 = bitcast <4 x float> %sel522 to <4 x i32>
+  %v524 = or <4 x i32> %v516, splat (i32 2139095040)
+  %is525 = icmp uge <4 x i32> %v515, splat (i32 31744)
+  %v526 = and <4 x i32> %cast514, splat (i32 32768)
+  %v527 = shl <4 x i32> %v526, splat (i32 16)
+  %sel528 = select <4 x i1> %is525, <4 x i32> %v524, <4 x i32> %cast523
+  %v529 = or <4 x i32> %sel528, %v527
+  %cast530 = bitcast <4 x i32> %v529 to <4 x float>
+  %cast531 = zext <4 x i16> %ld507 to <4 x i32>
+  %v532 = and <4 x i32> %cast531, splat (i32 32767)
+  %v533 = shl <4 x i32> %v532, splat (i32 13)
+  %cast534 = bitcast <4 x i32> %v533 to <4 x float>
+  %v535 = fmul <4 x float> %cast534, splat (float 0x46F0000000000000)
+  %cast536 = uitofp <4 x i32> %v532 to <4 x float>
+  %v537 = fmul <4 x float> %cast536, splat (float 0x3E70000000000000)
+  %is538 = icmp ult <4 x i32> %v532, splat (i32 1024)
+  %sel539 = select <4 x i1> %is538, <4 x float> %v537, <4 x float> %v535
+  %cast540 = bitcast <4 x float> %sel539 to <4 x i32>
+  %v541 = or <4 x i32> %v533, splat (i32 2139095040)
+  %is542 = icmp uge <4 x i32> %v532, splat (i32 31744)
+  %v543 = and <4 x i32> %cast531, splat (i32 32768)
+  %v544 = shl <4 x i32> %v543, splat (i32 16)
+  %sel545 = select <4 x i1> %is542, <4 x i32> %v541, <4 x i32> %cast540
+  %v546 = or <4 x i32> %sel545, %v544
+  %cast547 = bitcast <4 x i32> %v546 to <4 x float>
+  %cast548 = zext <4 x i16> %ld510 to <4 x i32>
+  %v549 = and <4 x i32> %cast548, splat (i32 32767)
+  %v550 = shl <4 x i32> %v549, splat (i32 13)
+  %cast551 = bitcast <4 x i32> %v550 to <4 x float>
+  %v552 = fmul <4 x float> %cast551, splat (float 0x46F0000000000000)
+  %cast553 = uitofp <4 x i32> %v549 to <4 x float>
+  %v554 = fmul <4 x float> %cast553, splat (float 0x3E70000000000000)
+  %is555 = icmp ult <4 x i32> %v549, splat (i32 1024)
+  %sel556 = select <4 x i1> %is555, <4 x float> %v554, <4 x float> %v552
+  %cast557 = bitcast <4 x float> %sel556 to <4 x i32>
+  %v558 = or <4 x i32> %v550, splat (i32 2139095040)
+  %is559 = icmp uge <4 x i32> %v549, splat (i32 31744)
+  %v560 = and <4 x i32> %cast548, splat (i32 32768)
+  %v561 = shl <4 x i32> %v560, splat (i32 16)
+  %sel562 = select <4 x i1> %is559, <4 x i32> %v558, <4 x i32> %cast557
+  %v563 = or <4 x i32> %sel562, %v561
+  %cast564 = bitcast <4 x i32> %v563 to <4 x float>
+  %cast565 = zext <4 x i16> %ld513 to <4 x i32>
+  %v566 = and <4 x i32> %cast565, splat (i32 32767)
+  %v567 = shl <4 x i32> %v566, splat (i32 13)
+  %cast568 = bitcast <4 x i32> %v567 to <4 x float>
+  %v569 = fmul <4 x float> %cast568, splat (float 0x46F0000000000000)
+  %cast570 = uitofp <4 x i32> %v566 to <4 x float>
+  %v571 = fmul <4 x float> %cast570, splat (float 0x3E70000000000000)
+  %is572 = icmp ult <4 x i32> %v566, splat (i32 1024)
+  %sel573 = select <4 x i1> %is572, <4 x float> %v571, <4 x float> %v569
+  %cast574 = bitcast <4 x float> %sel573 to <4 x i32>
+  %v575 = or <4 x i32> %v567, splat (i32 2139095040)
+  %is576 = icmp uge <4 x i32> %v566, splat (i32 31744)
+  %v577 = and <4 x i32> %cast565, splat (i32 32768)
+  %v578 = shl <4 x i32> %v577, splat (i32 16)
+  %sel579 = select <4 x i1> %is576, <4 x i32> %v575, <4 x i32> %cast574
+  %v580 = or <4 x i32> %sel579, %v578
+  %cast581 = bitcast <4 x i32> %v580 to <4 x float>
+  %shuf582 = shufflevector <4 x float> %cast530, <4 x float> %cast547, <4 x i32> <i32 0, i32 4, i32 1, i32 5>
+  %shuf583 = shufflevector <4 x float> %cast564, <4 x float> %cast581, <4 x i32> <i32 0, i32 4, i32 1, i32 5>
+  %shuf584 = shufflevector <4 x float> %cast530, <4 x float> %cast547, <4 x i32> <i32 2, i32 6, i32 3, i32 7>
+  %shuf585 = shufflevector <4 x float> %cast564, <4 x float> %cast581, <4 x i32> <i32 2, i32 6, i32 3, i32 7>
+  %shuf586 = shufflevector <4 x float> %shuf582, <4 x float> %shuf583, <4 x i32> <i32 0, i32 1, i32 4, i32 5>
+  %shuf587 = shufflevector <4 x float> %shuf582, <4 x float> %shuf583, <4 x i32> <i32 2, i32 3, i32 6, i32 7>
+  %shuf588 = shufflevector <4 x float> %shuf584, <4 x float> %shuf585, <4 x i32> <i32 0, i32 1, i32 4, i32 5>
+  %shuf589 = shufflevector <4 x float> %shuf584, <4 x float> %shuf585, <4 x i32> <i32 2, i32 3, i32 6, i32 7>
+  %v590 = add i64 %r497, 0
+  %v591 = mul i64 %v590, 4
+  %p592 = getelementptr float, ptr %p501, i64 %v591
+  store <4 x float> %shuf586, ptr %p592, align 4
+  %v593 = add i64 %r497, 1
+  %v594 = mul i64 %v593, 4
+  %p595 = getelementptr float, ptr %p501, i64 %v594
+  store <4 x float> %shuf587, ptr %p595, align 4
+  %v596 = add i64 %r497, 2
+  %v597 = mul i64 %v596, 4
+  %p598 = getelementptr float, ptr %p501, i64 %v597
+  store <4 x float> %shuf588, ptr %p598, align 4
+  %v599 = add i64 %r497, 3
+  %v600 = mul i64 %v599, 4
+  %p601 = getelementptr float, ptr %p501, i64 %v600
+  store <4 x float> %shuf589, ptr %p601, align 4
+  br label %latch494
+latch494:
+  %v602 = add i64 %i494, 4
+  br label %loop494
+done494:
+  br label %latch476
+latch476:
+  %v603 = add i64 %i476, 4
+  br label %loop476
+done476:
+  br label %after475
+after475:
+  %is604 = icmp sge i64 %ld10, 0
+  %is605 = icmp slt i64 %ld10, 4
+  %v606 = and i1 %is604, %is605
+  br i1 %v606, label %then607, label %after607
+then607:
+  br label %loop608
+loop608:
+  %i608 = phi i64 [ 0, %then607 ], [ %v638, %latch608 ]
+  %is609 = icmp slt i64 %i608, %ld10
+  br i1 %is609, label %body608, label %done608
+body608:
+  br label %loop610
+loop610:
+  %i610 = phi i64 [ 0, %body608 ], [ %v637, %latch610 ]
+  %is611 = icmp slt i64 %i610, 4
+  br i1 %is611, label %body610, label %done610
+body610:
+  %r612 = call i64 @llvm.smin.i64(i64 %i610, i64 %v21)
+  %v613 = mul i64 %r612, %v14
+  %p614 = getelementptr i8, ptr %p18, i64 %v613
+  %p615 = getelementptr i16, ptr %p614, i64 %i608
+  %ld616 = load i16, ptr %p615, align 1
+  %cast617 = zext i16 %ld616 to i32
+  %v618 = and i32 %cast617, 32767
+  %v619 = shl i32 %v618, 13
+  %cast620 = bitcast i32 %v619 to float
+  %v621 = fmul float %cast620, 0x46F0000000000000
+  %cast622 = uitofp i32 %v618 to float
+  %v623 = fmul float %cast622, 0x3E70000000000000
+  %is624 = icmp ult i32 %v618, 1024
+  %sel625 = select i1 %is624, float %v623, float %v621
+  %cast626 = bitcast float %sel625 to i32
+  %v627 = or i32 %v619, 2139095040
+  %is628 = icmp uge i32 %v618, 31744
+  %v629 = and i32 %cast617, 32768
+  %v630 = shl i32 %v629, 16
+  %sel631 = select i1 %is628, i32 %v627, i32 %cast626
+  %v632 = or i32 %sel631, %v630
+  %cast633 = bitcast i32 %v632 to float
+  %v634 = mul i64 %i608, 4
+  %p635 = getelementptr float, ptr %p13, i64 %v634
+  %p636 = getelementptr float, ptr %p635, i64 %i610
+  store float %cast633, ptr %p636, align 4
+  br label %latch610
+latch610:
+  %v637 = add i64 %i610, 1
+  br label %loop610
+done610:
+  br label %latch608
+latch608:
+  %v638 = add i64 %i608, 1
+  br label %loop608
+done608:
+  br label %after607
+after607:
   ret void
 }
 attributes #0 = { nounwind "no-builtins" "probe-stack"="inline-asm" "prefer-vector-width"="128" "min-legal-vector-width"="128" }

@@ -13,7 +13,7 @@ entry:
   %ld10 = load i64, ptr %p9, align 8
   br label %loop11
 loop11:
-  %i11 = phi i64 [ 0, %entry ], [ %v580, %latch11 ]
+  %i11 = phi i64 [ 0, %entry ], [ %v588, %latch11 ]
   %is12 = icmp slt i64 %i11, %ld10
   br i1 %is12, label %body11, label %done11
 body11:
@@ -27,7 +27,7 @@ body11:
   %p20 = getelementptr i8, ptr %p8, i64 %v19
   br label %loop21
 loop21:
-  %i21 = phi i64 [ 0, %body11 ], [ %v579, %latch21 ]
+  %i21 = phi i64 [ 0, %body11 ], [ %v587, %latch21 ]
   %is22 = icmp slt i64 %i21, 16
   br i1 %is22, label %body21, label %done21
 body21:
@@ -366,7 +366,7 @@ done207:
   %v295 = add i64 %ld26, -1
   br label %loop296
 loop296:
-  %i296 = phi i64 [ 1, %done207 ], [ %v424, %latch296 ]
+  %i296 = phi i64 [ 1, %done207 ], [ %v428, %latch296 ]
   %is297 = icmp slt i64 %i296, %v295
   br i1 %is297, label %body296, label %done296
 body296:
@@ -402,7 +402,7 @@ body296:
   %p327 = getelementptr i8, ptr %p23, i64 %v326
   br label %loop328
 loop328:
-  %i328 = phi i64 [ %cast304, %body296 ], [ %v423, %latch328 ]
+  %i328 = phi i64 [ %cast304, %body296 ], [ %v427, %latch328 ]
   %c329 = phi ptr [ %p317, %body296 ], [ %c343, %latch328 ]
   %c330 = phi ptr [ %p320, %body296 ], [ %c344, %latch328 ]
   %c331 = phi ptr [ %p323, %body296 ], [ %c345, %latch328 ]
@@ -420,10 +420,10 @@ body328:
   %cast341 = zext i32 %ld340 to i64
   br label %loop342
 loop342:
-  %i342 = phi i64 [ 0, %body328 ], [ %v422, %latch342 ]
-  %c343 = phi ptr [ %c329, %body328 ], [ %p421, %latch342 ]
-  %c344 = phi ptr [ %c330, %body328 ], [ %c376, %latch342 ]
-  %c345 = phi ptr [ %c331, %body328 ], [ %c377, %latch342 ]
+  %i342 = phi i64 [ 0, %body328 ], [ %v426, %latch342 ]
+  %c343 = phi ptr [ %c329, %body328 ], [ %p425, %latch342 ]
+  %c344 = phi ptr [ %c330, %body328 ], [ %c368, %latch342 ]
+  %c345 = phi ptr [ %c331, %body328 ], [ %c369, %latch342 ]
   %is346 = icmp slt i64 %i342, %cast341
   br i1 %is346, label %body342, label %done342
 body342:
@@ -447,280 +447,288 @@ body342:
   %p364 = getelementptr float, ptr %p24, i64 %v363
   %v365 = mul i64 %cast358, 16
   %p366 = getelementptr float, ptr %p24, i64 %v365
-  %p367 = getelementptr float, ptr %p360, i64 0
-  %ld368 = load <16 x float>, ptr %p367, align 64
-  %p369 = getelementptr float, ptr %p362, i64 0
-  %ld370 = load <16 x float>, ptr %p369, align 64
-  %p371 = getelementptr float, ptr %p364, i64 0
-  %ld372 = load <16 x float>, ptr %p371, align 64
-  %p373 = getelementptr float, ptr %p366, i64 0
-  %ld374 = load <16 x float>, ptr %p373, align 64
-  br label %loop375
-loop375:
-  %i375 = phi i64 [ 0, %body342 ], [ %v416, %latch375 ]
-  %c376 = phi ptr [ %c344, %body342 ], [ %p414, %latch375 ]
-  %c377 = phi ptr [ %c345, %body342 ], [ %p415, %latch375 ]
-  %c378 = phi <16 x float> [ %ld368, %body342 ], [ %r401, %latch375 ]
-  %c379 = phi <16 x float> [ %ld370, %body342 ], [ %r405, %latch375 ]
-  %c380 = phi <16 x float> [ %ld372, %body342 ], [ %r409, %latch375 ]
-  %c381 = phi <16 x float> [ %ld374, %body342 ], [ %r413, %latch375 ]
-  %is382 = icmp slt i64 %i375, %cast338
-  br i1 %is382, label %body375, label %done375
-body375:
-  %ld383 = load <4 x float>, ptr %c377, align 4
-  %shuf384 = shufflevector <4 x float> %ld383, <4 x float> %ld383, <16 x i32> <i32 0, i32 1, i32 2, i32 3, i32 0, i32 1, i32 2, i32 3, i32 0, i32 1, i32 2, i32 3, i32 0, i32 1, i32 2, i32 3>
-  %kept385 = call <16 x float> asm "", "=v,0"(<16 x float> %shuf384)
-  %shuf386 = shufflevector <16 x float> %kept385, <16 x float> %kept385, <16 x i32> <i32 0, i32 0, i32 0, i32 0, i32 4, i32 4, i32 4, i32 4, i32 8, i32 8, i32 8, i32 8, i32 12, i32 12, i32 12, i32 12>
-  %shuf387 = shufflevector <16 x float> %kept385, <16 x float> %kept385, <16 x i32> <i32 1, i32 1, i32 1, i32 1, i32 5, i32 5, i32 5, i32 5, i32 9, i32 9, i32 9, i32 9, i32 13, i32 13, i32 13, i32 13>
-  %shuf388 = shufflevector <16 x float> %kept385, <16 x float> %kept385, <16 x i32> <i32 2, i32 2, i32 2, i32 2, i32 6, i32 6, i32 6, i32 6, i32 10, i32 10, i32 10, i32 10, i32 14, i32 14, i32 14, i32 14>
-  %shuf389 = shufflevector <16 x float> %kept385, <16 x float> %kept385, <16 x i32> <i32 3, i32 3, i32 3, i32 3, i32 7, i32 7, i32 7, i32 7, i32 11, i32 11, i32 11, i32 11, i32 15, i32 15, i32 15, i32 15>
-  %ld390 = load i64, ptr %c376, align 2
-  %v391 = and i64 %ld390, 65535
-  %v392 = lshr i64 %ld390, 16
-  %v393 = and i64 %v392, 65535
-  %v394 = lshr i64 %ld390, 32
-  %v395 = and i64 %v394, 65535
-  %v396 = lshr i64 %ld390, 48
-  %v397 = and i64 %v396, 65535
-  %p398 = getelementptr i64, ptr %p327, i64 %v391
+  br label %loop367
+loop367:
+  %i367 = phi i64 [ 0, %body342 ], [ %v408, %latch367 ]
+  %c368 = phi ptr [ %c344, %body342 ], [ %p406, %latch367 ]
+  %c369 = phi ptr [ %c345, %body342 ], [ %p407, %latch367 ]
+  %c370 = phi <16 x float> [ zeroinitializer, %body342 ], [ %r393, %latch367 ]
+  %c371 = phi <16 x float> [ zeroinitializer, %body342 ], [ %r397, %latch367 ]
+  %c372 = phi <16 x float> [ zeroinitializer, %body342 ], [ %r401, %latch367 ]
+  %c373 = phi <16 x float> [ zeroinitializer, %body342 ], [ %r405, %latch367 ]
+  %is374 = icmp slt i64 %i367, %cast338
+  br i1 %is374, label %body367, label %done367
+body367:
+  %ld375 = load <4 x float>, ptr %c369, align 4
+  %shuf376 = shufflevector <4 x float> %ld375, <4 x float> %ld375, <16 x i32> <i32 0, i32 1, i32 2, i32 3, i32 0, i32 1, i32 2, i32 3, i32 0, i32 1, i32 2, i32 3, i32 0, i32 1, i32 2, i32 3>
+  %kept377 = call <16 x float> asm "", "=v,0"(<16 x float> %shuf376)
+  %shuf378 = shufflevector <16 x float> %kept377, <16 x float> %kept377, <16 x i32> <i32 0, i32 0, i32 0, i32 0, i32 4, i32 4, i32 4, i32 4, i32 8, i32 8, i32 8, i32 8, i32 12, i32 12, i32 12, i32 12>
+  %shuf379 = shufflevector <16 x float> %kept377, <16 x float> %kept377, <16 x i32> <i32 1, i32 1, i32 1, i32 1, i32 5, i32 5, i32 5, i32 5, i32 9, i32 9, i32 9, i32 9, i32 13, i32 13, i32 13, i32 13>
+  %shuf380 = shufflevector <16 x float> %kept377, <16 x float> %kept377, <16 x i32> <i32 2, i32 2, i32 2, i32 2, i32 6, i32 6, i32 6, i32 6, i32 10, i32 10, i32 10, i32 10, i32 14, i32 14, i32 14, i32 14>
+  %shuf381 = shufflevector <16 x float> %kept377, <16 x float> %kept377, <16 x i32> <i32 3, i32 3, i32 3, i32 3, i32 7, i32 7, i32 7, i32 7, i32 11, i32 11, i32 11, i32 11, i32 15, i32 15, i32 15, i32 15>
+  %ld382 = load i64, ptr %c368, align 2
+  %v383 = and i64 %ld382, 65535
+  %v384 = lshr i64 %ld382, 16
+  %v385 = and i64 %v384, 65535
+  %v386 = lshr i64 %ld382, 32
+  %v387 = and i64 %v386, 65535
+  %v388 = lshr i64 %ld382, 48
+  %v389 = and i64 %v388, 65535
+  %p390 = getelementptr i64, ptr %p327, i64 %v383
+  %p391 = getelementptr float, ptr %p390, i64 0
+  %ld392 = load <16 x float>, ptr %p391, align 64
+  %r393 = call <16 x float> @llvm.fmuladd.v16f32(<16 x float> %shuf378, <16 x float> %ld392, <16 x float> %c370)
+  %p394 = getelementptr i64, ptr %p327, i64 %v385
+  %p395 = getelementptr float, ptr %p394, i64 0
+  %ld396 = load <16 x float>, ptr %p395, align 64
+  %r397 = call <16 x float> @llvm.fmuladd.v16f32(<16 x float> %shuf379, <16 x float> %ld396, <16 x float> %c371)
+  %p398 = getelementptr i64, ptr %p327, i64 %v387
   %p399 = getelementptr float, ptr %p398, i64 0
   %ld400 = load <16 x float>, ptr %p399, align 64
-  %r401 = call <16 x float> @llvm.fmuladd.v16f32(<16 x float> %shuf386, <16 x float> %ld400, <16 x float> %c378)
-  %p402 = getelementptr i64, ptr %p327, i64 %v393
+  %r401 = call <16 x float> @llvm.fmuladd.v16f32(<16 x float> %shuf380, <16 x float> %ld400, <16 x float> %c372)
+  %p402 = getelementptr i64, ptr %p327, i64 %v389
   %p403 = getelementptr float, ptr %p402, i64 0
   %ld404 = load <16 x float>, ptr %p403, align 64
-  %r405 = call <16 x float> @llvm.fmuladd.v16f32(<16 x float> %shuf387, <16 x float> %ld404, <16 x float> %c379)
-  %p406 = getelementptr i64, ptr %p327, i64 %v395
-  %p407 = getelementptr float, ptr %p406, i64 0
-  %ld408 = load <16 x float>, ptr %p407, align 64
-  %r409 = call <16 x float> @llvm.fmuladd.v16f32(<16 x float> %shuf388, <16 x float> %ld408, <16 x float> %c380)
-  %p410 = getelementptr i64, ptr %p327, i64 %v397
-  %p411 = getelementptr float, ptr %p410, i64 0
+  %r405 = call <16 x float> @llvm.fmuladd.v16f32(<16 x float> %shuf381, <16 x float> %ld404, <16 x float> %c373)
+  %p406 = getelementptr i16, ptr %c368, i64 4
+  %p407 = getelementptr float, ptr %c369, i64 4
+  br label %latch367
+latch367:
+  %v408 = add i64 %i367, 1
+  br label %loop367
+done367:
+  %p409 = getelementptr float, ptr %p360, i64 0
+  %ld410 = load <16 x float>, ptr %p409, align 64
+  %p411 = getelementptr float, ptr %p362, i64 0
   %ld412 = load <16 x float>, ptr %p411, align 64
-  %r413 = call <16 x float> @llvm.fmuladd.v16f32(<16 x float> %shuf389, <16 x float> %ld412, <16 x float> %c381)
-  %p414 = getelementptr i16, ptr %c376, i64 4
-  %p415 = getelementptr float, ptr %c377, i64 4
-  br label %latch375
-latch375:
-  %v416 = add i64 %i375, 1
-  br label %loop375
-done375:
-  %p417 = getelementptr float, ptr %p360, i64 0
-  store <16 x float> %c378, ptr %p417, align 64
-  %p418 = getelementptr float, ptr %p362, i64 0
-  store <16 x float> %c379, ptr %p418, align 64
-  %p419 = getelementptr float, ptr %p364, i64 0
-  store <16 x float> %c380, ptr %p419, align 64
-  %p420 = getelementptr float, ptr %p366, i64 0
-  store <16 x float> %c381, ptr %p420, align 64
-  %p421 = getelementptr i32, ptr %c343, i64 4
+  %p413 = getelementptr float, ptr %p364, i64 0
+  %ld414 = load <16 x float>, ptr %p413, align 64
+  %p415 = getelementptr float, ptr %p366, i64 0
+  %ld416 = load <16 x float>, ptr %p415, align 64
+  %v417 = fadd <16 x float> %ld410, %c370
+  %v418 = fadd <16 x float> %ld412, %c371
+  %v419 = fadd <16 x float> %ld414, %c372
+  %v420 = fadd <16 x float> %ld416, %c373
+  %p421 = getelementptr float, ptr %p360, i64 0
+  store <16 x float> %v417, ptr %p421, align 64
+  %p422 = getelementptr float, ptr %p362, i64 0
+  store <16 x float> %v418, ptr %p422, align 64
+  %p423 = getelementptr float, ptr %p364, i64 0
+  store <16 x float> %v419, ptr %p423, align 64
+  %p424 = getelementptr float, ptr %p366, i64 0
+  store <16 x float> %v420, ptr %p424, align 64
+  %p425 = getelementptr i32, ptr %c343, i64 4
   br label %latch342
 latch342:
-  %v422 = add i64 %i342, 1
+  %v426 = add i64 %i342, 1
   br label %loop342
 done342:
   br label %latch328
 latch328:
-  %v423 = add i64 %i328, 1
+  %v427 = add i64 %i328, 1
   br label %loop328
 done328:
   br label %latch296
 latch296:
-  %v424 = add i64 %i296, 1
+  %v428 = add i64 %i296, 1
   br label %loop296
 done296:
-  %p425 = getelementptr i64, ptr %args, i64 2
-  %ld426 = load ptr, ptr %p425, align 8
-  %v427 = mul i64 %v295, 3
-  %p428 = getelementptr i32, ptr %ld426, i64 %v427
-  %p429 = getelementptr i32, ptr %p428, i64 0
-  %ld430 = load i32, ptr %p429, align 4
-  %cast431 = zext i32 %ld430 to i64
-  %p432 = getelementptr i32, ptr %p428, i64 1
-  %ld433 = load i32, ptr %p432, align 4
-  %cast434 = zext i32 %ld433 to i64
-  %p435 = getelementptr i32, ptr %p428, i64 2
-  %ld436 = load i32, ptr %p435, align 4
-  %cast437 = zext i32 %ld436 to i64
-  %p438 = getelementptr i32, ptr %p428, i64 3
-  %ld439 = load i32, ptr %p438, align 4
-  %cast440 = zext i32 %ld439 to i64
-  %v441 = mul i64 %cast434, 4
-  %p442 = getelementptr i64, ptr %args, i64 4
-  %ld443 = load ptr, ptr %p442, align 8
-  %p444 = getelementptr i32, ptr %ld443, i64 %v441
-  %p445 = getelementptr i64, ptr %args, i64 5
-  %ld446 = load ptr, ptr %p445, align 8
-  %p447 = getelementptr i16, ptr %ld446, i64 %cast437
-  %p448 = getelementptr i64, ptr %args, i64 6
-  %ld449 = load ptr, ptr %p448, align 8
-  %p450 = getelementptr float, ptr %ld449, i64 %cast437
-  %p451 = getelementptr i64, ptr %args, i64 9
-  %ld452 = load i64, ptr %p451, align 8
-  %v453 = mul i64 %v295, %ld452
-  %p454 = getelementptr i8, ptr %p23, i64 %v453
-  br label %loop455
-loop455:
-  %i455 = phi i64 [ %cast431, %done296 ], [ %v578, %latch455 ]
-  %c456 = phi ptr [ %p444, %done296 ], [ %c470, %latch455 ]
-  %c457 = phi ptr [ %p447, %done296 ], [ %c471, %latch455 ]
-  %c458 = phi ptr [ %p450, %done296 ], [ %c472, %latch455 ]
-  %is459 = icmp slt i64 %i455, %cast440
-  br i1 %is459, label %body455, label %done455
-body455:
-  %p460 = getelementptr i64, ptr %args, i64 3
-  %ld461 = load ptr, ptr %p460, align 8
-  %v462 = mul i64 %i455, 2
-  %p463 = getelementptr i32, ptr %ld461, i64 %v462
-  %ld464 = load i32, ptr %p463, align 4
-  %cast465 = zext i32 %ld464 to i64
-  %p466 = getelementptr i32, ptr %p463, i64 1
-  %ld467 = load i32, ptr %p466, align 4
-  %cast468 = zext i32 %ld467 to i64
-  br label %loop469
-loop469:
-  %i469 = phi i64 [ 0, %body455 ], [ %v577, %latch469 ]
-  %c470 = phi ptr [ %c456, %body455 ], [ %p576, %latch469 ]
-  %c471 = phi ptr [ %c457, %body455 ], [ %c503, %latch469 ]
-  %c472 = phi ptr [ %c458, %body455 ], [ %c504, %latch469 ]
-  %is473 = icmp slt i64 %i469, %cast468
-  br i1 %is473, label %body469, label %done469
-body469:
-  %p474 = getelementptr i32, ptr %c470, i64 0
-  %ld475 = load i32, ptr %p474, align 4
-  %cast476 = zext i32 %ld475 to i64
-  %p477 = getelementptr i32, ptr %c470, i64 1
-  %ld478 = load i32, ptr %p477, align 4
-  %cast479 = zext i32 %ld478 to i64
-  %p480 = getelementptr i32, ptr %c470, i64 2
-  %ld481 = load i32, ptr %p480, align 4
-  %cast482 = zext i32 %ld481 to i64
-  %p483 = getelementptr i32, ptr %c470, i64 3
-  %ld484 = load i32, ptr %p483, align 4
-  %cast485 = zext i32 %ld484 to i64
-  %v486 = mul i64 %cast476, 16
-  %p487 = getelementptr float, ptr %p24, i64 %v486
-  %v488 = mul i64 %cast479, 16
-  %p489 = getelementptr float, ptr %p24, i64 %v488
-  %v490 = mul i64 %cast482, 16
+  %p429 = getelementptr i64, ptr %args, i64 2
+  %ld430 = load ptr, ptr %p429, align 8
+  %v431 = mul i64 %v295, 3
+  %p432 = getelementptr i32, ptr %ld430, i64 %v431
+  %p433 = getelementptr i32, ptr %p432, i64 0
+  %ld434 = load i32, ptr %p433, align 4
+  %cast435 = zext i32 %ld434 to i64
+  %p436 = getelementptr i32, ptr %p432, i64 1
+  %ld437 = load i32, ptr %p436, align 4
+  %cast438 = zext i32 %ld437 to i64
+  %p439 = getelementptr i32, ptr %p432, i64 2
+  %ld440 = load i32, ptr %p439, align 4
+  %cast441 = zext i32 %ld440 to i64
+  %p442 = getelementptr i32, ptr %p432, i64 3
+  %ld443 = load i32, ptr %p442, align 4
+  %cast444 = zext i32 %ld443 to i64
+  %v445 = mul i64 %cast438, 4
+  %p446 = getelementptr i64, ptr %args, i64 4
+  %ld447 = load ptr, ptr %p446, align 8
+  %p448 = getelementptr i32, ptr %ld447, i64 %v445
+  %p449 = getelementptr i64, ptr %args, i64 5
+  %ld450 = load ptr, ptr %p449, align 8
+  %p451 = getelementptr i16, ptr %ld450, i64 %cast441
+  %p452 = getelementptr i64, ptr %args, i64 6
+  %ld453 = load ptr, ptr %p452, align 8
+  %p454 = getelementptr float, ptr %ld453, i64 %cast441
+  %p455 = getelementptr i64, ptr %args, i64 9
+  %ld456 = load i64, ptr %p455, align 8
+  %v457 = mul i64 %v295, %ld456
+  %p458 = getelementptr i8, ptr %p23, i64 %v457
+  br label %loop459
+loop459:
+  %i459 = phi i64 [ %cast435, %done296 ], [ %v586, %latch459 ]
+  %c460 = phi ptr [ %p448, %done296 ], [ %c474, %latch459 ]
+  %c461 = phi ptr [ %p451, %done296 ], [ %c475, %latch459 ]
+  %c462 = phi ptr [ %p454, %done296 ], [ %c476, %latch459 ]
+  %is463 = icmp slt i64 %i459, %cast444
+  br i1 %is463, label %body459, label %done459
+body459:
+  %p464 = getelementptr i64, ptr %args, i64 3
+  %ld465 = load ptr, ptr %p464, align 8
+  %v466 = mul i64 %i459, 2
+  %p467 = getelementptr i32, ptr %ld465, i64 %v466
+  %ld468 = load i32, ptr %p467, align 4
+  %cast469 = zext i32 %ld468 to i64
+  %p470 = getelementptr i32, ptr %p467, i64 1
+  %ld471 = load i32, ptr %p470, align 4
+  %cast472 = zext i32 %ld471 to i64
+  br label %loop473
+loop473:
+  %i473 = phi i64 [ 0, %body459 ], [ %v585, %latch473 ]
+  %c474 = phi ptr [ %c460, %body459 ], [ %p584, %latch473 ]
+  %c475 = phi ptr [ %c461, %body459 ], [ %c499, %latch473 ]
+  %c476 = phi ptr [ %c462, %body459 ], [ %c500, %latch473 ]
+  %is477 = icmp slt i64 %i473, %cast472
+  br i1 %is477, label %body473, label %done473
+body473:
+  %p478 = getelementptr i32, ptr %c474, i64 0
+  %ld479 = load i32, ptr %p478, align 4
+  %cast480 = zext i32 %ld479 to i64
+  %p481 = getelementptr i32, ptr %c474, i64 1
+  %ld482 = load i32, ptr %p481, align 4
+  %cast483 = zext i32 %ld482 to i64
+  %p484 = getelementptr i32, ptr %c474, i64 2
+  %ld485 = load i32, ptr %p484, align 4
+  %cast486 = zext i32 %ld485 to i64
+  %p487 = getelementptr i32, ptr %c474, i64 3
+  %ld488 = load i32, ptr %p487, align 4
+  %cast489 = zext i32 %ld488 to i64
+  %v490 = mul i64 %cast480, 16
   %p491 = getelementptr float, ptr %p24, i64 %v490
-  %v492 = mul i64 %cast485, 16
+  %v492 = mul i64 %cast483, 16
   %p493 = getelementptr float, ptr %p24, i64 %v492
-  %p494 = getelementptr float, ptr %p487, i64 0
-  %ld495 = load <16 x float>, ptr %p494, align 64
-  %p496 = getelementptr float, ptr %p489, i64 0
-  %ld497 = load <16 x float>, ptr %p496, align 64
-  %p498 = getelementptr float, ptr %p491, i64 0
-  %ld499 = load <16 x float>, ptr %p498, align 64
-  %p500 = getelementptr float, ptr %p493, i64 0
-  %ld501 = load <16 x float>, ptr %p500, align 64
-  br label %loop502
-loop502:
-  %i502 = phi i64 [ 0, %body469 ], [ %v543, %latch502 ]
-  %c503 = phi ptr [ %c471, %body469 ], [ %p541, %latch502 ]
-  %c504 = phi ptr [ %c472, %body469 ], [ %p542, %latch502 ]
-  %c505 = phi <16 x float> [ %ld495, %body469 ], [ %r528, %latch502 ]
-  %c506 = phi <16 x float> [ %ld497, %body469 ], [ %r532, %latch502 ]
-  %c507 = phi <16 x float> [ %ld499, %body469 ], [ %r536, %latch502 ]
-  %c508 = phi <16 x float> [ %ld501, %body469 ], [ %r540, %latch502 ]
-  %is509 = icmp slt i64 %i502, %cast465
-  br i1 %is509, label %body502, label %done502
-body502:
-  %ld510 = load <4 x float>, ptr %c504, align 4
-  %shuf511 = shufflevector <4 x float> %ld510, <4 x float> %ld510, <16 x i32> <i32 0, i32 1, i32 2, i32 3, i32 0, i32 1, i32 2, i32 3, i32 0, i32 1, i32 2, i32 3, i32 0, i32 1, i32 2, i32 3>
-  %kept512 = call <16 x float> asm "", "=v,0"(<16 x float> %shuf511)
-  %shuf513 = shufflevector <16 x float> %kept512, <16 x float> %kept512, <16 x i32> <i32 0, i32 0, i32 0, i32 0, i32 4, i32 4, i32 4, i32 4, i32 8, i32 8, i32 8, i32 8, i32 12, i32 12, i32 12, i32 12>
-  %shuf514 = shufflevector <16 x float> %kept512, <16 x float> %kept512, <16 x i32> <i32 1, i32 1, i32 1, i32 1, i32 5, i32 5, i32 5, i32 5, i32 9, i32 9, i32 9, i32 9, i32 13, i32 13, i32 13, i32 13>
-  %shuf515 = shufflevector <16 x float> %kept512, <16 x float> %kept512, <16 x i32> <i32 2, i32 2, i32 2, i32 2, i32 6, i32 6, i32 6, i32 6, i32 10, i32 10, i32 10, i32 10, i32 14, i32 14, i32 14, i32 14>
-  %shuf516 = shufflevector <16 x float> %kept512, <16 x float> %kept512, <16 x i32> <i32 3, i32 3, i32 3, i32 3, i32 7, i32 7, i32 7, i32 7, i32 11, i32 11, i32 11, i32 11, i32 15, i32 15, i32 15, i32 15>
-  %ld517 = load i64, ptr %c503, align 2
-  %v518 = and i64 %ld517, 65535
-  %v519 = lshr i64 %ld517, 16
+  %v494 = mul i64 %cast486, 16
+  %p495 = getelementptr float, ptr %p24, i64 %v494
+  %v496 = mul i64 %cast489, 16
+  %p497 = getelementptr float, ptr %p24, i64 %v496
+  br label %loop498
+loop498:
+  %i498 = phi i64 [ 0, %body473 ], [ %v539, %latch498 ]
+  %c499 = phi ptr [ %c475, %body473 ], [ %p537, %latch498 ]
+  %c500 = phi ptr [ %c476, %body473 ], [ %p538, %latch498 ]
+  %c501 = phi <16 x float> [ zeroinitializer, %body473 ], [ %r524, %latch498 ]
+  %c502 = phi <16 x float> [ zeroinitializer, %body473 ], [ %r528, %latch498 ]
+  %c503 = phi <16 x float> [ zeroinitializer, %body473 ], [ %r532, %latch498 ]
+  %c504 = phi <16 x float> [ zeroinitializer, %body473 ], [ %r536, %latch498 ]
+  %is505 = icmp slt i64 %i498, %cast469
+  br i1 %is505, label %body498, label %done498
+body498:
+  %ld506 = load <4 x float>, ptr %c500, align 4
+  %shuf507 = shufflevector <4 x float> %ld506, <4 x float> %ld506, <16 x i32> <i32 0, i32 1, i32 2, i32 3, i32 0, i32 1, i32 2, i32 3, i32 0, i32 1, i32 2, i32 3, i32 0, i32 1, i32 2, i32 3>
+  %kept508 = call <16 x float> asm "", "=v,0"(<16 x float> %shuf507)
+  %shuf509 = shufflevector <16 x float> %kept508, <16 x float> %kept508, <16 x i32> <i32 0, i32 0, i32 0, i32 0, i32 4, i32 4, i32 4, i32 4, i32 8, i32 8, i32 8, i32 8, i32 12, i32 12, i32 12, i32 12>
+  %shuf510 = shufflevector <16 x float> %kept508, <16 x float> %kept508, <16 x i32> <i32 1, i32 1, i32 1, i32 1, i32 5, i32 5, i32 5, i32 5, i32 9, i32 9, i32 9, i32 9, i32 13, i32 13, i32 13, i32 13>
+  %shuf511 = shufflevector <16 x float> %kept508, <16 x float> %kept508, <16 x i32> <i32 2, i32 2, i32 2, i32 2, i32 6, i32 6, i32 6, i32 6, i32 10, i32 10, i32 10, i32 10, i32 14, i32 14, i32 14, i32 14>
+  %shuf512 = shufflevector <16 x float> %kept508, <16 x float> %kept508, <16 x i32> <i32 3, i32 3, i32 3, i32 3, i32 7, i32 7, i32 7, i32 7, i32 11, i32 11, i32 11, i32 11, i32 15, i32 15, i32 15, i32 15>
+  %ld513 = load i64, ptr %c499, align 2
+  %v514 = and i64 %ld513, 65535
+  %v515 = lshr i64 %ld513, 16
+  %v516 = and i64 %v515, 65535
+  %v517 = lshr i64 %ld513, 32
+  %v518 = and i64 %v517, 65535
+  %v519 = lshr i64 %ld513, 48
   %v520 = and i64 %v519, 65535
-  %v521 = lshr i64 %ld517, 32
-  %v522 = and i64 %v521, 65535
-  %v523 = lshr i64 %ld517, 48
-  %v524 = and i64 %v523, 65535
-  %p525 = getelementptr i64, ptr %p454, i64 %v518
+  %p521 = getelementptr i64, ptr %p458, i64 %v514
+  %p522 = getelementptr float, ptr %p521, i64 0
+  %ld523 = load <16 x float>, ptr %p522, align 64
+  %r524 = call <16 x float> @llvm.fmuladd.v16f32(<16 x float> %shuf509, <16 x float> %ld523, <16 x float> %c501)
+  %p525 = getelementptr i64, ptr %p458, i64 %v516
   %p526 = getelementptr float, ptr %p525, i64 0
   %ld527 = load <16 x float>, ptr %p526, align 64
-  %r528 = call <16 x float> @llvm.fmuladd.v16f32(<16 x float> %shuf513, <16 x float> %ld527, <16 x float> %c505)
-  %p529 = getelementptr i64, ptr %p454, i64 %v520
+  %r528 = call <16 x float> @llvm.fmuladd.v16f32(<16 x float> %shuf510, <16 x float> %ld527, <16 x float> %c502)
+  %p529 = getelementptr i64, ptr %p458, i64 %v518
   %p530 = getelementptr float, ptr %p529, i64 0
   %ld531 = load <16 x float>, ptr %p530, align 64
-  %r532 = call <16 x float> @llvm.fmuladd.v16f32(<16 x float> %shuf514, <16 x float> %ld531, <16 x float> %c506)
-  %p533 = getelementptr i64, ptr %p454, i64 %v522
+  %r532 = call <16 x float> @llvm.fmuladd.v16f32(<16 x float> %shuf511, <16 x float> %ld531, <16 x float> %c503)
+  %p533 = getelementptr i64, ptr %p458, i64 %v520
   %p534 = getelementptr float, ptr %p533, i64 0
   %ld535 = load <16 x float>, ptr %p534, align 64
-  %r536 = call <16 x float> @llvm.fmuladd.v16f32(<16 x float> %shuf515, <16 x float> %ld535, <16 x float> %c507)
-  %p537 = getelementptr i64, ptr %p454, i64 %v524
-  %p538 = getelementptr float, ptr %p537, i64 0
-  %ld539 = load <16 x float>, ptr %p538, align 64
-  %r540 = call <16 x float> @llvm.fmuladd.v16f32(<16 x float> %shuf516, <16 x float> %ld539, <16 x float> %c508)
-  %p541 = getelementptr i16, ptr %c503, i64 4
-  %p542 = getelementptr float, ptr %c504, i64 4
-  br label %latch502
-latch502:
-  %v543 = add i64 %i502, 1
-  br label %loop502
-done502:
-  %p544 = getelementptr i64, ptr %args, i64 7
-  %ld545 = load ptr, ptr %p544, align 8
-  %p546 = getelementptr float, ptr %ld545, i64 %cast476
-  %ld547 = load float, ptr %p546, align 4
-  %one548 = insertelement <16 x float> poison, float %ld547, i64 0
-  %splat549 = shufflevector <16 x float> %one548, <16 x float> %one548, <16 x i32> <i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0>
-  %v550 = fadd <16 x float> %c505, %splat549
-  %p551 = getelementptr float, ptr %p487, i64 0
-  store <16 x float> %v550, ptr %p551, align 64
+  %r536 = call <16 x float> @llvm.fmuladd.v16f32(<16 x float> %shuf512, <16 x float> %ld535, <16 x float> %c504)
+  %p537 = getelementptr i16, ptr %c499, i64 4
+  %p538 = getelementptr float, ptr %c500, i64 4
+  br label %latch498
+latch498:
+  %v539 = add i64 %i498, 1
+  br label %loop498
+done498:
+  %p540 = getelementptr float, ptr %p491, i64 0
+  %ld541 = load <16 x float>, ptr %p540, align 64
+  %p542 = getelementptr float, ptr %p493, i64 0
+  %ld543 = load <16 x float>, ptr %p542, align 64
+  %p544 = getelementptr float, ptr %p495, i64 0
+  %ld545 = load <16 x float>, ptr %p544, align 64
+  %p546 = getelementptr float, ptr %p497, i64 0
+  %ld547 = load <16 x float>, ptr %p546, align 64
+  %v548 = fadd <16 x float> %ld541, %c501
+  %v549 = fadd <16 x float> %ld543, %c502
+  %v550 = fadd <16 x float> %ld545, %c503
+  %v551 = fadd <16 x float> %ld547, %c504
   %p552 = getelementptr i64, ptr %args, i64 7
   %ld553 = load ptr, ptr %p552, align 8
-  %p554 = getelementptr float, ptr %ld553, i64 %cast479
+  %p554 = getelementptr float, ptr %ld553, i64 %cast480
   %ld555 = load float, ptr %p554, align 4
   %one556 = insertelement <16 x float> poison, float %ld555, i64 0
   %splat557 = shufflevector <16 x float> %one556, <16 x float> %one556, <16 x i32> <i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0>
-  %v558 = fadd <16 x float> %c506, %splat557
-  %p559 = getelementptr float, ptr %p489, i64 0
+  %v558 = fadd <16 x float> %v548, %splat557
+  %p559 = getelementptr float, ptr %p491, i64 0
   store <16 x float> %v558, ptr %p559, align 64
   %p560 = getelementptr i64, ptr %args, i64 7
   %ld561 = load ptr, ptr %p560, align 8
-  %p562 = getelementptr float, ptr %ld561, i64 %cast482
+  %p562 = getelementptr float, ptr %ld561, i64 %cast483
   %ld563 = load float, ptr %p562, align 4
   %one564 = insertelement <16 x float> poison, float %ld563, i64 0
   %splat565 = shufflevector <16 x float> %one564, <16 x float> %one564, <16 x i32> <i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0>
-  %v566 = fadd <16 x float> %c507, %splat565
-  %p567 = getelementptr float, ptr %p491, i64 0
+  %v566 = fadd <16 x float> %v549, %splat565
+  %p567 = getelementptr float, ptr %p493, i64 0
   store <16 x float> %v566, ptr %p567, align 64
   %p568 = getelementptr i64, ptr %args, i64 7
   %ld569 = load ptr, ptr %p568, align 8
-  %p570 = getelementptr float, ptr %ld569, i64 %cast485
+  %p570 = getelementptr float, ptr %ld569, i64 %cast486
   %ld571 = load float, ptr %p570, align 4
   %one572 = insertelement <16 x float> poison, float %ld571, i64 0
   %splat573 = shufflevector <16 x float> %one572, <16 x float> %one572, <16 x i32> <i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0>
-  %v574 = fadd <16 x float> %c508, %splat573
-  %p575 = getelementptr float, ptr %p493, i64 0
+  %v574 = fadd <16 x float> %v550, %splat573
+  %p575 = getelementptr float, ptr %p495, i64 0
   store <16 x float> %v574, ptr %p575, align 64
-  %p576 = getelementptr i32, ptr %c470, i64 4
-  br label %latch469
-latch469:
-  %v577 = add i64 %i469, 1
-  br label %loop469
-done469:
-  br label %latch455
-latch455:
-  %v578 = add i64 %i455, 1
-  br label %loop455
-done455:
+  %p576 = getelementptr i64, ptr %args, i64 7
+  %ld577 = load ptr, ptr %p576, align 8
+  %p578 = getelementptr float, ptr %ld577, i64 %cast489
+  %ld579 = load float, ptr %p578, align 4
+  %one580 = insertelement <16 x float> poison, float %ld579, i64 0
+  %splat581 = shufflevector <16 x float> %one580, <16 x float> %one580, <16 x i32> <i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0>
+  %v582 = fadd <16 x float> %v551, %splat581
+  %p583 = getelementptr float, ptr %p497, i64 0
+  store <16 x float> %v582, ptr %p583, align 64
+  %p584 = getelementptr i32, ptr %c474, i64 4
+  br label %latch473
+latch473:
+  %v585 = add i64 %i473, 1
+  br label %loop473
+done473:
+  br label %latch459
+latch459:
+  %v586 = add i64 %i459, 1
+  br label %loop459
+done459:
   br label %after176
 after176:
   br label %latch21
 latch21:
-  %v579 = add i64 %i21, 16
+  %v587 = add i64 %i21, 16
   br label %loop21
 done21:
   br label %latch11
 latch11:
-  %v580 = add i64 %i11, 1
+  %v588 = add i64 %i11, 1
   br label %loop11
 done11:
   ret void
