@@ -9,7 +9,7 @@ ServiceError                    base
 │   ├── BodyTooLargeError       a body or a field over its limit
 │   ├── BodyTimeoutError        a prediction's body that did not arrive in time
 │   ├── UploadTimeoutError      an upload that did not arrive in time
-│   ├── StorageFullError        an upload that does not fit on the disk
+│   ├── StorageFullError        the disk has no room for it
 │   ├── MediaTypeError          a body of a kind that is not read
 │   └── NotAcceptableError      no form of the answer that the client accepts
 ├── AbsentError                 what was asked for does not exist
@@ -120,10 +120,10 @@ class UploadTimeoutError(RequestError):
 
 
 class StorageFullError(RequestError):
-    """An upload that does not fit on the disk."""
+    """The disk has no room for an upload, for what a job makes of it, or for a row."""
 
     slug = "storage-full"
-    title = "There is no room for the upload"
+    title = "The disk is full"
 
 
 class MediaTypeError(RequestError):
@@ -319,7 +319,7 @@ class JobCpuError(JobError):
 
 
 class JobFileError(JobError):
-    """The job wrote a file over the limit, or the disk is full."""
+    """The job wrote a file over the limit."""
 
     slug = "job-file-limit"
     title = "The job could not write its files"

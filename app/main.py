@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -55,6 +56,7 @@ from engine.target import host_target
 
 DEMO_NAME = "digits"
 DEMO_FILE = Path(__file__).parent / "demo" / "digits.keras"
+_HOUSEKEEPING_SECONDS = 3600.0
 _LOG = logging.getLogger(__name__)
 _DESCRIPTION = (
     "Upload a trained Keras model; it is pruned, compiled to native sparse code and served."
@@ -140,6 +142,8 @@ async def _running(
         stack.push_async_callback(services.jobs.close)
         follower = asyncio.create_task(_follow(services))
         stack.push_async_callback(_stopped, follower)
+        housekeeper = asyncio.create_task(_housekeep(services))
+        stack.push_async_callback(_stopped, housekeeper)
         if settings.retune:
             tuner = asyncio.create_task(services.retuning.run())
             stack.push_async_callback(_stopped, tuner)
@@ -160,7 +164,9 @@ def _open(
     stack.callback(ownership.close)
     storage = Storage(root, database)
     job_log = JobLog(database)
-    recover(storage, job_log, ownership)
+    findings = recover(storage, job_log, ownership, settings.lost_keep_days)
+    for result, number in asdict(findings).items():
+        metrics.recovered_versions.labels(result).set(number)
     metrics.watch_jobs(job_log.count_by_state)
     target = host_target()
     loaders = ThreadPoolExecutor(target.cores, thread_name_prefix="load")
@@ -228,6 +234,16 @@ async def _follow(services: Services) -> None:
                 counter = latest
         except sqlite3.Error:
             _LOG.exception("the database cannot be read; trying again")
+
+
+async def _housekeep(services: Services) -> None:
+    """Remove what was set aside or deleted long ago, as a start does."""
+    while True:
+        await asyncio.sleep(_HOUSEKEEPING_SECONDS)
+        try:
+            await asyncio.to_thread(services.storage.housekeep, services.settings.lost_keep_days)
+        except OSError:
+            _LOG.exception("what was set aside cannot be removed; trying again")
 
 
 async def _upload_demo(services: Services) -> None:

@@ -310,6 +310,13 @@ class Metrics:
             ("state",),
             registry=registry,
         )
+        self.recovered_versions = Gauge(
+            "prunus_recovered_versions",
+            "Model versions that the last start rebuilt from their folders, set aside,"
+            " finished deleting, or removed because a crash had cut their publishing short.",
+            ("result",),
+            registry=registry,
+        )
         self.stage_seconds = Histogram(
             "prunus_job_stage_duration_seconds",
             "Time of the stages of upload jobs.",

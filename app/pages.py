@@ -7,7 +7,7 @@ from pathlib import Path
 import orjson
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from app.services.storage import StoredVersion
+from app.services.stored_version import StoredVersion
 from app.version import VERSION
 
 _TEMPLATES = Path(__file__).parent / "templates"

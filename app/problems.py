@@ -55,7 +55,9 @@ PROBLEMS: Mapping[str, ProblemKind] = {
     "body-too-large": ProblemKind(413, "The body, or one field of it, is over its limit."),
     "body-timeout": ProblemKind(408, "The body of the prediction did not arrive in time."),
     "upload-timeout": ProblemKind(408, "The upload did not arrive in time."),
-    "storage-full": ProblemKind(507, "The disk of the data folder is full; delete models."),
+    "storage-full": ProblemKind(
+        507, "The disk of the data folder is full; deleting models works on a full disk, too."
+    ),
     "unsupported-media-type": ProblemKind(
         415,
         "The Content-Type is none that this route reads, or the body is compressed; see the detail.",
@@ -156,7 +158,7 @@ PROBLEMS: Mapping[str, ProblemKind] = {
     "job-timeout": ProblemKind(422, "The job took longer than its wall-clock limit."),
     "job-memory-limit": ProblemKind(422, "The job needed more memory than its limit."),
     "job-cpu-limit": ProblemKind(422, "The job used more CPU time than its limit."),
-    "job-file-limit": ProblemKind(507, "A file over the job's limit, or the disk is full."),
+    "job-file-limit": ProblemKind(422, "The job wrote a file over its limit."),
     "job-crashed": ProblemKind(500, "The worker process ended without a result."),
     "job-disk-limit": ProblemKind(422, "The job's files together are over its limit."),
     "kernels-not-compiled": ProblemKind(

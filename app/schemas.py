@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.problems import Problem
 from app.services.job_log import Job
-from app.services.storage import StoredVersion
+from app.services.stored_version import StoredVersion
 from app.services.summary import ModelSummary
 from engine.runtime import Executable
 

@@ -42,6 +42,9 @@ class Settings(BaseSettings):
         description="Names by which the service may be called, beside localhost and its address:"
         " separated by commas; * checks neither Host nor Origin.",
     )
+    lost_keep_days: PositiveFloat = Field(
+        default=14.0, description="Days that folders set aside in `lost/` are kept."
+    )
     demo: bool = Field(
         default=False, description="Upload the demo model at the first start with no models."
     )

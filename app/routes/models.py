@@ -16,7 +16,7 @@ from app.routes.responses import problems
 from app.schemas import JobDocument, ModelDocument, ModelListDocument, VersionDocument
 from app.services.job_log import MAX_VERSION, Job, JobState
 from app.services.registry import Standing
-from app.services.storage import AnyVersion, StoredVersion
+from app.services.stored_version import AnyVersion, StoredVersion
 from app.services.uploads import receive_upload
 
 router = APIRouter(prefix="/models", tags=["models"], dependencies=[Depends(refuse_unknown_query)])

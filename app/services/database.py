@@ -4,11 +4,19 @@ One connection per process, behind a lock: every statement takes microseconds to
 other processes go on meanwhile. `synchronous=FULL` makes a committed row survive a power cut.
 """
 
+import logging
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
+
+from app.services.reserve import Reserve
+from app.storage_full import storage_full
+
+T = TypeVar("T")
+_LOG = logging.getLogger(__name__)
 
 BUSY_TIMEOUT_SECONDS = 30.0
 SCHEMA_VERSION = 2
@@ -72,12 +80,39 @@ class Database:
     """A connection to `prunus.db`, shared by the threads of this process."""
 
     def __init__(self, path: Path) -> None:
-        """Open the database, and make it where it does not exist."""
+        """Open the database, and make it where it does not exist.
+
+        Raises:
+            sqlite3.Error: it is damaged, of a later schema, or cannot be written.
+        """
         self._lock = threading.RLock()
+        self.reserve = Reserve(path.with_name("reserve"))
+        self._path = path
+        try:
+            self._open()
+        except sqlite3.Error as error:
+            if storage_full(error) is None:
+                raise
+            self._open_on_full_disk()
+
+    def _open_on_full_disk(self) -> None:
+        """Open it where there may be no room for the two files that SQLite makes beside it."""
+        self.reserve.release()
+        try:
+            self._open()
+        except sqlite3.Error as error:
+            if storage_full(error) is None:
+                raise
+            # Alone, it keeps one of them in memory and does without the other until it writes.
+            _LOG.error("the disk is full: no other server process can share this data folder")
+            self._open("PRAGMA locking_mode=EXCLUSIVE")
+
+    def _open(self, mode: str = "PRAGMA locking_mode=NORMAL") -> None:
         self._connection = sqlite3.connect(
-            path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
+            self._path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
         )
         try:
+            self._connection.execute(mode)
             self._set_up()
         except BaseException:
             self._connection.close()
@@ -119,6 +154,21 @@ class Database:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
+
+    def change(self, make: Callable[[sqlite3.Connection], T]) -> T:
+        """Do `make` in a transaction; where the disk is full, once more with the room that is kept for this.
+
+        For what must work on a full disk: deleting, and ending jobs.
+        """
+        try:
+            with self.transaction() as connection:
+                return make(connection)
+        except (sqlite3.Error, OSError) as error:
+            if storage_full(error) is None:
+                raise
+        self.reserve.release()
+        with self.transaction() as connection:
+            return make(connection)
 
     def rows(self, sql: str, *parameters: object) -> list[sqlite3.Row]:
         """Run one reading statement."""

@@ -179,13 +179,11 @@ class JobLog:
         self._update("limits = ? WHERE id = ?", orjson.dumps(limits).decode(), job_id)
 
     def end(self, job_id: str, state: JobState, error: Problem) -> None:
-        """Note that a job ended without a model; its stage stays the one it ended in."""
-        self._update(
-            f"state = ?, error = ?, finished_at = ? WHERE id = ? AND {_ACTIVE_SQL}",
-            state.value,
-            orjson.dumps(error.to_record()).decode(),
-            time.time(),
-            job_id,
+        """Note that a job ended without a model, also on a full disk; its stage stays the one it ended in."""
+        values = (state.value, orjson.dumps(error.to_record()).decode(), time.time(), job_id)
+        assignment = f"state = ?, error = ?, finished_at = ? WHERE id = ? AND {_ACTIVE_SQL}"
+        self._database.change(
+            lambda connection: connection.execute(f"UPDATE jobs SET {assignment}", values)  # noqa: S608
         )
 
     def _update(self, assignment: str, *parameters: object) -> None:
@@ -193,7 +191,8 @@ class JobLog:
             connection.execute(f"UPDATE jobs SET {assignment}", parameters)  # noqa: S608
 
     def forget_old(self, keep: int) -> None:
-        """Remove ended jobs beyond the `keep` newest."""
+        """Remove ended jobs beyond the `keep` newest, and take the room again that ending them may have cost."""
+        self._database.reserve.refill()
         with self._database.transaction() as connection:
             connection.execute(
                 "DELETE FROM jobs WHERE state NOT IN ('queued', 'running') AND id NOT IN"
@@ -208,6 +207,22 @@ def finish(connection: sqlite3.Connection, job_id: str, timings: Sequence[StageT
         "UPDATE jobs SET state = 'done', stage = 'done', progress = 1, finished_at = ?,"
         " timings = ? WHERE id = ?",
         (time.time(), _timings_json(timings), job_id),
+    )
+
+
+def add_finished(
+    connection: sqlite3.Connection,
+    job_id: str,
+    version: tuple[str, int],
+    finished_at: float,
+    timings: Sequence[StageTiming],
+) -> None:
+    """Write the row of a job that is only known by the version (name and number) that it made."""
+    connection.execute(
+        "INSERT OR IGNORE INTO jobs (id, name, version, state, stage, progress, owner, file_name,"
+        " upload_bytes, created_at, finished_at, timings)"
+        " VALUES (?, ?, ?, 'done', 'done', 1, '', '', 0, ?, ?, ?)",
+        (job_id, *version, finished_at, finished_at, _timings_json(timings)),
     )
 
 

@@ -1,16 +1,20 @@
-"""What a start makes of what the last run left: broken jobs get their reason, stray files go."""
+"""What a start makes of what the last run left: broken jobs get their reason, rows and folders agree, stray files go."""
 
 import logging
 import re
+import sqlite3
 import stat
 import time
 from pathlib import Path
 
 from app.errors import ServerStoppedError
 from app.problems import Problem
+from app.services.files import remove
 from app.services.job_log import JobLog, JobState
 from app.services.ownership import Ownership
-from app.services.storage import RETUNE_PREFIX, Storage, remove
+from app.services.reconcile import Findings, reconcile
+from app.services.storage import RETUNE_PREFIX, Storage
+from app.storage_full import storage_full
 
 # Temporary files of the object cache that other server processes may still be writing.
 OBJECT_TEMPORARY_MAX_AGE_SECONDS = 3600.0
@@ -19,7 +23,9 @@ _OBJECT_NAME = re.compile(r"[0-9a-f]{64}\.o")
 _LOG = logging.getLogger(__name__)
 
 
-def recover(storage: Storage, jobs: JobLog, ownership: Ownership) -> None:
+def recover(
+    storage: Storage, jobs: JobLog, ownership: Ownership, lost_keep_days: float = 14.0
+) -> Findings:
     """Bring rows and files into agreement; what living server processes are at is left alone."""
     dead = [owner for owner in ownership.others() if not ownership.is_alive(owner)]
     _fail_orphans(jobs, ownership)
@@ -30,7 +36,8 @@ def recover(storage: Storage, jobs: JobLog, ownership: Ownership) -> None:
             active.add(folder.name)
         elif folder.name not in active:
             remove(folder)
-    storage.sweep_models()
+    findings = _reconcile(storage)
+    storage.housekeep(lost_keep_days)
     # Upload jobs could once write into this cache: nothing of it may be executed.
     remove(storage.root / _DISTRUSTED_FOLDER)
     _sweep_kernels(storage.kernels, alone=not active)
@@ -43,6 +50,18 @@ def recover(storage: Storage, jobs: JobLog, ownership: Ownership) -> None:
         )
     for owner in dead:
         ownership.forget(owner)
+    storage.database.reserve.refill()
+    return findings
+
+
+def _reconcile(storage: Storage) -> Findings:
+    try:
+        return reconcile(storage)
+    except (sqlite3.Error, OSError) as error:
+        if storage_full(error) is None:
+            raise
+        _LOG.error("the disk is full: versions that need a row or a place get it at the next start")
+        return Findings()
 
 
 def _is_retuning(name: str, ownership: Ownership) -> bool:

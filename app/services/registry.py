@@ -25,7 +25,7 @@ from app.errors import (
 from app.job_folder import ARTIFACT_FILE
 from app.metrics import ModelCollector, ModelSeries
 from app.services.model_numbers import numbers_of, renewed_numbers
-from app.services.storage import AnyVersion, StoredVersion
+from app.services.stored_version import AnyVersion, StoredVersion
 from app.services.summary import ModelSummary
 from app.services.tensors import Signature
 from app.version_errors import NoActiveVersionError

@@ -21,12 +21,8 @@ from app.metrics import Metrics
 from app.services.job_log import JobLog
 from app.services.onboarding import make_worker_request
 from app.services.registry import Registry
-from app.services.storage import (
-    RETUNE_PREFIX,
-    Storage,
-    StoredVersion,
-    sync_output,
-)
+from app.services.storage import RETUNE_PREFIX, Storage, sync_output
+from app.services.stored_version import StoredVersion
 from app.services.worker_process import WorkerFailedError, run_worker
 from app.settings import Settings
 from app.worker_request import Retune

@@ -1,32 +1,34 @@
 """The data folder: where models, uploads and jobs lie, and how a version comes into being and goes.
 
     prunus.db                    rows of models, versions and jobs
-    models/<name>/<version>/     model.prunus  pruned.keras  report.json  report.md  result.json
+    models/<name>/<version>/     model.prunus  pruned.keras  report.json  report.md  result.json  version.json
+    trash/  lost/                deleted versions; folders that no row and no record explains: see `set_aside.py`
+    reserve                      room that is given up when the disk is full
     uploads/<owner>.<job>/       an upload that is still arriving
     jobs/<job>/                  input of a job, and `out/`, which becomes the version's folder
     kernels/                     object code of kernels, compiled from checked specifications only
     owners/<id>.lock             one per living server process
 
-A version exists exactly when its row does. Its folder is put in place by one rename inside the transaction that
-writes the row, so whatever a crash leaves is either a whole version or a folder without a row, which the next start
-removes. The write transaction is also the lock between server processes that share the folder.
+A version exists exactly when its row does, and its folder holds all that the row does (`version_record.py`).
+
+Publishing: the record and a mark `unpublished` are written into the folder, which is then put in place by one rename
+inside the transaction that writes the row; the mark goes after the commit. A marked folder without a row is what a
+crash left. Deleting: the folder is moved to the trash by one rename inside the transaction that removes the row; a
+folder in the trash whose row is still there is a deletion that a crash cut short. Nothing is concluded from a missing
+row alone: `reconcile.py` rebuilds rows, completes deletions and sets the rest aside.
+
+The write transaction is also the lock between server processes that share the folder.
 """
 
-import logging
-import os
+import contextlib
 import re
-import shutil
 import sqlite3
 import stat
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from app.errors import (
-    DuplicateVersionError,
     FileNotKeptError,
     InvalidNameError,
     JobCrashedError,
@@ -36,51 +38,26 @@ from app.errors import (
 )
 from app.job_folder import ARTIFACT_FILE, OUTPUT_FOLDER
 from app.services.database import Database
+from app.services.files import entries, remove, sync_file, sync_folder
 from app.services.job_log import StageTiming, finish
+from app.services.set_aside import SECONDS_PER_DAY, Identity, Lost, Trash
+from app.services.stored_version import AnyVersion, DamagedVersion, StoredVersion, read_row
 from app.services.summary import ModelSummary
+from app.services.version_record import (
+    PENDING_FILE,
+    VersionRecord,
+    is_pending,
+    stages_of,
+    write_record,
+)
+from app.services.version_rows import delete_row, drop_empty_models, insert_row
+from app.storage_full import storage_full
 
 # Folders under `jobs/` without a row: prefix, mark of the server, a dot, and a random name.
 RETUNE_PREFIX = "retune."
 KERNELS_FOLDER = "kernels"
 RESULT_MAX_BYTES = 64 * 1024 * 1024
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_LOG = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class StoredVersion:
-    """One version of a model as stored.
-
-    Attributes:
-        summary: what the job found out: signature, sizes, sparsity, measured times.
-        folder: where its files are.
-        is_active: whether it may answer requests without a version; the highest such one does.
-        revision: counts the changes of its row.
-    """
-
-    name: str
-    version: int
-    created_at: float
-    job_id: str
-    summary: ModelSummary
-    folder: Path
-    is_active: bool = True
-    revision: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class DamagedVersion:
-    """A version whose row cannot be read, for the reason given; it can be deleted."""
-
-    name: str
-    version: int
-    job_id: str
-    reason: str
-    is_active: bool = True
-    revision: int = 1
-
-
-AnyVersion = StoredVersion | DamagedVersion
 
 
 class Storage:
@@ -93,18 +70,20 @@ class Storage:
         self.uploads = root / "uploads"
         self.jobs = root / "jobs"
         self.kernels = root / KERNELS_FOLDER
-        self._database = database
         for folder in (self.models, self.uploads, self.jobs):
             folder.mkdir(parents=True, exist_ok=True)
+        self.trash = Trash(root / "trash")
+        self.lost = Lost(root / "lost")
+        self.database = database
 
     def change_counter(self) -> int:
         """Return a number that differs after another process has changed models or jobs."""
-        return self._database.change_counter()
+        return self.database.change_counter()
 
     def all_versions(self) -> list[AnyVersion]:
         """Return all versions of all models by name and version, those with damaged rows too."""
-        rows = self._database.rows("SELECT * FROM versions ORDER BY name, version")
-        return [self._read(row) for row in rows]
+        rows = self.database.rows("SELECT * FROM versions ORDER BY name, version")
+        return [read_row(row, self.models) for row in rows]
 
     def versions(self) -> list[StoredVersion]:
         """Return all versions of all models whose rows can be read, by name and version."""
@@ -116,13 +95,13 @@ class Storage:
         Raises:
             ModelNotFoundError: it has none.
         """
-        rows = self._database.rows(
+        rows = self.database.rows(
             "SELECT * FROM versions WHERE name = ? ORDER BY version", checked_name(name)
         )
         if not rows:
-            known = self._database.rows("SELECT DISTINCT name FROM versions ORDER BY name")
+            known = self.database.rows("SELECT DISTINCT name FROM versions ORDER BY name")
             raise ModelNotFoundError(name, (row["name"] for row in known))
-        return [self._read(row) for row in rows]
+        return [read_row(row, self.models) for row in rows]
 
     def any_version(self, name: str, version: int) -> AnyVersion:
         """Return one version, also one with a damaged row.
@@ -182,29 +161,52 @@ class Storage:
         """
         output = self.jobs / job_id / OUTPUT_FOLDER
         sync_output(output)
+        record = VersionRecord(
+            name=name,
+            version=version,
+            created_at=time.time(),
+            job_id=job_id,
+            active=is_active,
+            revision=1,
+            stages=tuple((timing.stage, timing.seconds) for timing in timings),
+            summary=summary,
+        )
+        write_record(output, record)
+        (output / PENDING_FILE).touch()
+        sync_folder(output)
         target = self._folder(name, version)
-        with self._database.transaction() as connection:
-            connection.execute(
-                "INSERT INTO models VALUES (?, ?) ON CONFLICT (name)"
-                " DO UPDATE SET last_version = max(last_version, excluded.last_version)",
-                (name, version),
-            )
-            try:
-                connection.execute(
-                    "INSERT INTO versions (name, version, created_at, job_id, summary, active)"
-                    " VALUES (?, ?, ?, ?, ?, ?)",
-                    (name, version, time.time(), job_id, summary.model_dump_json(), is_active),
-                )
-            except sqlite3.IntegrityError:
-                raise DuplicateVersionError(name, version) from None
-            finish(connection, job_id, timings)
-            shutil.rmtree(target, ignore_errors=True)  # left by a crash: it has no row
-            target.parent.mkdir(exist_ok=True)
-            output.rename(target)
-            sync_folder(target.parent)
-            sync_folder(self.models)
-            self.discard_job(job_id)
+        try:
+            with self.database.transaction() as connection:
+                insert_row(connection, record)
+                finish(connection, job_id, timings)
+                self._put_in_place(output, target)
+        except BaseException:
+            self._take_back(target, record)
+            raise
+        (target / PENDING_FILE).unlink(missing_ok=True)
+        sync_folder(target)
+        self.discard_job(job_id)
         return self.version(name, version)
+
+    def _put_in_place(self, output: Path, target: Path) -> None:
+        """Make the output of a job the folder of a version, within the transaction that writes its row."""
+        if (target / PENDING_FILE).exists():
+            remove(target)  # left by a crash
+        elif target.exists():
+            self.lost.take(target, self.models, "it had no row when its place was needed")
+        target.parent.mkdir(exist_ok=True)
+        output.rename(target)
+        sync_folder(target.parent)
+        sync_folder(self.models)
+
+    def _take_back(self, target: Path, record: VersionRecord) -> None:
+        """Remove a folder whose row was not committed; what cannot be told now, the next start can."""
+        with contextlib.suppress(sqlite3.Error, OSError), self.database.transaction() as connection:
+            is_published = connection.execute(
+                "SELECT 1 FROM versions WHERE job_id = ?", (record.job_id,)
+            ).fetchone()
+            if not is_published and is_pending(target, record.job_id):
+                remove(target)
 
     def renew(self, stored: StoredVersion, summary: ModelSummary, artifact: Path | None) -> bool:
         """Write a version's summary, and put `artifact` in the place of its own; tell whether it was still there.
@@ -212,15 +214,25 @@ class Storage:
         Within one transaction a crash could leave the new file with the old numbers: callers renew the summary alone
         first, and then both.
         """
-        with self._database.transaction() as connection:
+        with self.database.transaction() as connection:
             changed = connection.execute(
-                "UPDATE versions SET summary = ?, revision = revision + 1 WHERE name = ? AND version = ? AND job_id = ?",
+                "UPDATE versions SET summary = ?, revision = revision + 1"
+                " WHERE name = ? AND version = ? AND job_id = ?",
                 (summary.model_dump_json(), stored.name, stored.version, stored.job_id),
             ).rowcount
+            if changed:
+                self._renew_record(stored.name, stored.version)
             if changed and artifact is not None:
                 artifact.replace(stored.folder / ARTIFACT_FILE)
                 sync_folder(stored.folder)
         return bool(changed)
+
+    def _renew_record(self, name: str, version: int) -> None:
+        """Bring the record of a version's folder to what its row says, within the transaction that changes the row."""
+        stored = self.any_version(name, version)
+        folder = self._folder(name, version)
+        if isinstance(stored, StoredVersion) and folder.is_dir():
+            write_record(folder, stored.record(stages_of(folder)))
 
     def set_active(self, name: str, version: int, *, is_active: bool) -> StoredVersion:
         """Let a version answer requests without a version, or not; return it as it is then.
@@ -230,47 +242,55 @@ class Storage:
             VersionNotFoundError: the model has no such version.
             ModelUnavailableError: its row is damaged.
         """
-        stored = self.version(name, version)
-        if stored.is_active is is_active:
-            return stored
-        with self._database.transaction() as connection:
-            connection.execute(
-                "UPDATE versions SET active = ?, revision = revision + 1 WHERE name = ? AND version = ?",
-                (is_active, name, version),
-            )
+        self.version(name, version)
+
+        def change(connection: sqlite3.Connection) -> None:
+            changed = connection.execute(
+                "UPDATE versions SET active = ?, revision = revision + 1"
+                " WHERE name = ? AND version = ? AND active <> ?",
+                (is_active, name, version, is_active),
+            ).rowcount
+            if changed:
+                self._renew_record(name, version)
+
+        self.database.change(change)
         return self.version(name, version)
 
     def delete(self, name: str, versions: Sequence[int]) -> None:
-        """Remove versions of a model: first the rows, then the files."""
-        with self._database.transaction() as connection:
+        """Remove versions of a model; this works on a full disk, too."""
+
+        def take_out(connection: sqlite3.Connection) -> None:
             for version in versions:
-                connection.execute(
-                    "DELETE FROM versions WHERE name = ? AND version = ?", (name, version)
-                )
-            connection.execute(
-                "DELETE FROM models WHERE name = ?"
-                " AND NOT EXISTS (SELECT 1 FROM versions WHERE versions.name = models.name)",
-                (name,),
-            )
-        self.sweep_models()
+                self._take_out(connection, name, version)
+            drop_empty_models(connection)
+            with contextlib.suppress(OSError):  # it has other versions
+                (self.models / checked_name(name)).rmdir()
 
-    def sweep_models(self) -> None:
-        """Remove what lies under `models/` and has no row.
+        try:
+            self.database.change(take_out)
+        except (sqlite3.Error, OSError) as error:
+            if storage_full(error) is None:
+                raise
+            # The folders are in the trash already, and their files are the room that is missing.
+            self.trash.empty()
+            self.database.change(take_out)
+        self.trash.empty()
+        self.database.reserve.refill()
 
-        Inside a write transaction: no other process can be between its rename and its commit.
-        """
-        with self._database.transaction() as connection:
-            kept = {
-                (row[0], str(row[1]))
-                for row in connection.execute("SELECT name, version FROM versions")
-            }
-            for model in _entries(self.models):
-                for folder in _entries(model):
-                    if (model.name, folder.name) not in kept:
-                        _LOG.info("removing %s: it belongs to no version", folder)
-                        remove(folder)
-                if not any(name == model.name for name, _ in kept):
-                    remove(model)
+    def _take_out(self, connection: sqlite3.Connection, name: str, version: int) -> None:
+        """Move a version's folder to the trash and remove its row, within a transaction."""
+        row = connection.execute(
+            "SELECT job_id FROM versions WHERE name = ? AND version = ?", (name, version)
+        ).fetchone()
+        if row is not None:
+            identity = Identity(name, version, row["job_id"])
+            self.trash.take(identity, self._folder(name, version))
+            delete_row(connection, identity)
+
+    def housekeep(self, lost_keep_days: float) -> None:
+        """Remove what was deleted or set aside more than so many days ago."""
+        self.trash.forget_old(lost_keep_days * SECONDS_PER_DAY)
+        self.lost.forget_old(lost_keep_days * SECONDS_PER_DAY)
 
     def incomplete(self) -> list[StoredVersion]:
         """Return the versions whose artifact is not on disk."""
@@ -284,23 +304,6 @@ class Storage:
 
     def _folder(self, name: str, version: int) -> Path:
         return self.models / checked_name(name) / str(version)
-
-    def _read(self, row: sqlite3.Row) -> AnyVersion:
-        key = (row["name"], row["version"])
-        try:
-            summary = ModelSummary.model_validate_json(row["summary"])
-        except ValidationError as error:
-            reason = f"its summary is damaged: {error.errors()[0]['msg']}"
-            return DamagedVersion(*key, row["job_id"], reason, bool(row["active"]), row["revision"])
-        return StoredVersion(
-            *key,
-            created_at=row["created_at"],
-            job_id=row["job_id"],
-            summary=summary,
-            folder=self._folder(*key),
-            is_active=bool(row["active"]),
-            revision=row["revision"],
-        )
 
 
 def checked_name(name: str) -> str:
@@ -321,39 +324,11 @@ def sync_output(folder: Path) -> None:
         JobCrashedError: something in the folder is not a plain file, or the artifact is missing.
     """
     names = set()
-    for path in _entries(folder):
+    for path in entries(folder):
         if not stat.S_ISREG(path.lstat().st_mode):
             raise JobCrashedError(f"the job wrote {path.name!r}, which is no plain file")
         names.add(path.name)
-        _sync(path, os.O_RDONLY)
+        sync_file(path)
     if ARTIFACT_FILE not in names:
         raise JobCrashedError("the job wrote no artifact")
     sync_folder(folder)
-
-
-def sync_folder(folder: Path) -> None:
-    """Bring the names in a folder to disk."""
-    _sync(folder, os.O_RDONLY | os.O_DIRECTORY)
-
-
-def remove(path: Path) -> None:
-    """Remove a file or a folder with all that is in it, if it is there; links are not followed."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
-
-
-def _entries(folder: Path) -> list[Path]:
-    try:
-        return sorted(folder.iterdir())
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-
-
-def _sync(path: Path, flags: int) -> None:
-    file = os.open(path, flags | os.O_NOFOLLOW)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)

@@ -206,12 +206,13 @@ def test_a_version_whose_files_are_gone_is_reported(
     assert any("are gone from" in message for message in caplog.messages)
 
 
-def test_the_folder_of_a_version_without_a_row_is_removed(data: Path) -> None:
+def test_a_folder_that_no_row_and_no_record_explains_is_set_aside(data: Path) -> None:
     stray = data / "models" / "nobody" / "3"
     stray.mkdir(parents=True)
     (stray / "model.prunus").write_bytes(b"x")
     with live(Settings(data_dir=data)) as service:
         assert strays(service.data) == []
+    assert [path.read_bytes() for path in data.glob("lost/*/nobody/3/model.prunus")] == [b"x"]
 
 
 def test_an_active_job_is_not_taken_over_from_a_living_owner(data: Path) -> None:

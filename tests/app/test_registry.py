@@ -18,7 +18,7 @@ from app.errors import (
 )
 from app.metrics import ModelCollector
 from app.services.registry import Registry, Standing, Warm
-from app.services.storage import AnyVersion, DamagedVersion, StoredVersion
+from app.services.stored_version import AnyVersion, DamagedVersion, StoredVersion
 from app.version_errors import NoActiveVersionError
 from engine.errors import ArtifactError
 from engine.runtime import TensorSpec

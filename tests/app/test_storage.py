@@ -16,7 +16,8 @@ from app.errors import (
 from app.services.database import Database
 from app.services.job_log import MAX_VERSION, JobLog, JobState, NewJob
 from app.services.onboarding import read_summary
-from app.services.storage import DamagedVersion, Storage, checked_name
+from app.services.storage import Storage, checked_name
+from app.services.stored_version import DamagedVersion
 from app.services.summary import ModelSummary, Tensor
 from app.version_errors import NoFreeVersionError
 
@@ -86,15 +87,6 @@ def test_a_version_is_published_once(storage: Storage, log: JobLog) -> None:
     assert (storage.version("m", 1).folder / "model.prunus").read_bytes() == b"a"
     assert log.get("b").state is JobState.RUNNING
     assert (storage.jobs / "b" / "out" / "model.prunus").exists()
-
-
-def test_a_folder_that_a_crash_left_gives_way(storage: Storage, log: JobLog) -> None:
-    stray = storage.models / "m" / "1"
-    stray.mkdir(parents=True)
-    (stray / "old").write_text("x")
-    finished(storage, log, "a")
-    stored = storage.publish("a", "m", 1, SUMMARY, ())
-    assert [path.name for path in stored.folder.iterdir()] == ["model.prunus"]
 
 
 @pytest.mark.parametrize("kind", ["link", "folder", "nothing"])
