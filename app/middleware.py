@@ -22,6 +22,7 @@ from app.logs import REQUEST_ID
 from app.metrics import Metrics
 from app.problems import MEDIA_TYPE, Problem
 from app.site_guard import SiteGuard
+from app.storage_full import storage_full
 from graph.errors import PrunusError
 
 _LOG = logging.getLogger("app.requests")
@@ -139,11 +140,13 @@ class RequestLayer:
             if CLIENT_GONE not in error.args:
                 raise
             exchange.status = exchange.status or _CLIENT_CLOSED_REQUEST
-        except Exception:
-            _LOG.exception("%s %s failed by a bug", scope["method"], scope["path"])
+        except Exception as error:
+            full = storage_full(error)
+            if full is None or exchange.status:
+                _LOG.exception("%s %s failed by a bug", scope["method"], scope["path"])
             if exchange.status:
                 raise
-            await _send_problem(exchange, InternalError("the service failed; see its log"))
+            await _send_problem(exchange, full or InternalError("the service failed; see its log"))
         finally:
             self._account.in_flight -= 1
             self._account.count(scope, exchange.status, time.perf_counter() - start)
@@ -183,7 +186,7 @@ class _Exchange:
 
 
 async def _send_problem(exchange: _Exchange, error: PrunusError) -> None:
-    problem = Problem.of(error)
+    problem = Problem.of(storage_full(error) or error)
     document = problem.document(request_id=exchange.request_id)
     body = orjson.dumps(document)
     headers = [

@@ -25,6 +25,7 @@ from app.job_folder import (
 from app.model_request import ModelRequest
 from app.problems import Problem
 from app.sandbox.confine import confine
+from app.storage_full import storage_full
 from app.worker_request import Retune, Work, WorkerRequest, read_worker_request
 from graph.errors import PrunusError
 
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 # Of a job that nobody waits for: predictions and uploads go first.
 _LOW_PRIORITY = 19
 _PROGRESS_INTERVAL_SECONDS = 0.1
-_FILE_ERRORS = {errno.EFBIG, errno.ENOSPC, errno.EDQUOT}
 
 
 class Events:
@@ -79,21 +79,15 @@ def main(folder: Path, stream: BinaryIO, job: Job | None = None) -> int:
         events.send("limits", limits=applied.to_record())
         (job or do_task)(folder, request, events)
     except PrunusError as error:
-        events.send("failed", problem=Problem.of(error).to_record())
+        failure = storage_full(error) or _limit_error(error.__cause__, request) or error
+        events.send("failed", problem=Problem.of(failure).to_record())
     except MemoryError:
         events.send("failed", problem=Problem.of(_memory_error(request)).to_record())
     except OSError as error:
-        if error.errno == errno.ENOMEM:
-            failure: PrunusError = _memory_error(request)
-        elif error.errno in _FILE_ERRORS:
-            failure = JobFileError(
-                "the job could not write a file",
-                expected=f"files of at most {request.limits.file_max_bytes:,} bytes, and room on disk",
-                got=str(error.strerror),
-            )
-        else:
+        limit = storage_full(error) or _limit_error(error, request)
+        if limit is None:
             raise
-        events.send("failed", problem=Problem.of(failure).to_record())
+        events.send("failed", problem=Problem.of(limit).to_record())
     else:
         events.send("done")
         return 0
@@ -147,6 +141,22 @@ def _cache(folder: Path, request: WorkerRequest) -> "ObjectCache":
     from engine.machine_code.object_cache import ObjectCache
 
     return ObjectCache(folder / OBJECTS_FOLDER, read_only=Path(request.kernels))
+
+
+def _limit_error(error: BaseException | None, request: WorkerRequest) -> PrunusError | None:
+    """Return the error for a limit of the job, where the system says that one was met."""
+    if not isinstance(error, OSError):
+        return None
+    if error.errno == errno.ENOMEM:
+        return _memory_error(request)
+    if error.errno == errno.EFBIG:
+        return JobFileError(
+            "the job could not write a file",
+            expected=f"files of at most {request.limits.file_max_bytes:,} bytes",
+            got=str(error.strerror),
+            hint="the limit is the setting PRUNUS_JOB_FILE_MAX_BYTES",
+        )
+    return None
 
 
 def _memory_error(request: WorkerRequest) -> JobMemoryError:

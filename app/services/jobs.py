@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import sqlite3
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -25,12 +26,15 @@ from app.services.onboarding import JobRequest, Onboarding
 from app.services.uploads import Upload
 from app.services.worker_process import WorkerFailedError
 from app.settings import Settings
+from app.storage_full import storage_full
 from graph.errors import PrunusError
 
 _LOG = logging.getLogger(__name__)
 _PROGRESS_INTERVAL_SECONDS = 0.25
 # Jobs of other server processes change without a notice: watchers look at them this often.
 _WATCH_INTERVAL_SECONDS = 0.5
+# How often the end of a job is tried to be written while the disk has no room for it.
+_FULL_DISK_RETRY_SECONDS = 1.0
 
 
 class JobTracker:
@@ -245,31 +249,40 @@ class Jobs:
 
     async def _run(self, waiting: _Waiting) -> None:
         """Run one job to its end, whatever that is."""
-        await asyncio.to_thread(self.log.start, waiting.job_id)
         job = await asyncio.to_thread(self.log.get, waiting.job_id)
         tracker = JobTracker(self, job)
         try:
             async with asyncio.timeout(self._settings.job_timeout_seconds):
+                await asyncio.to_thread(self.log.start, waiting.job_id)
                 await self._onboarding.run(job, waiting.request, tracker)
         except WorkerFailedError as error:
             await self._end(job, JobState.FAILED, error.problem)
         except PrunusError as error:
-            await self._end(job, JobState.FAILED, error)
+            await self._end(job, JobState.FAILED, storage_full(error) or error)
         except TimeoutError:
             await self._end(job, JobState.FAILED, self._timeout_error(tracker.stage))
         except asyncio.CancelledError:
             await self._end_cancelled(job, tracker.stage)
             raise
-        except Exception:  # noqa: BLE001 - a bug in one job must not end the queue
-            _LOG.exception("job %s failed by a bug", job.id)
-            await self._end(
-                job, JobState.FAILED, InternalError("the job failed by a bug; see the log")
-            )
+        except Exception as error:  # noqa: BLE001 - a bug in one job must not end the queue
+            full = storage_full(error)
+            if full is None:
+                _LOG.exception("job %s failed by a bug", job.id)
+            bug = InternalError("the job failed by a bug; see the log")
+            await self._end(job, JobState.FAILED, full or bug)
         else:
             self.metrics.jobs_finished.labels(JobState.DONE.value).inc()
             _LOG.info("job %s: published %r as version %d of %r", *_shown(job))
             self.notify()
-        await asyncio.to_thread(self.log.forget_old, self._settings.job_history_max_jobs)
+        await self._forget_old()
+
+    async def _forget_old(self) -> None:
+        try:
+            await asyncio.to_thread(self.log.forget_old, self._settings.job_history_max_jobs)
+        except sqlite3.Error as error:
+            if storage_full(error) is None:
+                raise
+            _LOG.warning("old jobs are not forgotten: the disk is full")
 
     async def _end_cancelled(self, job: Job, stage: str) -> None:
         if job.id in self._cancelled:
@@ -291,10 +304,22 @@ class Jobs:
         problem = error if isinstance(error, Problem) else Problem.of(error)
         # The files first: whoever sees that the job has ended finds nothing of it left.
         await asyncio.to_thread(self._onboarding.discard, job.id)
-        await asyncio.to_thread(self.log.end, job.id, state, problem)
+        while not await asyncio.to_thread(self._note_end, job.id, state, problem):
+            await asyncio.sleep(_FULL_DISK_RETRY_SECONDS)
         self.metrics.jobs_finished.labels(state.value).inc()
         _LOG.warning("job %s for model %r %s: %s", job.id, job.name, state.value, problem.detail)
         self.notify()
+
+    def _note_end(self, job_id: str, state: JobState, problem: Problem) -> bool:
+        """Write how a job ended; tell whether there was room for it, which a full disk may not have."""
+        try:
+            self.log.end(job_id, state, problem)
+        except (sqlite3.Error, OSError) as error:
+            if storage_full(error) is None:
+                raise
+            _LOG.error("the end of job %s cannot be written: the disk is full", job_id)
+            return False
+        return True
 
     def _timeout_error(self, stage: str) -> JobTimeoutError:
         return JobTimeoutError(

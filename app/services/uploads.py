@@ -5,7 +5,6 @@ bytes come; file names of the client are only ever kept as text.
 """
 
 import asyncio
-import errno
 import re
 import secrets
 from collections.abc import AsyncIterator
@@ -21,12 +20,12 @@ from app.errors import (
     BodyTooLargeError,
     InvalidRequestError,
     MediaTypeError,
-    StorageFullError,
     UploadTimeoutError,
 )
 from app.job_folder import FILE_PARTS
-from app.services.storage import remove
+from app.services.files import remove
 from app.settings import Settings
+from app.storage_full import storage_full
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
 FIELD_PARTS = ("name", "version", "recipe", "allow_nonfinite", "values", "activate")
 _MAX_FILE_NAME_CHARACTERS = 200
 _MAX_HEADERS = 8
-_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 _MAX_HEADER_BYTES = 4096
 # Bytes of boundaries and part headers, beyond the parts themselves.
 _ENVELOPE_MAX_BYTES = 64 * 1024
@@ -110,9 +108,7 @@ async def receive_upload(
         ) from None
     except OSError as error:
         upload.discard()
-        if error.errno not in _DISK_FULL:
-            raise
-        raise StorageFullError("the upload does not fit on the disk") from error
+        raise storage_full(error) or error from None
     except BaseException:
         upload.discard()
         raise

@@ -117,7 +117,7 @@ def test_too_much_cpu_time_fails_the_job_and_says_so(probed: Live) -> None:
 
 def test_a_file_that_grows_too_large_fails_the_job_and_says_so(probed: Live) -> None:
     problem = attempt(probed, "big_file")
-    assert (problem["type"], problem["status"]) == ("/problems/job-file-limit", 507)
+    assert (problem["type"], problem["status"]) == ("/problems/job-file-limit", 422)
 
 
 def test_open_files_are_limited(probed: Live) -> None:
