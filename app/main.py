@@ -165,8 +165,7 @@ def _open(
     storage = Storage(root, database)
     job_log = JobLog(database)
     findings = recover(storage, job_log, ownership, settings.lost_keep_days)
-    for result, number in asdict(findings).items():
-        metrics.recovered_versions.labels(result).set(number)
+    metrics.show_recovery(asdict(findings))
     metrics.watch_jobs(job_log.count_by_state)
     target = host_target()
     loaders = ThreadPoolExecutor(target.cores, thread_name_prefix="load")

@@ -326,6 +326,11 @@ class Metrics:
         )
         Info("prunus_build", "The running version.", registry=registry).info({"version": VERSION})
 
+    def show_recovery(self, results: Mapping[str, int]) -> None:
+        """Show for how many versions the start did what."""
+        for result, number in results.items():
+            self.recovered_versions.labels(result).set(number)
+
     def watch_jobs(self, count_by_state: Callable[[], Mapping[str, int]]) -> None:
         """Show the numbers of jobs that `count_by_state` returns."""
         self.registry.register(JobCollector(count_by_state))
