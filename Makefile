@@ -36,9 +36,9 @@ serve: $(SERVE_STAMP) ## Set up, start the service on HOST:PORT and load the dem
 	$(BIN)/prunus serve --host $(HOST) --port $(PORT) --demo
 
 test: $(DEV_STAMP) ## Set up and run all tests (COVERAGE=1: and measure what they run, in all processes)
-	$(if $(COVERAGE),rm -rf .coverage .coverage.* .coverage-workers && mkdir -m 777 .coverage-workers)
+	$(if $(COVERAGE),rm -rf .coverage .coverage.* .coverage-workers && mkdir .coverage-workers)
 	$(if $(COVERAGE),$(BIN)/coverage run,$(BIN)/python) -m pytest -n auto --dist loadfile
-	$(if $(COVERAGE),$(BIN)/coverage combine --quiet . .coverage-workers && rm -rf .coverage-workers)
+	$(if $(COVERAGE),$(BIN)/python -m tests.app.covered_worker && rm -rf .coverage-workers && $(BIN)/coverage combine --quiet)
 	$(if $(COVERAGE),$(BIN)/coverage json --quiet -o .coverage-report.json && $(BIN)/coverage report --skip-covered)
 	$(if $(COVERAGE),$(BIN)/python -m tests.coverage_floor .coverage-report.json)
 

@@ -150,4 +150,5 @@ def probe(folder: Path, _request: WorkerRequest, events: Events) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(measured(lambda: main(Path(sys.argv[1]), sys.stdout.buffer, probe)))
+    job_folder = Path(sys.argv[1])
+    sys.exit(measured(lambda: main(job_folder, sys.stdout.buffer, probe), job_folder))
