@@ -29,6 +29,7 @@ from engine.target import host_target
 from graph.errors import ExportError
 from graph.graph import Graph
 from graph.keras.export import write_keras
+from graph.keras.origin import Origin
 from graph.keras.read import ModelFile, read_model
 from graph.verify import verify
 from pruning.calibrate import Calibration, read_calibration
@@ -127,14 +128,14 @@ def run_pipeline(request: PipelineRequest, progress: Progress) -> PipelineResult
     checked = _checked(compiled, pruned, calibration, host, request.output / ARTIFACT_FILE)
     measured = measure(checked.compiled, pruned, host, checked.info.size_bytes)
     progress.enter("write")
-    keras_bytes = _write_keras(pruned.graph, request.output / KERAS_FILE)
+    keras_bytes, not_kept = _write_keras(pruned.graph, file.origin, request.output / KERAS_FILE)
     report = build_report(
         pruned,
         measured,
         FileSizes(request.model.stat().st_size, keras_bytes),
         {"prunus": VERSION, "llvmlite": version("llvmlite")},
     )
-    summary = _summary(file, report, checked)
+    summary = _summary(file, report, checked, not_kept)
     rounding = rounding_note(weight_type, checked.error)
     document = report.to_dict() | {
         "values": weight_type,
@@ -196,24 +197,29 @@ def _written(
     return _Checked(compiled, info, error)
 
 
-def _write_keras(graph: Graph, path: Path) -> int | None:
-    """Write the pruned model; a few graphs have no form as a Keras file, and are served all the same."""
+def _write_keras(graph: Graph, origin: Origin, path: Path) -> tuple[int | None, tuple[str, ...]]:
+    """Write the pruned model, and return its size and what it does not keep; a few graphs have no form as a Keras file.
+
+    These are served all the same.
+    """
     try:
-        write_keras(graph, path)
-    except ExportError:
+        not_kept = write_keras(graph, path, origin)
+    except ExportError as error:
         path.unlink(missing_ok=True)
-        return None
-    return path.stat().st_size
+        return None, (f"There is no Keras file of the pruned model: {error.message}.",)
+    return path.stat().st_size, not_kept
 
 
-def _summary(file: ModelFile, report: Report, checked: _Checked) -> ModelSummary:
+def _summary(
+    file: ModelFile, report: Report, checked: _Checked, not_kept: tuple[str, ...]
+) -> ModelSummary:
     latency = report.engine.latency if report.engine else ()
     plan, info = checked.compiled.model.plan, checked.info
     types = file.graph.value_types()
     return ModelSummary(
         format=str(file.format),
         keras_version=file.keras_version,
-        notes=tuple(file.notes),
+        notes=(*file.notes, *not_kept),
         inputs=tuple(
             Tensor(name=i.name, dtype=i.type.dtype.value, shape=i.type.shape)
             for i in file.graph.inputs

@@ -201,7 +201,10 @@ def download_artifact(services: ServicesDep, name: str, version: Version) -> Fil
     responses=problems(404, 422),
 )
 def download_keras(services: ServicesDep, name: str, version: Version) -> FileResponse:
-    """Return the pruned model as a `.keras` file for Keras 3."""
+    """Return the pruned model as a `.keras` file for Keras 3; tf.keras 2 cannot load it.
+
+    What it does not keep of the uploaded file is said in the version's `notes`.
+    """
     path = services.storage.file(name, version, KERAS_FILE)
     return FileResponse(path, filename=f"{name}-{version}.keras")
 

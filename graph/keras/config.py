@@ -28,6 +28,7 @@ from graph.keras.dialects import (
 )
 from graph.keras.json_text import Json, JsonObject, as_list, as_name, as_object, show
 from graph.keras.topology import computation_order, parse_call, parse_ports
+from graph.keras.training_settings import training_arguments
 from graph.keras.unsupported import Unsupported, unsupported_layers
 from graph.keras.uploaded_code import refuse_code
 from graph.limits import FileLimits
@@ -108,7 +109,12 @@ class _Parser:
             )
         if "activation" in arguments:
             activation_of(arguments["activation"], Arguments(arguments, where), self._dialect)
-        return replace(layer, arguments=arguments)
+        training = training_arguments(
+            as_object(config, where),
+            LAYER_CLASSES[class_name],
+            is_keras3=self._dialect is Dialect.KERAS3,
+        )
+        return replace(layer, arguments=arguments, training=training)
 
     def _count(self) -> None:
         self._layers += 1

@@ -1,7 +1,7 @@
 """What a configuration says, typed: models made of layers, layers called on tensors. Pure data, no weights."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from graph.keras.json_text import Json
 
@@ -61,6 +61,7 @@ class Layer:
         class_name: Keras 3 name of the class, or "ops/" and the name of an operation.
         written: the class as the file names it; folders of weights are called after it.
         arguments: checked against the class, by Keras 3 names, defaults filled in.
+        training: arguments that matter only to training, as they may be written back; see `graph.keras.training_settings`.
         is_trainable: the layer's own flag; it decides the order of weights in HDF5 files.
         is_pruned: wrapped by tfmot's PruneLowMagnitude.
         is_implied: an input layer that the file leaves out.
@@ -73,6 +74,7 @@ class Layer:
     class_name: str
     written: str
     arguments: Mapping[str, Json]
+    training: Mapping[str, Json] = field(default_factory=dict)
     is_trainable: bool = True
     is_pruned: bool = False
     is_implied: bool = False

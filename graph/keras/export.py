@@ -1,297 +1,110 @@
-"""write_keras: the graph -> a `.keras` archive that Keras 3 loads and that computes the same; equal graphs, equal bytes.
+"""write_keras: a graph -> a `.keras` archive that Keras 3 loads and that computes the same; equal graphs, equal bytes.
 
-Nested models come out flat. Nodes with the same weights become one layer with several calls. Public names of inputs and
-outputs are layer names in Keras; an output is named by the layer that makes it, or by an Identity layer after it.
+Where the graph still has the layers of the file that it came from, with other sizes and weights, it is written with just
+these layers: nested models, Sequential, names, dropout and training settings stay. Where layers were removed or joined,
+a flat model is written (see `flat_model`), and what it does not keep is said.
 """
 
-import io
-import json
-import zipfile
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import h5py
-import numpy as np
+from graph.errors import ModelFileError
+from graph.graph import Graph
+from graph.keras.description import Layer, Model
+from graph.keras.flat_model import FlatModel, Training, clean_name, flat_model
+from graph.keras.json_text import JsonObject
+from graph.keras.keras_file import weights_file, write_archive
+from graph.keras.origin import Origin
+from graph.keras.read import read_model
+from graph.keras.same_layers import NotTheSameError, is_the_same, same_layers
 
-from graph.graph import Graph, Node
-from graph.keras.json_text import Json, JsonObject
-from graph.keras.keras_layers import KerasLayer, fused_name, layers_of
-from graph.keras.naming import numbered, snake_case
-from graph.keras.saving_order import saving_order
-from graph.ops import Activation, Dense
-from graph.tensor_type import TensorType
-
-# The dialect that is written; every Keras 3 reads it.
-_KERAS_VERSION = "3.0.0"
-_EPOCH = (1980, 1, 1, 0, 0, 0)
+_MAX_NAMES = 8
 
 
-@dataclass(frozen=True, slots=True)
-class WrittenCall:
-    """One use of a written layer: what it is called on, as (layer, call)."""
+def write_keras(graph: Graph, path: Path, origin: Origin | None = None) -> tuple[str, ...]:
+    """Write a verified graph as a `.keras` archive, and return what it does not keep of the original, in sentences.
 
-    inputs: tuple[tuple[str, int], ...]
-    types: tuple[TensorType, ...]
-
-
-@dataclass(slots=True)
-class WrittenLayer:
-    """A layer of the written model; calls are added as nodes are visited."""
-
-    name: str
-    layer: KerasLayer
-    calls: list[WrittenCall]
-
-
-def write_keras(graph: Graph, path: Path) -> None:
-    """Write a verified graph as a `.keras` archive.
+    Args:
+        graph: the graph.
+        path: where to write.
+        origin: the file that the graph came from; without it a flat functional model is written.
 
     Raises:
         ExportError: the graph has an op that Keras has no layer for.
     """
     live = graph.without_dead()
-    writer = _Writer(live)
-    writer.write_nodes()
-    outputs = writer.write_outputs()
-    layers = _in_saving_order(writer.layers, outputs)
-    config = _config(live, writer.input_names, layers, outputs)
-    weights = _weights_file(layers)
-    metadata: JsonObject = {"keras_version": _KERAS_VERSION, "date_saved": "1980-01-01@00:00:00"}
-    data = io.BytesIO()
-    with zipfile.ZipFile(data, "w", zipfile.ZIP_STORED) as archive:
-        for name, content in (
-            ("metadata.json", json.dumps(metadata).encode()),
-            ("config.json", json.dumps(config, allow_nan=False).encode()),
-            ("model.weights.h5", weights),
-        ):
-            entry = zipfile.ZipInfo(name, _EPOCH)
-            entry.external_attr = 0o600 << 16
-            archive.writestr(entry, content)
-    Path(path).write_bytes(data.getvalue())
+    if origin is not None and _wrote_same_layers(live, path, origin):
+        return tuple(_on_settings(origin))
+    training = dict(_training(origin.model)) if origin is not None else {}
+    is_sequential = origin is not None and origin.model.class_name == "Sequential"
+    flat = flat_model(live, training, may_be_sequential=is_sequential)
+    settings = origin.compile_config if origin is not None else None
+    write_archive(path, _compiled(flat.config, settings), weights_file(flat.folders))
+    return tuple(_on_layers(flat, origin.model)) + tuple(_on_settings(origin)) if origin else ()
 
 
-class _Writer:
-    """Turns nodes into layers with calls; `_made` says which layer and call makes each value."""
-
-    def __init__(self, graph: Graph) -> None:
-        self._graph = graph
-        self._types = graph.value_types()
-        self._consumers = graph.consumers()
-        self._users = graph.weight_users()
-        self._outputs = graph.output_values()
-        self._made: dict[str, tuple[str, int]] = {}
-        self._shared: dict[tuple[Any, ...], list[WrittenLayer]] = {}
-        self._counts: dict[str, int] = {}
-        self._reserved: frozenset[str] = frozenset()
-        self._used: set[str] = set()
-        self.layers: list[WrittenLayer] = []
-        for given in graph.inputs:
-            shape: list[Json] = list(given.type.shape)
-            config: JsonObject = {"batch_shape": shape, "dtype": given.type.dtype.value}
-            layer = self._new_layer(self._free_name(given.name), KerasLayer("InputLayer", config))
-            layer.calls.append(WrittenCall((), ()))
-            self._made[given.name] = (layer.name, 0)
-        self._reserved = frozenset(_clean(output.name) for output in graph.outputs) - self._used
-        self._wanted = self._output_names()
-        self.input_names = tuple(layer.name for layer in self.layers)
-
-    def _output_names(self) -> dict[str, str]:
-        """The public name that the layer behind a value should carry; the first one where a value has several."""
-        names: dict[str, str] = {}
-        for output in self._graph.outputs:
-            name = _clean(output.name)
-            if name in self._reserved and name not in names.values():
-                names.setdefault(output.value, name)
-        return names
-
-    def write_nodes(self) -> None:
-        """Add the layers of all nodes; an activation that only follows one Dense becomes its argument."""
-        fused = self._fused()
-        followers = set(fused.values())
-        producers = self._graph.producers()
-        for node in self._graph.nodes:
-            if node.name in followers:
-                continue
-            follower = fused.get(node.name)
-            value = follower or node.name
-            layers = layers_of(self._graph, node, self._types)
-            if follower is not None:
-                layers = (_with_activation(layers[0], producers[follower].op),)
-            chain = self._layers_for(node, value, layers)
-            inputs = tuple(self._made[name] for name in node.inputs)
-            types = tuple(self._types[name] for name in node.inputs)
-            self._made[value] = self._apply(chain, inputs, types, self._types[value])
-
-    def _fused(self) -> dict[str, str]:
-        """Dense node -> the activation node that becomes its argument; all calls of a shared layer or none."""
-        found: dict[str, str] = {}
-        for node in self._graph.nodes:
-            sharing = self._users[node.weights[0]] if type(node.op) is Dense else ()
-            followers = [self._follower(other) for other in sharing]
-            functions = {follower.op for follower in followers if follower is not None}
-            same = all(other.op == node.op and other.weights == node.weights for other in sharing)
-            if followers and None not in followers and len(functions) == 1 and same:
-                own = self._follower(node)
-                if own is not None:
-                    found[node.name] = own.name
-        return found
-
-    def _follower(self, node: Node) -> Node | None:
-        readers = self._consumers[node.name]
-        if node.name in self._outputs or len(readers) != 1:
-            return None
-        op = readers[0].op
-        is_nameable = type(op) is Activation and fused_name(op.function) is not None
-        return readers[0] if is_nameable else None
-
-    def _layers_for(
-        self, node: Node, value: str, layers: Sequence[KerasLayer]
-    ) -> list[WrittenLayer]:
-        """New layers, or those of an earlier node with the same op and weights."""
-        key = (type(node.op).__name__, node.op, node.weights, json.dumps(layers[0].config))
-        if node.weights and key in self._shared:
-            return self._shared[key]
-        is_single = not node.weights or len(self._users[node.weights[0]]) == 1
-        chain = []
-        for index, layer in enumerate(layers):
-            is_last = index == len(layers) - 1
-            wanted = self._wanted.get(value) if is_last and is_single else None
-            own = node.name if is_last else f"{node.name}_step_{index}"
-            chain.append(self._new_layer(wanted or self._free_name(own), layer))
-        self._shared[key] = chain
-        return chain
-
-    def _apply(
-        self,
-        chain: Sequence[WrittenLayer],
-        inputs: tuple[tuple[str, int], ...],
-        types: tuple[TensorType, ...],
-        result: TensorType,
-    ) -> tuple[str, int]:
-        for layer in chain:
-            layer.calls.append(WrittenCall(inputs, types))
-            inputs, types = ((layer.name, len(layer.calls) - 1),), (result,)
-        return inputs[0]
-
-    def write_outputs(self) -> tuple[tuple[str, tuple[str, int]], ...]:
-        """(public name, what makes it) of every output; adds Identity layers where a name needs one."""
-        found = []
-        for output in self._graph.outputs:
-            name, made = _clean(output.name), self._made[output.value]
-            if made[0] != name and name not in self._used:
-                identity = self._new_layer(name, KerasLayer("Identity"))
-                kind = self._types[output.value]
-                made = self._apply([identity], (made,), (kind,), kind)
-            found.append((output.name, made))
-        return tuple(found)
-
-    def _new_layer(self, name: str, layer: KerasLayer) -> WrittenLayer:
-        written = WrittenLayer(name, layer, [])
-        self._used.add(name)
-        self.layers.append(written)
-        return written
-
-    def _free_name(self, wanted: str) -> str:
-        """A layer name that is not used, and not that of an output."""
-        name = numbered(_clean(wanted), self._counts)
-        while name in self._reserved or name in self._used:
-            name = numbered(_clean(wanted), self._counts)
-        return name
+def _wrote_same_layers(graph: Graph, path: Path, origin: Origin) -> bool:
+    """Write the layers of the original, and keep the file if reading it gives back just this graph."""
+    try:
+        config, folders = same_layers(graph, origin)
+        write_archive(path, _compiled(config, origin.compile_config), weights_file(folders))
+        return is_the_same(read_model(path, allow_nonfinite=True).graph, graph)
+    except (NotTheSameError, ModelFileError):
+        return False
 
 
-def _with_activation(layer: KerasLayer, op: object) -> KerasLayer:
-    name = fused_name(op.function) if isinstance(op, Activation) else None
-    return replace(layer, config={**layer.config, "activation": name})
+def _compiled(config: JsonObject, settings: JsonObject | None) -> JsonObject:
+    return config if settings is None else {**config, "compile_config": settings}
 
 
-def _clean(name: str) -> str:
-    # Keras 3 allows no slash in the name of a layer.
-    return name.replace("/", "_")
+def _leaves(model: Model) -> Iterator[Layer]:
+    for layer in model.layers:
+        if layer.model is None:
+            yield layer
+        else:
+            yield from _leaves(layer.model)
 
 
-def _config(
-    graph: Graph,
-    input_names: Sequence[str],
-    layers: Sequence[WrittenLayer],
-    outputs: Sequence[tuple[str, tuple[str, int]]],
-) -> JsonObject:
-    inputs: list[Json] = [[name, 0, 0] for name in input_names]
-    ports: list[Json] = [[made[0], made[1], 0] for _, made in outputs]
-    named = {name: port for (name, _), port in zip(outputs, ports, strict=True)}
-    by_layer = all(name == made[0] for name, made in outputs)
-    return {
-        "module": "keras.src.models.functional",
-        "class_name": "Functional",
-        "config": {
-            "name": _clean(graph.name) or "model",
-            "trainable": True,
-            "layers": [_layer_config(layer) for layer in layers],
-            "input_layers": inputs[0] if len(inputs) == 1 else inputs,
-            # Where a layer could not be given an output's name, the outputs are an object with the names as keys.
-            "output_layers": (ports[0] if len(ports) == 1 else ports) if by_layer else named,
-        },
-        "registered_name": "Functional",
-    }
+def _training(model: Model) -> Iterator[tuple[str, Training]]:
+    for layer in _leaves(model):
+        frozen: JsonObject = {} if layer.is_trainable else {"trainable": False}
+        yield layer.path, Training(layer.class_name, {**frozen, **layer.training})
 
 
-def _layer_config(layer: WrittenLayer) -> JsonObject:
-    is_bare = layer.layer.class_name == "InputLayer" or layer.layer.is_operation
-    dtype: JsonObject = {} if is_bare else {"dtype": "float32"}
-    nodes: list[Json] = [_node(call) for call in layer.calls if call.inputs]
-    return {
-        "module": layer.layer.module,
-        "class_name": layer.layer.class_name,
-        "config": {"name": layer.name, **dtype, **layer.layer.config},
-        "registered_name": layer.layer.class_name if layer.layer.is_operation else None,
-        "name": layer.name,
-        "inbound_nodes": nodes,
-    }
+def _on_layers(flat: FlatModel, model: Model) -> Iterator[str]:
+    """What a flat model does not keep of the original's layers."""
+    if any(layer.model is not None for layer in model.layers):
+        yield (
+            "The Keras file that comes back has the layers of nested models one after another; they are named after"
+            " the model and the layer."
+        )
+    if model.class_name == "Sequential" and not flat.is_sequential:
+        yield "The Keras file that comes back is a functional model: pruned as it is, it is no Sequential any more."
+    if any("/" in layer.name for layer in _leaves(model)):
+        yield (
+            "Slashes in the names of layers are underscores in the Keras file that comes back, as Keras 3 allows none."
+        )
+    inner = [layer for layer in _leaves(model) if layer.class_name != "InputLayer"]
+    found = flat.classes
+    gone = [one.path for one in inner if found.get(clean_name(one.path)) != one.class_name]
+    if gone:
+        more = f" and {len(gone) - _MAX_NAMES} more" if len(gone) > _MAX_NAMES else ""
+        names = ", ".join(map(repr, gone[:_MAX_NAMES]))
+        yield (
+            "The Keras file that comes back has no layers of these names and classes, as they were removed, joined with"
+            f" others or split, or act only in training: {names}{more}."
+        )
 
 
-def _node(call: WrittenCall) -> JsonObject:
-    tensors: list[Json] = [
-        {
-            "class_name": "__keras_tensor__",
-            "config": {
-                "shape": list(value.shape),
-                "dtype": value.dtype.value,
-                "keras_history": [made[0], made[1], 0],
-            },
-        }
-        for made, value in zip(call.inputs, call.types, strict=True)
-    ]
-    return {"args": tensors if len(tensors) == 1 else [tensors], "kwargs": {}}
-
-
-def _in_saving_order(
-    layers: Sequence[WrittenLayer], outputs: Sequence[tuple[str, tuple[str, int]]]
-) -> list[WrittenLayer]:
-    by_name = {layer.name: layer for layer in layers}
-    calls = {
-        (layer.name, number): call.inputs
-        for layer in layers
-        for number, call in enumerate(layer.calls)
-    }
-    return [
-        by_name[name] for name in saving_order(calls, [made for _, made in outputs], list(by_name))
-    ]
-
-
-def _weights_file(layers: Sequence[WrittenLayer]) -> bytes:
-    """model.weights.h5: a folder per layer, named by class and counted in the order in which Keras lists layers."""
-    counts: dict[str, int] = {}
-    data = io.BytesIO()
-    with h5py.File(data, "w") as file:
-        for written in layers:
-            if written.layer.is_operation:
-                continue
-            folder = numbered(snake_case(written.layer.class_name), counts)
-            group = file.create_group(f"layers/{folder}/vars")
-            group.attrs["name"] = written.name
-            for index, array in enumerate(written.layer.weights):
-                group.create_dataset(
-                    str(index), data=np.ascontiguousarray(array).reshape(array.shape)
-                )
-    return data.getvalue()
+def _on_settings(origin: Origin) -> Iterator[str]:
+    """What is not kept of the settings for training."""
+    if origin.compile_config is None and origin.was_compiled:
+        yield (
+            "The Keras file that comes back is not compiled, as the compile settings of the upload were not taken over"
+            f" ({origin.why_not_compiled}): call compile() before you train it further."
+        )
+    elif origin.compile_config is not None:
+        yield (
+            "The Keras file that comes back has the compile settings of the upload but not the state of its optimizer,"
+            " which starts afresh."
+        )

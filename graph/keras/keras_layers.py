@@ -270,8 +270,15 @@ def activation_name(function: ActivationFunction) -> str | None:
     return function.function.value if plain == default else None
 
 
-def fused_name(function: ActivationFunction) -> str | None:
-    """The name to write as a Dense layer's own activation, or None where it cannot be one."""
-    if function == LINEAR or not function.is_elementwise:
+def fused_name(function: ActivationFunction, rank: int) -> str | None:
+    """The name to write as a Dense layer's own activation, or None where it cannot be one.
+
+    Args:
+        function: the activation.
+        rank: axes of the layer's output, the batch among them; a function along an axis must act on the last.
+    """
+    if function == LINEAR or function.function is Function.GLU:
+        return None
+    if not function.is_elementwise and normalize_axis(function.axis, rank) != rank - 1:
         return None
     return activation_name(function)

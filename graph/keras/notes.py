@@ -17,7 +17,8 @@ def notes_on(model: Model, dialect: Dialect, config: JsonObject) -> tuple[str, .
     if mixed:
         notes.append(
             f"The model computes in mixed precision ({', '.join(mixed)}) in Keras. Its weights are float32, and here all"
-            " arithmetic is float32 too, so answers differ from Keras' by the rounding of the 16-bit type."
+            " arithmetic is float32 too, also in the Keras file that comes back, so answers differ from Keras' by the rounding"
+            " of the 16-bit type."
         )
     code = training_code(config)
     if code:

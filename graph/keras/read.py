@@ -14,6 +14,7 @@ from graph.keras.config import parse_model
 from graph.keras.dialects import dialect_of
 from graph.keras.lowering import lower_model
 from graph.keras.notes import notes_on
+from graph.keras.origin import Origin, origin_of
 from graph.keras.weights import read_weights
 from graph.limits import FileLimits
 
@@ -26,12 +27,14 @@ class ModelFile:
         graph: the model, verified.
         format: the container it came in.
         keras_version: the version that wrote it, as it says itself.
+        origin: what a pruned model written back takes over from the file.
         notes: what a reader of the report should know, in sentences; may be empty.
     """
 
     graph: Graph
     format: FileFormat
     keras_version: str
+    origin: Origin
     notes: tuple[str, ...] = ()
 
 
@@ -57,4 +60,5 @@ def read_model(
         weights = read_weights(archive, model, allow_nonfinite=allow_nonfinite)
         graph = lower_model(model, weights, dialect)
         notes = notes_on(model, dialect, archive.config)
-        return ModelFile(graph, archive.format, archive.keras_version, notes)
+        origin = origin_of(archive, model, dialect)
+        return ModelFile(graph, archive.format, archive.keras_version, origin, notes)

@@ -1,0 +1,228 @@
+"""A pruned graph -> the layers of the file that it came from, with the new sizes and weights, where it still has them.
+
+Nested models, Sequential, names, dropout, frozen layers and training settings stay as they were. Whether the graph
+still has the same layers is not worked out here: the caller reads what was written, and compares.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from graph.graph import Graph
+from graph.keras.activation_layers import activation_of
+from graph.keras.arguments import Arguments, check_arguments
+from graph.keras.description import Call, Layer, Model, Port, TensorRef
+from graph.keras.dialects import LAYER_CLASSES, Dialect
+from graph.keras.json_text import Json, JsonObject, as_name, as_object
+from graph.keras.keras_file import Folder
+from graph.keras.keras_layers import Array, activation_name
+from graph.keras.naming import numbered, snake_case
+from graph.keras.origin import Origin
+from graph.keras.saving_order import saving_order
+from graph.keras.slots import own_roles
+
+# Layers that Keras 3 has no longer, or that are operations.
+_NOT_WRITTEN = frozenset({"Merge", "ThresholdedReLU"})
+_NOT_ARGUMENTS: Mapping[str, frozenset[str]] = {"BatchNormalization": frozenset({"mode"})}
+_FUNCTIONAL = "keras.src.models.functional"
+
+
+class NotTheSameError(Exception):
+    """The graph cannot be written with the layers that it came from."""
+
+
+def same_layers(graph: Graph, origin: Origin) -> tuple[JsonObject, list[Folder]]:
+    """The configuration of the original with the graph's sizes, and the folders of its weights.
+
+    Raises:
+        NotTheSameError: a layer, or one of its weights, is not there any more, or Keras 3 has no such layer.
+    """
+    writer = _Writer(graph, origin.dialect)
+    config = writer.model(origin.model)
+    return config, list(writer.folders(origin.model, ""))
+
+
+class _Writer:
+    def __init__(self, graph: Graph, dialect: Dialect) -> None:
+        self._graph = graph
+        self._dialect = dialect
+
+    def model(self, model: Model) -> JsonObject:
+        """A model with its class, as Keras 3 writes it."""
+        is_sequential = model.class_name == "Sequential"
+        config: JsonObject = {"name": _checked(model.name), "trainable": model.is_trainable}
+        if is_sequential:
+            config["layers"] = [self._layer(layer) for layer in model.layers]
+        else:
+            by_name = {layer.name: layer for layer in model.layers}
+            config["layers"] = [
+                {
+                    **self._layer(layer),
+                    "name": layer.name,
+                    "inbound_nodes": [_node(call) for call in layer.calls if call.inputs],
+                }
+                for layer in _in_order(model)
+            ]  # fmt: skip
+            config["input_layers"] = _ports(model.inputs, by_name)
+            config["output_layers"] = _ports(model.outputs, by_name)
+        return {
+            "module": "keras" if is_sequential else _FUNCTIONAL,
+            "class_name": model.class_name,
+            "config": config,
+            "registered_name": None if is_sequential else model.class_name,
+        }
+
+    def _layer(self, layer: Layer) -> JsonObject:
+        if layer.model is not None:
+            return self.model(layer.model)
+        class_name = layer.class_name
+        if class_name not in LAYER_CLASSES or class_name in _NOT_WRITTEN:
+            raise NotTheSameError(class_name)
+        left_out = _NOT_ARGUMENTS.get(class_name, frozenset())
+        config: JsonObject = {"name": _checked(layer.name)}
+        if class_name != "InputLayer":
+            config["dtype"] = "float32"
+        config |= {name: value for name, value in layer.arguments.items() if name not in left_out}
+        config |= layer.training
+        if not layer.is_trainable:
+            config["trainable"] = False
+        if class_name == "LayerNormalization" and not config["rms_scaling"]:
+            del config["rms_scaling"]
+        if class_name == "Dense":
+            config["units"] = self._array(layer, "kernel").shape[-1]
+        if "activation" in layer.arguments:
+            config["activation"] = self._activation(layer)
+        return {
+            "module": "keras.layers",
+            "class_name": class_name,
+            "config": config,
+            "registered_name": None,
+        }
+
+    def _activation(self, layer: Layer) -> Json:
+        value = layer.arguments["activation"]
+        if value is None or (isinstance(value, str) and self._dialect is Dialect.KERAS3):
+            return value
+        function = activation_of(value, Arguments(layer.arguments, layer.path), self._dialect)
+        name = activation_name(function)
+        if isinstance(value, dict) and value.get("class_name") != "function":
+            return _activation_layer(value, layer)
+        if name is None or function.axis != -1:
+            raise NotTheSameError(str(function))
+        return name
+
+    def _array(self, layer: Layer, role: str) -> Array:
+        array = self._graph.weights.get(f"{layer.path}/{role}")
+        if array is None:
+            raise NotTheSameError(f"{layer.path}/{role}")
+        return array
+
+    def folders(self, model: Model, path: str) -> Iterator[Folder]:
+        """Every layer's folder, its name and its arrays, as Keras 3 counts them."""
+        counts: dict[str, int] = {}
+        layers = model.layers if model.class_name == "Sequential" else _in_order(model)
+        for layer in layers:
+            if layer.class_name == "InputLayer" and model.class_name == "Sequential":
+                continue
+            folder = f"{path}layers/{numbered(snake_case(layer.class_name), counts)}"
+            if layer.model is not None:
+                yield from self.folders(layer.model, f"{folder}/")
+            else:
+                yield folder, layer.name, self._arrays(layer)
+
+    def _arrays(self, layer: Layer) -> tuple[Array, ...]:
+        roles = [role.name for role in own_roles(layer)]
+        if layer.class_name != "Normalization":
+            return tuple(self._array(layer, role) for role in roles)
+        # The graph keeps an axis of length 1 wherever statistics are shared; the count of samples seen has no meaning.
+        return tuple(
+            np.zeros((), np.int32) if role == "count" else np.squeeze(self._array(layer, role))
+            for role in roles
+        )
+
+
+def _activation_layer(value: JsonObject, layer: Layer) -> JsonObject:
+    """A layer in place of an activation's name, which was checked when it was read."""
+    class_name = as_name(value.get("class_name"), "a layer's class_name")
+    config = as_object(value.get("config"), "an activation")
+    where = f"the activation of layer {layer.path!r}"
+    arguments = check_arguments(config, LAYER_CLASSES[class_name], where)
+    name = config.get("name")
+    named: JsonObject = {"name": _checked(name)} if isinstance(name, str) else {}
+    if config.get("trainable") is True:
+        named["trainable"] = True
+    return {
+        "module": "keras.layers",
+        "class_name": class_name,
+        "config": {**named, "dtype": "float32", **arguments},
+        "registered_name": None,
+    }
+
+
+def _checked(name: str) -> str:
+    if "/" in name:
+        raise NotTheSameError(f"Keras 3 allows no slash in the name {name!r}")
+    return name
+
+
+def _in_order(model: Model) -> Sequence[Layer]:
+    """The layers in the order in which Keras 3 lists them, and numbers their folders, when it loads the model."""
+    by_name = {layer.name: layer for layer in model.layers}
+    calls = {
+        (layer.name, number): [(ref.layer, ref.call) for ref in call.inputs]
+        for layer in model.layers
+        for number, call in enumerate(layer.calls)
+    }
+    outputs = [(port.ref.layer, port.ref.call) for port in model.outputs]
+    return [by_name[name] for name in saving_order(calls, outputs, list(by_name))]
+
+
+def _ports(ports: Sequence[Port], layers: Mapping[str, Layer]) -> Json:
+    named: JsonObject = {port.name: _port(port.ref, layers) for port in ports}
+    if all(port.name for port in ports):
+        return named
+    found: list[Json] = [_port(port.ref, layers) for port in ports]
+    return found[0] if len(found) == 1 else found
+
+
+def _port(ref: TensorRef, layers: Mapping[str, Layer]) -> Json:
+    # A functional model inside of another comes with a call on its own inputs, which is counted only here.
+    offset = 1 if layers[ref.layer].class_name == "Functional" else 0
+    return [ref.layer, ref.call + offset, ref.tensor]
+
+
+def _node(call: Call) -> JsonObject:
+    tensors: list[Json] = [
+        {
+            "class_name": "__keras_tensor__",
+            # Keras finds the tensor by its history; the rest is only there because Keras writes it.
+            "config": {
+                "shape": [None],
+                "dtype": "float32",
+                "keras_history": [ref.layer, ref.call, ref.tensor],
+            },
+        }
+        for ref in call.inputs
+    ]
+    if call.operands:
+        raise NotTheSameError("a call with operands")
+    argument: Json = tensors
+    if call.keys:
+        argument = dict(zip(call.keys, tensors, strict=True))
+    elif call.is_single:
+        argument = tensors[0]
+    return {"args": [argument], "kwargs": {}}
+
+
+def is_the_same(found: Graph, wanted: Graph) -> bool:
+    """Whether two graphs have the same nodes, names and weights, bit for bit."""
+    return (
+        found.inputs == wanted.inputs
+        and found.nodes == wanted.nodes
+        and found.outputs == wanted.outputs
+        and found.weights.keys() == wanted.weights.keys()
+        and all(
+            np.array_equal(found.weights[name], array, equal_nan=True)
+            for name, array in wanted.weights.items()
+        )
+    )
