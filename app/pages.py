@@ -1,4 +1,4 @@
-"""The two HTML pages: the index, and the report of a version. Everything from a file is escaped."""
+"""The HTML pages: the index, the report of a version, and what a problem means. Everything from a file is escaped."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -7,6 +7,8 @@ from pathlib import Path
 import orjson
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from app.advice import ADVICE
+from app.problems import PROBLEMS
 from app.services.stored_version import StoredVersion
 from app.version import VERSION
 
@@ -34,6 +36,15 @@ def report_page(report: bytes, stored: StoredVersion) -> str:
         _environment()
         .get_template("report.html")
         .render(report=orjson.loads(report), stored=stored, summary=stored.summary)
+    )
+
+
+def problem_page(slug: str) -> str:
+    """Return what a kind of problem means, and what to do about it, as HTML."""
+    return (
+        _environment()
+        .get_template("problem.html")
+        .render(slug=slug, kind=PROBLEMS[slug], advice=ADVICE[slug])
     )
 
 

@@ -177,7 +177,9 @@ class ProblemKindDocument(BaseModel):
 
     type: str
     status: int
-    text: str
+    text: str = Field(description="The cause.")
+    cure: str = Field(description="What to do about it.")
+    example: str
 
 
 def _problem(problem: Problem | None) -> ProblemDocument | None:

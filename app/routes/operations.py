@@ -4,11 +4,13 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from app.advice import ADVICE
 from app.dependencies import ServicesDep
 from app.errors import RouteNotFoundError
 from app.problems import PROBLEMS
 from app.routes.responses import problems
 from app.schemas import HealthDocument, ProblemKindDocument
+from app.suggestions import did_you_mean
 from app.version import VERSION
 
 router = APIRouter(tags=["operations"])
@@ -80,10 +82,36 @@ def metrics(services: ServicesDep) -> Response:
     )
 
 
-@router.get("/problems/{slug}", summary="What a problem means", responses=problems(404))
-def problem_kind(slug: str) -> ProblemKindDocument:
-    """Explain the kind of problem whose `type` is this path."""
+@router.get(
+    "/problems/{slug}",
+    summary="What a problem means",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "Cause, cure and an example, as JSON or as a page.",
+            "model": ProblemKindDocument,
+            "content": {"text/html": {"schema": {"type": "string"}}},
+        },
+        **problems(404),
+    },
+)
+def problem_kind(request: Request, slug: str) -> Response:
+    """Explain the kind of problem whose `type` is this path; browsers get a page."""
     kind = PROBLEMS.get(slug)
     if kind is None:
-        raise RouteNotFoundError(f"there is no kind of problem {slug[:80]!r}")
-    return ProblemKindDocument(type=f"/problems/{slug}", status=kind.status, text=kind.text)
+        raise RouteNotFoundError(
+            f"there is no kind of problem {slug[:80]!r}", hint=did_you_mean(slug, PROBLEMS)
+        )
+    if "text/html" in request.headers.get("accept", ""):
+        from app.pages import problem_page
+
+        return HTMLResponse(problem_page(slug))
+    advice = ADVICE[slug]
+    document = ProblemKindDocument(
+        type=f"/problems/{slug}",
+        status=kind.status,
+        text=kind.text,
+        cure=advice.cure,
+        example=advice.example,
+    )
+    return JSONResponse(document.model_dump())

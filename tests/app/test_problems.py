@@ -2,14 +2,17 @@
 
 import importlib
 import pkgutil
+import re
 import tomllib
 
 import pytest
+from markupsafe import escape
 
 import app
 import engine
 import graph
 import pruning
+from app.advice import ADVICE
 from app.problems import PROBLEMS, Problem
 from app.settings import Settings
 from app.version import VERSION
@@ -44,11 +47,43 @@ def test_statuses_are_errors_and_texts_are_sentences() -> None:
         assert kind.text.endswith("."), slug
 
 
-def test_each_kind_of_problem_has_a_page(service: Live) -> None:
+def test_each_kind_of_problem_has_a_document(service: Live) -> None:
     for slug, kind in PROBLEMS.items():
-        page = service.http.get(f"/problems/{slug}").json()
-        assert page == {"type": f"/problems/{slug}", "status": kind.status, "text": kind.text}
+        document = service.http.get(f"/problems/{slug}").json()
+        advice = ADVICE[slug]
+        assert document == {
+            "type": f"/problems/{slug}",
+            "status": kind.status,
+            "text": kind.text,
+            "cure": advice.cure,
+            "example": advice.example,
+        }
     assert service.http.get("/problems/nothing").status_code == 404
+
+
+def test_each_kind_of_problem_has_a_page_for_browsers(service: Live) -> None:
+    accept = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+    for slug, kind in PROBLEMS.items():
+        answer = service.http.get(f"/problems/{slug}", headers=accept)
+        assert answer.headers["content-type"].startswith("text/html")
+        for part in (slug, kind.text, ADVICE[slug].cure, ADVICE[slug].example):
+            assert str(escape(part)) in answer.text
+    misspelt = service.http.get("/problems/wrong-shapes").json()
+    assert misspelt["hint"] == "did you mean 'wrong-shape'?"
+
+
+def test_there_is_advice_for_each_kind_of_problem_and_for_no_other() -> None:
+    assert set(ADVICE) == set(PROBLEMS)
+    for slug, advice in ADVICE.items():
+        assert advice.cure.endswith("."), slug
+        assert advice.example.strip() == advice.example != "", slug
+
+
+def test_advice_names_only_settings_that_there_are() -> None:
+    settings = {f"PRUNUS_{name.upper()}" for name in Settings.model_fields} | {"PRUNUS_ISA"}
+    for slug, advice in ADVICE.items():
+        named = set(re.findall(r"PRUNUS_[A-Z_]+", advice.cure + advice.example))
+        assert named <= settings, slug
 
 
 def test_a_problem_survives_being_stored() -> None:

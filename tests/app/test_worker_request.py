@@ -64,9 +64,7 @@ def test_another_word_for_activation_is_refused(tmp_path: Path) -> None:
 
 
 def test_neither_worker_nor_command_line_loads_the_database() -> None:
-    program = (
-        "import sys, app.worker, app.commands.prune, app.pipeline; print('app.services.database' in sys.modules)"
-    )
+    program = "import sys, app.worker, app.commands.prune, app.pipeline; print('app.services.database' in sys.modules)"
     output = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     ).stdout
