@@ -72,6 +72,8 @@ class ModelNumbers:
             same code, and no entry where the readings showed no difference.
         latencies_seconds: measured time of one call by (batch size, "dense" or "sparse").
         tuned_here: whether kernels were timed on a CPU of this kind, for as many threads.
+        accuracies: share of right answers on the labelled samples of the upload, by "before" and "after".
+        agreement: share of the upload's samples that the version answers as the original does; None without samples.
     """
 
     sparsity: float
@@ -83,6 +85,8 @@ class ModelNumbers:
     speedups: Mapping[int, float] = field(default_factory=dict)
     latencies_seconds: Mapping[tuple[int, str], float] = field(default_factory=dict)
     tuned_here: bool = True
+    accuracies: Mapping[str, float] = field(default_factory=dict)
+    agreement: float | None = None
 
 
 class ModelSeries:
@@ -144,6 +148,7 @@ class ModelCollector(Collector):
         """Yield all families of all versions."""
         series = list(self._series.values())
         yield from _prediction_families(series)
+        yield from _quality_families(series)
         yield from _model_families(series)
         yield from _layer_families(series)
         loaded = GaugeMetricFamily("prunus_models_loaded", "Model versions ready to predict.")
@@ -232,6 +237,24 @@ def _model_families(series: list[ModelSeries]) -> Iterator[Metric]:
         for (batch, form), seconds in numbers.latencies_seconds.items():
             latency.add_metric((*one.labels, str(batch), form), seconds)
     yield from (active, sparsity, nonzeros, size, resident, speedup, latency, tuned)
+
+
+def _quality_families(series: list[ModelSeries]) -> Iterator[Metric]:
+    accuracy = _gauge(
+        "prunus_model_accuracy_ratio",
+        "Share of right answers on the labelled samples of the upload: of the original (before) and as served (after).",
+        "stage",
+    )
+    agreement = _gauge(
+        "prunus_model_agreement_ratio",
+        "Share of the samples of the upload that the version answers as the original does.",
+    )
+    for one in series:
+        for stage, share in one.numbers.accuracies.items():
+            accuracy.add_metric((*one.labels, stage), share)
+        if one.numbers.agreement is not None:
+            agreement.add_metric(one.labels, one.numbers.agreement)
+    yield from (accuracy, agreement)
 
 
 def _layer_families(series: list[ModelSeries]) -> Iterator[Metric]:

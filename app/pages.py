@@ -6,12 +6,14 @@ from pathlib import Path
 
 import orjson
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from app.advice import ADVICE
 from app.problems import PROBLEMS
 from app.services.stored_version import StoredVersion
 from app.version import VERSION
 
+_SMALL_BYTES = 10_000
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -61,7 +63,23 @@ def _environment() -> Environment:
     environment.filters["microseconds"] = _microseconds
     environment.filters["count"] = lambda number: "" if number is None else f"{number:,}"
     environment.filters["shape"] = lambda sides: "" if not sides else " x ".join(map(str, sides))
+    environment.filters["bytes"] = _bytes
+    environment.filters["json"] = lambda value: orjson.dumps(value).decode()
+    environment.filters["code"] = _code
     return environment
+
+
+def _code(text: str) -> Markup:
+    """Escape a text, and set what stands between backquotes as code."""
+    parts = [escape(part) for part in text.split("`")]
+    marked = [Markup("<code>{}</code>").format(p) if i % 2 else p for i, p in enumerate(parts)]
+    return Markup("").join(marked)
+
+
+def _bytes(count: int | None) -> str:
+    if count is None:
+        return ""
+    return f"{count:,} B" if count < _SMALL_BYTES else f"{count / 1024:,.1f} KiB"
 
 
 def _microseconds(seconds: float | None) -> str:

@@ -1,7 +1,8 @@
 """From an uploaded file to a checked, compiled model: the steps that a worker process and the command line share."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
@@ -17,9 +18,9 @@ from app.job_folder import (
     RESULT_FILE,
 )
 from app.model_request import ModelRequest
-from app.services.summary import Latency as LatencySummary
-from app.services.summary import ModelSummary, Tensor
+from app.services.summary import ModelSummary
 from app.speed import Compiled, Host, compile_models, measure, with_subnormals
+from app.summarize import summarize
 from app.version import VERSION
 from engine.artifacts.artifact import ArtifactInfo, write_artifact
 from engine.kernels.abi import ValueType
@@ -30,15 +31,19 @@ from graph.errors import ExportError
 from graph.graph import Graph
 from graph.keras.export import write_keras
 from graph.keras.origin import Origin
-from graph.keras.read import ModelFile, read_model
+from graph.keras.read import read_model
 from graph.verify import verify
+from pruning.advice import Advice, advise
 from pruning.calibrate import Calibration, read_calibration
-from pruning.claims import in_words
+from pruning.certificate import Guarantee
+from pruning.gate import GateResult, judge
 from pruning.measurements import FileSizes
+from pruning.probe import ProbeSet, probe_sets
 from pruning.prune import PruneResult, prune
+from pruning.quality import OriginalAnswers, Quality, Run
 from pruning.recipe_parser import parse_recipe
-from pruning.report import Report, build_report
-from pruning.report_speed import speed_notes
+from pruning.report import Findings, Report, Title, build_report
+from pruning.report_document import report_document
 from pruning.report_text import render_text
 
 # In order; with the share of a typical job that is done when the stage begins.
@@ -63,6 +68,8 @@ class PipelineRequest:
         cache: object code of kernels.
         tune_seconds: time for measuring kernels, those of the dense baseline among them.
         threads: that compute one prediction; default: `PRUNUS_THREADS`, else the usable cores.
+        name: what the report calls the model; default: the file's name without its ending.
+        version: that is made; None on the command line.
     """
 
     options: ModelRequest
@@ -73,6 +80,8 @@ class PipelineRequest:
     cache: ObjectCache
     tune_seconds: float
     threads: int | None = None
+    name: str = ""
+    version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +118,7 @@ def run_pipeline(request: PipelineRequest, progress: Progress) -> PipelineResult
     """Read, prune, compile, check and write a model.
 
     Raises:
+        QualityGateError: what would be served answers too differently from the original.
         PrunusError: the file, the recipe or the calibration data cannot be used, or the result is
             not what it should be.
     """
@@ -126,27 +136,61 @@ def run_pipeline(request: PipelineRequest, progress: Progress) -> PipelineResult
     compiled = compile_models(pruned, ValueType(weight_type), host, progress.within)
     progress.enter("check")
     checked = _checked(compiled, pruned, calibration, host, request.output / ARTIFACT_FILE)
+    quality, gate = _judge(pruned, checked.served, calibration, weight_type)
     measured = measure(checked.compiled, pruned, host, checked.info.size_bytes)
     progress.enter("write")
     keras_bytes, not_kept = _write_keras(pruned.graph, file.origin, request.output / KERAS_FILE)
-    report = build_report(
-        pruned,
-        measured,
-        FileSizes(request.model.stat().st_size, keras_bytes),
-        {"prunus": VERSION, "llvmlite": version("llvmlite")},
+    findings = Findings(
+        quality=quality,
+        gate=gate,
+        advice=_advice(pruned, calibration),
+        weight_type=weight_type,
+        engine=measured,
+        files=FileSizes(request.model.stat().st_size, keras_bytes),
     )
-    summary = _summary(file, report, checked, not_kept)
-    rounding = rounding_note(weight_type, checked.error)
-    document = report.to_dict() | {
-        "values": weight_type,
-        "values_note": rounding,
-        "speed_notes": speed_notes(measured),
-    }
-    _write(request.output / REPORT_FILE, orjson.dumps(document))
-    text = "\n\n".join(filter(None, (rounding, render_text(report))))
-    _write(request.output / REPORT_TEXT_FILE, text.encode())
+    title = Title(request.name or request.model.stem, request.version, _today())
+    report = build_report(pruned, title, findings, _versions())
+    plan = checked.compiled.model.plan
+    summary = summarize(file, report, plan, checked.info, checked.error, not_kept)
+    _write(request.output / REPORT_FILE, orjson.dumps(report_document(report)))
+    _write(request.output / REPORT_TEXT_FILE, render_text(report).encode())
     _write(request.output / RESULT_FILE, summary.model_dump_json().encode())
     return PipelineResult(summary, report)
+
+
+def _judge(
+    pruned: PruneResult, served: Run, calibration: Calibration | None, weight_type: str
+) -> tuple[Quality, GateResult]:
+    """Hold what is served against the original, and against the recipe's gate."""
+    gate = pruned.recipe.gate
+    original = OriginalAnswers(pruned.original, calibration, _probes(pruned), gate.answers)
+    quality = original.compare(served)
+    is_lossy = (
+        pruned.certificate.guarantee is Guarantee.BUDGETED or weight_type != ValueType.FLOAT32.value
+    )
+    return quality, judge(gate, quality, is_lossy=is_lossy)
+
+
+def _advice(pruned: PruneResult, calibration: Calibration | None) -> Advice | None:
+    return advise(
+        pruned.original,
+        pruned.weights_removed_share,
+        calibration,
+        _probes(pruned),
+        pruned.recipe.gate.answers,
+    )
+
+
+def _probes(pruned: PruneResult) -> tuple[ProbeSet, ...]:
+    return probe_sets(pruned.original, pruned.recipe.lossless.input_ranges)
+
+
+def _today() -> str:
+    return datetime.now(UTC).date().isoformat()
+
+
+def _versions() -> dict[str, str]:
+    return {"prunus": VERSION, "llvmlite": version("llvmlite")}
 
 
 def _calibration(request: PipelineRequest, graph: Graph) -> Calibration | None:
@@ -162,6 +206,7 @@ class _Checked:
     compiled: Compiled
     info: ArtifactInfo
     error: float
+    served: Run
 
 
 def _checked(
@@ -194,7 +239,7 @@ def _written(
     executable = load(path, host.cache, host.target, host.threads)
     weight_type = compiled.model.plan.values.value
     error = check_outputs(executable, pruned, calibration, weight_type)
-    return _Checked(compiled, info, error)
+    return _Checked(compiled, info, error, executable.run)
 
 
 def _write_keras(graph: Graph, origin: Origin, path: Path) -> tuple[int | None, tuple[str, ...]]:
@@ -208,61 +253,6 @@ def _write_keras(graph: Graph, origin: Origin, path: Path) -> tuple[int | None, 
         path.unlink(missing_ok=True)
         return None, (f"There is no Keras file of the pruned model: {error.message}.",)
     return path.stat().st_size, not_kept
-
-
-def _summary(
-    file: ModelFile, report: Report, checked: _Checked, not_kept: tuple[str, ...]
-) -> ModelSummary:
-    latency = report.engine.latency if report.engine else ()
-    plan, info = checked.compiled.model.plan, checked.info
-    types = file.graph.value_types()
-    return ModelSummary(
-        format=str(file.format),
-        keras_version=file.keras_version,
-        notes=(*file.notes, *not_kept),
-        inputs=tuple(
-            Tensor(name=i.name, dtype=i.type.dtype.value, shape=i.type.shape)
-            for i in file.graph.inputs
-        ),
-        outputs=tuple(
-            Tensor(name=o.name, dtype="float32", shape=types[o.value].shape)
-            for o in file.graph.outputs
-        ),
-        recipe=report.recipe.mode.value,
-        guarantee=_guarantee(report, plan.values),
-        values=plan.values.value,
-        weights_before=report.totals.weights_before,
-        nonzeros_after=report.totals.nonzeros_after,
-        removed_share=report.totals.removed_share,
-        largest_change=report.certificate.measured.worst,
-        check_error=checked.error,
-        uploaded_bytes=report.files.uploaded_bytes if report.files else 0,
-        keras_bytes=report.files.keras_bytes if report.files else None,
-        artifact_bytes=info.size_bytes,
-        artifact_sha256=info.sha256,
-        cpu=plan.cpu_name,
-        isa=plan.isa.value,
-        latency=tuple(
-            LatencySummary(**asdict(measured), words=in_words(measured.claim))
-            for measured in latency
-        ),
-    )
-
-
-def _guarantee(report: Report, values: ValueType) -> str:
-    """The certificate speaks of pruning; rounded weights are only measured."""
-    return report.certificate.guarantee.value if values is ValueType.FLOAT32 else "measured"
-
-
-def rounding_note(weight_type: str, error: float) -> str:
-    """Return what 16-bit weights cost, in a sentence before the report; nothing for float32."""
-    if weight_type == ValueType.FLOAT32.value:
-        return ""
-    return (
-        f"Weights of Dense layers are rounded to {weight_type}, as was asked for. On the probes the outputs differ from the"
-        f" original's by up to {error:.2g} of their scale; nothing is proven about other inputs. What follows certifies"
-        " the pruning alone, before weights are rounded."
-    )
 
 
 def _write(path: Path, content: bytes) -> None:

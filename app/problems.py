@@ -134,6 +134,11 @@ PROBLEMS: Mapping[str, ProblemKind] = {
     "invalid-calibration": ProblemKind(422, "The calibration data do not fit the model."),
     "pruning-failed": ProblemKind(422, "The model cannot be pruned as asked."),
     "gate-failed": ProblemKind(422, "Pruning changed the outputs more than the recipe allows."),
+    "quality-gate-failed": ProblemKind(
+        422,
+        "What would be served answers too differently from the original; remove less, or allow more in the recipe's"
+        " max_accuracy_drop, min_agreement or max_change.",
+    ),
     "unsupported-model": ProblemKind(422, "The engine cannot run this model."),
     "variable-length": ProblemKind(422, "Every axis but the batch needs a fixed length."),
     "unsupported-kernel": ProblemKind(500, "There is no native kernel for a part of the model."),

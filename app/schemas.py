@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.problems import Problem
 from app.services.job_log import Job
 from app.services.stored_version import StoredVersion
-from app.services.summary import ModelSummary
+from app.services.summary import ModelSummary, Quality
 from engine.runtime import Executable
 
 
@@ -131,11 +131,15 @@ class JobDocument(BaseModel):
     stages: list[StageDocument]
     limits: dict[str, Any] = Field(description="Limits that the worker process applied to itself.")
     error: ProblemDocument | None
+    quality: Quality | None = Field(
+        description="Of a job that is done: what the answers of its version cost, while the version exists."
+    )
+    gate: str = Field(description="Of a job that is done: what the gate says of that.")
     links: dict[str, str]
 
     @classmethod
-    def of(cls, job: Job) -> "JobDocument":
-        """Describe a job."""
+    def of(cls, job: Job, summary: ModelSummary | None = None) -> "JobDocument":
+        """Describe a job, and with its `summary` the version that it made."""
         path = f"/jobs/{job.id}"
         links = {"self": path, "events": f"{path}/events"}
         if job.state == "done":
@@ -155,6 +159,8 @@ class JobDocument(BaseModel):
             stages=[StageDocument(stage=t.stage, seconds=t.seconds) for t in job.timings],
             limits=dict(job.limits),
             error=_problem(job.error),
+            quality=None if summary is None else summary.quality,
+            gate="" if summary is None else summary.gate,
             links=links,
         )
 

@@ -22,7 +22,6 @@ from app.job_folder import (
     OLD_ARTIFACT_FILE,
     OUTPUT_FOLDER,
 )
-from app.model_request import ModelRequest
 from app.problems import Problem
 from app.sandbox.confine import confine
 from app.storage_full import storage_full
@@ -98,19 +97,22 @@ def do_task(folder: Path, request: WorkerRequest, events: Events) -> None:
     """Do what the request asks for, and leave the results in the folder `out/`."""
     (folder / OUTPUT_FOLDER).mkdir()
     match request.task:
-        case Work(model):
-            _work(folder, model, request, events)
+        case Work() as work:
+            _work(folder, work, request, events)
         case Retune():
             _retune(folder, request, events)
 
 
-def _work(folder: Path, model: ModelRequest, request: WorkerRequest, events: Events) -> None:
+def _work(folder: Path, work: Work, request: WorkerRequest, events: Events) -> None:
     # Imported under the limits: whatever the libraries do when they are loaded is confined too.
     from app.pipeline import PipelineRequest, Progress, run_pipeline
 
+    model = work.model
     run_pipeline(
         PipelineRequest(
             options=model,
+            name=work.name,
+            version=work.version,
             model=folder / FILE_PARTS["file"],
             calibration=folder / FILE_PARTS["calibration"] if model.has_calibration else None,
             labels=folder / FILE_PARTS["labels"] if model.has_labels else None,

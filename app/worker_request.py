@@ -12,9 +12,11 @@ from app.sandbox.confine import Limits
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Make a model of the upload in the job folder."""
+    """Make a model of the upload in the job folder; its report calls it by this name and version."""
 
     model: ModelRequest
+    name: str
+    version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ def read_worker_request(folder: Path) -> WorkerRequest:
     members = orjson.loads((folder / REQUEST_FILE).read_bytes())
     task, limits = members.pop("task"), members.pop("limits")
     return WorkerRequest(
-        task=Work(ModelRequest(**task["model"])) if task else Retune(),
+        task=Work(**{**task, "model": ModelRequest(**task["model"])}) if task else Retune(),
         limits=Limits(**limits),
         **members,
     )

@@ -94,6 +94,8 @@ def write(model: keras.Model, digits: Digits, folder: Path) -> None:
     body = {"model": "digits", "inputs": [[int(pixel) for pixel in row] for row in samples]}
     (folder / "request.json").write_text(json.dumps(body, separators=(",", ":")) + "\n")
     np.save(folder / "request.npy", samples)
+    np.savez_compressed(folder / "calibration.npz", inputs=digits.test_images.astype(np.uint8))
+    np.save(folder / "labels.npy", digits.test_labels.astype(np.uint8))
     expected = model.predict(digits.test_images, verbose=0)
     np.savez_compressed(
         folder / "expected.npz",

@@ -7,11 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from graph.activations import FloatArray, Function
 from graph.graph import Graph, Input
 from graph.input_names import by_input_name
-from graph.ops import Activation
-from graph.reference import run
 from pruning.array_file import read_array_file
 from pruning.errors import CalibrationError
 
@@ -19,7 +16,6 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 MAX_SAMPLES = 100_000
 _LABELS = "labels"
-_BATCH_ELEMENTS = 4_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +34,6 @@ class Calibration:
     def samples(self) -> int:
         """Number of samples."""
         return len(next(iter(self.inputs.values())))
-
-
-@dataclass(frozen=True, slots=True)
-class Accuracy:
-    """Share of samples whose class is right, before and after, and on how many samples both agree."""
-
-    before: float
-    after: float
-    agreement: float
-    samples: int
 
 
 def read_calibration(path: Path, graph: Graph, labels_path: Path | None = None) -> Calibration:
@@ -137,53 +123,3 @@ def _checked_labels(labels: Array, samples: int) -> Array:
     if not np.isfinite(flat).all() or (flat != np.rint(flat)).any() or flat.min() < 0:
         raise CalibrationError(_LABELS, "whole class numbers from 0", "other numbers")
     return flat.astype(np.int64)
-
-
-def measure_accuracy(original: Graph, pruned: Graph, calibration: Calibration) -> Accuracy | None:
-    """Accuracy of both graphs in float32; None without labels.
-
-    The class is the largest of several scores; of a single score, whether it is above one half (sigmoid) or 0.
-
-    Raises:
-        CalibrationError: the model has no single vector output, or a label is no class of it.
-    """
-    labels = calibration.labels
-    if labels is None:
-        return None
-    kind = original.value_types()[original.outputs[0].value]
-    if len(original.outputs) != 1 or kind.rank != 2:
-        raise CalibrationError(
-            _LABELS, "a model with one output of class scores", f"{len(original.outputs)} outputs"
-        )
-    classes = max(kind.sample_size, 2)
-    if labels.max(initial=0) >= classes:
-        raise CalibrationError(_LABELS, f"class numbers below {classes}", str(labels.max()))
-    before, after = (_classes(graph, calibration) for graph in (original, pruned))
-    return Accuracy(
-        float((before == labels).mean()),
-        float((after == labels).mean()),
-        float((before == after).mean()),
-        len(labels),
-    )
-
-
-def _classes(graph: Graph, calibration: Calibration) -> Array:
-    largest = max(kind.sample_size for kind in graph.value_types().values())
-    step = max(1, _BATCH_ELEMENTS // largest)
-    parts = []
-    for first in range(0, calibration.samples, step):
-        batch = {name: a[first : first + step] for name, a in calibration.inputs.items()}
-        parts.append(_class_of(graph, run(graph, batch)[graph.outputs[0].name]))
-    return np.concatenate(parts)
-
-
-def _class_of(graph: Graph, scores: FloatArray) -> Array:
-    if scores.shape[1] > 1:
-        return np.asarray(scores.argmax(axis=1))
-    producer = graph.producers().get(graph.outputs[0].value)
-    is_sigmoid = (
-        producer is not None
-        and isinstance(producer.op, Activation)
-        and producer.op.function.function is Function.SIGMOID
-    )
-    return np.asarray(scores[:, 0] > (0.5 if is_sigmoid else 0.0), np.int64)

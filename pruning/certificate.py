@@ -1,11 +1,12 @@
 """What is proven about a pruned model, layer by layer and as a whole, and what was measured.
 
-- *exact*: nothing that is left was computed anew, and what went was zero or read by nothing. For finite inputs the
+- *exact*: no number that is left was changed, and what was removed was zero, or nothing used it. For finite inputs the
   function is the same in exact arithmetic.
 - *rounding*: weights went whose contribution to every unit is at most 2^-24 of the unit's scale (or of the scale of
   what reads it), see `pruning.lossless.drop`; or weights were computed anew in float64 by an algebraic identity and
   rounded to float32 once.
 - *budgeted*: weights were chosen by their size. Nothing is proven; the measured change is all there is.
+- *measured*: weights were rounded to 16 bits when the model was compiled. Nothing is proven either.
 """
 
 from collections.abc import Mapping
@@ -24,6 +25,7 @@ class Guarantee(StrEnum):
     EXACT = "exact"
     ROUNDING = "rounding"
     BUDGETED = "budgeted"
+    MEASURED = "measured"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ def layer_certificate(
     sentences = []
     if budgeted:
         sentences.append(
-            "Weights were removed by their size; nothing is proven, see the measured change."
+            "Weights were removed by their size. Nothing is proven; see what was measured."
         )
     if claim is not None:
         domain = (
@@ -93,16 +95,16 @@ def layer_certificate(
             else (f"inputs up to {options.assumed_magnitude:g} in magnitude")
         )
         sentences.append(
-            f"{claim.removed:,} small weights were removed. For {domain}, all of them together added to a unit at most "
-            f"{claim.used:.1e} of what float32 rounding hides, in that unit or in the units that read it."
+            f"{claim.removed:,} small weights were removed. For {domain}, all that they added to a unit is at most "
+            f"{claim.used:.1e} of what float32 rounding may add anyway, to that unit or to the layers that use it."
         )
     if rewritten:
         sentences.append(
-            "Weights were computed anew by an identity in float64 and rounded to float32 once."
+            "Weights were replaced by others that give the same function, computed in float64 and rounded to float32 once."
         )
     if not sentences:
         sentences.append(
-            "Nothing that is left was changed; what was removed is zero or read by nothing."
+            "No number that is left was changed; what was removed was zero, or nothing used it."
         )
     guarantee = Guarantee.EXACT if not (claim or rewritten) else Guarantee.ROUNDING
     return LayerCertificate(
@@ -111,6 +113,18 @@ def layer_certificate(
         claim.row_ratio if claim else 0.0,
         claim.used if claim else 0.0,
         claim.every_input if claim else True,
+    )
+
+
+def with_rounded_weights(certificate: LayerCertificate, weight_type: str) -> LayerCertificate:
+    """Certify a layer whose weights are rounded to 16 bits after it was pruned: nothing is proven any more."""
+    return LayerCertificate(
+        Guarantee.MEASURED,
+        f"Its weights are rounded to {weight_type}; nothing is proven about that. Before they are rounded:"
+        f" {certificate.claim[0].lower()}{certificate.claim[1:]}",
+        certificate.row_ratio,
+        certificate.tolerance_used,
+        every_input=False,
     )
 
 

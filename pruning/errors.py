@@ -3,7 +3,8 @@
 PruningError            base; a PrunusError: expected, got, what to do
 ├── RecipeError         a recipe's field is unknown, of the wrong type, out of range, or contradicts another
 ├── CalibrationError    a calibration or label file does not fit the model
-└── GateError           a result changed the outputs more than its recipe allows
+├── GateError           lossless steps changed the outputs more than their recipe allows
+└── QualityGateError    what would be served answers too differently from the original
 """
 
 from graph.errors import PrunusError
@@ -77,4 +78,25 @@ class GateError(PruningError):
             expected=f"at most {allowed:.3g} of their scale",
             got=f"{measured:.3g}",
             hint="switch off steps under 'lossless' in the recipe, or raise 'lossless.gate'",
+        )
+
+
+class QualityGateError(PruningError):
+    """What would be served answers too differently from the original; nothing of it is kept.
+
+    Attributes:
+        field: the recipe's field that refuses it.
+    """
+
+    slug = "quality-gate-failed"
+    title = "The pruned model would answer too differently"
+
+    def __init__(self, field: str, allowed: str, measured: str) -> None:
+        self.field = field
+        super().__init__(
+            f"the pruned model does not pass the gate {field!r}, so it is not published",
+            expected=allowed,
+            got=measured,
+            hint="remove less, or leave layers out (recipe field 'layers'), or keep float32 weights; or fine-tune the"
+            f" model with the zeros kept; or set {field!r} in the recipe to what you accept",
         )

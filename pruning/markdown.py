@@ -25,6 +25,11 @@ def percent(share: float) -> str:
     return f"{100 * share:.2f} %"
 
 
+def points(change: float) -> str:
+    """Write a change of a share in percentage points, with its sign."""
+    return f"{100 * change + 0.0:+.2f}"
+
+
 def microseconds(seconds: float | None) -> str:
     """Write seconds as microseconds; nothing where there is no time."""
     return "" if seconds is None else f"{seconds * 1e6:,.1f}"

@@ -7,16 +7,18 @@ import numpy as np
 
 from graph.graph import Graph
 from graph.verify import verify
-from pruning.calibrate import Accuracy, Calibration, measure_accuracy
+from pruning.calibrate import Calibration
 from pruning.certificate import Certificate, Guarantee, LayerCertificate, weakness
 from pruning.compare import Comparison, compare
 from pruning.errors import CalibrationError, GateError, RecipeError
+from pruning.gate import check_gate_data
 from pruning.layers import LayerResult, Outcome, layer_results
 from pruning.lossless.attempt import Attempt, attempt_lossless
 from pruning.lossless.options import InputRange, LosslessOptions
 from pruning.magnitude import apply_masks, choose_masks
 from pruning.probe import ProbeSet, probe_sets
 from pruning.prunable import WeightedLayer, weighted_layers
+from pruning.quality import check_labels
 from pruning.recipe import PruningRecipe
 from pruning.rules.table import unknown_nodes
 from pruning.simplify.rewrite import Note
@@ -35,7 +37,6 @@ class PruneResult:
         layers: what became of every layer with weights.
         certificate: what is proven, and what was measured.
         notes: what the rewrites did, in order.
-        accuracy: with labels, before and after.
     """
 
     graph: Graph
@@ -44,7 +45,6 @@ class PruneResult:
     layers: tuple[LayerResult, ...]
     certificate: Certificate
     notes: tuple[Note, ...]
-    accuracy: Accuracy | None
 
     @property
     def weights_before(self) -> int:
@@ -83,7 +83,7 @@ def prune(
     Args:
         graph: the model, verified here.
         recipe: what to remove.
-        calibration: samples that join the probe inputs; labels for accuracy.
+        calibration: samples that join the probe inputs; labels are only checked here.
         progress: called with a stage's name and the fraction done, in [0, 1].
 
     Returns:
@@ -92,7 +92,8 @@ def prune(
     Raises:
         VerifyError: the graph is not valid.
         ShapeError: an axis other than the batch varies in length.
-        RecipeError: the recipe names a layer or input that is not there, or asks to prune a layer that cannot be.
+        RecipeError: the recipe names a layer or input that is not there, asks to prune a layer that cannot be, or sets a
+            gate that there is no data for.
         CalibrationError: the labels do not fit the model's outputs, or samples leave the declared range.
         GateError: even without any rewrite the outputs differ by more than the gate.
     """
@@ -100,6 +101,8 @@ def prune(
     report("choose", 0.0)
     verify(graph)
     _check_ranges(graph, recipe.lossless.input_ranges, calibration)
+    check_labels(graph, calibration)
+    check_gate_data(recipe.gate, calibration)
     layers = weighted_layers(graph, recipe.layers)
     masks = choose_masks(graph, layers, recipe)
     stage = apply_masks(graph, masks)
@@ -113,11 +116,6 @@ def prune(
     records = layer_results(
         layers, Outcome(graph, accepted.attempt, frozenset(masked), accepted.options)
     )
-    accuracy = (
-        None
-        if calibration is None
-        else measure_accuracy(graph, accepted.attempt.graph, calibration)
-    )
     report("done", 1.0)
     return PruneResult(
         accepted.attempt.graph,
@@ -126,7 +124,6 @@ def prune(
         records,
         _certificate(records, accepted, measured),
         accepted.attempt.notes,
-        accuracy,
     )
 
 

@@ -2,21 +2,26 @@
 
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from graph.graph import Graph
-from pruning.calibrate import Accuracy
-from pruning.certificate import Certificate
+from pruning.advice import Advice
+from pruning.certificate import Certificate, weakness, with_rounded_weights
+from pruning.gate import GateResult
 from pruning.layers import LayerResult
+from pruning.markdown import percent
 from pruning.measurements import EngineMeasurements, FileSizes
-from pruning.plain import as_plain
 from pruning.prune import PruneResult
+from pruning.quality import Quality
 from pruning.recipe import PruningRecipe
-from pruning.recipe_json import recipe_to_json
+from pruning.report_speed import speed_headline
+from pruning.report_words import MEANING, Sizes, WeightBytes, quality_sentences, sizes_of
 
-SCHEMA = 1
+SCHEMA = 2
+PLAIN_WEIGHTS = "float32"
+FLOAT_BYTES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,75 +50,131 @@ class Totals:
 
 
 @dataclass(frozen=True, slots=True)
+class Title:
+    """What a report is about.
+
+    Attributes:
+        model: the name the model was uploaded under, or of its file.
+        version: None on the command line.
+        made_on: day in UTC, ISO 8601; may be empty.
+    """
+
+    model: str
+    version: int | None = None
+    made_on: str = ""
+
+    @property
+    def text(self) -> str:
+        """The name, and the version where there is one."""
+        return self.model if self.version is None else f"{self.model}, version {self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What was measured on the compiled model, as it is served.
+
+    Attributes:
+        quality: its answers beside the original's.
+        gate: whether that is allowed.
+        advice: what else could be done, where little was removed.
+        weight_type: what weights of Dense layers are rounded to.
+        engine: timings on this host.
+        files: sizes.
+    """
+
+    quality: Quality
+    gate: GateResult
+    advice: Advice | None = None
+    weight_type: str = PLAIN_WEIGHTS
+    engine: EngineMeasurements | None = None
+    files: FileSizes | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """Everything there is to say about one pruning run.
 
     Attributes:
-        model: the model's name.
+        title: what it is about.
         recipe: what was asked for.
+        findings: what was measured on what is served.
         totals: the whole model in numbers.
         layers: each layer of the original.
-        certificate: what is proven and what was measured.
-        engine: timings on this host, or None where nothing was compiled.
-        files: sizes, or None.
-        accuracy: with labels.
+        certificate: what is proven about what is served, and what was measured on the pruned graph.
         versions: of the software involved, by name.
         schema: version of this structure.
     """
 
-    model: str
+    title: Title
     recipe: PruningRecipe
+    findings: Findings
     totals: Totals
     layers: tuple[LayerResult, ...]
     certificate: Certificate
-    engine: EngineMeasurements | None
-    files: FileSizes | None
-    accuracy: Accuracy | None
     versions: Mapping[str, str]
     schema: int = SCHEMA
 
-    def to_dict(self) -> dict[str, object]:
-        """JSON-ready form: only dicts with text keys, lists, text, numbers, booleans and None.
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What to read first: what the answers cost, whether that is allowed, what is gone, what is certain, how fast."""
+        totals, findings = self.totals, self.findings
+        guarantee = self.certificate.guarantee.value
+        found = (
+            *quality_sentences(findings.quality, guarantee),
+            findings.gate.text,
+            f"{percent(totals.removed_share)} of the Dense weights are gone: {totals.nonzeros_after:,} of"
+            f" {totals.weights_before:,} are left to compute with, and {totals.units_removed:,} units were removed.",
+            f"Certificate: {guarantee}; {MEANING[guarantee]}.",
+            "" if findings.engine is None else speed_headline(findings.engine),
+        )
+        return tuple(filter(None, found))
 
-        Infinity and NaN, which JSON does not have, become None.
-        """
-        plain = as_plain(self)
-        if not isinstance(plain, dict):
-            raise TypeError("a report is an object")
-        plain["recipe"] = recipe_to_json(self.recipe)
-        plain["layers"] = [self._layer_object(layer) for layer in self.layers]
-        return plain
-
-    def _layer_object(self, layer: LayerResult) -> dict[str, object]:
-        """One layer with its derived numbers, and its kernels and times where it is served."""
-        timings = () if self.engine is None else self.engine.layers
-        return {
-            **_object(as_plain(layer)),
-            "weights_removed": layer.weights_removed,
-            "sparsity": layer.sparsity,
-            "timings": [as_plain(timing) for timing in timings if timing.node in layer.nodes],
-        }
+    @property
+    def sizes(self) -> Sizes:
+        """What the model takes."""
+        totals, findings = self.totals, self.findings
+        weights = WeightBytes(
+            totals.parameter_bytes_before,
+            totals.parameter_bytes_after,
+            totals.nonzeros_before * FLOAT_BYTES,
+            totals.nonzeros_after * FLOAT_BYTES,
+        )
+        return sizes_of(weights, findings.engine, findings.files)
 
 
 def build_report(
     result: PruneResult,
-    engine: EngineMeasurements | None = None,
-    files: FileSizes | None = None,
+    title: Title,
+    findings: Findings,
     versions: Mapping[str, str] | None = None,
 ) -> Report:
-    """Join what pruning knows with what the engine measured."""
+    """Join what pruning knows with what was measured on the compiled model."""
     known = {**(versions or {}), "python": platform.python_version(), "numpy": np.__version__}
+    layers, certificate = _served(result, findings.weight_type)
     return Report(
-        model=result.original.name,
+        title=title,
         recipe=result.recipe,
+        findings=findings,
         totals=_totals(result),
-        layers=result.layers,
-        certificate=result.certificate,
-        engine=engine,
-        files=files,
-        accuracy=result.accuracy,
+        layers=layers,
+        certificate=certificate,
         versions=known,
     )
+
+
+def _served(result: PruneResult, weight_type: str) -> tuple[tuple[LayerResult, ...], Certificate]:
+    """Return what is certain about what is served: with weights of 16 bits less than about the pruned graph."""
+    if weight_type == PLAIN_WEIGHTS:
+        return result.layers, result.certificate
+    rounded = {layer.layer for layer in result.layers if layer.kind == "Dense"}
+    by_layer = {
+        name: with_rounded_weights(known, weight_type) if name in rounded else known
+        for name, known in result.certificate.layers.items()
+    }
+    layers = tuple(replace(each, certificate=by_layer[each.layer]) for each in result.layers)
+    weakest = max(by_layer.values(), key=weakness, default=None)
+    guarantee = result.certificate.guarantee if weakest is None else weakest.guarantee
+    return layers, replace(result.certificate, guarantee=guarantee, layers=by_layer)
 
 
 def _totals(result: PruneResult) -> Totals:
@@ -132,7 +193,3 @@ def _totals(result: PruneResult) -> Totals:
 
 def _parameter_bytes(graph: Graph) -> int:
     return sum(array.nbytes for array in graph.weights.values())
-
-
-def _object(value: object) -> dict[str, object]:
-    return value if isinstance(value, dict) else {}

@@ -7,55 +7,44 @@ from pruning.lossless.network_bound import NetworkBound
 from pruning.markdown import byte_size, cell, percent, shape, table
 from pruning.recipe_json import recipe_to_json
 from pruning.report import Report
-from pruning.report_speed import speed_headline, speed_section
-
-_MEANING = {
-    "exact": "the function is unchanged: nothing that is left was altered",
-    "rounding": "outputs change by no more than float32 rounding",
-    "budgeted": "weights were removed by size; only the measured change below speaks for the result",
-}
+from pruning.report_advice import advice_section
+from pruning.report_speed import speed_section
+from pruning.report_words import CHANGE_HEADS, CHANGES, recipe_words
 
 _YARDSTICK = (
-    "- What rounding hides in a unit is 2^-24 of |bias| plus the sum of |weight| times the largest magnitude its input can "
-    "have; inputs without a known range count with the largest of them."
+    "Float32 rounding may change the result of a unit by 2^-24 times (|bias| plus the sum of |weight| times the largest "
+    "magnitude that its input can have). Where the range of an input is not known, the largest input stands for it."
 )
 
 
 def render_text(report: Report) -> str:
     """Write the report for a person."""
-    parts = [
-        f"# Pruning report: {cell(report.model)}",
-        _summary(report),
+    findings = report.findings
+    parts = [f"# {cell(report.title.text)}: pruning report", _origin(report), _summary(report)]
+    if findings.advice is not None:
+        parts += ["## What now?", advice_section(findings.advice)]
+    parts += [
         "## Layers",
         _layer_table(report),
         "## What is certain",
-        _certainty(report),
+        "\n".join(f"- {cell(line)}" for line in certainty_lines(report)),
     ]
-    if report.engine is not None:
-        parts += ["## Speed on this host", speed_section(report.engine)]
-    parts += ["## Sizes", _sizes(report), "## Made with", _origin(report)]
+    parts += ["## What changed", CHANGES, table(CHANGE_HEADS, change_rows(report))]
+    if findings.engine is not None:
+        parts += ["## Speed on this host", speed_section(findings.engine)]
+    parts += ["## Sizes", _sizes(report), "## Made with", _versions(report)]
     return "\n\n".join(parts) + "\n"
 
 
+def _origin(report: Report) -> str:
+    made = f"{report.title.made_on}. " if report.title.made_on else ""
+    recipe = json.dumps(recipe_words(report.recipe))
+    return f"{made}Recipe: `{recipe}`; weights are served as {report.findings.weight_type}."
+
+
 def _summary(report: Report) -> str:
-    totals = report.totals
-    guarantee = report.certificate.guarantee.value
-    lines = [
-        f"**{percent(totals.removed_share)} of the Dense weights are gone**: {totals.nonzeros_after:,} of "
-        f"{totals.weights_before:,} are left to compute with, and {totals.units_removed:,} units were removed.",
-        f"Certificate: **{guarantee}** - {_MEANING[guarantee]}.",
-        f"Largest measured change of an output: {report.certificate.measured.worst:.1e} of its scale, on "
-        f"{report.certificate.measured.samples} probe samples.",
-    ]
-    if report.engine is not None and report.engine.latency:
-        lines.append(speed_headline(report.engine))
-    if report.accuracy is not None:
-        a = report.accuracy
-        lines.append(
-            f"Accuracy on {a.samples:,} labelled samples: {percent(a.before)} before, {percent(a.after)} after; "
-            f"both agree on {percent(a.agreement)}."
-        )
-    return "  \n".join(lines)
+    first, *rest = report.sentences
+    return "  \n".join([f"**{first}**", *rest])
 
 
 def _layer_table(report: Report) -> str:
@@ -92,18 +81,24 @@ def _layer_row(layer: LayerResult) -> list[str]:
     ]
 
 
-def _certainty(report: Report) -> str:
+def certainty_lines(report: Report) -> list[str]:
+    """Say what is certain, layer by layer, and what that rests on."""
     certificate = report.certificate
     layers_by_claim: dict[str, list[str]] = {}
     for name, layer in certificate.layers.items():
-        layers_by_claim.setdefault(layer.claim, []).append(f"`{cell(name)}`")
-    lines = [f"- {', '.join(names)}: {claim}" for claim, names in layers_by_claim.items()]
+        layers_by_claim.setdefault(layer.claim, []).append(f"`{name}`")
+    lines = [f"{', '.join(names)}: {claim}" for claim, names in layers_by_claim.items()]
     if any(layer.tolerance_used for layer in certificate.layers.values()):
         lines.append(_YARDSTICK)
     lines += [_bound_line(bound) for bound in certificate.bounds if bound.constant or bound.slope]
-    lines += [f"- {sentence}" for sentence in certificate.assumptions]
-    lines += [f"- Undone: {sentence}." for sentence in certificate.rolled_back]
-    rows = [
+    lines += certificate.assumptions
+    lines += [f"Undone: {sentence}." for sentence in certificate.rolled_back]
+    return lines
+
+
+def change_rows(report: Report) -> list[list[str]]:
+    """Return the rows of `CHANGE_HEADS`: what the pruned graph does to the outputs, before it is compiled."""
+    return [
         [
             o.output,
             f"{o.change:.1e}",
@@ -111,59 +106,24 @@ def _certainty(report: Report) -> str:
             f"{o.float32_error:.1e}",
             o.probe if o.change else "",
         ]
-        for o in certificate.measured.outputs
+        for o in report.certificate.measured.outputs
     ]
-    heads = [
-        "output",
-        "change (float64)",
-        "change (float32)",
-        "float32 error of the original",
-        "worst on",
-    ]
-    return (
-        "\n".join(lines) + "\n\nMeasured, relative to each output's scale:\n\n" + table(heads, rows)
-    )
 
 
 def _bound_line(bound: NetworkBound) -> str:
     return (
-        f"- Output `{bound.output}`: the small weights that were removed move it by at most "
-        f"{bound.constant:.1e} + {bound.slope:.1e} times the largest input without a declared range (proven, loose; "
-        f"{bound.relative:.1e} of the output's own bound)."
+        f"Output `{bound.output}`: the small weights that were removed move it by at most {bound.constant:.1e} + "
+        f"{bound.slope:.1e} times the largest input without a declared range. That is proven, and usually far more than "
+        f"what happens; it is {bound.relative:.1e} of the largest value that the output can have."
     )
 
 
 def _sizes(report: Report) -> str:
-    totals = report.totals
-    rows = [
-        [
-            "parameters",
-            byte_size(totals.parameter_bytes_before),
-            byte_size(totals.parameter_bytes_after),
-        ]
-    ]
-    if report.files is not None:
-        rows.append(
-            [
-                "model file",
-                byte_size(report.files.uploaded_bytes),
-                byte_size(report.files.keras_bytes),
-            ]
-        )
-    if report.engine is not None:
-        engine = report.engine
-        rows.append(
-            [
-                "memory when served",
-                byte_size(engine.dense_resident_bytes),
-                byte_size(engine.resident_bytes),
-            ]
-        )
-        rows.append(["artifact", "", byte_size(engine.artifact_bytes)])
-    return table(["", "before", "after"], rows)
+    rows = [[row.what, byte_size(row.before), byte_size(row.after)] for row in report.sizes.rows]
+    return "\n\n".join([table(["", "before", "after"], rows), *report.sizes.notes])
 
 
-def _origin(report: Report) -> str:
+def _versions(report: Report) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in report.versions.items())
     recipe = json.dumps(recipe_to_json(report.recipe))
-    return f"Versions: {versions}.\n\nRecipe:\n\n```json\n{recipe}\n```"
+    return f"Versions: {versions}.\n\nRecipe with all defaults:\n\n```json\n{recipe}\n```"

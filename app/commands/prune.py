@@ -88,6 +88,8 @@ def prune(
             if target is not None:
                 shutil.copyfile(made / source, target)
         _write_report(made, report)
+        if not result.summary.may_take_traffic:
+            click.echo(f"prunus: warning: {result.summary.gate}", err=True)
 
 
 def _show_stage(stage: str) -> None:

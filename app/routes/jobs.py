@@ -10,7 +10,10 @@ from fastapi.responses import Response
 from app.dependencies import ServicesDep, refuse_unknown_query
 from app.routes.responses import problems
 from app.schemas import JobDocument, JobListDocument
+from app.services.job_log import Job, JobState
 from app.services.jobs import Jobs
+from app.services.storage import Storage
+from graph.errors import PrunusError
 
 _SHUTDOWN_GRACE_SECONDS = 3.0
 
@@ -22,13 +25,15 @@ def list_jobs(
     services: ServicesDep, limit: Annotated[int, Query(ge=1, le=1000)] = 100
 ) -> JobListDocument:
     """Return the latest jobs, newest first."""
-    return JobListDocument(jobs=[JobDocument.of(job) for job in services.job_log.recent(limit)])
+    made = {stored.job_id: stored.summary for stored in services.storage.versions()}
+    jobs = services.job_log.recent(limit)
+    return JobListDocument(jobs=[JobDocument.of(job, made.get(job.id)) for job in jobs])
 
 
 @router.get("/{job_id}", summary="Show a job", responses=problems(404))
 def show_job(services: ServicesDep, job_id: str) -> JobDocument:
     """Return stage, progress, timings, applied limits and, where it failed, the problem."""
-    return JobDocument.of(services.job_log.get(job_id))
+    return _document(services.storage, services.job_log.get(job_id))
 
 
 @router.get(
@@ -52,13 +57,26 @@ async def watch_job(services: ServicesDep, job_id: str) -> Response:
     await asyncio.to_thread(services.job_log.get, job_id)
     # The stream sees for itself that the service stops, and ends whole; the grace is for that.
     return EventSourceResponse(
-        _events(services.jobs, job_id), shutdown_grace_period=_SHUTDOWN_GRACE_SECONDS
+        _events(services.jobs, services.storage, job_id),
+        shutdown_grace_period=_SHUTDOWN_GRACE_SECONDS,
     )
 
 
-async def _events(jobs: Jobs, job_id: str) -> AsyncIterator[dict[str, Any]]:
+async def _events(jobs: Jobs, storage: Storage, job_id: str) -> AsyncIterator[dict[str, Any]]:
     async for job in jobs.watch(job_id):
-        yield {"event": "job", "data": JobDocument.of(job).model_dump_json()}
+        document = await asyncio.to_thread(_document, storage, job)
+        yield {"event": "job", "data": document.model_dump_json()}
+
+
+def _document(storage: Storage, job: Job) -> JobDocument:
+    """Describe a job; one that is done with what its version costs, if that is still there."""
+    if job.state is not JobState.DONE:
+        return JobDocument.of(job)
+    try:
+        stored = storage.version(job.name, job.version)
+    except PrunusError:  # deleted meanwhile, or damaged
+        return JobDocument.of(job)
+    return JobDocument.of(job, stored.summary if stored.job_id == job.id else None)
 
 
 @router.delete("/{job_id}", summary="Cancel a job", responses=problems(404, 409))

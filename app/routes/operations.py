@@ -1,7 +1,9 @@
 """What runs and watches the service: health, metrics, the meaning of problems, the index."""
 
+from pathlib import Path
+
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from app.advice import ADVICE
@@ -13,6 +15,7 @@ from app.schemas import HealthDocument, ProblemKindDocument
 from app.suggestions import did_you_mean
 from app.version import VERSION
 
+_STATIC = Path(__file__).parent.parent / "static"
 router = APIRouter(tags=["operations"])
 _LINKS = {
     "models": "/models",
@@ -47,6 +50,12 @@ def index(request: Request, services: ServicesDep) -> Response:
         origin = request.base_url.replace(scheme="https" if scheme == "https" else "http")
         return HTMLResponse(index_page(services.storage.versions(), str(origin).rstrip("/")))
     return JSONResponse({"service": "prunus", "version": VERSION, "links": _LINKS})
+
+
+@router.get("/static/page.css", include_in_schema=False)
+def stylesheet() -> FileResponse:
+    """Return the style of all pages; a file of its own, so that pages need no inline style."""
+    return FileResponse(_STATIC / "page.css", media_type="text/css")
 
 
 @router.get("/health/live", summary="Is the process alive?")

@@ -8,6 +8,8 @@ from engine.planning.plan import LayerPlan
 from engine.runtime import Executable
 
 _FLOAT_BYTES = 4
+# Made-up inputs say nothing about real data: what was counted on them is no metric.
+_WITHOUT_SAMPLES = "probes"
 
 
 def numbers_of(executable: Executable, summary: ModelSummary) -> ModelNumbers:
@@ -19,6 +21,9 @@ def numbers_of(executable: Executable, summary: ModelSummary) -> ModelNumbers:
     for measured in summary.latency:
         latencies[measured.batch, "dense"] = measured.dense_seconds
         latencies[measured.batch, "sparse"] = measured.seconds
+    quality = summary.quality
+    accuracy = None if quality is None else quality.accuracy
+    has_samples = quality is not None and quality.basis != _WITHOUT_SAMPLES
     return ModelNumbers(
         sparsity=1.0 - nonzeros / weights if weights else 0.0,
         nonzeros=nonzeros,
@@ -33,6 +38,10 @@ def numbers_of(executable: Executable, summary: ModelSummary) -> ModelNumbers:
         },
         latencies_seconds=latencies,
         tuned_here=executable.is_tuned_here,
+        accuracies=(
+            {"before": accuracy.before.value, "after": accuracy.after.value} if accuracy else {}
+        ),
+        agreement=quality.agreement.value if quality and has_samples else None,
     )
 
 

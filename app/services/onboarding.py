@@ -103,7 +103,7 @@ class Onboarding:
         """
         folder = self._storage.jobs / job.id
         worker_request = make_worker_request(
-            Work(request.model), self._storage, self._settings, self._threads
+            Work(request.model, job.name, job.version), self._storage, self._settings, self._threads
         )
         await asyncio.to_thread(worker_request.write, folder)
         async with contextlib.aclosing(run_worker(self._worker_module, folder)) as events:
@@ -120,7 +120,8 @@ class Onboarding:
         warm = await self._registry.load(folder / OUTPUT_FOLDER / ARTIFACT_FILE)
         await self._enter(tracker, "publish")
         tracker.leave()
-        is_active = True if request.model.activate is None else request.model.activate
+        asked = request.model.activate
+        is_active = summary.may_take_traffic if asked is None else asked
         await _to_the_end(self._publish(job, summary, warm, tracker.timings, is_active=is_active))
 
     async def _publish(

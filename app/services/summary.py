@@ -54,11 +54,73 @@ class Latency(BaseModel):
     )
 
 
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Estimate(BaseModel):
+    """A share, or a difference of two, with its two-sided 95 % interval."""
+
+    model_config = ConfigDict(frozen=True)
+
+    value: Annotated[float, Field(ge=-1, le=1)]
+    low: Annotated[float, Field(ge=-1, le=1)]
+    high: Annotated[float, Field(ge=-1, le=1)]
+
+
+class Accuracy(BaseModel):
+    """Shares of right answers on the labelled samples."""
+
+    model_config = ConfigDict(frozen=True)
+
+    before: Estimate = Field(description="Of the original.")
+    after: Estimate = Field(description="Of the model as it is served.")
+    drop: Estimate = Field(description="Before minus after, counted on the same samples.")
+    lost: Count = Field(description="Samples that only the original answers right.")
+    gained: Count = Field(description="Samples that only the served model answers right.")
+
+
+class Change(BaseModel):
+    """How far outputs move, before the last softmax or sigmoid, as shares of their spread; null where infinite."""
+
+    model_config = ConfigDict(frozen=True)
+
+    median: float | None
+    high: float | None = Field(description="At most on 95 % of the samples.")
+    largest: float | None
+
+
+class Quality(BaseModel):
+    """What the served model's answers cost, beside the original's."""
+
+    model_config = ConfigDict(frozen=True)
+
+    basis: Text = Field(
+        description="labels, samples, or probes: made-up inputs, which say nothing about real data."
+    )
+    answers: Text = Field(description="What outputs are read as: classes, numbers, or both.")
+    samples: Count
+    agreeing: Count = Field(description="Samples that both models answer alike.")
+    accuracy: Accuracy | None = Field(description="With labels.")
+    agreement: Estimate = Field(description="agreeing / samples.")
+    change: Change
+
+
 class ModelSummary(BaseModel):
     """What the upload job found out about a model."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    quality: Quality | None = Field(
+        default=None, description="What the answers cost; null for versions of older releases."
+    )
+    gate: Text = Field(default="", description="What the gate says of that, in sentences.")
+    gate_verdict: Text = Field(
+        default="", description="lossless, held, undecided or unchecked; empty for older releases."
+    )
+    may_take_traffic: bool = Field(
+        default=False,
+        description="Whether the gate lets it answer requests that name no version, unless told otherwise.",
+    )
     format: Text = Field(description="Kind of the uploaded file.")
     keras_version: Text = Field(description="Version of Keras that wrote it; may be empty.")
     notes: tuple[Text, ...] = Field(default=(), max_length=_MAX_ITEMS)
@@ -73,9 +135,10 @@ class ModelSummary(BaseModel):
     )
     weights_before: Count = Field(description="Weights of Dense layers as uploaded.")
     nonzeros_after: Count = Field(description="Of these, what is left to compute with.")
-    removed_share: Annotated[float, Field(ge=0, le=1)]
+    removed_share: Share
     largest_change: float | None = Field(
-        description="Largest measured change of an output, relative to its scale."
+        description="Largest change of a sample's outputs, before the last softmax or sigmoid, as a share of their"
+        " spread: on calibration samples, else on probe inputs of ordinary size."
     )
     check_error: float | None = Field(
         description="Largest difference of the compiled model from the original on probe inputs,"

@@ -71,7 +71,7 @@ def test_prune_prints_the_report(
     prunus: Prunus, small_file: Path, arguments: tuple[str, ...]
 ) -> None:
     done = prunus("prune", small_file, "--tune-seconds", "0.05", *arguments)
-    assert done.stdout.startswith("# Pruning report")
+    assert done.stdout.startswith("# small: pruning report")
     assert not Path("-").exists()
 
 

@@ -81,7 +81,7 @@ def test_the_report_comes_as_json_markdown_and_html(service: Live) -> None:
     assert {layer["layer"] for layer in report["layers"]} >= {"hidden_1", "hidden_2"}
     markdown = service.http.get(path, headers={"Accept": "text/markdown"})
     assert markdown.headers["content-type"].startswith("text/markdown")
-    assert markdown.text.startswith("# Pruning report")
+    assert markdown.text.startswith("# digits, version 1: pruning report")
     page = service.http.get(path, headers={"Accept": "text/html,application/xhtml+xml"})
     assert page.headers["content-type"].startswith("text/html")
     assert "hidden_1" in page.text

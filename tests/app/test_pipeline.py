@@ -29,10 +29,10 @@ def pipeline_report(folder: Path, objects: Path, builder: GraphBuilder, output: 
 def test_memory_before_and_after_counts_the_same_things(tmp_path: Path, objects: Path) -> None:
     b = GraphBuilder()
     report = pipeline_report(tmp_path, objects, b, b.activation(b.input(4096), Function.TANH))
-    assert report.engine is not None
+    assert report.findings.engine is not None
     # Nothing can be pruned, so nothing may change: neither weights nor the arena of a tile.
-    assert report.engine.resident_bytes == report.engine.dense_resident_bytes
-    assert report.engine.resident_bytes >= 4096 * 4
+    assert report.findings.engine.resident_bytes == report.findings.engine.dense_resident_bytes
+    assert report.findings.engine.resident_bytes >= 4096 * 4
 
 
 def test_the_report_names_the_software_that_made_it(tmp_path: Path, objects: Path) -> None:

@@ -131,7 +131,8 @@ def test_calibration_and_labels_go_with_the_upload(service: Live, small_file: Pa
         )
     assert answer.status_code == 201, answer.text
     report = service.http.get("/models/calibrated/versions/1/report").json()
-    assert report["accuracy"]["samples"] == 20
+    assert report["quality"]["samples"] == 20
+    assert answer.json()["summary"]["quality"] == report["quality"]
     service.http.delete("/models/calibrated")
 
 

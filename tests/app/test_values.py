@@ -24,7 +24,7 @@ def test_rounded_weights_are_served_and_said(
     service: Live, small_graph: Graph, small_file: Path, values: str
 ) -> None:
     name = f"small-{values}"
-    answer = service.upload(small_file, name, values=values)
+    answer = service.upload(small_file, name, values=values, activate="true")
     assert answer.status_code == 201, answer.text
     summary = answer.json()["summary"]
     assert summary["values"] == values
@@ -35,7 +35,9 @@ def test_rounded_weights_are_served_and_said(
     for form in ("markdown", "html"):
         text = service.http.get(path, params={"format": form}).text
         assert f"rounded to {values}" in text
-    assert service.http.get(path, params={"format": "json"}).json()["values"] == values
+    document = service.http.get(path, params={"format": "json"}).json()
+    assert document["weight_type"] == values
+    assert document["certificate"]["guarantee"] == "measured"
     inputs = random_inputs(small_graph, 3, seed=1)
     (exact,) = run(small_graph, inputs, dtype=np.float64).values()
     found = service.predict(model=name, inputs=next(iter(inputs.values())).tolist())
@@ -46,7 +48,8 @@ def test_rounded_weights_are_served_and_said(
 
 def test_float32_says_nothing_of_rounding(service: Live) -> None:
     report = service.http.get("/models/small/versions/1/report", params={"format": "json"}).json()
-    assert (report["values"], report["values_note"]) == ("float32", "")
+    assert report["weight_type"] == "float32"
+    assert "rounded to" not in str(report["certificate"]["layers"])
 
 
 def test_other_values_are_refused(service: Live, small_file: Path) -> None:

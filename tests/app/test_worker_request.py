@@ -31,8 +31,8 @@ def uploaded(folder: Path, **fields: str) -> Upload:
 @pytest.mark.parametrize(
     "task",
     [
-        Work(ModelRequest()),
-        Work(ModelRequest({"sparsity": 0.5}, True, True, True, "bfloat16", False)),
+        Work(ModelRequest(), "digits", 1),
+        Work(ModelRequest({"sparsity": 0.5}, True, True, True, "bfloat16", False), "a", 2),
         Retune(),
     ],
 )

@@ -7,10 +7,9 @@ import pytest
 
 from graph.activations import Function
 from graph.graph import Graph
-from graph.reference import run
 from graph.tensor_type import DType, TensorType
 from pruning import array_file
-from pruning.calibrate import Calibration, measure_accuracy, read_calibration
+from pruning.calibrate import read_calibration
 from pruning.errors import CalibrationError
 from tests.builders import GraphBuilder
 from tests.hostile.zip_files import directory_of
@@ -193,49 +192,6 @@ def test_a_file_over_the_limit_is_refused_before_unpacking(
     np.savez_compressed(path, features=np.zeros((1000, 4)))
     with pytest.raises(CalibrationError, match="1000 bytes"):
         read_calibration(path, classifier())
-
-
-def test_accuracy_counts_right_classes() -> None:
-    graph = classifier()
-    x = np.random.default_rng(2).standard_normal((40, 4)).astype(np.float32)
-    right = next(iter(run(graph, {"features": x}).values())).argmax(axis=1)
-    labels = right.copy()
-    labels[:10] = (labels[:10] + 1) % 3
-    found = measure_accuracy(graph, graph, Calibration({"features": x}, labels))
-    assert found is not None
-    assert (found.before, found.after, found.agreement, found.samples) == (0.75, 0.75, 1.0, 40)
-
-
-@pytest.mark.parametrize("activation", [Function.SIGMOID, Function.LINEAR])
-def test_a_single_score_is_cut_at_one_half_or_at_zero(activation: Function) -> None:
-    b = GraphBuilder(1)
-    kernel = np.array([[1.0]])
-    y = b.dense(b.input(1), 1, kernel=kernel, bias=False, activation=activation)
-    graph = b.build(y)
-    x = np.array([[-1.0], [-0.1], [0.1], [0.2]], np.float32)
-    found = measure_accuracy(graph, graph, Calibration({"x0": x}, np.array([0, 0, 1, 1])))
-    assert found is not None
-    assert found.before == 1.0
-
-
-def test_labels_beyond_the_classes_are_refused() -> None:
-    calibration = Calibration({"features": np.ones((1, 4), np.float32)}, np.array([3]))
-    with pytest.raises(CalibrationError, match="below 3"):
-        measure_accuracy(classifier(), classifier(), calibration)
-
-
-def test_labels_need_a_single_output() -> None:
-    b = GraphBuilder(1)
-    x = b.input(2)
-    graph = b.build(b.dense(x, 2), b.dense(x, 2))
-    calibration = Calibration({"x0": np.ones((1, 2), np.float32)}, np.array([0]))
-    with pytest.raises(CalibrationError, match="2 outputs"):
-        measure_accuracy(graph, graph, calibration)
-
-
-def test_without_labels_there_is_no_accuracy() -> None:
-    calibration = Calibration({"features": np.ones((1, 4), np.float32)})
-    assert measure_accuracy(classifier(), classifier(), calibration) is None
 
 
 def test_label_files_that_are_no_plain_array_are_refused(

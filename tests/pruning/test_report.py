@@ -6,8 +6,12 @@ import numpy as np
 import pytest
 
 from graph.activations import Function
+from graph.graph import Graph
+from graph.reference import run
+from pruning.advice import advise
 from pruning.calibrate import Calibration
 from pruning.claims import Spread
+from pruning.gate import judge
 from pruning.measurements import (
     EVERYTHING_ELSE,
     EngineMeasurements,
@@ -18,16 +22,20 @@ from pruning.measurements import (
     latency,
 )
 from pruning.plain import as_plain
-from pruning.prune import PruneResult, prune
-from pruning.recipe import PruningRecipe
+from pruning.probe import probe_sets
+from pruning.prune import prune
+from pruning.quality import OriginalAnswers
+from pruning.recipe import GateOptions, PruningRecipe
 from pruning.recipe_parser import parse_recipe
-from pruning.report import Report, build_report
+from pruning.report import Findings, Report, Title, build_report
+from pruning.report_document import report_document
 from pruning.report_speed import speed_headline, speed_notes
 from pruning.report_text import render_text
+from pruning.report_words import WeightBytes, recipe_words, sizes_of
 from tests.builders import GraphBuilder
 
 
-def pruned(recipe: PruningRecipe | None = None, name: str = "h") -> PruneResult:
+def network(name: str = "h") -> tuple[Graph, Calibration]:
     b = GraphBuilder(1)
     kernel = b.rng.standard_normal((8, 6))
     kernel[:, 2] = 0.0
@@ -35,8 +43,37 @@ def pruned(recipe: PruningRecipe | None = None, name: str = "h") -> PruneResult:
     h = b.dense(b.input(8), 6, kernel=kernel, activation=Function.RELU, name=name)
     y = b.batch_normalization(b.dense(h, 3, name="y"))
     x = b.rng.standard_normal((10, 8)).astype(np.float32)
-    calibration = Calibration({"x0": x}, np.zeros(10, np.int64))
-    return prune(b.build(y), recipe or PruningRecipe(), calibration)
+    return b.build(y), Calibration({"x0": x}, np.zeros(10, np.int64))
+
+
+def reported(
+    recipe: PruningRecipe | None = None,
+    name: str = "h",
+    *,
+    labelled: bool = True,
+    engine: EngineMeasurements | None = None,
+    weight_type: str = "float32",
+) -> Report:
+    graph, calibration = network(name)
+    data = calibration if labelled else None
+    result = prune(graph, recipe or PruningRecipe(), data)
+    probes = probe_sets(graph, {})
+    original = OriginalAnswers(graph, data, probes)
+    quality = original.compare(lambda inputs: run(result.graph, inputs))
+    findings = Findings(
+        quality,
+        judge(
+            GateOptions(max_accuracy_drop=1.0) if labelled else GateOptions(),
+            quality,
+            is_lossy=True,
+        ),
+        advise(graph, result.weights_removed_share, data, probes),
+        weight_type,
+        engine,
+        None if engine is None else FileSizes(50_000, 20_000),
+    )
+    title = Title("my-model", 3, "2026-11-28")
+    return build_report(result, title, findings, {"prunus": "0.1.0"})
 
 
 def measured() -> EngineMeasurements:
@@ -65,12 +102,12 @@ def spread(seconds: float) -> Spread:
 
 
 def full() -> Report:
-    return build_report(pruned(), measured(), FileSizes(50_000, 20_000), {"prunus": "0.1.0"})
+    return reported(engine=measured())
 
 
 def test_the_json_form_is_json_and_says_the_same() -> None:
     report = full()
-    data = json.loads(json.dumps(report.to_dict(), allow_nan=False))
+    data = json.loads(json.dumps(report_document(report), allow_nan=False))
     assert data["totals"]["weights_before"] == 66
     assert data["totals"]["nonzeros_after"] == report.totals.nonzeros_after
     first = data["layers"][0]
@@ -83,14 +120,16 @@ def test_the_json_form_is_json_and_says_the_same() -> None:
     assert data["engine"]["latency"][0]["batch"] == 1
     assert data["recipe"]["mode"] == "lossless"
     assert parse_recipe(data["recipe"]) == report.recipe
-    assert data["accuracy"]["samples"] == 10
+    assert data["quality"]["samples"] == 10
+    assert data["quality"]["accuracy"]["before"]["value"] in {k / 10 for k in range(11)}
+    assert data["title"] == {"model": "my-model", "version": 3, "made_on": "2026-11-28"}
     assert data["versions"]["prunus"] == "0.1.0"
-    assert data["schema"] == 1
+    assert data["schema"] == 2
 
 
 def test_without_measurements_the_report_still_stands() -> None:
-    report = build_report(pruned())
-    assert report.to_dict()["engine"] is None
+    report = reported()
+    assert report_document(report)["engine"] is None
     assert "Speed on this host" not in render_text(report)
 
 
@@ -107,7 +146,7 @@ def test_the_text_names_layers_kernels_times_and_the_change() -> None:
         "19.5 KiB",
     ):
         assert wanted in text
-    assert "Certificate: **rounding**" in text
+    assert "Certificate: rounding" in text
     assert "Up to 2.50 times as fast as dense on this host (batch 1)." in text
     assert "subnormal numbers (" not in text
 
@@ -140,7 +179,7 @@ def test_what_subnormal_numbers_cost_elsewhere_is_a_line_of_its_own() -> None:
     assert "are kept while this model is served" in kept
     (free,) = speed_notes(replace(measured(), subnormals=SubnormalCost(1, 16, None)))
     assert "cost no measurable time" in free
-    assert cost in render_text(build_report(pruned(), slow))
+    assert cost in render_text(reported(engine=slow))
 
 
 def test_16_bit_weights_that_are_slower_are_said_to_be() -> None:
@@ -151,17 +190,17 @@ def test_16_bit_weights_that_are_slower_are_said_to_be() -> None:
     )
     wanted = "slower: takes 1.50 times as long as float32"
     assert speed_notes(narrow) == [f"Batch 1: bfloat16 is {wanted}."]
-    assert f"1.5 (1.4 to 1.6) | {wanted}" in render_text(build_report(pruned(), narrow))
+    assert f"1.5 (1.4 to 1.6) | {wanted}" in render_text(reported(engine=narrow))
 
 
 def test_a_budgeted_result_says_that_nothing_is_proven() -> None:
-    text = render_text(build_report(pruned(parse_recipe({"mode": "magnitude", "sparsity": 0.5}))))
+    text = render_text(reported(parse_recipe({"mode": "magnitude", "sparsity": 0.5})))
     assert "budgeted" in text
     assert "nothing is proven" in text
 
 
 def test_a_layer_name_cannot_break_the_table() -> None:
-    text = render_text(build_report(pruned(name="a|b\n<script>")))
+    text = render_text(reported(name="a|b\n<script>"))
     assert "a\\|b &lt;script>" in text
     assert "<script>" not in text
 
@@ -172,3 +211,72 @@ def test_what_json_cannot_hold_becomes_null() -> None:
         "b": [None, 1],
         "3": 0.5,
     }
+
+
+def test_the_cost_in_accuracy_is_the_first_thing_said_under_the_uploads_own_name() -> None:
+    title, origin, summary = render_text(full()).split("\n\n")[:3]
+    assert title == "# my-model, version 3: pruning report"
+    assert origin == '2026-11-28. Recipe: `{"mode": "lossless"}`; weights are served as float32.'
+    assert summary.startswith("**Accuracy is ")
+    assert "on 10 labelled samples (95 % intervals" in summary
+
+
+def test_without_data_the_first_thing_said_is_what_is_not_known() -> None:
+    lossy = reported(parse_recipe({"mode": "magnitude", "sparsity": 0.5}), labelled=False)
+    assert lossy.sentences[0].startswith("Nothing is known about the cost in accuracy on real data")
+    lossless = reported(labelled=False)
+    assert lossless.sentences[0].startswith("By proof outputs change by no more than float32")
+    assert "nothing was measured on real data" in lossless.sentences[0]
+
+
+@pytest.mark.parametrize("recipe", [{}, {"mode": "magnitude", "sparsity": 0.5}])
+def test_weights_of_16_bits_have_one_guarantee_that_speaks_of_what_is_served(
+    recipe: dict[str, object],
+) -> None:
+    report = reported(parse_recipe(recipe), weight_type="bfloat16")
+    text, data = render_text(report), report_document(report)
+    assert "exact" not in text
+    assert "Certificate: measured" in text
+    guarantees = {layer.layer: layer.certificate.guarantee.value for layer in report.layers}
+    assert guarantees["h"] == guarantees["y"] == "measured"
+    assert report.certificate.guarantee.value == "measured"
+    assert "Its weights are rounded to bfloat16; nothing is proven about that." in text
+    assert data["weight_type"] == "bfloat16"
+
+
+def test_sizes_compare_weights_with_weights_and_files_say_what_else_they_hold() -> None:
+    sizes = full().sizes
+    rows = {row.what: (row.before, row.after) for row in sizes.rows}
+    weights = rows["all weights, as float32"]
+    assert weights[0] is not None
+    assert weights[1] is not None
+    assert weights[0] > weights[1] > 0
+    assert rows["uploaded file"] == (50_000, None)
+    assert rows["pruned .keras file"] == (None, 20_000)
+    assert rows["compiled artifact"] == (None, 3000)
+    assert "optimizer" in sizes.notes[0]
+    assert "layout" in sizes.notes[1]
+
+
+def test_a_file_without_training_state_is_not_said_to_have_any() -> None:
+    weights = WeightBytes(100_000, 100_000, 90_000, 90_000)
+    assert sizes_of(weights, None, FileSizes(120_000, 110_000)).notes == ()
+
+
+def test_little_removed_shows_the_sizes_of_weights_and_what_to_do() -> None:
+    report = full()
+    assert report.totals.removed_share < 0.5
+    text = render_text(report)
+    assert "## What now?" in text
+    assert "| 1e-15 | " in text
+    advice = report.findings.advice
+    assert advice is not None
+    data = json.loads(json.dumps(report_document(report)))
+    assert data["advice"]["sizes"][0]["limit"] == 1e-15
+    assert advice.text in text
+
+
+def test_a_recipe_is_told_without_its_defaults() -> None:
+    recipe = {"mode": "magnitude", "sparsity": 0.5, "lossless": {"fold": False}}
+    assert recipe_words(parse_recipe(recipe)) == recipe
+    assert recipe_words(PruningRecipe()) == {"mode": "lossless"}
