@@ -3,8 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import Mapping
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import parse_qs
 
@@ -20,7 +19,8 @@ from app.errors import (
     MediaTypeError,
     NotAcceptableError,
 )
-from app.services.array_files import NpzBody, decode_npy, encode_npy, encode_npz
+from app.routes.prediction_answer import encode
+from app.services.array_files import NpzBody, decode_npy
 from app.services.codecs import (
     JSON,
     NPY,
@@ -28,12 +28,10 @@ from app.services.codecs import (
     OCTETS,
     PredictCall,
     decode_json,
-    encode_json,
     sniff,
 )
-from app.services.conversion import SMALL_ARRAY_BYTES, SMALL_TEXT_BYTES, Conversion
-from app.services.prediction import AnswerLimit, Prediction
-from app.services.tensors import Array
+from app.services.conversion import SMALL_TEXT_BYTES
+from app.services.prediction import AnswerLimit
 from app.settings import Settings
 
 _VERSION = re.compile(r"0{0,9}[1-9][0-9]{0,9}")
@@ -89,12 +87,15 @@ class PredictEndpoint:
             call = decode_json(body, model, version)
         most = answer_limit(answer_form, services.settings)
         found = await services.predictor.predict(call, most, ready)
-        answer_form, content = await _encode(answer_form, found, call, services.conversion)
-        headers = [_TYPE_HEADERS[answer_form], (b"content-length", b"%d" % len(content))]
-        if answer_form == JSON and not (found.is_finite and _is_finite(content, found)):
+        bare = type(call.inputs) is list or type(call.inputs) is np.ndarray
+        answer = await encode(answer_form, found, services.conversion, bare=bare)
+        headers = [_TYPE_HEADERS[answer.form], (b"content-length", b"%d" % answer.size_bytes)]
+        if not answer.is_finite:
             headers.append(_NOT_FINITE)
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": content})
+        for part in answer.parts[:-1]:
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+        await send({"type": "http.response.body", "body": answer.parts[-1]})
         found.model.series.observe(
             found.samples,
             found.ready_at - start,
@@ -261,42 +262,3 @@ def _query(query: bytes) -> tuple[str, int | None]:
             "'version' cannot be used", expected="a positive whole number", got=repr(version[:40])
         )
     return fields.get("model", [""])[-1], None if version is None else int(version)
-
-
-async def _encode(
-    form: str, found: Prediction, call: PredictCall, conversion: Conversion
-) -> tuple[str, bytes]:
-    """Return media type and body of an answer; several outputs do not fit a .npy and become a .npz."""
-    size = found.samples * found.model.signature.answer_bytes
-    if form == JSON:
-        bare = type(call.inputs) is list or type(call.inputs) is np.ndarray
-        if size <= SMALL_TEXT_BYTES:
-            return JSON, encode_json(
-                found.model.name, found.model.version, found.outputs, bare=bare
-            )
-        write = partial(
-            encode_json, found.model.name, found.model.version, found.outputs, bare=bare
-        )
-        return JSON, await conversion.text(size, write, has_begun=True)
-    if form == NPY and len(found.outputs) > 1:
-        form = NPZ
-    if size <= SMALL_ARRAY_BYTES:
-        return form, _ARRAY_FILES[form](found.outputs)
-    write = partial(_ARRAY_FILES[form], found.outputs)
-    return form, await conversion.arrays(size, write, has_begun=True)
-
-
-def _npy_of_only(outputs: Mapping[str, Array]) -> bytes:
-    (array,) = outputs.values()
-    return encode_npy(array)
-
-
-_ARRAY_FILES = {NPY: _npy_of_only, NPZ: encode_npz}
-
-
-def _is_finite(content: bytes, found: Prediction) -> bool:
-    """Tell whether no output became null in a JSON answer."""
-    # Hardly an answer has the word in it, and then it may be in a name.
-    return b"null" not in content or all(
-        np.isfinite(array).all() for array in found.outputs.values()
-    )

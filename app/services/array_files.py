@@ -26,6 +26,7 @@ ZIP_MAGIC = b"PK\x03\x04"
 _COPIED_MAX_BYTES = 16 * 1024
 _HEADER_MAX_BYTES = 4096
 _NPY_VERSIONS = (1, 2, 3)
+_PART_BYTES = 1024 * 1024
 _MAX_AXES = 32
 _MAX_AXIS = 2**31 - 1
 _NPZ_MAX_ENTRIES = 256
@@ -140,6 +141,7 @@ class NpzBody:
     Attributes:
         names: of the arrays, without the ending.
         unpacked_bytes: of all arrays together, as the directory says.
+        is_compressed: whether any of them is compressed: unpacking such takes longer than copying.
     """
 
     def __init__(self, body: bytes, decoded_max_bytes: int) -> None:
@@ -171,6 +173,7 @@ class NpzBody:
         self._entries = {entry.filename.removesuffix(".npy"): entry for entry in entries}
         self.names = tuple(self._entries)
         self.unpacked_bytes = sum(entry.file_size for entry in entries)
+        self.is_compressed = any(entry.compress_type for entry in entries)
         self._check_size(len(body), decoded_max_bytes)
 
     def _check_size(self, body_bytes: int, decoded_max_bytes: int) -> None:
@@ -249,6 +252,15 @@ def encode_npy(array: Array) -> bytes:
     """Write a .npy file."""
     array = np.ascontiguousarray(array)
     return _npy_file_header(array.dtype.str, array.shape) + array.tobytes()
+
+
+def npy_parts(array: Array) -> list[bytes | memoryview]:
+    """Return a .npy file in parts of at most 1 MiB: views of the array, which is not copied."""
+    array = np.ascontiguousarray(array)
+    data = array.data.cast("B")
+    starts = range(0, len(data), _PART_BYTES)
+    header = _npy_file_header(array.dtype.str, array.shape)
+    return [header, *(data[start : start + _PART_BYTES] for start in starts)]
 
 
 @lru_cache(maxsize=1024)

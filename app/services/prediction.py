@@ -236,7 +236,7 @@ class Predictor:
             arrays = by_input_name(body.arrays(), list(readers))
             return {name: reader.array(arrays[name]) for name, reader in readers.items()}
 
-        if body.unpacked_bytes > SMALL_ARRAY_BYTES:
+        if body.unpacked_bytes > (SMALL_TEXT_BYTES if body.is_compressed else SMALL_ARRAY_BYTES):
             return await self._conversion.arrays(body.unpacked_bytes, read)
         return read()
 

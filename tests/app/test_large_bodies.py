@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import math
 import struct
 import threading
 import zipfile
@@ -12,8 +13,9 @@ import numpy as np
 import pytest
 
 from app.errors import BodyTooLargeError, InvalidArrayError, OverloadedError
-from app.routes import predictions
-from app.services.array_files import NpzBody
+from app.routes import prediction_answer, predictions
+from app.services import array_files
+from app.services.array_files import NpzBody, encode_npy, npy_parts
 from app.services.conversion import SMALL_ARRAY_BYTES, SMALL_TEXT_BYTES, Conversion
 from app.services.prediction import AnswerLimit
 from app.services.tensors import Signature
@@ -186,7 +188,7 @@ def test_large_bodies_are_converted_in_a_thread_and_small_ones_are_not(
     threads: set[str] = set()
     for owner, method in (
         (predictions, "decode_json"),
-        (predictions, "encode_json"),
+        (prediction_answer, "encode_json"),
         (Signature, "arrays"),
         (NpzBody, "arrays"),
     ):
@@ -230,17 +232,56 @@ def test_a_large_json_answer_is_written_in_a_thread(
 ) -> None:
     threads = set()
 
-    def noted(*args: Any, _original: Any = predictions.encode_json, **options: Any) -> bytes:
+    def noted(*args: Any, _original: Any = prediction_answer.encode_json, **options: Any) -> bytes:
         threads.add(threading.current_thread().name)
         return bytes(_original(*args, **options))
 
-    monkeypatch.setattr(predictions, "encode_json", noted)
+    monkeypatch.setattr(prediction_answer, "encode_json", noted)
     body = npy(np.zeros((8192, 64), np.float32))
     answer = service.http.post(
         "/predict?model=digits", content=body, headers={**NPY, "Accept": "application/json"}
     )
     assert len(answer.json()["outputs"]) == 8192
     assert [name.startswith("convert-text") for name in threads] == [True]
+
+
+@pytest.mark.parametrize("shape", [(3, 100_000), (1, 262_144), (1, 262_145), (600_000,)])
+def test_a_large_npy_answer_is_views_of_the_array(shape: tuple[int, ...]) -> None:
+    array = np.arange(math.prod(shape), dtype=np.float32).reshape(shape)
+    header, *parts = npy_parts(array)
+    assert b"".join([header, *parts]) == encode_npy(array)
+    assert len(parts) == math.ceil(array.nbytes / MIB)
+    assert all(np.shares_memory(np.frombuffer(part, np.uint8), array) for part in parts)
+
+
+def test_an_answer_in_parts_is_the_same(service: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    body = npy(np.random.default_rng(0).random((500, 64)))
+    whole = service.http.post("/predict?model=digits", content=body, headers=NPY)
+    monkeypatch.setattr(prediction_answer, "SMALL_ARRAY_BYTES", 1000)
+    monkeypatch.setattr(array_files, "_PART_BYTES", 1000)
+    parts = service.http.post("/predict?model=digits", content=body, headers=NPY)
+    assert parts.headers["content-length"] == str(len(parts.content))
+    assert parts.content == whole.content
+
+
+@pytest.mark.parametrize(("write", "in_thread"), [(npz, False), (compressed, True)])
+def test_compressed_files_are_unpacked_in_a_thread_from_a_smaller_size_on(
+    service: Live,
+    monkeypatch: pytest.MonkeyPatch,
+    write: Callable[..., bytes],
+    in_thread: bool,
+) -> None:
+    threads = []
+    unpack = NpzBody.arrays
+
+    def noted(body: NpzBody) -> Any:
+        threads.append(threading.current_thread().name)
+        return unpack(body)
+
+    monkeypatch.setattr(NpzBody, "arrays", noted)
+    body = write(x=np.random.default_rng(0).random((500, 64), np.float32))
+    assert service.http.post("/predict?model=digits", content=body, headers=NPZ).status_code == 200
+    assert [name.startswith("convert") for name in threads] == [in_thread]
 
 
 def test_no_more_waits_for_conversion_than_the_limit_allows() -> None:
