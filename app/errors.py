@@ -24,7 +24,6 @@ ServiceError                    base
 ├── JobError                    a job ended without a model
 │   ├── JobTimeoutError / JobMemoryError / JobCpuError / JobFileError
 │   ├── JobCrashedError / JobCancelledError / ServerStoppedError
-│   └── OutputCheckError        the compiled model does not answer as the original
 └── InternalError               our own bug
 
 Inputs that do not fit a model are the engine's: `engine.errors.InputError`. Two kinds more are found here:
@@ -344,13 +343,6 @@ class ServerStoppedError(JobError):
 
     slug = "server-stopped"
     title = "The server stopped during the job"
-
-
-class OutputCheckError(JobError):
-    """The compiled model does not answer as the original did."""
-
-    slug = "output-check-failed"
-    title = "The compiled model's outputs differ from the original's"
 
 
 class InternalError(ServiceError):

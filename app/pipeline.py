@@ -8,8 +8,6 @@ from pathlib import Path
 
 import orjson
 
-from app.check import check_outputs
-from app.errors import OutputCheckError
 from app.job_folder import (
     ARTIFACT_FILE,
     KERAS_FILE,
@@ -36,8 +34,10 @@ from graph.verify import verify
 from pruning.advice import Advice, advise
 from pruning.calibrate import Calibration, read_calibration
 from pruning.certificate import Guarantee
+from pruning.errors import OutputCheckError
 from pruning.gate import GateResult, judge
 from pruning.measurements import FileSizes
+from pruning.output_check import check_outputs
 from pruning.probe import ProbeSet, probe_sets
 from pruning.prune import PruneResult, prune
 from pruning.quality import OriginalAnswers, Quality, Run
@@ -238,7 +238,7 @@ def _written(
     info = write_artifact(compiled.model, path)
     executable = load(path, host.cache, host.target, host.threads)
     weight_type = compiled.model.plan.values.value
-    error = check_outputs(executable, pruned, calibration, weight_type)
+    error = check_outputs(executable.run, pruned, calibration, weight_type)
     return _Checked(compiled, info, error, executable.run)
 
 

@@ -2,9 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
-
-from app.errors import OutputCheckError
 from engine.artifacts.artifact import open_artifact, write_artifact
 from engine.machine_code.object_cache import ObjectCache
 from engine.retune import options_of, retune
@@ -12,9 +9,8 @@ from engine.runtime import load
 from engine.target import host_target
 from engine.tuning.measure import random_batch
 from engine.tuning.planner import CompileOptions
+from pruning.output_check import check_retuned
 
-# Of an output's largest magnitude: kernels add in another order.
-TOLERANCE = 1e-5
 _SAMPLES = (1, 7, 64)
 
 
@@ -31,15 +27,5 @@ def retune_artifact(
     options = options_of(opened.model, CompileOptions(tune_seconds=tune_seconds, threads=threads))
     write_artifact(retune(opened, target, options, cache), new)
     before, after = (load(path, cache, target, threads) for path in (old, new))
-    for samples in _SAMPLES:
-        inputs = random_batch(opened.model.program, samples)
-        wanted, found = before.run(inputs), after.run(inputs)
-        for name, values in wanted.items():
-            finite = values[np.isfinite(values)]
-            allowed = TOLERANCE * float(np.abs(finite).max(initial=0.0))
-            if not np.allclose(found[name], values, rtol=0.0, atol=allowed, equal_nan=True):
-                raise OutputCheckError(
-                    f"output {name!r} differs after tuning again",
-                    expected=f"differences of at most {allowed:.2g}",
-                    hint="the version is served as before; please report this",
-                )
+    batches = [random_batch(opened.model.program, samples) for samples in _SAMPLES]
+    check_retuned(before.run, after.run, batches)

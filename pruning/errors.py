@@ -4,7 +4,8 @@ PruningError            base; a PrunusError: expected, got, what to do
 ├── RecipeError         a recipe's field is unknown, of the wrong type, out of range, or contradicts another
 ├── CalibrationError    a calibration or label file does not fit the model
 ├── GateError           lossless steps changed the outputs more than their recipe allows
-└── QualityGateError    what would be served answers too differently from the original
+├── QualityGateError    what would be served answers too differently from the original
+└── OutputCheckError    the compiled model does not answer as the graph it was made of
 """
 
 from graph.errors import PrunusError
@@ -100,3 +101,10 @@ class QualityGateError(PruningError):
             hint="remove less, or leave layers out (recipe field 'layers'), or keep float32 weights; or fine-tune the"
             f" model with the zeros kept; or set {field!r} in the recipe to what you accept",
         )
+
+
+class OutputCheckError(PruningError):
+    """The compiled model does not answer as the graph that it was made of."""
+
+    slug = "output-check-failed"
+    title = "The compiled model's outputs differ from the original's"

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.errors import OutputCheckError
 from app.retune import retune_artifact
 from app.services.retuning import Retuning
 from app.services.storage import Storage
@@ -19,6 +18,7 @@ from app.settings import Settings
 from engine.machine_code.object_cache import ObjectCache
 from engine.runtime import Executable, load
 from graph.graph import Graph
+from pruning.errors import OutputCheckError
 from tests.app.live import Live, live
 from tests.builders import random_inputs
 

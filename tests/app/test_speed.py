@@ -32,7 +32,7 @@ def measured(
         tune_seconds=0.02,
         threads=1,
     )
-    engine = run_pipeline(request, Progress(lambda _: None, lambda _: None)).report.engine
+    engine = run_pipeline(request, Progress(lambda _: None, lambda _: None)).report.findings.engine
     assert engine is not None
     return engine
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.check import VALUES_TOLERANCE
 from app.model_request import WEIGHT_TYPES
 from engine.kernels.abi import ValueType
 from graph.graph import Graph
 from graph.reference import run
+from pruning.output_check import WEIGHT_TYPE_TOLERANCE
 from tests.app.live import Live
 from tests.app.test_predict import slug
 from tests.builders import random_inputs
@@ -29,7 +29,7 @@ def test_rounded_weights_are_served_and_said(
     summary = answer.json()["summary"]
     assert summary["values"] == values
     assert summary["guarantee"] == "measured"
-    tolerance = VALUES_TOLERANCE[ValueType(values)]
+    tolerance = WEIGHT_TYPE_TOLERANCE[values]
     assert 1e-6 < summary["check_error"] < tolerance + 1e-4
     path = f"/models/{name}/versions/1/report"
     for form in ("markdown", "html"):
