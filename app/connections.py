@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from app.connection_errors import HeadError, HeadTimeoutError
+from app.errors import ServiceError
 from app.settings import Settings
 
 # Descriptors that are kept for files, the database and uploads.
@@ -84,7 +85,7 @@ Place = dict[Connection, float]
 class Connections:
     """Keeps account of the connections of one server."""
 
-    def __init__(self, limits: ConnectionLimits, count: Callable[[HeadError], None]) -> None:
+    def __init__(self, limits: ConnectionLimits, count: Callable[[ServiceError], None]) -> None:
         """Start without any.
 
         Args:

@@ -20,9 +20,6 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.dependencies import Services
-from app.errors import (
-    OverloadedError,
-)
 from app.http_errors import raise_http_error, raise_validation_error
 from app.job_folder import FILE_PARTS
 from app.metrics import Metrics
@@ -69,7 +66,6 @@ class Service(FastAPI):
 
     account: RequestAccount
     predict: ASGIApp
-    overloaded: ASGIApp
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection event of the server."""
@@ -118,7 +114,6 @@ def create_app(
     guard = SiteGuard(settings.host, settings.allowed_hosts)
     app.account = account
     app.predict = RequestLayer(predict, account, guard, NO_SNIFFING)
-    app.overloaded = RequestLayer(_refuse_overload, account, guard, NO_SNIFFING)
     # Also a route: for other methods on the path, and where a proxy's prefix is part of it.
     app.router.routes.append(
         Route(predict.path, predict, methods=["POST"], include_in_schema=False)
@@ -268,8 +263,3 @@ async def _upload_demo(services: Services) -> None:
 async def _stopped(task: asyncio.Task[None]) -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-
-
-async def _refuse_overload(_scope: Scope, _receive: Receive, _send: Send) -> None:
-    """Answer a request that would wait too long for its turn."""
-    raise OverloadedError("too many requests wait for their turn")

@@ -28,6 +28,7 @@ from app.connection_errors import (
     UriTooLongError,
 )
 from app.connections import Connections
+from app.errors import OverloadedError, ServiceError
 from app.middleware import CLIENT_GONE
 from app.problems import MEDIA_TYPE, Problem
 from app.transport import HeldWrites, TurnEnd
@@ -212,6 +213,16 @@ class BoundedProtocol(HttpToolsProtocol):
         task.add_done_callback(self.tasks.discard)
         self.tasks.add(task)
 
+    def refuse_request(self, cycle: RequestResponseCycle) -> None:
+        """Answer a request that has waited too long for its turn, without the application."""
+        error = OverloadedError("too many requests wait for their turn")
+        self._connections.count(error)
+        cycle.response_started = cycle.response_complete = True
+        self.transport.write(answer_of(error, closes=not cycle.keep_alive))
+        if not cycle.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
+
     def on_response_complete(self) -> None:
         """Go on with the next request, or wait for one."""
         self.server_state.total_requests += 1
@@ -312,14 +323,14 @@ class BoundedProtocol(HttpToolsProtocol):
         return HeadTooLargeError(HEAD_MAX_BYTES, HEAD_MAX_FIELDS)
 
 
-def answer_of(error: HeadError) -> bytes:
-    """Return the answer to a request that never became one, as a problem."""
+def answer_of(error: ServiceError, *, closes: bool = True) -> bytes:
+    """Return the answer to what never reached the application, as a problem."""
     problem = Problem.of(error)
     body = orjson.dumps(problem.document())
     fields = {
         "content-type": MEDIA_TYPE,
         "content-length": str(len(body)),
-        "connection": "close",
+        "connection": "close" if closes else "keep-alive",
         "x-content-type-options": "nosniff",
     }
     if error.retry_after_seconds is not None:

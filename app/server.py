@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import functools
+import gc
 import logging
 import socket
 import threading
@@ -22,6 +23,9 @@ _LOG = logging.getLogger(__name__)
 # After the port was closed: time for clients to send what they had begun, and to read that they shall go.
 _READ_ON_SECONDS = 1.0
 _POLL_SECONDS = 0.02
+# libuv accepts one connection in each turn for each handle: with one handle a busy loop has new clients wait for
+# seconds, as the kernel's queue runs over. So the port is listened on by several handles of the same socket.
+_ACCEPTS_PER_TURN = 8
 
 
 class GracefulServer(uvicorn.Server):
@@ -59,7 +63,7 @@ class GracefulServer(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start the application, then listen."""
         loop = self._loop = asyncio.get_running_loop()
-        turnstile = Turnstile(loop, self._settings.predict_queue_max_seconds, self._app.overloaded)
+        turnstile = Turnstile(loop, self._settings.predict_queue_max_seconds)
         self._factory = functools.partial(
             BoundedProtocol,
             self.connections,
@@ -70,6 +74,20 @@ class GracefulServer(uvicorn.Server):
         )
         self.config.http_protocol_class = self._make_protocol  # type: ignore[assignment]
         await super().startup(sockets)
+        await self._listen_more(loop)
+        # What is there now stays: the collector need not look through it again and again.
+        gc.collect()
+        gc.freeze()
+
+    async def _listen_more(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Accept several connections in one turn of the event loop."""
+        for server in list(self.servers):
+            for listener in server.sockets:
+                for _ in range(_ACCEPTS_PER_TURN - 1):
+                    copy = socket.socket(fileno=socket.dup(listener.fileno()))
+                    backlog = self.config.backlog
+                    more = await loop.create_server(self._make_protocol, sock=copy, backlog=backlog)
+                    self.servers.append(more)
 
     def _make_protocol(self, **_: object) -> BoundedProtocol:
         return self._factory(self.lifespan.state, self._loop)

@@ -2,8 +2,11 @@
 
 All that one turn of the loop starts runs before anything that comes later is even looked at: 2,000 clients that ask at
 the same time would keep a probe of `/health/live` waiting for all of them. Here a turn starts as many requests as fit
-into a few milliseconds; the others wait in order, and those that would wait too long are refused. Probes and the
+into a few milliseconds; the others wait in order, and are refused when they have waited too long. Probes and the
 metrics do not wait behind predictions.
+
+A refusal costs a good part of what a small prediction costs. So it is made without a task, and nobody is refused as
+long as the wait is bearable: a client that waits asks nothing else meanwhile, which is the better brake.
 """
 
 import asyncio
@@ -12,11 +15,9 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from starlette.types import ASGIApp
-
 PROBES = frozenset({"/health/live", "/health/ready", "/metrics"})
-_TURN_SECONDS = 0.005
-_LEAST_STARTS = 16
+_TURN_SECONDS = 0.002
+_LEAST_STARTS = 8
 _MOST_STARTS = 256
 _PROBE_STARTS = 8
 _SMOOTHING = 0.2
@@ -35,6 +36,9 @@ class Starter(Protocol):
     def start_now(self, cycle: Any, app: Any) -> None:
         """Begin to answer."""
 
+    def refuse_request(self, cycle: Any) -> None:
+        """Answer that the service is overloaded."""
+
 
 Waiting = tuple[Starter, Any, Any, float]
 
@@ -42,29 +46,23 @@ Waiting = tuple[Starter, Any, Any, float]
 class Turnstile:
     """Starts requests, a few in each turn."""
 
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, queue_max_seconds: float, refuse: ASGIApp
-    ) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, queue_max_seconds: float) -> None:
         """Start with nobody waiting.
 
         Args:
             loop: an event loop whose time stands still within a turn, as uvloop's does.
-            queue_max_seconds: a request that would wait longer than this is refused.
-            refuse: answers what is refused.
+            queue_max_seconds: a request that has waited longer than this is refused.
         """
         self._loop = loop
         self._queue_max_seconds = queue_max_seconds
         self._turn = 0.0
         self._starts = 0
         self._probe_starts = 0
-        self._most_starts = 64
-        # Measured while requests wait: processor time and time by the clock for each that was started.
-        self._start_seconds = _TURN_SECONDS / self._most_starts
-        self._pumped_at = (0.0, 0.0)
+        self._most_starts = 24
+        self._pumped_at = 0.0
         self._pumped = 0
         self._waiting: deque[Waiting] = deque()
         self._probes: deque[Waiting] = deque()
-        self._refuse = refuse
 
     def passes(self, scope: Mapping[str, Any]) -> bool:
         """Tell whether a request may start in this turn."""
@@ -80,19 +78,13 @@ class Turnstile:
         self._starts += 1
         return True
 
-    def wait_seconds(self) -> float:
-        """Return how long a request that comes now will wait."""
-        return len(self._waiting) * self._start_seconds
-
     def wait(self, starter: Starter, cycle: Cycle, app: Any) -> None:
-        """Start a request in one of the next turns, or refuse it if that would take too long."""
+        """Start a request in one of the next turns."""
         if not self._waiting and not self._probes:
             self._pumped = 0
             self._loop.call_soon(self._pump)
         if cycle.scope["path"] in PROBES:
             self._probes.append((starter, cycle, app, self._turn))
-        elif self.wait_seconds() > self._queue_max_seconds:
-            starter.start_now(cycle, self._refuse)
         else:
             self._waiting.append((starter, cycle, app, self._turn))
 
@@ -108,18 +100,17 @@ class Turnstile:
             if cycle.disconnected:
                 continue
             self._pumped += 1
-            starter.start_now(cycle, app if since >= latest else self._refuse)
+            if since >= latest:
+                starter.start_now(cycle, app)
+            else:
+                starter.refuse_request(cycle)
         if waiting or self._probes:
             self._loop.call_soon(self._pump)
 
     def _measure(self) -> None:
-        """Fit the number of starts to what those of the last turn have cost."""
-        before, self._pumped_at = self._pumped_at, (time.thread_time(), time.perf_counter())
-        if not self._pumped:
-            return
-        processor = (self._pumped_at[0] - before[0]) / self._pumped
-        clock = (self._pumped_at[1] - before[1]) / self._pumped
-        self._start_seconds += _SMOOTHING * (clock - self._start_seconds)
-        most = _TURN_SECONDS / max(processor, 1e-6)
-        self._most_starts += int(_SMOOTHING * (most - self._most_starts))
-        self._most_starts = max(_LEAST_STARTS, min(_MOST_STARTS, self._most_starts))
+        """Fit the number of starts to the processor time that those of the last turn have cost."""
+        before, self._pumped_at = self._pumped_at, time.thread_time()
+        if self._pumped:
+            cost = max(self._pumped_at - before, 1e-6) / self._pumped
+            self._most_starts += round(_SMOOTHING * (_TURN_SECONDS / cost - self._most_starts))
+            self._most_starts = max(_LEAST_STARTS, min(_MOST_STARTS, self._most_starts))
