@@ -182,7 +182,7 @@ def _open(
         settings.predict_conversion_max_bytes, target.cores, settings.predict_queue_max_seconds
     )
     stack.callback(conversion.close)
-    onboarding = Onboarding(settings, storage, registry, ownership.owner_id, worker_module, threads)
+    onboarding = Onboarding(settings, storage, registry, ownership, worker_module, threads)
     lifecycle = Lifecycle()
     return Services(
         settings=settings,
@@ -204,7 +204,7 @@ def _open(
             metrics,
             worker_module,
             threads,
-            ownership.owner_id,
+            ownership,
         ),
         lifecycle=lifecycle,
     )

@@ -182,7 +182,11 @@ PROBLEMS: Mapping[str, ProblemKind] = {
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One problem: what RFC 9457 names, and what was expected, what came, what helps."""
+    """One problem: what RFC 9457 names, and what was expected, what came, what helps.
+
+    Attributes:
+        source: "worker" where detail, expected, got and hint are what the confined process wrote; else empty.
+    """
 
     slug: str
     title: str
@@ -190,6 +194,7 @@ class Problem:
     expected: str = ""
     got: str = ""
     hint: str = ""
+    source: str = ""
 
     @property
     def status(self) -> int:
@@ -204,8 +209,8 @@ class Problem:
 
     @classmethod
     def from_record(cls, record: Mapping[str, object]) -> "Problem":
-        """Read back `to_record`, also from a worker process, which is not trusted with the types."""
-        fields = ("slug", "title", "detail", "expected", "got", "hint")
+        """Read back `to_record`, from a row of the database."""
+        fields = ("slug", "title", "detail", "expected", "got", "hint", "source")
         texts = {name: str(record.get(name) or "")[:_MAX_TEXT_CHARACTERS] for name in fields}
         if texts["slug"] not in PROBLEMS:
             texts["slug"] = InternalError.slug
@@ -223,7 +228,13 @@ class Problem:
             "status": self.status,
             "detail": self.detail,
         }
-        extras = {"expected": self.expected, "got": self.got, "hint": self.hint, **members}
+        extras = {
+            "expected": self.expected,
+            "got": self.got,
+            "hint": self.hint,
+            "source": self.source,
+            **members,
+        }
         document.update((name, value) for name, value in extras.items() if value)
         return document
 

@@ -151,6 +151,9 @@ class Settings(BaseSettings):
     job_file_max_bytes: PositiveInt = Field(
         default=4 * GIB, description="Largest file that a job may write."
     )
+    job_disk_max_bytes: PositiveInt = Field(
+        default=12 * GIB, description="All files of one job together, the upload included."
+    )
     job_open_files_max: PositiveInt = Field(
         default=256, description="Files a job may hold open at a time."
     )

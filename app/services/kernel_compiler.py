@@ -67,7 +67,7 @@ class KernelCompiler:
             raise KernelCompilerError("the compiling process gave no object code") from error
 
     def _run(self, request: bytes) -> bytes:
-        process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+        with subprocess.Popen(  # noqa: S603 - our own interpreter and module
             [sys.executable, "-P", "-s", "-m", MODULE],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -75,16 +75,15 @@ class KernelCompiler:
             env=worker_environment(_NO_FOLDER, os.environ),
             cwd=_NO_FOLDER,
             start_new_session=True,
-        )
-        try:
-            answer, errors = process.communicate(
-                request, self.limits.cpu_max_seconds * _WALL_SECONDS_PER_CPU_SECOND
-            )
-        except subprocess.TimeoutExpired:
-            raise self._too_long() from None
-        finally:
-            process.kill()
-            process.wait()
+        ) as process:
+            try:
+                answer, errors = process.communicate(
+                    request, self.limits.cpu_max_seconds * _WALL_SECONDS_PER_CPU_SECOND
+                )
+            except subprocess.TimeoutExpired:
+                raise self._too_long() from None
+            finally:
+                process.kill()
         if process.returncode == 0:
             return answer
         if -process.returncode in {signal.SIGXCPU, signal.SIGKILL}:

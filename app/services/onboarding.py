@@ -8,19 +8,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from pydantic import ValidationError
-
-from app.errors import JobCrashedError
-from app.job_folder import ARTIFACT_FILE, OUTPUT_FOLDER, RESULT_FILE
+from app.job_folder import ARTIFACT_FILE, FILE_PARTS, OUTPUT_FOLDER, RESULT_FILE
 from app.model_request import ModelRequest
 from app.sandbox.confine import Limits
 from app.services.job_log import Job, StageTiming
+from app.services.ownership import Ownership
 from app.services.registry import Registry, Standing, Warm
-from app.services.storage import RESULT_MAX_BYTES, Storage
+from app.services.storage import Storage
 from app.services.summary import ModelSummary
 from app.services.uploads import Upload
-from app.services.worker_process import LimitsEvent, ProgressEvent, StageEvent, run_worker
+from app.services.worker_events import LimitsEvent, ProgressEvent, StageEvent
+from app.services.worker_output import read_summary, take_output, with_facts
+from app.services.worker_process import WorkerRun, run_worker
+from app.services.worker_watch import WatchedLimits
 from app.settings import Settings
+from app.stages import UPLOAD_STAGES
 from app.worker_request import Retune, Work, WorkerRequest
 
 
@@ -65,7 +67,7 @@ class Onboarding:
         settings: Settings,
         storage: Storage,
         registry: Registry,
-        owner_id: str,
+        ownership: Ownership,
         worker_module: str,
         threads: int,
     ) -> None:
@@ -75,11 +77,12 @@ class Onboarding:
             settings: the worker's limits.
             storage: where versions are published.
             registry: where they are put in service.
-            owner_id: mark of this server process.
+            ownership: mark of this server process.
             worker_module: Python module that is run as a process; `app.worker`.
             threads: that compute one prediction; plans are made for as many.
         """
-        self.owner_id = owner_id
+        self.owner_id = ownership.owner_id
+        self._ownership = ownership
         self._settings = settings
         self._storage = storage
         self._registry = registry
@@ -106,7 +109,14 @@ class Onboarding:
             Work(request.model, job.name, job.version), self._storage, self._settings, self._threads
         )
         await asyncio.to_thread(worker_request.write, folder)
-        async with contextlib.aclosing(run_worker(self._worker_module, folder)) as events:
+        run = WorkerRun(
+            self._worker_module,
+            folder,
+            UPLOAD_STAGES,
+            watched_limits(self._settings),
+            self._ownership,
+        )
+        async with contextlib.aclosing(run_worker(run)) as events:
             async for event in events:
                 match event:
                     case StageEvent(stage):
@@ -116,13 +126,19 @@ class Onboarding:
                     case LimitsEvent(limits):
                         await tracker.limits(dict(limits))
         await self._enter(tracker, "load")
-        summary = await asyncio.to_thread(read_summary, folder / OUTPUT_FOLDER / RESULT_FILE)
+        summary = await asyncio.to_thread(self._take, folder)
         warm = await self._registry.load(folder / OUTPUT_FOLDER / ARTIFACT_FILE)
         await self._enter(tracker, "publish")
         tracker.leave()
         asked = request.model.activate
         is_active = summary.may_take_traffic if asked is None else asked
         await _to_the_end(self._publish(job, summary, warm, tracker.timings, is_active=is_active))
+
+    def _take(self, folder: Path) -> ModelSummary:
+        output = folder / OUTPUT_FOLDER
+        sha256 = take_output(folder, self._settings.job_file_max_bytes)
+        summary = read_summary(output / RESULT_FILE)
+        return with_facts(summary, output, sha256, folder / FILE_PARTS["file"])
 
     async def _publish(
         self,
@@ -159,6 +175,11 @@ def worker_limits(settings: Settings, cpu_max_seconds: int) -> Limits:
     )
 
 
+def watched_limits(settings: Settings) -> WatchedLimits:
+    """Return what the server itself holds a worker process to."""
+    return WatchedLimits(settings.job_disk_max_bytes, settings.job_threads_max)
+
+
 def make_worker_request(
     task: Work | Retune, storage: Storage, settings: Settings, threads: int
 ) -> WorkerRequest:
@@ -183,23 +204,3 @@ async def _to_the_end(work: Coroutine[None, None, None]) -> None:
     except asyncio.CancelledError:
         await task
         raise
-
-
-def read_summary(path: Path) -> ModelSummary:
-    """Read what a worker found out, without trusting it.
-
-    Raises:
-        JobCrashedError: the file is missing, too large, or not of the documented form.
-    """
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-    except OSError:
-        raise JobCrashedError("the worker process left no result") from None
-    with os.fdopen(descriptor, "rb") as file:
-        content = file.read(RESULT_MAX_BYTES + 1)
-    try:
-        if len(content) > RESULT_MAX_BYTES:
-            raise JobCrashedError("the worker process left a result that is too large")
-        return ModelSummary.model_validate_json(content)
-    except ValidationError as error:
-        raise JobCrashedError("the worker process left a damaged result") from error

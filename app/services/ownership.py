@@ -5,9 +5,11 @@ however it ends, so there is no lease to renew and no clock to trust; it also wo
 folder, where process identifiers mean nothing.
 """
 
+import contextlib
 import fcntl
 import os
 import secrets
+import signal
 from pathlib import Path
 
 
@@ -18,12 +20,40 @@ class Ownership:
         """Take a new mark under `folder`."""
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
+        self._children: dict[int, str] = {}
         self.owner_id = secrets.token_hex(8)
         # Locked before it has its name: nobody can find it unlocked and take this process for dead.
         unnamed = folder / f"{self.owner_id}.new"
         self._file = os.open(unnamed, os.O_RDWR | os.O_CREAT, 0o600)
         fcntl.flock(self._file, fcntl.LOCK_EX)
         unnamed.rename(self._path(self.owner_id))
+
+    def note_started(self, pid: int) -> None:
+        """Note a child process, so that the next start ends it if it outlives this server."""
+        self._children[pid] = _identity(pid)
+        self._write_children()
+
+    def note_ended(self, pid: int) -> None:
+        """Note that a child process has ended."""
+        self._children.pop(pid, None)
+        self._write_children()
+
+    def _write_children(self) -> None:
+        lines = [f"{pid} {identity}\n" for pid, identity in self._children.items() if identity]
+        os.ftruncate(self._file, 0)
+        os.pwrite(self._file, "".join(lines).encode(), 0)
+
+    def end_children_of(self, owner_id: str) -> list[int]:
+        """Kill the processes that a dead server has left; return their ids."""
+        ended = []
+        with contextlib.suppress(OSError):
+            for line in self._path(owner_id).read_text().splitlines():
+                pid, _, identity = line.partition(" ")
+                if pid.isdigit() and identity and _identity(int(pid)) == identity:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(int(pid), signal.SIGKILL)
+                        ended.append(int(pid))
+        return ended
 
     def _path(self, owner_id: str) -> Path:
         return self._folder / f"{owner_id}.lock"
@@ -57,3 +87,14 @@ class Ownership:
         """Give up this process's mark."""
         self.forget(self.owner_id)
         os.close(self._file)
+
+
+def _identity(pid: int) -> str:
+    """Tell a process from all others, of other times, boots and containers; empty where that cannot be known."""
+    try:
+        # Behind the name, which may hold anything, the 20th field is when it started, in ticks since the boot.
+        started = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19]
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{started} {boot} {os.readlink('/proc/self/ns/pid')}"
+    except (OSError, IndexError):
+        return ""

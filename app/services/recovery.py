@@ -28,6 +28,9 @@ def recover(
 ) -> Findings:
     """Bring rows and files into agreement; what living server processes are at is left alone."""
     dead = [owner for owner in ownership.others() if not ownership.is_alive(owner)]
+    for owner in dead:
+        for pid in ownership.end_children_of(owner):
+            _LOG.warning("killed process %d, a worker that outlived its server", pid)
     _fail_orphans(jobs, ownership)
     _sweep_uploads(storage.uploads, ownership)
     active = {job.id for job in jobs.active()}

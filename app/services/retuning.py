@@ -8,7 +8,6 @@ answers as before; if the file is still the old one, the next start tunes it aga
 
 import asyncio
 import contextlib
-import hashlib
 import logging
 import secrets
 import shutil
@@ -19,12 +18,15 @@ from app.errors import VersionNotFoundError
 from app.job_folder import ARTIFACT_FILE, OLD_ARTIFACT_FILE, OUTPUT_FOLDER
 from app.metrics import Metrics
 from app.services.job_log import JobLog
-from app.services.onboarding import make_worker_request
+from app.services.onboarding import make_worker_request, watched_limits
+from app.services.ownership import Ownership
 from app.services.registry import Registry
 from app.services.storage import RETUNE_PREFIX, Storage, sync_output
 from app.services.stored_version import StoredVersion
-from app.services.worker_process import WorkerFailedError, run_worker
+from app.services.worker_output import take_output
+from app.services.worker_process import WorkerFailedError, WorkerRun, run_worker
 from app.settings import Settings
+from app.stages import RETUNE_STAGES
 from app.worker_request import Retune
 from graph.errors import PrunusError
 
@@ -39,7 +41,7 @@ class Retuning:
     Attributes:
         worker_module: Python module that is run as a process; `app.worker`.
         threads: that compute one prediction.
-        owner: mark of this server process.
+        ownership: mark of this server process.
     """
 
     settings: Settings
@@ -49,7 +51,7 @@ class Retuning:
     metrics: Metrics
     worker_module: str
     threads: int
-    owner: str
+    ownership: Ownership
 
     async def run(self) -> None:
         """Tune what is loaded when the start is over, and was not tuned here."""
@@ -83,15 +85,25 @@ class Retuning:
 
     async def _tune(self, stored: StoredVersion) -> None:
         # No row tells whose it is: another server that starts now knows by the name that it is in use.
-        folder = self.storage.jobs / f"{RETUNE_PREFIX}{self.owner}.{secrets.token_hex(8)}"
+        folder = (
+            self.storage.jobs / f"{RETUNE_PREFIX}{self.ownership.owner_id}.{secrets.token_hex(8)}"
+        )
         try:
             await asyncio.to_thread(self._prepare, folder, stored)
-            async with contextlib.aclosing(run_worker(self.worker_module, folder)) as events:
+            run = WorkerRun(
+                self.worker_module,
+                folder,
+                RETUNE_STAGES,
+                watched_limits(self.settings),
+                self.ownership,
+            )
+            async with contextlib.aclosing(run_worker(run)) as events:
                 async for _ in events:
                     pass
+            sha256 = await asyncio.to_thread(take_output, folder, self.settings.job_file_max_bytes)
             new = folder / OUTPUT_FOLDER / ARTIFACT_FILE
             warm = await self.registry.load(new)
-            await asyncio.to_thread(self._publish, stored, new)
+            await asyncio.to_thread(self._publish, stored, new, sha256)
             self.registry.exchange((stored.name, stored.version, stored.job_id), warm)
         finally:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
@@ -101,14 +113,12 @@ class Retuning:
         shutil.copyfile(stored.folder / ARTIFACT_FILE, folder / OLD_ARTIFACT_FILE)
         make_worker_request(Retune(), self.storage, self.settings, self.threads).write(folder)
 
-    def _publish(self, stored: StoredVersion, new: Path) -> None:
+    def _publish(self, stored: StoredVersion, new: Path, sha256: str) -> None:
         """Put the new artifact in the place of the old one, unless the version has gone meanwhile."""
         sync_output(new.parent)
-        with new.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
         # The measured times stay those of the upload, and so does the CPU they were measured on.
         summary = stored.summary.model_copy(
-            update={"artifact_bytes": new.stat().st_size, "artifact_sha256": digest}
+            update={"artifact_bytes": new.stat().st_size, "artifact_sha256": sha256}
         )
         for artifact in (None, new):
             if not self.storage.renew(stored, summary, artifact):

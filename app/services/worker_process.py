@@ -1,7 +1,7 @@
 """Starting a worker process, listening to it, and telling why it ended.
 
 The process gets its own session, an environment from an allow-list, and no file of ours but its job folder. What it
-says is not trusted: lines are limited and only known events of known types are heard.
+says is not trusted (`worker_events`), and its use of disk and threads is watched (`worker_watch`).
 """
 
 import asyncio
@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,13 +19,18 @@ import orjson
 
 from app.errors import JobCpuError, JobCrashedError, JobMemoryError
 from app.problems import Problem
+from app.services.ownership import Ownership
+from app.services.worker_events import EventReader, OutcomeEvent, WorkerEvent, plain_line
+from app.services.worker_watch import WatchedLimits, watch
 from graph.errors import PrunusError
 
 # What a worker may know of the server's environment: nothing that could be a credential.
 ENVIRONMENT_ALLOWED = ("LANG", "LC_ALL", "LC_CTYPE", "TZ", "PRUNUS_ISA", "PRUNUS_TUNING_SEED")
 LINE_MAX_BYTES = 256 * 1024
+# Of each of its two streams; more would only keep the server busy.
+LINES_MAX = 100_000
+_OVERLONG_COUNTS_LINES = 100
 _STDERR_LINES_KEPT = 40
-_STAGE_MAX_CHARACTERS = 40
 _MEMORY_SIGNS = (
     *("MemoryError", "bad_alloc", "out of memory", "Cannot allocate memory"),
     "failed to map segment from shared object",
@@ -34,27 +39,22 @@ _LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class StageEvent:
-    """A stage begins."""
+class WorkerRun:
+    """What is run, and how it is watched.
 
-    stage: str
+    Attributes:
+        module: Python module that is run as a process; `app.worker`.
+        folder: of the job.
+        stages: that the worker goes through.
+        limits: that the server holds it to.
+        ownership: keeps account of the process for the next start of the server.
+    """
 
-
-@dataclass(frozen=True, slots=True)
-class ProgressEvent:
-    """How much of the whole job is done, in [0, 1]."""
-
-    fraction: float
-
-
-@dataclass(frozen=True, slots=True)
-class LimitsEvent:
-    """The limits that the worker applied to itself."""
-
-    limits: Mapping[str, object]
-
-
-WorkerEvent = StageEvent | ProgressEvent | LimitsEvent
+    module: str
+    folder: Path
+    stages: Sequence[str]
+    limits: WatchedLimits
+    ownership: Ownership
 
 
 class WorkerFailedError(Exception):
@@ -83,94 +83,120 @@ def worker_environment(folder: Path, inherited: Mapping[str, str]) -> dict[str, 
     }
 
 
-async def run_worker(module: str, folder: Path) -> AsyncGenerator[WorkerEvent, None]:
+async def run_worker(run: WorkerRun) -> AsyncGenerator[WorkerEvent, None]:
     """Run `python -m <module> <folder>` and yield its events until it has done its work.
 
     However the iteration ends, the process and its session have ended then.
 
     Raises:
-        WorkerFailedError: it ended without a result.
+        WorkerFailedError: it ended without a result, or did what no worker does.
     """
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-P", "-s", "-m", module, str(folder)),
+        *("-P", "-s", "-m", run.module, str(run.folder)),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env=worker_environment(folder, os.environ),
-        cwd=folder,
+        env=worker_environment(run.folder, os.environ),
+        cwd=run.folder,
         start_new_session=True,
         limit=LINE_MAX_BYTES,
     )
+    run.ownership.note_started(process.pid)
     errors: deque[str] = deque(maxlen=_STDERR_LINES_KEPT)
     listener = asyncio.create_task(_keep_errors(process, errors))
-    outcome: Mapping[str, object] = {}
+    watcher = asyncio.create_task(_watch(process, run))
+    reader, outcome = EventReader(run.stages), OutcomeEvent(None)
+    has_ended = False
     try:
         async for message in _messages(process):
-            if message.get("event") in {"done", "failed"}:
-                outcome = message
-            elif (event := _event(message)) is not None:
+            event = reader.read(message)
+            if isinstance(event, OutcomeEvent):
+                outcome, has_ended = event, True
+            else:
                 yield event
         status = await process.wait()
         await listener
+    except JobCrashedError as error:
+        _LOG.error("%s; its last lines:\n%s", error, "\n".join(errors))
+        raise WorkerFailedError(Problem.of(error)) from error
     finally:
         await _end(process)
+        run.ownership.note_ended(process.pid)
         listener.cancel()
-    if outcome.get("event") == "done" and status == 0:
+        watcher.cancel()
+    if watcher.done() and not watcher.cancelled() and watcher.exception() is None:
+        raise WorkerFailedError(Problem.of(watcher.result()))
+    if has_ended and outcome.problem is None and status == 0:
         return
-    problem = outcome.get("problem")
-    if isinstance(problem, dict):
-        raise WorkerFailedError(Problem.from_record(problem))
+    if outcome.problem is not None:
+        raise WorkerFailedError(outcome.problem)
     _LOG.error(
         "worker process ended with status %d; its last lines:\n%s", status, "\n".join(errors)
     )
     raise WorkerFailedError(Problem.of(_crash(status, errors)))
 
 
+async def _watch(process: asyncio.subprocess.Process, run: WorkerRun) -> PrunusError:
+    """Return when the process is over a limit and has been killed for that."""
+    error = await watch(process.pid, run.folder, run.limits)
+    _kill(process)
+    return error
+
+
 async def _messages(process: asyncio.subprocess.Process) -> AsyncIterator[dict[str, object]]:
-    """Yield the JSON objects that the process writes; other lines are dropped."""
-    stream = process.stdout
+    """Yield the JSON objects that the process writes; other lines are dropped, up to a limit.
+
+    Raises:
+        JobCrashedError: there are too many lines.
+    """
+    stream, lines = process.stdout, 0
     while stream is not None:
+        lines += 1
+        if lines > LINES_MAX:
+            raise JobCrashedError(
+                "the worker process said what no worker says",
+                expected=f"at most {LINES_MAX:,} lines",
+                hint="its work is not used; the service's log has its last lines",
+            )
         try:
             line = await stream.readline()
         except ValueError:  # longer than LINE_MAX_BYTES
+            lines += _OVERLONG_COUNTS_LINES
             continue
         if not line:
             return
         with contextlib.suppress(orjson.JSONDecodeError):
             message = orjson.loads(line)
-            if isinstance(message, dict):
+            if isinstance(message, dict) and message:
                 yield message
-
-
-def _event(message: Mapping[str, object]) -> WorkerEvent | None:
-    stage, fraction, limits = (message.get(name) for name in ("stage", "fraction", "limits"))
-    if message.get("event") == "stage" and isinstance(stage, str):
-        return StageEvent(stage[:_STAGE_MAX_CHARACTERS])
-    if message.get("event") == "progress" and isinstance(fraction, int | float):
-        return ProgressEvent(min(max(float(fraction), 0.0), 1.0))
-    if message.get("event") == "limits" and isinstance(limits, dict):
-        return LimitsEvent(limits)
-    return None
 
 
 async def _keep_errors(process: asyncio.subprocess.Process, errors: deque[str]) -> None:
     stream = process.stderr
-    while stream is not None:
+    lines = 0
+    while stream is not None and lines < LINES_MAX:
+        lines += 1
         try:
             line = await stream.readline()
-        except ValueError:
+        except ValueError:  # longer than LINE_MAX_BYTES
+            lines += _OVERLONG_COUNTS_LINES
             continue
         if not line:
             return
-        errors.append(line.decode("utf-8", "replace").rstrip()[:500])
+        errors.append(plain_line(line.decode("utf-8", "replace"))[:500])
+    _kill(process)
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
     """Kill the process and all of its session, and wait until it is gone."""
+    _kill(process)
+    await process.wait()
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
-    await process.wait()
 
 
 def _crash(status: int, errors: deque[str]) -> PrunusError:

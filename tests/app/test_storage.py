@@ -15,10 +15,10 @@ from app.errors import (
 )
 from app.services.database import Database
 from app.services.job_log import MAX_VERSION, JobLog, JobState, NewJob
-from app.services.onboarding import read_summary
 from app.services.storage import Storage, checked_name
 from app.services.stored_version import DamagedVersion
 from app.services.summary import ModelSummary, Tensor
+from app.services.worker_output import read_summary
 from app.version_errors import NoFreeVersionError
 
 SUMMARY = ModelSummary(
