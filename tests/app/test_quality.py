@@ -275,6 +275,9 @@ def test_pages_work_under_a_strict_content_security_policy(service: Live, upload
         assert "<script" not in page.text
         assert "<style" not in page.text
         assert not re.search(r"\s(style|on\w+)=", page.text)
+        policy = page.headers["content-security-policy"]
+        assert "style-src 'self'" in policy
+        assert "unsafe" not in policy
         (sheet,) = re.findall(r'<link rel="stylesheet" href="([^"]+)"', page.text)
         found = service.http.get(sheet)
         assert found.status_code == 200
