@@ -7,10 +7,6 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PEERS := $(basename $(notdir $(wildcard requirements/peers/*.in)))
 
-HOST ?= 127.0.0.1
-PORT ?= 8000
-PRUNUS_DATA_DIR ?= data
-export HOST PORT PRUNUS_DATA_DIR
 
 .DEFAULT_GOAL := help
 .PHONY: help serve test test-all check fmt bench bench-peers never-slower load load-wrk lock
@@ -32,8 +28,8 @@ $(DEV_STAMP): requirements/dev.txt | $(SERVE_STAMP)
 	$(PIP) --require-hashes -r requirements/dev.txt
 	@touch $@
 
-serve: $(SERVE_STAMP) ## Set up, start the service on HOST:PORT and load the demo model
-	$(BIN)/prunus serve --host $(HOST) --port $(PORT) --demo
+serve: $(SERVE_STAMP) ## Set up, start the service with a demo model; PORT=9000 or PRUNUS_HOST=... say where
+	$(BIN)/prunus serve --demo
 
 test: $(DEV_STAMP) ## Set up and run all tests (COVERAGE=1: and measure what they run, in all processes)
 	$(if $(COVERAGE),rm -rf .coverage .coverage.* .coverage-workers && mkdir .coverage-workers)

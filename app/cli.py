@@ -1,5 +1,6 @@
 """`prunus serve | prune | tune | inspect | predict | bench`."""
 
+import os
 from importlib import import_module
 
 import click
@@ -28,8 +29,14 @@ class LazyCommands(click.Group):
 
 @click.group(cls=LazyCommands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(VERSION, prog_name="prunus")
-def main() -> None:
+@click.pass_context
+def main(ctx: click.Context) -> None:
     """Prune trained Keras models and serve them as sparse native code."""
+    if ctx.invoked_subcommand != "serve":  # which says it in its log
+        from app.environment import unknown_variables
+
+        for sentence in unknown_variables(os.environ):
+            click.echo(f"prunus: {sentence}", err=True)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,9 @@
-"""Settings of the service: every limit with its unit in its name, from `PRUNUS_*` variables.
-
-`HOST` and `PORT` are honoured as well as `PRUNUS_HOST` and `PRUNUS_PORT` (which win).
-"""
+"""Settings of the service: every limit with its unit in its name. `app/environment.py` reads them from variables."""
 
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AliasChoices, Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -17,21 +13,16 @@ PositiveInt = Annotated[int, Field(gt=0)]
 PositiveFloat = Annotated[float, Field(gt=0)]
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """All that can be configured; immutable once read."""
 
-    model_config = SettingsConfigDict(env_prefix="PRUNUS_", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
-    host: str = Field(
-        default="127.0.0.1",
-        validation_alias=AliasChoices("PRUNUS_HOST", "HOST"),
-        description="Address to listen on.",
-    )
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(
         default=8000,
         ge=0,
         le=65535,
-        validation_alias=AliasChoices("PRUNUS_PORT", "PORT"),
         description="TCP port to listen on; 0 takes a free one.",
     )
     data_dir: Path = Field(

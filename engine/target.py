@@ -131,9 +131,18 @@ def wanted_threads(cores: int, environment: Mapping[str, str] | None = None) -> 
     Raises:
         ThreadCountError: `PRUNUS_THREADS` is no whole number above 0.
     """
-    text = (os.environ if environment is None else environment).get(THREADS_VARIABLE, "").strip()
+    return environment_threads(os.environ if environment is None else environment) or cores
+
+
+def environment_threads(environment: Mapping[str, str]) -> int | None:
+    """Return what `PRUNUS_THREADS` says; None where it says nothing.
+
+    Raises:
+        ThreadCountError: it is no whole number above 0.
+    """
+    text = environment.get(THREADS_VARIABLE, "").strip()
     if not text:
-        return cores
+        return None
     threads = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
     if threads < 1:
         raise ThreadCountError(text)

@@ -5,7 +5,6 @@ import pkgutil
 import re
 import tomllib
 
-import pytest
 from markupsafe import escape
 
 import app
@@ -14,7 +13,6 @@ import graph
 import pruning
 from app.advice import ADVICE
 from app.problems import PROBLEMS, Problem
-from app.settings import Settings
 from app.version import VERSION
 from graph.errors import PrunusError
 from tests.app.live import Live
@@ -108,30 +106,6 @@ def test_problems_name_the_request_and_keep_its_id(service: Live) -> None:
 def test_the_version_is_the_projects() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
     assert project["version"] == VERSION
-
-
-@pytest.mark.parametrize(
-    ("variable", "name", "text", "wanted"),
-    [
-        ("HOST", "host", "0.0.0.0", "0.0.0.0"),  # noqa: S104
-        ("PRUNUS_HOST", "host", "::1", "::1"),
-        ("PORT", "port", "81", 81),
-        ("PRUNUS_PORT", "port", "82", 82),
-        ("PRUNUS_UPLOAD_MAX_BYTES", "upload_max_bytes", "17", 17),
-        ("PRUNUS_DEMO", "demo", "true", True),
-    ],
-)
-def test_settings_come_from_the_environment(
-    monkeypatch: pytest.MonkeyPatch, variable: str, name: str, text: str, wanted: object
-) -> None:
-    monkeypatch.setenv(variable, text)
-    assert getattr(Settings(), name) == wanted
-
-
-def test_a_setting_of_prunus_wins_over_the_general_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PORT", "81")
-    monkeypatch.setenv("PRUNUS_PORT", "82")
-    assert Settings().port == 82
 
 
 def test_every_problem_is_documented() -> None:
