@@ -194,7 +194,7 @@ ADVICE: Mapping[str, Advice] = {
     "job-timeout": Advice("Raise PRUNUS_JOB_TIMEOUT_SECONDS, or upload a smaller model.", "PRUNUS_JOB_TIMEOUT_SECONDS=3600 prunus serve"),
     "job-memory-limit": Advice("Raise PRUNUS_JOB_MEMORY_MAX_BYTES, or upload a smaller model.", "PRUNUS_JOB_MEMORY_MAX_BYTES=17179869184 prunus serve"),
     "job-cpu-limit": Advice("Raise PRUNUS_JOB_CPU_MAX_SECONDS, or upload a smaller model.", "PRUNUS_JOB_CPU_MAX_SECONDS=7200 prunus serve"),
-    "job-file-limit": Advice("Make room on the disk, or raise PRUNUS_JOB_FILE_MAX_BYTES.", "PRUNUS_JOB_FILE_MAX_BYTES=8589934592 prunus serve"),
+    "job-file-limit": Advice("Raise PRUNUS_JOB_FILE_MAX_BYTES, or upload a smaller model.", "PRUNUS_JOB_FILE_MAX_BYTES=8589934592 prunus serve"),
     "job-disk-limit": Advice("Upload a smaller model, or one without optimizer state.", 'model.save("model.keras", include_optimizer=False)'),
     "job-crashed": Advice(_BUG, _JOBS),
     "kernels-not-compiled": Advice(f"{_LATER} If it comes back: {_BUG}", _JOBS),

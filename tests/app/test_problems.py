@@ -13,6 +13,7 @@ import graph
 import pruning
 from app.advice import ADVICE
 from app.problems import PROBLEMS, Problem
+from app.settings import Settings
 from app.version import VERSION
 from graph.errors import PrunusError
 from tests.app.live import Live
