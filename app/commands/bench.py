@@ -20,13 +20,15 @@ from app.commands.sources import is_artifact, object_cache, read_recipe
 from engine.artifacts.artifact import Artifact, open_artifact
 from engine.compiler import compile_graph
 from engine.machine_code.object_cache import ObjectCache
-from engine.planning.choose import default_plan
 from engine.planning.plan import CompiledModel
 from engine.roofline.layer_times import time_layers
 from engine.roofline.roof import measure_roofs
 from engine.runtime import Executable, load, plan_for
 from engine.target import Target, host_target, wanted_threads
+from engine.tuning.compare import dense_twin, same_code
 from engine.tuning.planner import CompileOptions, plan_program
+from engine.tuning.stopwatch import spread_of
+from pruning.claims import LEAST_READINGS
 
 _MIN_CALLS = 20
 _WARM_UP_CALLS = 5
@@ -150,7 +152,8 @@ def _forms_of_artifact(model: CompiledModel, host: _Host, seconds: float) -> _Fo
         tune_seconds=seconds, buckets=widths, allow_sparse=False, threads=host.threads
     )
     dense = plan_program(model.program, host.target, options, host.cache)
-    return _Forms(model, dense, "the same layers by dense kernels, zeros included")
+    is_ = "the same layers by dense kernels, zeros included, subnormal numbers flushed to zero"
+    return _Forms(model, dense_twin(model, dense) or dense, is_)
 
 
 def _forms_of_file(
@@ -162,6 +165,7 @@ def _forms_of_file(
 ) -> _Forms:
     # Imported here: an artifact is measured without the reader and the pruning room.
     from graph.keras.read import read_model
+    from graph.subnormals import without_subnormals
     from pruning.prune import prune
     from pruning.recipe_parser import parse_recipe
 
@@ -169,10 +173,13 @@ def _forms_of_file(
     half = tune_seconds / 2
     sparse = CompileOptions(tune_seconds=half, threads=host.threads)
     dense = replace(sparse, allow_sparse=False)
+    own = compile_graph(result.graph, host.target, sparse, host.cache)
+    original = without_subnormals(result.original)
+    rival = compile_graph(original, host.target, dense, host.cache)
     return _Forms(
-        sparse=compile_graph(result.graph, host.target, sparse, host.cache),
-        dense=compile_graph(result.original, host.target, dense, host.cache),
-        dense_is="the model as it was before pruning, by dense kernels",
+        sparse=own,
+        dense=dense_twin(own, rival) or rival,
+        dense_is="the model as it was before pruning, by dense kernels, subnormal numbers flushed to zero",
     )
 
 
@@ -189,8 +196,8 @@ def _measure(forms: _Forms, host: _Host, sizes: Sequence[int], seconds: float) -
         is_tuned_here = loaded["sparse"].is_tuned_here
         threads = loaded["sparse"].threads
     program, plan = forms.sparse.program, plan_for(forms.sparse, target, threads)
-    widths = [tile.lanes for tile in plan.tiles]
-    dense = default_plan(program, target, widths, allow_sparse=False)
+    dense = forms.dense
+    dense_plan = plan_for(dense, target, threads)
     return BenchResult(
         model=program.name,
         processor=processor_name(),
@@ -203,7 +210,8 @@ def _measure(forms: _Forms, host: _Host, sizes: Sequence[int], seconds: float) -
         shared_roofs=measure_roofs(target, cache, threads) if threads > 1 else None,
         layers=forms.sparse.layers,
         tiles=time_layers(program, plan, target, cache, LAYER_SECONDS),
-        dense_tiles=time_layers(program, dense, target, cache, LAYER_SECONDS),
+        dense_tiles=time_layers(dense.program, dense_plan, target, cache, LAYER_SECONDS),
+        same_code=same_code(forms.dense, forms.sparse, sizes, threads),
     )
 
 
@@ -216,12 +224,17 @@ def time_forms(
     which find the other form's data in the caches, do not count.
     """
     inputs = {form: _inputs(executable, batch) for form, executable in forms.items()}
-    times: dict[str, list[float]] = {form: [] for form in forms}
+    turns: dict[str, list[list[float]]] = {form: [] for form in forms}
     end = time.perf_counter() + seconds * len(forms)
-    while min(map(len, times.values())) < _MIN_CALLS or time.perf_counter() < end:
+    while not all(map(_is_enough, turns.values())) or time.perf_counter() < end:
         for form, executable in forms.items():
-            times[form] += _turn(executable, inputs[form], min(_TURN_SECONDS, seconds))
-    return tuple(_timing(batch, form, readings) for form, readings in times.items())
+            turn = _turn(executable, inputs[form], min(_TURN_SECONDS, seconds))
+            turns[form].append(turn)
+    return tuple(_timing(batch, form, own) for form, own in turns.items())
+
+
+def _is_enough(turns: Sequence[Sequence[float]]) -> bool:
+    return len(turns) >= LEAST_READINGS and sum(map(len, turns)) >= _MIN_CALLS
 
 
 def _turn(
@@ -238,10 +251,14 @@ def _turn(
     return readings
 
 
-def _timing(batch: int, form: str, readings: Sequence[float]) -> BatchTiming:
+def _timing(batch: int, form: str, turns: Sequence[Sequence[float]]) -> BatchTiming:
+    readings = [reading for turn in turns for reading in turn]
     p50, p90, p99 = (float(value) for value in np.percentile(readings, (50, 90, 99)))
     count = len(readings)
-    return BatchTiming(batch, form, count, p50, p90, p99, batch * count / sum(readings))
+    rate = batch * count / sum(readings)
+    spread = spread_of([float(np.median(turn)) for turn in turns])
+    low, high = spread.low_seconds, spread.high_seconds
+    return BatchTiming(batch, form, count, p50, p90, p99, rate, low, high, spread.count)
 
 
 def _inputs(executable: Executable, batch: int) -> dict[str, npt.NDArray[Any]]:

@@ -1,15 +1,16 @@
 """What `prunus bench` measured, as plain data and as text."""
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from app.commands.console import microseconds, table
 from engine.planning.plan import LayerPlan
-from engine.roofline.layer_times import LayerRun, TileRun, by_layer
+from engine.roofline.layer_times import LayerRun, TileRun
 from engine.roofline.roof import Roofs
 from engine.roofline.roof_share import Roof, Share, share_of
+from pruning.claims import Claim, Spread, Verdict, claim_of, in_words, times
 
 _NAME_LENGTH = 18
 _LINE = 110
@@ -25,6 +26,9 @@ class BatchTiming:
         calls: how many were timed.
         p50_seconds: median; the other two are the 90th and 99th percentile.
         samples_per_second: over all calls that were timed.
+        low_seconds: 10th percentile of the medians of turns, which the forms take one after the other.
+        high_seconds: 90th percentile of them.
+        turns: how many there were.
     """
 
     batch: int
@@ -34,6 +38,14 @@ class BatchTiming:
     p90_seconds: float
     p99_seconds: float
     samples_per_second: float
+    low_seconds: float
+    high_seconds: float
+    turns: int
+
+    @property
+    def spread(self) -> Spread:
+        """Of the turns, for a claim."""
+        return Spread(self.p50_seconds, self.low_seconds, self.high_seconds, self.turns)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +64,8 @@ class BenchResult:
         shared_roofs: of all threads together; None where there is one.
         layers: of the sparse form, in program order.
         tiles: times of its layers, by rising lanes.
-        dense_tiles: the same network by dense kernels.
+        dense_tiles: the layers of the dense form.
+        same_code: batch sizes that both forms compute by the same kernels on arrays of the same sizes.
     """
 
     model: str
@@ -67,6 +80,7 @@ class BenchResult:
     layers: Sequence[LayerPlan]
     tiles: Sequence[TileRun]
     dense_tiles: Sequence[TileRun]
+    same_code: Collection[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,24 +90,26 @@ class LayerRow:
     Attributes:
         run: kernel and time.
         share: of the roofs of one core.
-        dense_seconds: time of a dense kernel in the same place.
+        dense_seconds: time of the dense form's layer of the same name; None where it has none.
         tile_share: part of the tile's time that the layer takes.
     """
 
     run: LayerRun
     share: Share
-    dense_seconds: float
+    dense_seconds: float | None
     tile_share: float
 
 
 def layer_rows(result: BenchResult) -> list[LayerRow]:
     """The layers of a result in program order, and each by rising lanes."""
-    dense = by_layer(result.dense_tiles)
+    dense = {
+        (run.name, tile.lanes): run.seconds for tile in result.dense_tiles for run in tile.layers
+    }
     return [
         LayerRow(
             run,
             share_of(run, tile.resident_bytes, result.roofs),
-            dense[run.number, tile.lanes].seconds,
+            dense.get((run.name, tile.lanes)),
             run.seconds / tile.seconds,
         )
         for place in range(len(result.layers))
@@ -102,12 +118,12 @@ def layer_rows(result: BenchResult) -> list[LayerRow]:
     ]
 
 
-def speedups(timings: Sequence[BatchTiming]) -> dict[int, float]:
-    """How many times as fast as dense the sparse form is, by batch size: ratios of medians."""
-    median = {(timing.form, timing.batch): timing.p50_seconds for timing in timings}
+def claims(result: BenchResult) -> dict[int, Claim]:
+    """What may be said of the sparse form beside the dense one, by batch size."""
+    spreads = {(timing.form, timing.batch): timing.spread for timing in result.timings}
     return {
-        batch: median["dense", batch] / seconds
-        for (form, batch), seconds in median.items()
+        batch: claim_of(spreads["dense", batch], own, same_code=batch in result.same_code)
+        for (form, batch), own in spreads.items()
         if form == "sparse"
     }
 
@@ -116,16 +132,10 @@ def summary(result: BenchResult) -> str:
     """What the zeros are worth, in words."""
     medians = {one.batch: one.p50_seconds for one in result.timings if one.form == "sparse"}
     parts = [
-        f"batch {batch}: {_times(ratio)}, {microseconds(medians[batch])} us"
-        for batch, ratio in speedups(result.timings).items()
+        f"batch {batch}: {in_words(claim)}, {microseconds(medians[batch])} us"
+        for batch, claim in claims(result).items()
     ]
     return f"What the zeros are worth: {'; '.join(parts)}."
-
-
-def _times(ratio: float) -> str:
-    if ratio >= 1.05:
-        return f"{ratio:.1f} times as fast as dense"
-    return "as fast as dense" if ratio >= 0.95 else f"{1 / ratio:.2f} times as slow as dense"
 
 
 def as_document(result: BenchResult) -> dict[str, Any]:
@@ -143,7 +153,8 @@ def as_document(result: BenchResult) -> dict[str, Any]:
         "dense_is": result.dense_is,
         "summary": summary(result),
         "timings": [asdict(timing) for timing in result.timings],
-        "times_as_fast": {str(batch): ratio for batch, ratio in speedups(result.timings).items()},
+        "times_as_fast": {str(batch): claim.ratio for batch, claim in claims(result).items()},
+        "verdicts": {str(batch): claim.verdict.value for batch, claim in claims(result).items()},
         "roofs": {
             "one_core": asdict(result.roofs),
             "all_threads": None if shared is None else asdict(shared),
@@ -205,7 +216,7 @@ def as_text(result: BenchResult) -> str:
             f"{'up to ' if result.threads > 1 else ''}{_threads(result.threads)} a request\n"
             f"sparse: as it is served, with kernels that {_chosen(result.is_tuned_here)}\n"
             f"dense: {result.dense_is}",
-            _timing_table(result.timings),
+            _timing_table(result),
             textwrap.fill(summary(result), _LINE, break_on_hyphens=False),
             "Roofs of this host, measured now",
             _roof_table([roofs for roofs in (result.roofs, result.shared_roofs) if roofs]),
@@ -225,8 +236,8 @@ def _threads(count: int) -> str:
     return "1 thread" if count == 1 else f"{count} threads"
 
 
-def _timing_table(timings: Sequence[BatchTiming]) -> str:
-    ratios = speedups(timings)
+def _timing_table(result: BenchResult) -> str:
+    found = claims(result)
     rows = [
         [
             str(timing.batch),
@@ -235,12 +246,24 @@ def _timing_table(timings: Sequence[BatchTiming]) -> str:
             microseconds(timing.p90_seconds),
             microseconds(timing.p99_seconds),
             f"{timing.samples_per_second:,.0f}",
-            f"{ratios[timing.batch]:.2f}" if timing.form == "sparse" else "",
+            f"{microseconds(timing.low_seconds)} - {microseconds(timing.high_seconds)}",
+            _in_short(found[timing.batch]) if timing.form == "sparse" else "",
         ]
-        for timing in timings
+        for timing in result.timings
     ]
-    heads = ["batch", "form", "p50 us", "p90 us", "p99 us", "samples/s", "times as fast"]
+    heads = ["batch", "form", "p50 us", "p90 us", "p99 us", "samples/s", "medians of turns", "is"]
     return table(heads, rows)
+
+
+def _in_short(claim: Claim) -> str:
+    """A claim for a column."""
+    if claim.verdict is Verdict.SAME_CODE:
+        return "same code"
+    if claim.ratio is None:
+        return "no difference"
+    if claim.verdict is Verdict.FASTER:
+        return f"{times(claim.ratio)} times as fast"
+    return f"{times(1 / claim.ratio)} times slower"
 
 
 def _roof_table(measured: Sequence[Roofs]) -> str:
@@ -283,7 +306,7 @@ def _layer_cells(row: LayerRow) -> list[str]:
         " ".join([run.spec.family, *(str(value) for _, value in run.spec.variant)]),
         f"{run.bytes / 1024:,.0f}",
         microseconds(run.seconds),
-        microseconds(row.dense_seconds),
+        "" if row.dense_seconds is None else microseconds(row.dense_seconds),
         f"{share.ns_per_nonzero:.3f}",
         f"{share.gflops:.1f}",
         f"{share.gigabytes_per_second:.1f}",

@@ -7,7 +7,7 @@ the caches as the layers around it leave them, which no loop over a single layer
 import ctypes
 import statistics
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -207,8 +207,3 @@ def _layer_run(
         bytes=sum(array.nbytes for part in phase for array in part.constants.values()),
         seconds=seconds,
     )
-
-
-def by_layer(tiles: Sequence[TileRun]) -> Mapping[tuple[int, int], LayerRun]:
-    """The layers of all tiles, by number of the step and lanes."""
-    return {(run.number, tile.lanes): run for tile in tiles for run in tile.layers}

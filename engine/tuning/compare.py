@@ -105,21 +105,28 @@ def keeping(model: CompiledModel) -> CompiledModel:
     return replace(model, plan=replace(model.plan, keeps_subnormals=True))
 
 
-def same_code(one: CompiledModel, other: CompiledModel, batches: Sequence[int]) -> frozenset[int]:
-    """The batches that both networks compute by the same dense kernels on arrays of the same sizes, by one thread.
+def same_code(
+    one: CompiledModel, other: CompiledModel, batches: Sequence[int], threads: int = 1
+) -> frozenset[int]:
+    """The batches that both networks compute by the same dense kernels on arrays of the same sizes.
 
     What such calls take does not depend on which network it is: a dense kernel multiplies zeros, too.
+
+    Args:
+        one: a network.
+        other: another one.
+        batches: sizes of calls.
+        threads: that may compute a call.
     """
     if one.plan.keeps_subnormals != other.plan.keeps_subnormals:
         return frozenset()
-    ways = [_ways(model) for model in (one, other)]
+    ways = [_ways(model, threads) for model in (one, other)]
     found = set()
     for batch in batches:
-        first, second = (
-            [tiles[number] for number in schedule.sequence([one.lanes for one in tiles], batch)]
-            for schedule, tiles in ways
+        (first, how), (second, other_how) = (
+            _run_of(schedule, tiles, batch) for schedule, tiles in ways
         )
-        if first == second and not any(tile.sparse for tile in first):
+        if first == second and how == other_how and not any(tile.sparse for tile in first):
             found.add(batch)
     return frozenset(found)
 
@@ -160,7 +167,18 @@ class _Way:
     steps: tuple[object, ...]
 
 
-def _ways(model: CompiledModel) -> tuple[Schedule, list[_Way]]:
+def _run_of(
+    schedule: Schedule, tiles: Sequence[_Way], samples: int
+) -> tuple[list[_Way], tuple[object, ...]]:
+    """The tiles of a request one after another, in either table, and how threads take part."""
+    entry = min(samples, schedule.longest)
+    lanes = [tile.lanes for tile in tiles]
+    shared = replace(schedule, tiles=schedule.shared_tiles)
+    used = [*schedule.sequence(lanes, samples), *shared.sequence(lanes, samples)]
+    return [tiles[number] for number in used], (schedule.modes[entry], schedule.chunks[entry])
+
+
+def _ways(model: CompiledModel, threads: int) -> tuple[Schedule, list[_Way]]:
     plan = model.plan
     bound = bind_plan(model.program, plan)
     ways = [
@@ -171,7 +189,7 @@ def _ways(model: CompiledModel) -> tuple[Schedule, list[_Way]]:
         )
         for planned, tile in zip(plan.tiles, bound, strict=True)
     ]
-    return make_schedule(plan.tiles, plan.threads, 1), ways
+    return make_schedule(plan.tiles, plan.threads, threads), ways
 
 
 def _steps_of(tile: BoundTile) -> tuple[object, ...]:

@@ -4,6 +4,7 @@ import importlib.util
 import json
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,8 @@ from app.commands.bench_result import (
     BenchResult,
     as_document,
     as_text,
+    claims,
     layer_rows,
-    speedups,
     summary,
 )
 from app.commands.roofline import draw
@@ -57,7 +58,7 @@ def artifact(objects: Path, small_file: Path, tmp_path_factory: pytest.TempPathF
 
 
 def timing(batch: int, form: str, p50: float) -> BatchTiming:
-    return BatchTiming(batch, form, 20, p50, 2 * p50, 3 * p50, batch / p50)
+    return BatchTiming(batch, form, 20, p50, 2 * p50, 3 * p50, batch / p50, 0.9 * p50, 1.1 * p50, 9)
 
 
 def layer_run(family: str, lanes: int, seconds: float, **variant: int | str) -> LayerRun:
@@ -91,6 +92,7 @@ def result_of(timings: Sequence[BatchTiming]) -> BenchResult:
             TileRun(1, 4_100_000, 81e-6, (layer_run("dense_gemv", 1, 80e-6),)),
             TileRun(16, 4_100_000, 310e-6, (layer_run("dense_gemm", 16, 300e-6),)),
         ),
+        same_code={256},
     )
 
 
@@ -102,6 +104,8 @@ GIVEN = result_of(
         timing(16, "sparse", 100e-6),
         timing(64, "dense", 100e-6),
         timing(64, "sparse", 200e-6),
+        timing(256, "dense", 100e-6),
+        timing(256, "sparse", 70e-6),
     ]
 )
 
@@ -162,11 +166,20 @@ def test_forms_take_turns_and_every_call_counts(artifact: Path) -> None:
 
 
 def test_words_say_what_the_zeros_are_worth() -> None:
-    assert speedups(GIVEN.timings) == pytest.approx({1: 5.0, 16: 1.0, 64: 0.5})
+    ratios = {batch: claim.ratio for batch, claim in claims(GIVEN).items()}
+    assert ratios == {1: pytest.approx(5.0), 16: None, 64: pytest.approx(0.5), 256: 1.0}
     assert summary(GIVEN) == (
-        "What the zeros are worth: batch 1: 5.0 times as fast as dense, 20.0 us; "
-        "batch 16: as fast as dense, 100.0 us; batch 64: 2.00 times as slow as dense, 200.0 us."
+        "What the zeros are worth: batch 1: 5.00 times as fast as dense, 20.0 us; "
+        "batch 16: no measurable difference from dense, 100.0 us; "
+        "batch 64: slower: takes 2.00 times as long as dense, 200.0 us; "
+        "batch 256: same code as dense, 70.0 us."
     )
+
+
+def test_a_layer_that_the_dense_form_has_not_is_left_empty() -> None:
+    one, _ = layer_rows(replace(GIVEN, dense_tiles=GIVEN.dense_tiles[1:]))
+    assert one.dense_seconds is None
+    assert as_text(replace(GIVEN, dense_tiles=()))
 
 
 def test_a_layer_has_a_row_for_each_width_with_its_roof() -> None:
@@ -191,7 +204,7 @@ def test_the_document_is_json_with_units_in_its_names() -> None:
     document: dict[str, Any] = json.loads(json.dumps(as_document(GIVEN)))
     assert set(document) == {
         *("model", "processor", "cpu", "isa", "threads", "is_tuned_here", "dense_is", "summary"),
-        *("timings", "times_as_fast", "roofs", "tiles", "layers"),
+        *("timings", "times_as_fast", "verdicts", "roofs", "tiles", "layers"),
     }
     assert document["times_as_fast"]["1"] == pytest.approx(5.0)
     assert document["tiles"][0] == {
