@@ -16,7 +16,7 @@ from graph.graph import Graph, Node
 from pruning.lossless.bounds import Bounds
 from pruning.rules.bound import UNIT_ROUNDOFF, Bound, zeros
 from pruning.rules.dense import is_dense
-from pruning.rules.table import rules_of
+from pruning.rules.table import rules_of, unmovable_values
 
 
 @np.errstate(over="ignore", invalid="ignore")
@@ -30,17 +30,15 @@ def tolerances(graph: Graph, bounds: Bounds) -> dict[str, Bound]:
     found = {name: _unlimited(bound.shape) for name, bound in bounds.values.items()}
     for name in graph.output_values():
         found[name] = _rounding_of(bounds.values[name])
-    still: set[str] = set()
+    unmovable = unmovable_values(graph)
     for node in reversed(graph.nodes):
         rule, allowed = rules[node.name], found[node.name]
-        if is_dense(node) and node.name not in still:
+        if is_dense(node) and node.name not in unmovable:
             allowed = larger(allowed, _rounding_of(bounds.values[node.name]))
             found[node.name] = allowed
-        if node.name in still or not rule.bears_rounding:
-            still.update(node.inputs)
         for place, name in enumerate(node.inputs):
             share = rule.tolerance(place, allowed, bounds.values[name])
-            found[name] = _smaller(found[name], zeros(share.shape) if name in still else share)
+            found[name] = _smaller(found[name], zeros(share.shape) if name in unmovable else share)
     return found
 
 

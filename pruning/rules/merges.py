@@ -1,9 +1,11 @@
 """Rules of the ops of several values: Merge works element by element, Dot contracts an axis of two values."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
+from graph.graph import Node
 from graph.ops import Dot, Merge, MergeKind
 from pruning.rules.bound import Bound, known, unknown, zeros
 from pruning.rules.op_rules import Flags, OpRules, Reals, Shape, constants_of_mixture
@@ -11,6 +13,7 @@ from pruning.rules.relation import Relation, alone, grouped
 
 _SUMS = (MergeKind.ADD, MergeKind.SUBTRACT)
 _EXTREMES = (MergeKind.MAXIMUM, MergeKind.MINIMUM)
+_KNOWN_KINDS = frozenset({*_SUMS, *_EXTREMES, MergeKind.AVERAGE, MergeKind.MULTIPLY})
 
 
 class MergeRules(OpRules[Merge]):
@@ -97,6 +100,12 @@ class MergeRules(OpRules[Merge]):
             return np.broadcast_to(padded, shape)
 
         return [x.mapped(align) for x in inputs]
+
+
+def merge_rules(node: Node, op: Merge, *rest: Any) -> OpRules[Merge]:
+    """The rules of a Merge; the cautious ones for a kind that is not known here."""
+    rules = MergeRules if op.kind in _KNOWN_KINDS else OpRules
+    return rules(node, op, *rest)
 
 
 class DotRules(OpRules[Dot]):

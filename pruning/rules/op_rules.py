@@ -31,7 +31,7 @@ class Cut:
         inputs: for each input, of its sample shape, True where an element stays.
         output: the same for the value that the node makes.
         folded: the constants that the node's bias must take over: for each feature of the first input that goes, its
-            number, and 0 for the others. None if other nodes use the node's weights too.
+            number, and 0 for the others. None if the node may not be edited.
         bias_name: a free name for a bias that the node did not have.
     """
 
@@ -65,7 +65,8 @@ class OpRules(Generic[OpT]):
     mixes: ClassVar[bool] = True
     # Whether every output element is a copy of one input element.
     only_moves: ClassVar[bool] = False
-    # Whether an input may change by what float32 rounding of that input hides. If not, no weight upstream is dropped.
+    # Whether an input may change by what float32 rounding of that input hides. If not, no weight upstream is dropped or
+    # computed anew.
     bears_rounding: ClassVar[bool] = False
 
     def weights(self) -> list[Reals]:

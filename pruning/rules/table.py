@@ -13,7 +13,7 @@ from pruning.rules.elementwise import (
     PReluRules,
     RescalingRules,
 )
-from pruning.rules.merges import DotRules, MergeRules
+from pruning.rules.merges import DotRules, merge_rules
 from pruning.rules.moves import ConcatenateRules, PermuteRules, RepeatRules, ReshapeRules
 from pruning.rules.normalizations import LayerNormalizationRules
 from pruning.rules.op_rules import OpRules, Reals, Shape
@@ -26,7 +26,7 @@ RULES: Mapping[type[Any], Callable[..., OpRules[Any]]] = {
     ops.LayerNormalization: LayerNormalizationRules,
     ops.Rescaling: RescalingRules,
     ops.Normalization: NormalizationRules,
-    ops.Merge: MergeRules,
+    ops.Merge: merge_rules,
     ops.Dot: DotRules,
     shape_ops.Reshape: ReshapeRules,
     shape_ops.Permute: PermuteRules,
@@ -60,7 +60,15 @@ def rules_of_node(
     return RULES.get(type(node.op), OpRules)(node, node.op, arrays, shapes, shape)
 
 
+def unmovable_values(graph: Graph) -> frozenset[str]:
+    """The values that must not change, not even by a rounding: an op that bears none reads them, or reads on from them."""
+    found: set[str] = set()
+    for node in reversed(graph.nodes):
+        if node.name in found or not rules_of_node(node, (), (), ()).bears_rounding:
+            found.update(node.inputs)
+    return frozenset(found)
+
+
 def unknown_nodes(graph: Graph) -> tuple[Node, ...]:
     """The nodes whose op has no rules."""
-    found = rules_of(graph)
-    return tuple(node for node in graph.nodes if type(found[node.name]) is OpRules)
+    return tuple(node for node in graph.nodes if type(rules_of_node(node, (), (), ())) is OpRules)

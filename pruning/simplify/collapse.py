@@ -8,7 +8,7 @@ from graph.graph import Graph, Node
 from pruning.rules.dense import is_dense
 from pruning.rules.op_rules import Reals
 from pruning.simplify.dense_edit import DenseEdit, apply_edits, bias_of, edit_dense
-from pruning.simplify.rewrite import Change, Note, Rewrite, unshared
+from pruning.simplify.rewrite import Change, Note, Rewrite, editable
 
 
 def collapse_linear(graph: Graph) -> Rewrite:
@@ -19,7 +19,7 @@ def collapse_linear(graph: Graph) -> Rewrite:
     chain, a round joins every other pair.
     """
     producers, consumers = graph.producers(), graph.consumers()
-    free, outputs = unshared(graph), graph.output_values()
+    free, outputs = editable(graph), graph.output_values()
     edits: list[DenseEdit] = []
     joined: dict[str, str] = {}
     for second in graph.nodes:

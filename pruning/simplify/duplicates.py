@@ -10,14 +10,14 @@ from pruning.rules.dense import is_dense
 from pruning.rules.op_rules import Reals
 from pruning.rules.relation import feature_relation, merged_kernel
 from pruning.simplify.relations import relations
-from pruning.simplify.rewrite import Change, Note, Rewrite, frozen, unshared
+from pruning.simplify.rewrite import Change, Note, Rewrite, editable, frozen
 
 
 def merge_duplicates(graph: Graph) -> Rewrite:
     """Join the weights of related inputs in every Dense layer with a kernel of its own."""
     found = relations(graph)
     shapes = {name: kind.static_sample_shape for name, kind in graph.value_types().items()}
-    free = unshared(graph)
+    free = editable(graph)
     changed: dict[str, Reals] = {}
     notes: list[Note] = []
     for node in graph.nodes:

@@ -7,7 +7,7 @@ from graph.affine import as_affine
 from graph.graph import Graph, Node
 from pruning.rules.dense import is_dense
 from pruning.simplify.dense_edit import DenseEdit, apply_edits, bias_of, edit_dense
-from pruning.simplify.rewrite import Change, Note, Rewrite, unshared
+from pruning.simplify.rewrite import Change, Note, Rewrite, editable
 
 
 def fold_backward(graph: Graph) -> Rewrite:
@@ -16,7 +16,7 @@ def fold_backward(graph: Graph) -> Rewrite:
     A Dense whose weights are shared, or whose own value is a graph output, stays as it is.
     """
     types, producers, consumers = graph.value_types(), graph.producers(), graph.consumers()
-    free = unshared(graph) - graph.output_values()
+    free = editable(graph) - graph.output_values()
     edits: list[DenseEdit] = []
     renamed: dict[str, str] = {}
     for node in graph.nodes:

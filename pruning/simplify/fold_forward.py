@@ -18,7 +18,7 @@ from pruning.rules.dense import is_dense
 from pruning.rules.op_rules import OpRules
 from pruning.rules.table import rules_of
 from pruning.simplify.dense_edit import DenseEdit, apply_edits, bias_of, edit_dense
-from pruning.simplify.rewrite import Change, Note, Rewrite, unshared
+from pruning.simplify.rewrite import Change, Note, Rewrite, editable
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class _Readers:
 def fold_forward(graph: Graph) -> Rewrite:
     """Fold every affine layer that only Dense layers with weights of their own read."""
     types = graph.value_types()
-    readers = _Readers(graph.consumers(), unshared(graph), graph.output_values(), rules_of(graph))
+    readers = _Readers(graph.consumers(), editable(graph), graph.output_values(), rules_of(graph))
     edits: list[DenseEdit] = []
     notes: list[Note] = []
     renamed: dict[str, str] = {}

@@ -12,8 +12,8 @@ largest):
 - what stays of a value is a box: all combinations of what stays on each axis, or it would be no tensor;
 - a Dense layer cuts freely along its last axes, and keeps the same positions in front of them;
 - two Dense layers that share a kernel keep the same inputs and units; a layer that shares other weights stays whole;
-- a constant is folded into the bias of the Dense that reads it, which needs one number for all positions and a bias
-  of the layer's own; where that fails the constant stays;
+- a constant is folded into the bias of the Dense that reads it, which needs one number for all positions and a layer
+  that may be edited; where that fails the constant stays;
 - no value that something reads may become empty.
 """
 
@@ -26,7 +26,7 @@ from graph.graph import Graph, Node
 from pruning.rules.dense import is_dense
 from pruning.rules.op_rules import Flags, OpRules, Reals, axis_mask
 from pruning.rules.table import rules_of
-from pruning.simplify.rewrite import unshared
+from pruning.simplify.rewrite import editable, unshared
 
 Kept = dict[str, Flags]
 Rules = Mapping[str, OpRules[Any]]
@@ -71,8 +71,8 @@ def _shares_dense(node: Node, users: Mapping[str, tuple[Node, ...]]) -> bool:
 
 
 def _keep_unfoldable(graph: Graph, constants: Mapping[str, Reals], kept: Kept) -> None:
-    """Keep constants that no bias can take: other numbers at other positions, or a shared layer."""
-    free = unshared(graph)
+    """Keep constants that no bias can take: other numbers at other positions, or a layer that may not be edited."""
+    free = editable(graph)
     for node in graph.nodes:
         if not is_dense(node):
             continue

@@ -13,6 +13,7 @@ import numpy as np
 from graph.graph import Graph
 from graph.verify import verify
 from pruning.rules.op_rules import Reals
+from pruning.rules.table import unmovable_values
 
 
 class Change(StrEnum):
@@ -99,3 +100,11 @@ def unshared(graph: Graph) -> frozenset[str]:
     return frozenset(
         node.name for node in graph.nodes if all(len(users[name]) == 1 for name in node.weights)
     )
+
+
+def editable(graph: Graph) -> frozenset[str]:
+    """Names of the nodes whose weights may be computed anew.
+
+    No other node uses them, and all ops behind the node bear what that changes, which is as small as a rounding.
+    """
+    return unshared(graph) - unmovable_values(graph)

@@ -14,17 +14,17 @@ from pruning.simplify.constants import constant_elements
 from pruning.simplify.dense_edit import DenseEdit, apply_edits, bias_of, edit_dense
 from pruning.simplify.keep import kept_elements
 from pruning.simplify.liveness import needed_elements
-from pruning.simplify.rewrite import Change, Note, Rewrite, frozen, unshared
+from pruning.simplify.rewrite import Change, Note, Rewrite, editable, frozen
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """The three analyses, by value name, and the nodes whose weights are their own."""
+    """The three analyses, by value name, and the nodes whose weights may be computed anew."""
 
     constants: Mapping[str, Reals]
     needed: Mapping[str, Flags]
     kept: Mapping[str, Flags]
-    free: frozenset[str]
+    editable: frozenset[str]
 
 
 def shrink(graph: Graph) -> Rewrite:
@@ -35,7 +35,7 @@ def shrink(graph: Graph) -> Rewrite:
     """
     constants = constant_elements(graph)
     needed = needed_elements(graph, constants)
-    plan = _Plan(constants, needed, kept_elements(graph, constants, needed), unshared(graph))
+    plan = _Plan(constants, needed, kept_elements(graph, constants, needed), editable(graph))
     cleared, notes = _clear(graph, plan)
     notes += [note for node in graph.nodes for note in _removals(node, plan)]
     if not notes:
@@ -77,7 +77,7 @@ def _clear(graph: Graph, plan: _Plan) -> tuple[Graph, list[Note]]:
     notes: list[Note] = []
     edits: list[DenseEdit] = []
     for node in graph.nodes:
-        if not is_dense(node) or node.name not in plan.free:
+        if not is_dense(node) or node.name not in plan.editable:
             continue
         kernel = graph.weights[node.weights[0]]
         values = plan.constants[node.name].reshape(-1, kernel.shape[1])
@@ -100,7 +100,7 @@ def _cut_node(
     """The node with fewer elements, and its weights by name where they changed."""
     inputs = tuple(plan.kept[name] for name in node.inputs)
     folded = None
-    if node.name in plan.free and is_dense(node):
+    if node.name in plan.editable and is_dense(node):
         features = inputs[0].shape[-1]
         values = plan.constants[node.inputs[0]].reshape(-1, features)[0]
         folded = np.where(axis_mask(inputs[0], -1), 0.0, np.nan_to_num(values))

@@ -13,8 +13,9 @@ import graph as graph_package
 from graph.activations import ActivationFunction, Function
 from graph.graph import Graph, Node
 from graph.op import Op
-from graph.ops import Activation, Dense, PRelu
+from graph.ops import Activation, Dense, Merge, MergeKind, PRelu
 from graph.reference import run, run_values
+from pruning.certificate import Guarantee
 from pruning.lossless.bounds import magnitude_bounds
 from pruning.lossless.drop import drop_negligible
 from pruning.lossless.network_bound import network_bounds
@@ -31,13 +32,14 @@ from pruning.simplify.keep import kept_elements
 from pruning.simplify.liveness import needed_elements
 from pruning.simplify.pipeline import BEFORE_DROPPING, FOLDING, SIMPLIFYING, run_to_fixpoint
 from pruning.simplify.relations import relations
-from pruning.simplify.rewrite import widened
+from pruning.simplify.rewrite import Change, widened
 from tests.builders import GraphBuilder, random_inputs
-from tests.pruning.planted import plant, sprinkle
+from tests.pruning.planted import plant
 from tests.strategies import graphs
 from tests.unknown_ops import SAME_SHAPE, CumSum, Outer, Reversed, RollingDense, Wave
 
 RANGES = {"": InputRange(-2, 2)}
+WHOLE = ("first", "second", "third", "fourth")
 names = pytest.mark.parametrize("op", SAME_SHAPE, ids=lambda op: type(op).__name__)
 
 
@@ -145,6 +147,27 @@ def test_a_neighbouring_layer_is_not_folded_through_an_unknown_op(op: Op) -> Non
 
 
 @names
+def test_no_weight_in_front_of_an_unknown_op_is_computed_anew(op: Op) -> None:
+    b = GraphBuilder(9)
+    kernel = b.rng.standard_normal((6, 6))
+    kernel[:, 2:4] = kernel[:, :1]
+    kernel[:, 4] = 0.0
+    normal = b.batch_normalization(b.input(6))
+    first = b.batch_normalization(b.dense(normal, 6, kernel=kernel, name="first"))
+    second = b.dense(first, 6, kernel=kernel, activation=Function.RELU, name="second")
+    third = b.dense(second, 2, bias=False, name="third")
+    weird = b.add(op, [b.dense(third, 6, name="fourth")], name="weird")
+    graph = b.build(b.dense(b.batch_normalization(b.dense(weird, 6)), 2))
+    result = prune(graph, PruningRecipe())
+    front = {name for name in graph.weights if name.split("/")[0] in WHOLE}
+    assert all(np.isin(result.graph.weights[n], graph.weights[n]).all() for n in front)
+    exact = [c.guarantee for name, c in result.certificate.layers.items() if name in WHOLE]
+    assert exact == [Guarantee.EXACT] * 4
+    # Behind it, the rewrites go on.
+    assert any(note.change is Change.FOLDED for note in result.notes)
+
+
+@names
 def test_prune_keeps_every_live_unit_and_rolls_nothing_back(op: Op) -> None:
     graph = planted(op)
     result = prune(graph, PruningRecipe())
@@ -239,10 +262,11 @@ def with_unknown(graph: Graph, op: Op, place: int) -> Graph:
 def test_drawn_graphs_with_an_unknown_op_stay_the_same_and_within_their_bounds(
     graph: Graph, op: Op, place: int, seed: int
 ) -> None:
-    weird = with_unknown(sprinkle(plant(graph, seed, 0.2), seed, 0.2), op, place)
+    # Without tiny weights: where a whole output is as small as they are, the gate refuses known ops, too.
+    weird = with_unknown(plant(graph, seed, 0.2), op, place)
     result = prune(weird, parse_recipe({"lossless": {"input_range": [-3, 3]}}))
-    blamed = [text for text in result.certificate.rolled_back if "simplify" in text]
-    assert blamed == []
+    # The gate must not be what saves the model.
+    assert result.certificate.rolled_back == ()
     bounds = magnitude_bounds(weird, {"": InputRange(-3, 3)})
     inputs = {n: np.clip(x, -3, 3) for n, x in random_inputs(weird, 6, seed=2).items()}
     for name, values in run_values(weird, inputs, np.float64).items():
@@ -281,6 +305,22 @@ def test_every_activation_function_has_rules(function: Function) -> None:
 @pytest.mark.parametrize("op", SAME_SHAPE, ids=lambda op: type(op).__name__)
 def test_an_unknown_op_gets_the_cautious_rules(op: Op) -> None:
     assert type(rules_for(op)) is OpRules
+
+
+@pytest.mark.parametrize("kind", list(MergeKind))
+def test_every_kind_of_merge_has_rules(kind: MergeKind) -> None:
+    node = Node("y", Merge(kind), ("a", "b"))
+    assert type(rules_of_node(node, (), ((3,), (3,)), (3,))) is not OpRules
+
+
+@pytest.mark.parametrize(
+    "op",
+    [Merge("harmonic"), Activation(ActivationFunction("wobble"))],  # type: ignore[arg-type]
+    ids=["merge", "activation"],
+)
+def test_an_unknown_kind_of_a_known_op_is_unknown(op: Op) -> None:
+    node = Node("y", op, ("a", "b"))
+    assert type(rules_of_node(node, (), ((3,), (3,)), (3,))) is OpRules
 
 
 @pytest.mark.parametrize("op", sorted(RULES, key=lambda op: op.__name__))
