@@ -172,6 +172,11 @@ ADVICE: Mapping[str, Advice] = {
         _CALIBRATION,
     ),
     "pruning-failed": Advice("The detail says which wish cannot be met; ask for less.", _RECIPE),
+    "quality-gate-failed": Advice(
+        "Remove less, keep float32 weights, or train the pruned model on with its zeros kept; or allow more in the recipe's"
+        " max_accuracy_drop, min_agreement or max_change.",
+        _RECIPE,
+    ),
     "gate-failed": Advice("Prune less, or allow a larger change in the recipe.", _RECIPE),
     "unsupported-model": Advice("The detail says which part cannot be run; rebuild it in another way.", _RESAVE),
     "variable-length": Advice("Give every axis but the batch a fixed length, and save the model again.", _FIXED),

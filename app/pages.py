@@ -14,6 +14,8 @@ from app.services.stored_version import StoredVersion
 from app.version import VERSION
 
 _SMALL_BYTES = 10_000
+# No line is broken between a number and its percent sign.
+_SPACE = "\N{NO-BREAK SPACE}"
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -59,7 +61,8 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["percent"] = lambda share: f"{100 * share:.2f} %"
+    environment.filters["percent"] = lambda share: f"{100 * share:.2f}{_SPACE}%"
+    environment.filters["whole"] = lambda text: text.replace(" %", f"{_SPACE}%")
     environment.filters["microseconds"] = _microseconds
     environment.filters["count"] = lambda number: "" if number is None else f"{number:,}"
     environment.filters["shape"] = lambda sides: "" if not sides else " x ".join(map(str, sides))

@@ -119,9 +119,11 @@ class Report:
         """What to read first: what the answers cost, whether that is allowed, what is gone, what is certain, how fast."""
         totals, findings = self.totals, self.findings
         guarantee = self.certificate.guarantee.value
+        first, *rest = quality_sentences(findings.quality, guarantee)
         found = (
-            *quality_sentences(findings.quality, guarantee),
+            first,
             findings.gate.text,
+            *rest,
             f"{percent(totals.removed_share)} of the Dense weights are gone: {totals.nonzeros_after:,} of"
             f" {totals.weights_before:,} are left to compute with, and {totals.units_removed:,} units were removed.",
             f"Certificate: {guarantee}; {MEANING[guarantee]}.",

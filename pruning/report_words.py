@@ -38,6 +38,8 @@ _WITHOUT_DATA = {"exact": _PROVEN, "rounding": _PROVEN, "budgeted": _UNKNOWN, "m
 # Training state is as large as the weights (momentum) or larger; a description of layers is far smaller.
 _TRAINING_STATE = 0.5
 _WORTH_A_WORD = 0.1
+# From here on, numbers are written without a power of ten.
+_PLAIN = 0.01
 
 
 def quality_sentences(quality: Quality, guarantee: str) -> tuple[str, ...]:
@@ -75,10 +77,16 @@ def _accuracy_sentence(accuracy: Accuracy, samples: int) -> str:
 
 
 def _change_sentence(change: Change, where: str) -> str:
+    if change.largest == 0.0:
+        return f"Outputs do not change at all on the {where}."
     return (
-        f"Outputs, before the last softmax or sigmoid, move by {change.median:.1e} of their spread over the {where} (median;"
-        f" {change.high:.1e} at most on 95 % of them, {change.largest:.1e} on the worst)."
+        f"Outputs, before the last softmax or sigmoid, move by {_short(change.median)} of their spread over the {where} (median;"
+        f" {_short(change.high)} at most on 95 % of them, {_short(change.largest)} on the worst)."
     )
+
+
+def _short(number: float) -> str:
+    return f"{number:.2g}" if number >= _PLAIN else f"{number:.1e}"
 
 
 def recipe_words(recipe: PruningRecipe) -> dict[str, object]:

@@ -230,7 +230,7 @@ def test_job_list_index_and_metrics_carry_the_cost(service: Live, upload: Upload
     before, after = (
         f"{100 * quality['accuracy'][stage]['value']:.2f} %" for stage in ("before", "after")
     )
-    assert f"{before} → {after}" in index
+    assert f"{before} → {after}" in " ".join(index.split())
     metrics = service.http.get("/metrics").text
     labels = 'model_name="quality",model_version="1"'
     for stage in ("before", "after"):

@@ -60,7 +60,11 @@ def test_a_serving_process_never_imports_what_only_jobs_need(
         with small_file.open("rb") as file:
             answer = server.http.post(
                 "/models?wait=60",
-                data={"name": "new", "recipe": '{"mode": "magnitude", "sparsity": 0.5}'},
+                data={
+                    "name": "new",
+                    "recipe": '{"mode": "magnitude", "sparsity": 0.5}',
+                    "activate": "true",
+                },
                 files={"file": file},
             )
         assert answer.status_code == 201, answer.text
