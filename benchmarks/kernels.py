@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse
 
+from benchmarks.kernel_call import KernelCall
 from engine.kernels.abi import (
     Candidate,
     DenseLayer,
@@ -34,7 +35,6 @@ from engine.kernels.emit import (
     module_text,
     vector,
 )
-from engine.kernels.invoke import KernelCall
 from engine.kernels.registry import dense_candidates, emit
 from engine.machine_code.linking import NativeLibrary, load_kernels
 from engine.machine_code.object_cache import ObjectCache

@@ -4,12 +4,14 @@ A buffer holds `rows` float32 rows; row i is element i of a sample (row-major), 
 the tile. A place is a run of rows of a buffer. Each row is written by one step only, before any step
 reads it, so a program needs no order but its own, and memory can be planned from it alone.
 
-    inputs   x float32[784]
-    buffers  %0[784] %1[300] %2[10]
-    steps    %0 = pack input 0
-             %1 = dense kernel `hidden/kernel` bias `hidden/bias` relu (%0)
-             %2 = dense kernel `out/kernel` bias `out/bias` (%1)
-             output 0 = unpack (%2)
+    program mlp
+      %0: 784 rows
+      %1: 300 rows
+      %2: 10 rows
+      %0 = input x
+      %1 = dense+relu(%0) [hidden/kernel, hidden/bias]
+      %2 = dense+linear(%1) [out/kernel, out/bias]
+      output y = %2
 
 Every function over steps names the kinds that it knows, so that a new kind is refused until it has its place in each.
 The invariants are checked by `engine.program_check`; text for people and golden tests is made by

@@ -79,7 +79,7 @@ class Executable:
         name: the model's own name.
         inputs: in the model's order.
         outputs: in the model's order; always float32.
-        plan: the dense layers, their kernels, and what was measured when the model was compiled.
+        layers: the dense layers, their kernels, and what was measured when the model was compiled.
         times: whole-network times measured when the model was compiled.
         is_tuned_here: whether kernels were timed on a CPU of this kind, for as many threads; otherwise they
             are best guesses, and `engine.retune` makes better ones.
@@ -110,13 +110,13 @@ class Executable:
         self.outputs = tuple(
             TensorSpec(slot.name, "float32", slot.sample_shape) for slot in program.outputs
         )
-        self.plan: tuple[LayerPlan, ...] = model.layers
+        self.layers: tuple[LayerPlan, ...] = model.layers
         self.times: tuple[NetworkTime, ...] = model.times
         self.is_tuned_here = (
             plan.tuned and plan.cpu_name == target.cpu_name and plan.threads >= self.threads
         )
         self.schedule = schedule or make_schedule(plan.tiles, plan.threads, self.threads)
-        help_ = _help(self.schedule, self.threads)
+        helpers = _helpers(self.schedule, self.threads)
         self._target = target
         self._cache = cache
         self._native: NativePlan | None = NativePlan(
@@ -124,11 +124,11 @@ class Executable:
             self.schedule.tiles,
             target,
             cache,
-            self.schedule.shared_tiles if any(help_) else None,
+            self.schedule.shared_tiles if any(helpers) else None,
             keeps_subnormals=plan.keeps_subnormals,
         )
         outputs = [(spec.name, spec.sample_shape) for spec in self.outputs]
-        self._forms = Forms(program.inputs, outputs, help_)
+        self._forms = Forms(program.inputs, outputs, helpers)
         self._checks, self._known_forms = self._forms.checks, self._forms.known
         self._idle: deque[Call] = deque(maxlen=MAX_IDLE_CALLS)
 
@@ -225,7 +225,7 @@ class Executable:
         self._idle.clear()
 
 
-def _help(schedule: Schedule, threads: int) -> tuple[Help | None, ...]:
+def _helpers(schedule: Schedule, threads: int) -> tuple[Help | None, ...]:
     """By samples of a request: who helps; None for one thread. Longer requests are like the last."""
     if threads == 1 or all(mode is Mode.ALONE for mode in schedule.modes):
         return (None,)

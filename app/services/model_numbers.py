@@ -14,8 +14,8 @@ _WITHOUT_SAMPLES = "probes"
 
 def numbers_of(executable: Executable, summary: ModelSummary) -> ModelNumbers:
     """Return what the metrics show of a model: from its plan, and from the times measured at upload."""
-    layers = tuple(_layer_numbers(layer) for layer in executable.plan)
-    weights = sum(layer.inputs * layer.units for layer in executable.plan)
+    layers = tuple(_layer_numbers(layer) for layer in executable.layers)
+    weights = sum(layer.inputs * layer.units for layer in executable.layers)
     nonzeros = sum(layer.nonzeros for layer in layers)
     latencies = {}
     for measured in summary.latency:
@@ -47,7 +47,7 @@ def numbers_of(executable: Executable, summary: ModelSummary) -> ModelNumbers:
 
 def renewed_numbers(numbers: ModelNumbers, executable: Executable) -> ModelNumbers:
     """Return the numbers of a version that has got another executable."""
-    layers = tuple(_layer_numbers(layer) for layer in executable.plan)
+    layers = tuple(_layer_numbers(layer) for layer in executable.layers)
     return replace(
         numbers,
         layers=layers,

@@ -43,15 +43,15 @@ class Call:
         Raises:
             CodegenError: the pool's code could not be compiled or loaded.
         """
-        native, help_ = self._native, form.help
+        native, wanted = self._native, form.help
         self.form = None  # if anything fails
-        if help_ is None:
+        if wanted is None:
             plan, function = native.address, native.run_address
         else:
-            plan = native.address if help_.chunk else native.shared_address
+            plan = native.address if wanted.chunk else native.shared_address
             function = native.share_address
-            self.pool = PROCESS_POOL.of(help_.helpers, target, cache)
-            self.workspace.let_help(help_, self.pool.address, native.helper_arenas)
+            self.pool = PROCESS_POOL.of(wanted.helpers, target, cache)
+            self.workspace.let_help(wanted, self.pool.address, native.helper_arenas)
         block = self.workspace.block
         block[Request.PLAN] = plan
         block[Request.SAMPLES] = form.samples

@@ -61,19 +61,19 @@ class Forms:
         self,
         inputs: Sequence[InputSlot],
         outputs: Sequence[tuple[str, Shape]],
-        help_: Sequence[Help | None],
+        helpers: Sequence[Help | None],
     ) -> None:
         """Start without any.
 
         Args:
             inputs: in the model's order; at least one.
             outputs: names and shapes without the batch axis.
-            help_: by samples of a call: who helps; longer calls are like the last.
+            helpers: Who helps a call of so many samples; longer calls are like the last.
         """
         self.checks = tuple(InputCheck(slot) for slot in inputs)
         self.known: dict[Shape, Form] = {}
         self._outputs = tuple(outputs)
-        self._help = tuple(help_)
+        self._helpers = tuple(helpers)
 
     def form(self, inputs: Mapping[str, Array], arrays: Sequence[Array]) -> Form:
         """The form of a call, which is known from now on.
@@ -92,7 +92,7 @@ class Forms:
             samples,
             [array.shape for array in arrays[1:]],
             tuple((name, (samples, *shape)) for name, shape in self._outputs),
-            self._help[min(samples, len(self._help) - 1)],
+            self._helpers[min(samples, len(self._helpers) - 1)],
         )
         if len(self.known) < MAX_KNOWN_FORMS:
             self.known[arrays[0].shape] = form

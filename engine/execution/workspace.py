@@ -98,20 +98,20 @@ class Workspace:
             self.block[place] = array.ctypes.data
         return self._address
 
-    def let_help(self, help_: Help, pool: int, arenas: HelperArenas) -> None:
+    def let_help(self, wanted: Help, pool: int, arenas: HelperArenas) -> None:
         """Add to the request what `prunus_share` needs.
 
         Args:
-            help_: who may help, and how.
+            wanted: who may help, and how.
             pool: address of a pool.
             arenas: of the plan; the caller keeps them alive.
         """
-        if help_.chunk:
-            self.block[Request.ARENAS] = arenas.address(help_.helpers)
+        if wanted.chunk:
+            self.block[Request.ARENAS] = arenas.address(wanted.helpers)
         self.block[Request.POOL] = pool
-        self.block[Request.HELPERS] = help_.helpers
-        self.block[Request.CHUNK] = help_.chunk
-        self.block[Request.EXPECTED_NS] = help_.expected_ns
+        self.block[Request.HELPERS] = wanted.helpers
+        self.block[Request.CHUNK] = wanted.chunk
+        self.block[Request.EXPECTED_NS] = wanted.expected_ns
 
 
 def _new_arena(arena_bytes: int) -> _Arena:

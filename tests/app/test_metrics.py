@@ -85,7 +85,7 @@ def test_sparsity_bytes_and_speed_are_shown_by_layer_and_model(service: Live) ->
     assert dense == 256 * 128 * 4
     # Which kernel a layer gets is a matter of timing, and so are the bytes that it is packed into.
     executable = service.app.state.services.registry.get("digits", None).executable
-    (layer,) = (layer for layer in executable.plan if layer.name == "hidden_2")
+    (layer,) = (layer for layer in executable.layers if layer.name == "hidden_2")
     assert sparse == max(bucket.bytes for bucket in layer.buckets) > 0
     assert 0.9 < value(found, "prunus_layer_sparsity_ratio", layer="hidden_2", **DIGITS) < 1
     assert value(found, "prunus_model_resident_bytes", **DIGITS) > 0

@@ -59,7 +59,7 @@ def test_an_artifact_from_elsewhere_is_tuned_for_this_host(
     assert list(dict.fromkeys(told)) == ["tune", "pack", "measure"]
     executable = load(parse_artifact(artifact_bytes(model)), object_cache, threads=2)
     assert executable.is_tuned_here
-    assert [layer.name for layer in executable.plan] == ["one", "two"]
+    assert [layer.name for layer in executable.layers] == ["one", "two"]
     for batch in (1, 2, 7, 33):
         inputs = random_inputs(graph, batch)
         assert_close(executable.run(inputs), oracle(graph, inputs))

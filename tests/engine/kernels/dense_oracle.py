@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from benchmarks.kernel_call import KernelCall
 from engine.kernels.abi import Candidate, DenseLayer, FloatArray
 from engine.kernels.alignment import aligned_zeros
-from engine.kernels.invoke import KernelCall
 from engine.target import Isa
 from tests.engine.kernels.loaded import kernel_address
 

@@ -1,4 +1,4 @@
-"""Runs one kernel by itself, outside any plan: for tuning, benchmarks and tests."""
+"""Runs one kernel by itself, outside any plan: for measurements and tests."""
 
 import ctypes
 from collections.abc import Mapping, Sequence
