@@ -110,7 +110,7 @@ def create_app(
             RequestValidationError: raise_validation_error,
         },
     )
-    predict = PredictEndpoint()
+    predict = PredictEndpoint(settings)
     guard = SiteGuard(settings.host, settings.allowed_hosts)
     app.account = account
     app.predict = RequestLayer(predict, account, guard, NO_SNIFFING)

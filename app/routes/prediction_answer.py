@@ -39,10 +39,9 @@ async def encode(form: str, found: Prediction, conversion: Conversion, *, bare: 
     """
     outputs, size = found.outputs, found.samples * found.model.signature.answer_bytes
     if form == JSON:
-        write = partial(_json, found, bare=bare)
         if size <= SMALL_TEXT_BYTES:
-            return write()
-        return await conversion.text(size, write, has_begun=True)
+            return _json(found, bare=bare)
+        return await conversion.text(size, partial(_json, found, bare=bare), has_begun=True)
     if form == NPY and len(outputs) == 1:
         (array,) = outputs.values()
         if size > SMALL_ARRAY_BYTES:

@@ -53,8 +53,13 @@ _MEDIA_TYPES = {
 class PredictEndpoint:
     """Answers predictions."""
 
-    __slots__ = ()
+    __slots__ = ("_answer_limits", "_body_limits")
     path = "/predict"
+
+    def __init__(self, settings: Settings) -> None:
+        """Look the limits up once."""
+        self._body_limits = {form: body_limit(form, settings) for form in (*_FORMS, OCTETS)}
+        self._answer_limits = {form: answer_limit(form, settings) for form in _FORMS}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Read, decode, predict, encode."""
@@ -69,7 +74,7 @@ class PredictEndpoint:
             elif name == b"content-encoding":
                 refuse_coding(value)
         form = media_type(content_type)
-        body = await _read(receive, form, services)
+        body = await _read(receive, form, self._body_limits[form], services)
         start = time.perf_counter()
         if form == OCTETS:
             form = sniff(body)
@@ -77,16 +82,15 @@ class PredictEndpoint:
         model, version = _query(scope["query_string"])
         ready = None
         if form != JSON:
-            limit = services.settings.predict_decoded_max_bytes
-            call = PredictCall(
-                model, version, decode_npy(body) if form == NPY else NpzBody(body, limit)
-            )
+            decoded_max_bytes = services.settings.predict_decoded_max_bytes
+            arrays = decode_npy(body) if form == NPY else NpzBody(body, decoded_max_bytes)
+            call = PredictCall(model, version, arrays)
         elif len(body) > SMALL_TEXT_BYTES:
             call, ready = await services.predictor.read_text(body, model, version)
         else:
             call = decode_json(body, model, version)
-        most = answer_limit(answer_form, services.settings)
-        found = await services.predictor.predict(call, most, ready)
+        limit = self._answer_limits[answer_form]
+        found = await services.predictor.predict(call, limit, ready)
         bare = type(call.inputs) is list or type(call.inputs) is np.ndarray
         answer = await encode(answer_form, found, services.conversion, bare=bare)
         headers = [_TYPE_HEADERS[answer.form], (b"content-length", b"%d" % answer.size_bytes)]
@@ -113,23 +117,29 @@ class _BodyLimit(NamedTuple):
     hint: str
 
 
-def _body_limit(form: str, settings: Settings) -> _BodyLimit:
+def body_limit(form: str, settings: Settings) -> _BodyLimit:
+    """Return how large a body may be."""
     if form == JSON:
         hint = "send a .npy file, which may be larger, or fewer samples; "
         return _BodyLimit(settings.predict_json_max_bytes, "PRUNUS_PREDICT_JSON_MAX_BYTES", hint)
     return _BodyLimit(settings.predict_body_max_bytes, "PRUNUS_PREDICT_BODY_MAX_BYTES", "")
 
 
-async def _read(receive: Receive, form: str, services: Services) -> bytes:
+def answer_limit(form: str, settings: Settings) -> AnswerLimit:
+    """Return how large the arrays of an answer may be: text is written while everybody waits."""
+    if form == JSON:
+        return AnswerLimit(settings.predict_json_max_bytes, "PRUNUS_PREDICT_JSON_MAX_BYTES")
+    return AnswerLimit(settings.predict_decoded_max_bytes, "PRUNUS_PREDICT_DECODED_MAX_BYTES")
+
+
+async def _read(receive: Receive, form: str, limit: _BodyLimit, services: Services) -> bytes:
     """Return the body; refuse it as soon as too much has come, or when the rest does not come in time."""
-    settings = services.settings
-    limit = _body_limit(form, settings)
     message = await receive()
     if message.get("more_body", False):
         if form == JSON:
             services.conversion.check_text()
         # Most bodies come whole; only others need a clock.
-        return await _read_parts(message, receive, limit, settings)
+        return await _read_parts(message, receive, limit, services.settings)
     return _checked_part(message, 0, limit)
 
 
@@ -162,13 +172,6 @@ def _checked_part(message: Message, size: int, limit: _BodyLimit) -> bytes:
     if size + len(part) > limit.max_bytes:
         raise BodyTooLargeError("the body", *limit)
     return part
-
-
-def answer_limit(form: str, settings: Settings) -> AnswerLimit:
-    """Return how large the arrays of an answer may be: text is written while everybody waits."""
-    if form == JSON:
-        return AnswerLimit(settings.predict_json_max_bytes, "PRUNUS_PREDICT_JSON_MAX_BYTES")
-    return AnswerLimit(settings.predict_decoded_max_bytes, "PRUNUS_PREDICT_DECODED_MAX_BYTES")
 
 
 @lru_cache(maxsize=256)

@@ -57,7 +57,8 @@ class InputReader:
             return np.empty((0, *self.sample_shape), self.dtype)
         else:
             array = self._from_lists(value, has_booleans=has_booleans)
-        return array if array.dtype == self.dtype else self._cast(array)
+        dtype = array.dtype
+        return array if dtype is self.dtype or dtype == self.dtype else self._cast(array)
 
     def check_type(self, dtype: np.dtype[Any]) -> None:
         """Refuse arrays of an element type that `array` does not convert.
@@ -65,6 +66,8 @@ class InputReader:
         Raises:
             InputDtypeError: the type is of another kind than the declared one.
         """
+        if dtype is self.dtype:
+            return
         kinds = dtype.kind + self.dtype.kind
         if dtype != self.dtype and kinds not in _CASTS and kinds not in _INTEGERS:
             raise self._wrong_dtype(dtype.name)

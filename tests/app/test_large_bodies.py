@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.errors import BodyTooLargeError, InvalidArrayError, OverloadedError
+from app.errors import BatchTooLargeError, BodyTooLargeError, InvalidArrayError, OverloadedError
 from app.routes import prediction_answer, predictions
 from app.services import array_files
 from app.services.array_files import NpzBody, encode_npy, npy_parts
+from app.services.codecs import PredictCall
 from app.services.conversion import SMALL_ARRAY_BYTES, SMALL_TEXT_BYTES, Conversion
-from app.services.prediction import AnswerLimit
+from app.services.prediction import AnswerLimit, Prediction
 from app.services.tensors import Signature
 from tests.app.live import Live
 from tests.app.test_predict import JSON, NPY, NPZ, npy, npz, slug
@@ -308,13 +309,18 @@ def test_no_more_waits_for_conversion_than_the_limit_allows() -> None:
     assert asyncio.run(steps()) == [True, "text", 0, 0]
 
 
-def test_a_batch_whose_answer_would_be_too_large_is_refused(
-    service: Live, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_batch_whose_answer_would_be_too_large_is_refused(service: Live) -> None:
     # A few weights can make gigabytes of output per sample: the number of samples alone is no limit.
-    monkeypatch.setattr(predictions, "answer_limit", lambda *_: AnswerLimit(2 * 3 * 4, "A_SETTING"))
-    assert service.predict(model="small", inputs=[[0] * 6] * 2).status_code == 200
-    answer = service.predict(model="small", inputs=[[0] * 6] * 3)
-    assert (answer.status_code, slug(answer)) == (413, "batch-too-large")
-    assert answer.json()["expected"] == "at most 2 samples"
-    assert "A_SETTING" in answer.json()["hint"]
+    services = service.app.state.services
+    model, limit = services.registry.get("small", None), AnswerLimit(2 * 3 * 4, "A_SETTING")
+
+    def predict(samples: int) -> Prediction:
+        call = PredictCall("small", None, [[0.0] * 6] * samples)
+        predicted: Prediction = asyncio.run(services.predictor.predict(call, limit))
+        return predicted
+
+    assert model.signature.answer_bytes == 3 * 4
+    assert predict(2).samples == 2
+    with pytest.raises(BatchTooLargeError, match="A_SETTING") as caught:
+        predict(3)
+    assert caught.value.expected == "at most 2 samples"
