@@ -107,7 +107,7 @@ def advise(
     if removed_share >= LITTLE_REMOVED or not kernels:
         return None
     sizes = _sizes(kernels)
-    candidates = _candidates(graph, layers, removed_share)
+    candidates = _candidates(kernels, removed_share)
     trials = _try(graph, layers, candidates, (calibration, probes, answers))
     best = next((trial for trial in reversed(trials) if trial.is_good), None)
     if best is None:
@@ -117,18 +117,28 @@ def advise(
 
 
 def _sizes(kernels: Sequence[Array]) -> tuple[SizeShare, ...]:
-    total = sum(kernel.size for kernel in kernels)
-    absolute, relative = np.zeros(len(_SIZES)), np.zeros(len(_SIZES))
-    for kernel in kernels:
-        size = np.abs(kernel.astype(np.float64))
-        largest = float(size.max(initial=0.0)) or 1.0
-        for index, limit in enumerate(_SIZES):
-            absolute[index] += np.count_nonzero(size <= limit)
-            relative[index] += np.count_nonzero(size <= limit * largest)
-    return tuple(
-        SizeShare(limit, float(a / total), float(r / total))
-        for limit, a, r in zip(_SIZES, absolute, relative, strict=True)
+    absolute = _shares(kernels, _SIZES, [1.0] * len(kernels))
+    relative = _shares(
+        kernels, _SIZES, [float(np.abs(kernel).max(initial=0.0)) for kernel in kernels]
     )
+    return tuple(map(SizeShare, _SIZES, absolute, relative))
+
+
+def _shares(
+    kernels: Sequence[Array], limits: Sequence[float], scales: Sequence[float]
+) -> tuple[float, ...]:
+    """Return for each limit the share of the weights that are at most that limit times their kernel's scale."""
+    counts = np.zeros(len(limits))
+    for kernel, scale in zip(kernels, scales, strict=True):
+        size = np.abs(kernel)
+        counts += [np.count_nonzero(size <= _float32_below(limit * scale)) for limit in limits]
+    return tuple(map(float, counts / sum(kernel.size for kernel in kernels)))
+
+
+def _float32_below(limit: float) -> np.float32:
+    """Return the largest float32 that is at most `limit`: comparing in float64, as masks are made, takes far longer."""
+    near = np.float32(limit)
+    return near if float(near) <= limit else np.nextafter(near, np.float32(-1.0))
 
 
 def _recipe(threshold: float) -> PruningRecipe:
@@ -144,13 +154,12 @@ def _pruned(graph: Graph, layers: Sequence[WeightedLayer], threshold: float) -> 
     return pruned, 1.0 - nonzeros / total if total else 0.0
 
 
-def _candidates(
-    graph: Graph, layers: Sequence[WeightedLayer], removed_share: float
-) -> tuple[float, ...]:
+def _candidates(kernels: Sequence[Array], removed_share: float) -> tuple[float, ...]:
     """Return the thresholds that remove more than what is gone already, and more than the one before."""
     found, last = [], removed_share + _LEAST_GAIN
-    for threshold in _LADDER:
-        share = _pruned(graph, layers, threshold)[1]
+    for threshold, share in zip(
+        _LADDER, _shares(kernels, _LADDER, [1.0] * len(kernels)), strict=True
+    ):
         if share >= last:
             found.append(threshold)
             last = share + _LEAST_GAIN / 10
@@ -222,9 +231,10 @@ def _no_threshold(trials: Sequence[Trial], sizes: Sequence[SizeShare]) -> str:
     )
     if trials:
         first = trials[0]
+        kind = "made-up probe inputs" if first.quality.basis is Basis.PROBES else "samples"
         reason = (
             f"the smallest threshold that would remove much more, {first.threshold:g}, keeps the same answers on"
-            f" {first.quality.agreeing:,} of {first.quality.samples:,} samples only"
+            f" {first.quality.agreeing:,} of {first.quality.samples:,} {kind} only"
         )
     return (
         f"No threshold removes much of this model without changing its answers: {reason}. What helps is training: prune by"

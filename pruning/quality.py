@@ -141,7 +141,7 @@ class OriginalAnswers:
         if labels is not None:
             self.basis, answers, self._labels = Basis.LABELS, Answers.CLASSES, labels[chosen]
         self._readings = _readings(original, answers, is_labelled=labels is not None)
-        self._batches = _Batches(original, {name: a[chosen] for name, a in inputs.items()})
+        self._batches = _Batches(original, inputs, chosen)
         self._outputs = self._batches.outputs(lambda batch: run(original, batch))
 
     def compare(self, model: Run) -> Quality:
@@ -226,17 +226,17 @@ def _chosen_samples(graph: Graph, samples: int, most: int | None) -> Array:
 class _Batches:
     """Samples in batches whose values the interpreter can hold in memory."""
 
-    def __init__(self, graph: Graph, inputs: Arrays) -> None:
-        """Cut `inputs` for `graph`."""
+    def __init__(self, graph: Graph, inputs: Arrays, chosen: Array) -> None:
+        """Cut the samples of `inputs` whose numbers are `chosen` for `graph`."""
         largest = max(kind.sample_size for kind in graph.value_types().values())
         self._step = max(1, _BATCH_ELEMENTS // largest)
         self._inputs = inputs
-        self.samples = len(next(iter(inputs.values())))
+        self._chosen = chosen
 
     def outputs(self, model: Run) -> dict[str, Array]:
         """Return a model's outputs for all samples, by name."""
         parts = []
-        for first in range(0, self.samples, self._step):
-            batch = {name: a[first : first + self._step] for name, a in self._inputs.items()}
-            parts.append(model(batch))
+        for first in range(0, len(self._chosen), self._step):
+            part = self._chosen[first : first + self._step]
+            parts.append(model({name: array[part] for name, array in self._inputs.items()}))
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

@@ -230,7 +230,8 @@ def _record_of_result(folder: Path) -> VersionRecord | None:
         version=int(version),
         created_at=created_at,
         job_id=f"rebuilt-{secrets.token_hex(4)}",
-        active=True,
+        # Where a gate has judged, it still holds; releases before gates knew only active versions.
+        active=summary.may_take_traffic or not summary.gate_verdict,
         revision=1,
         summary=summary,
     )

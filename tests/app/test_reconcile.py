@@ -159,6 +159,21 @@ def test_a_folder_from_before_there_were_records_is_rebuilt_from_its_result(fold
     assert folder.start() == Findings()
 
 
+@pytest.mark.parametrize(
+    ("verdict", "may_take_traffic"), [("held", True), ("unchecked", False), ("undecided", False)]
+)
+def test_what_the_gate_kept_from_traffic_gets_none_by_a_lost_database(
+    folder: Folder, verdict: str, may_take_traffic: bool
+) -> None:
+    made = folder.publish("a")
+    (made / RECORD_FILE).unlink()
+    judged = {"gate_verdict": verdict, "may_take_traffic": may_take_traffic}
+    (made / "result.json").write_text(SUMMARY.model_copy(update=judged).model_dump_json())
+    folder.lose_database()
+    assert folder.start() == Findings(rebuilt=1)
+    assert folder.storage.version("m", 1).is_active is may_take_traffic
+
+
 def test_folders_of_known_versions_get_the_record_that_they_lack(folder: Folder) -> None:
     made = folder.publish("a")
     before = folder.storage.versions()
