@@ -56,7 +56,7 @@ class EventReader:
     def __init__(self, stages: Sequence[str]) -> None:
         """Expect `stages`, in order; any of them may be left out."""
         self._stages = list(stages)
-        self._has_limits = False
+        self._has_limits = self._has_ended = False
         self._events = 0
 
     def read(self, message: Mapping[str, object]) -> WorkerEvent | OutcomeEvent:
@@ -68,6 +68,9 @@ class EventReader:
         self._events += 1
         if self._events > EVENTS_MAX:
             raise _unexpected("too many events", f"at most {EVENTS_MAX:,}")
+        if self._has_ended:
+            raise _unexpected("an event after the last one", "nothing after `done` or `failed`")
+        self._has_ended = message.get("event") in {"done", "failed"}
         match message:
             case {"event": "stage", "stage": str() as stage, **rest} if not rest:
                 return self._stage(stage)

@@ -68,6 +68,8 @@ def test_what_honest_workers_say_is_heard() -> None:
         [{"stage": "read"}],
         [{"event": "progress", "fraction": "1"}],
         [{"event": "failed"}],
+        [{"event": "done"}, {"event": "done"}],
+        [{"event": "failed", "problem": {"slug": "custom-code"}}, {"event": "done"}],
         [{"event": "limits", "limits": {"mine": 1}}],
         [{"event": "limits", "limits": {**LIMITS.to_record(), "network": 1}}],
         [{"event": "limits", "limits": {**LIMITS.to_record(), "network": "x" * 201}}],
