@@ -7,6 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from engine.artifacts.artifact import parse_artifact
+from engine.errors import ArtifactError
+from engine.machine_code.object_cache import ObjectCache
+from engine.runtime import load
+
 HEADER = struct.Struct("<8sIIQ32s8s")
 
 
@@ -53,3 +58,28 @@ def seal(head: list[Any], body: bytes) -> bytes:
     """A file from header fields and body, with the checksum of the body."""
     head[4] = hashlib.sha256(body).digest()
     return HEADER.pack(*head) + body
+
+
+def outcome(changed: bytes, cache: ObjectCache) -> str:
+    """`refused`, or `ran` when every check passed and a call came back."""
+    try:
+        artifact = parse_artifact(changed)
+    except ArtifactError:
+        return "refused"
+    executable = load(artifact, cache)
+    batch = {
+        spec.name: np.zeros((17, *spec.sample_shape), spec.dtype) for spec in executable.inputs
+    }
+    result = executable.run(batch)
+    assert [result[spec.name].shape[0] for spec in executable.outputs] == [17]
+    return "ran"
+
+
+def leaves(value: Any) -> list[tuple[Any, Any]]:
+    """Every (container, key) whose value is no container."""
+    entries = list(value.items() if isinstance(value, dict) else enumerate(value))
+    found = [(value, key) for key, item in entries if not isinstance(item, dict | list)]
+    for _, item in entries:
+        if isinstance(item, dict | list):
+            found += leaves(item)
+    return found

@@ -1,22 +1,18 @@
 """Artifacts changed at random and sealed again: an error of ours, or a run that leaves no buffer."""
 
 import json
-from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.artifacts.artifact import artifact_bytes, parse_artifact
+from engine.artifacts.artifact import artifact_bytes
 from engine.compiler import compile_graph
-from engine.errors import ArtifactError
 from engine.machine_code.object_cache import ObjectCache
-from engine.runtime import load
 from engine.target import host_target
 from tests.builders import random_inputs
 from tests.engine.compiled import UNTUNED
-from tests.engine.tamper import Tampered
+from tests.engine.tamper import Tampered, leaves, outcome
 from tests.engine.test_artifact import model_graph
 
 ENOUGH = settings(
@@ -29,21 +25,6 @@ ENOUGH = settings(
 @pytest.fixture(scope="module")
 def content(object_cache: ObjectCache) -> bytes:
     return artifact_bytes(compile_graph(model_graph(), host_target(), UNTUNED, object_cache))
-
-
-def outcome(changed: bytes, cache: ObjectCache) -> str:
-    """`refused`, or `ran` when every check passed and a call came back."""
-    try:
-        artifact = parse_artifact(changed)
-    except ArtifactError:
-        return "refused"
-    executable = load(artifact, cache)
-    batch = {
-        spec.name: np.zeros((17, *spec.sample_shape), spec.dtype) for spec in executable.inputs
-    }
-    result = executable.run(batch)
-    assert [result[spec.name].shape[0] for spec in executable.outputs] == [17]
-    return "ran"
 
 
 def test_an_untouched_artifact_runs(content: bytes, object_cache: ObjectCache) -> None:
@@ -89,13 +70,3 @@ def test_flipped_manifest_bytes_never_lead_outside(
     place = data.draw(st.integers(0, len(text) - 1))
     text[place] = data.draw(st.integers(0, 127))
     assert outcome(tampered.sealed(bytes(text)), object_cache) in {"refused", "ran"}
-
-
-def leaves(value: Any) -> list[tuple[Any, Any]]:
-    """Every (container, key) whose value is no container."""
-    entries = list(value.items() if isinstance(value, dict) else enumerate(value))
-    found = [(value, key) for key, item in entries if not isinstance(item, dict | list)]
-    for _, item in entries:
-        if isinstance(item, dict | list):
-            found += leaves(item)
-    return found
