@@ -141,8 +141,10 @@ class Predictor:
             ready_at = time.perf_counter()
             if self._inference.is_inline(model, samples):
                 answer = self._inference.run_here(model, arrays)
+                done_at = ready_at + answer.compute_seconds
             else:
                 answer = await self._inference.run(model, arrays)
+                done_at = time.perf_counter()
         except PrunusError as error:
             model.series.fail(error.slug)
             raise
@@ -151,7 +153,7 @@ class Predictor:
             answer.outputs,
             samples,
             ready_at,
-            time.perf_counter(),
+            done_at,
             answer.queue_seconds,
             answer.compute_seconds,
             call.is_finite or all(np.isfinite(array).all() for array in arrays.values()),
