@@ -9,7 +9,7 @@ PEERS := $(basename $(notdir $(wildcard requirements/peers/*.in)))
 
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-all check fmt bench bench-peers never-slower load load-wrk lock
+.PHONY: help serve test test-all check fmt bench bench-peers never-slower reliability load load-wrk lock
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -63,6 +63,11 @@ bench-peers: $(DEV_STAMP) ## Measure Prunus beside its peers (QUICK=1: a look; B
 
 never-slower: $(DEV_STAMP) ## Time sparse layers against dense ones at every sparsity, write docs/never-slower.md
 	$(BIN)/python -m benchmarks.never_slower --page docs/never-slower.md
+
+reliability: $(DEV_STAMP) ## Attack, kill, fuzz, overload and stop the service; write docs/reliability.md (an hour)
+	for script in hostile_files taken_over_worker random_kills slow_clients sigterm overload fuzz; do \
+	  $(BIN)/python -m benchmarks.reliability.$$script || exit 1; \
+	done
 
 load: $(DEV_STAMP) ## Load test: starts a service, or LOAD="--url http://... --rate 500"
 	$(BIN)/python -m loadtest.run $(LOAD)

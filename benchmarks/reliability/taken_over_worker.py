@@ -208,7 +208,7 @@ def section(rows: Sequence[Row]) -> str:
     contained = sum(not row.in_container.startswith("possible") for row in rows)
     user = "root" if os.geteuid() == 0 else "no root"
     lines = [
-        f"{date.today():%Y-%m-%d}, Linux {os.uname().release}, {describe_cpu()}; the server ran as {user}.",
+        f"{date.today():%Y-%m-%d}, Linux {_kernel_version()}, {describe_cpu()}; the server ran as {user}.",
         f"Of {len(rows)} acts {refused} were refused where the worker has a root folder of its own, and {contained} in"
         " what a container without namespaces leaves of the sandbox.",
         "",
@@ -223,6 +223,11 @@ def section(rows: Sequence[Row]) -> str:
         lines.append(f"| {row.name} | {row.before} | {row.now} | {row.in_container} |")
     lines += ["", f"`{NAME}`"]
     return "\n".join(lines)
+
+
+def _kernel_version() -> str:
+    """Return the kernel's version without what its builder added."""
+    return ".".join(os.uname().release.split(".")[:2])
 
 
 def main() -> None:
