@@ -54,7 +54,9 @@ PROBLEMS: Mapping[str, ProblemKind] = {
     ),
     "body-too-large": ProblemKind(413, "The body, or one field of it, is over its limit."),
     "body-timeout": ProblemKind(408, "The body of the prediction did not arrive in time."),
-    "upload-timeout": ProblemKind(408, "The upload did not arrive in time."),
+    "upload-timeout": ProblemKind(
+        408, "The upload did not arrive in time, or too slowly while others waited."
+    ),
     "storage-full": ProblemKind(
         507, "The disk of the data folder is full; deleting models works on a full disk, too."
     ),

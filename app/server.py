@@ -20,8 +20,6 @@ from app.transport import TurnEnd
 from app.turnstile import Turnstile
 
 _LOG = logging.getLogger(__name__)
-# After the port was closed: time for clients to send what they had begun, and to read that they shall go.
-_READ_ON_SECONDS = 1.0
 _POLL_SECONDS = 0.02
 # libuv accepts one connection in each turn for each handle: with one handle a busy loop has new clients wait for
 # seconds, as the kernel's queue runs over. So the port is listened on by several handles of the same socket.
@@ -126,7 +124,8 @@ class GracefulServer(uvicorn.Server):
         for one in (*self.servers, *(sockets or ())):
             one.close()
         await self._accept_waiting(copies)
-        deadline = asyncio.get_running_loop().time() + _READ_ON_SECONDS
+        # Time for clients to send what they had begun, and to read that they shall go.
+        deadline = asyncio.get_running_loop().time() + self._settings.shutdown_read_seconds
         while self.connections.all and asyncio.get_running_loop().time() < deadline:
             await asyncio.sleep(_POLL_SECONDS)
         await super().shutdown(sockets)

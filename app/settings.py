@@ -77,6 +77,13 @@ class Settings(BaseModel):
     upload_parallel_max_uploads: PositiveInt = Field(
         default=8, description="Uploads arriving at a time before 503 is answered."
     )
+    upload_min_bytes_per_second: PositiveInt = Field(
+        default=64 * KIB,
+        description="Bytes a second below which an upload ends for another when no place is free.",
+    )
+    upload_rate_seconds: PositiveFloat = Field(
+        default=10.0, description="Time over which the rate of an upload is measured."
+    )
     wait_max_seconds: PositiveFloat = Field(
         default=600.0, description="Longest `?wait=` of an upload."
     )
@@ -177,6 +184,10 @@ class Settings(BaseModel):
     )
     shutdown_drain_seconds: float = Field(
         default=0.0, ge=0, description="After SIGTERM: time that /health/ready says 503 first."
+    )
+    shutdown_read_seconds: PositiveFloat = Field(
+        default=1.0,
+        description="After the port is closed: longest time that open connections are still read.",
     )
     shutdown_grace_seconds: PositiveInt = Field(
         default=10, description="After SIGTERM: time for requests under way to finish."

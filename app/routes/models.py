@@ -50,10 +50,10 @@ async def upload_model(
     """
     refuse_coding(request.headers.get("content-encoding", "").encode("latin-1"))
     services.jobs.check_room()
-    with services.upload_gate.passage():
+    with services.upload_gate.passage() as passage:
         upload = await receive_upload(
             request.headers.get("content-type", ""),
-            request.stream(),
+            passage.steady(request.stream()),
             services.storage.uploads,
             services.ownership.owner_id,
             services.settings,

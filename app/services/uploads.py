@@ -98,7 +98,7 @@ async def receive_upload(
     form = _Form(upload, settings)
     try:
         async with asyncio.timeout(settings.upload_timeout_seconds):
-            await _feed(form, boundary, _steady(chunks, settings.upload_idle_timeout_seconds))
+            await _feed(form, boundary, chunks)
     except TimeoutError:
         upload.discard()
         raise UploadTimeoutError(
@@ -115,23 +115,6 @@ async def receive_upload(
     finally:
         form.close()
     return upload
-
-
-async def _steady(chunks: AsyncIterator[bytes], idle_seconds: float) -> AsyncIterator[bytes]:
-    """Pass on what arrives, as long as it does."""
-    while True:
-        try:
-            async with asyncio.timeout(idle_seconds):
-                chunk = await anext(chunks)
-        except StopAsyncIteration:
-            return
-        except TimeoutError:
-            raise UploadTimeoutError(
-                "the upload stopped arriving",
-                expected=f"pauses of at most {idle_seconds:g} seconds",
-                hint="the limit is the setting PRUNUS_UPLOAD_IDLE_TIMEOUT_SECONDS",
-            ) from None
-        yield chunk
 
 
 async def _feed(form: "_Form", boundary: bytes, chunks: AsyncIterator[bytes]) -> None:

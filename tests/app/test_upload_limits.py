@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 
-from app.services.codecs import encode_npy
+from app.services.array_files import encode_npy
 from app.settings import Settings
 from tests.app.live import Live, live
 from tests.app.test_predict import slug
