@@ -61,7 +61,9 @@ def _job_request(upload: Upload) -> JobRequest:
         name=checked_name(upload.fields["name"]),
         version=_version(upload.fields.get("version", "")),
         model=ModelRequest(
-            recipe=_recipe(upload.fields.get("recipe", "")),
+            recipe=_recipe(
+                upload.fields.get("recipe", ""), has_samples="calibration" in upload.sizes
+            ),
             has_calibration="calibration" in upload.sizes,
             has_labels="labels" in upload.sizes,
             allow_nonfinite=_boolean("allow_nonfinite", upload.fields.get("allow_nonfinite", "")),
@@ -83,11 +85,11 @@ def _version(text: str) -> int | None:
     )
 
 
-def _recipe(text: str) -> dict[str, object]:
+def _recipe(text: str, *, has_samples: bool) -> dict[str, object]:
     if not text.strip():
         return {}
     # Imported here: most uploads have no recipe, and the service starts without the pruning room.
-    from pruning.recipe_parser import parse_recipe
+    from pruning.recipe_parser import check_gate_data, parse_recipe
 
     try:
         recipe = orjson.loads(text)
@@ -98,7 +100,9 @@ def _recipe(text: str) -> dict[str, object]:
             got=f"{text[:40]!r}: {str(error)[:200]}",
             hint='for example -F \'recipe={"mode": "magnitude", "sparsity": 0.9}\'',
         ) from None
-    parse_recipe(recipe)  # also refuses what is no object
+    parsed = parse_recipe(recipe)  # also refuses what is no object
+    # Labels may be among the samples: the job, which reads them, checks again.
+    check_gate_data(parsed.gate, has_samples=has_samples, has_labels=has_samples)
     return dict(recipe)
 
 

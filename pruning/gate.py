@@ -8,8 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pruning.calibrate import Calibration
-from pruning.errors import QualityGateError, RecipeError
+from pruning.errors import QualityGateError
 from pruning.intervals import CONFIDENCE, difference_estimate, one_sided, share_estimate
 from pruning.markdown import percent, points
 from pruning.quality import Accuracy, Basis, Quality
@@ -80,29 +79,6 @@ class GateResult:
     def may_take_traffic(self) -> bool:
         """Whether the model may answer in the place of an earlier version without being told to."""
         return self.verdict in (Verdict.LOSSLESS, Verdict.HELD)
-
-
-def check_gate_data(options: GateOptions, calibration: Calibration | None) -> None:
-    """Refuse a gate for which there is nothing to measure with.
-
-    Raises:
-        RecipeError: a gate needs labels or samples that were not given.
-    """
-    has_labels = calibration is not None and calibration.labels is not None
-    if options.max_accuracy_drop is not None and not has_labels:
-        raise RecipeError(
-            "max_accuracy_drop",
-            "labels to measure accuracy with",
-            options.max_accuracy_drop,
-            "send 'calibration' samples and their 'labels', or leave the field out",
-        )
-    if options.min_agreement is not None and calibration is None:
-        raise RecipeError(
-            "min_agreement",
-            "samples to count agreement on",
-            options.min_agreement,
-            "send 'calibration' samples, or leave the field out",
-        )
 
 
 def judge(options: GateOptions, quality: Quality, *, is_lossy: bool) -> GateResult:

@@ -11,7 +11,6 @@ from pruning.calibrate import Calibration
 from pruning.certificate import Certificate, Guarantee, LayerCertificate, weakness
 from pruning.compare import Comparison, compare
 from pruning.errors import CalibrationError, GateError, RecipeError
-from pruning.gate import check_gate_data
 from pruning.layers import LayerResult, Outcome, layer_results
 from pruning.lossless.attempt import Attempt, attempt_lossless
 from pruning.lossless.options import InputRange, LosslessOptions
@@ -20,6 +19,7 @@ from pruning.probe import ProbeSet, probe_sets
 from pruning.prunable import WeightedLayer, weighted_layers
 from pruning.quality import check_labels
 from pruning.recipe import PruningRecipe
+from pruning.recipe_parser import check_gate_data
 from pruning.rules.table import unknown_nodes
 from pruning.simplify.rewrite import Note
 
@@ -102,7 +102,11 @@ def prune(
     verify(graph)
     _check_ranges(graph, recipe.lossless.input_ranges, calibration)
     check_labels(graph, calibration)
-    check_gate_data(recipe.gate, calibration)
+    check_gate_data(
+        recipe.gate,
+        has_samples=calibration is not None,
+        has_labels=calibration is not None and calibration.labels is not None,
+    )
     layers = weighted_layers(graph, recipe.layers)
     masks = choose_masks(graph, layers, recipe)
     stage = apply_masks(graph, masks)

@@ -66,6 +66,28 @@ def parse_recipe(data: object) -> PruningRecipe:
     return recipe
 
 
+def check_gate_data(options: GateOptions, *, has_samples: bool, has_labels: bool) -> None:
+    """Refuse a gate for which there is nothing to measure with.
+
+    Raises:
+        RecipeError: a gate needs labels or samples that were not given.
+    """
+    if options.max_accuracy_drop is not None and not has_labels:
+        raise RecipeError(
+            "max_accuracy_drop",
+            "labels to measure accuracy with",
+            options.max_accuracy_drop,
+            "send 'calibration' samples and their 'labels', or leave the field out",
+        )
+    if options.min_agreement is not None and not has_samples:
+        raise RecipeError(
+            "min_agreement",
+            "samples to count agreement on",
+            options.min_agreement,
+            "send 'calibration' samples, or leave the field out",
+        )
+
+
 def _refuse_in_other_modes(
     reader: FieldReader, name: str, mode: Mode, owners: tuple[Mode, ...]
 ) -> None:

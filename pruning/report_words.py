@@ -21,7 +21,8 @@ _WHERE = {
 }
 CHANGES = (
     "Largest change of the pruned graph's outputs against the original's on each kind of probe inputs and on your samples,"
-    " as a share of the output's largest magnitude, before the graph is compiled:"
+    " as a share of the output's largest magnitude, before the graph is compiled. After a softmax or sigmoid, large probe"
+    " inputs can make it 1 whatever was removed; the change that is told first does not have this fault:"
 )
 CHANGE_HEADS = (
     "output",

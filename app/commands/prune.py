@@ -56,6 +56,9 @@ def prune(
 ) -> None:
     """Prune MODEL, compile it, check it against the original, and report.
 
+    Samples and labels show what pruning costs. Where that is more than the recipe's gate allows,
+    nothing is written and the status is 1.
+
     The file is read in this process, without the limits that an upload has; no code of it is run
     either way.
     """

@@ -164,6 +164,13 @@ def test_a_gate_without_its_data_is_refused(
     answer = upload(recipe)
     assert (answer.status_code, slug(answer)) == (422, "invalid-recipe")
     assert field in answer.json()["detail"]
+    assert "job" not in answer.json()  # found before anything is queued
+
+
+def test_a_gate_on_accuracy_is_refused_where_the_samples_have_no_labels(upload: Upload) -> None:
+    answer = upload({**LIGHT, "max_accuracy_drop": 0.1}, 20)
+    assert (answer.status_code, slug(answer)) == (422, "invalid-recipe")
+    assert "labels" in answer.json()["hint"]
 
 
 def test_a_gate_that_the_mode_ignores_and_near_names_are_refused_with_the_right_name(
