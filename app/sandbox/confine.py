@@ -13,6 +13,7 @@ import sys
 import sysconfig
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -30,6 +31,7 @@ from app.sandbox.system import (
 )
 
 NOT_LIMITED = "not limited"
+_ROOMS = ("app", "graph", "pruning", "engine")
 # Besides Python itself: shared libraries, what the CPU is, and randomness. Nothing of users or of other processes, and
 # of /proc only what libraries ask for: the rest of /proc/self tells of the network and of what is mounted.
 _SYSTEM_PATHS = (
@@ -125,6 +127,10 @@ def confine(
         if limits.sandbox_required:
             raise _unavailable("Linux", "this is another system")
         return _applied(limits, {}, {}, 0, dies=False)
+    # What is around the rooms cannot be listed afterwards, and without the editable installation of a checkout a room
+    # that was not imported before would not be found. The packages are empty.
+    for room in _ROOMS:
+        import_module(room)
     readable = (*_python_paths(), *read)
     outer = _enter_own_root(limits, folder, readable)
     _die_with_parent(parent)
@@ -259,7 +265,7 @@ def _python_paths() -> list[Path]:
     names = {sys.prefix, sys.base_prefix, sys.exec_prefix, *sysconfig.get_paths().values()}
     names.update(site.getsitepackages())
     program = Path(__file__).resolve().parents[2]
-    rooms = [program / room for room in ("app", "graph", "pruning", "engine")]
+    rooms = [program / room for room in _ROOMS]
     paths = [Path(name) for name in (*names, *_SYSTEM_PATHS)]
     paths += [
         Path(entry) for entry in sys.path if entry.endswith(("site-packages", "dist-packages"))
