@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,26 @@ def test_locks_are_hashed_and_name_no_address(lock: Path) -> None:
     assert pinned
     entries = re.split(r"\n(?=[\w-]+)", text)
     assert all("--hash=sha256:" in entry for entry in entries if "==" in entry.split("\n")[0])
+
+
+# What is used by its name in a string, or through another package's module, and not imported by name.
+USED_WITHOUT_IMPORT = {"uvloop": "uvloop", "httptools": "uvicorn.protocols.http.httptools_impl"}
+
+
+def test_everything_the_service_depends_on_is_used() -> None:
+    """A dependency that no room imports makes the image larger and is one more package to trust."""
+    with (REPOSITORY / "pyproject.toml").open("rb") as file:
+        declared = tomllib.load(file)["project"]["dependencies"]
+    rooms = [
+        path for path in FILES if name(path).startswith(("app/", "pruning/", "engine/", "graph/"))
+    ]
+    imported = set().union(*(imports_of(path) for path in rooms))
+    packages = {module.split(".")[0] for module in imported}
+    text = "".join(path.read_text() for path in rooms)
+    for requirement in declared:
+        package = re.split(r"[^\w-]", requirement)[0].replace("-", "_")
+        by_name = USED_WITHOUT_IMPORT.get(package)
+        assert package in packages or (by_name is not None and by_name in text), requirement
 
 
 def test_there_is_no_uv_lock() -> None:
