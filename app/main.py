@@ -105,6 +105,9 @@ def create_app(
         version=VERSION,
         description=_DESCRIPTION,
         lifespan=lifespan,
+        # FastAPI's own pages load script from elsewhere.
+        docs_url=None,
+        redoc_url=None,
         exception_handlers={
             HTTPException: raise_http_error,
             RequestValidationError: raise_validation_error,

@@ -1,4 +1,4 @@
-"""The HTML pages: the index, the report of a version, and what a problem means. Everything from a file is escaped."""
+"""The HTML pages: the index, all routes, the report of a version, and what a problem means. Everything from a file is escaped."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -10,6 +10,7 @@ from markupsafe import Markup, escape
 
 from app.advice import ADVICE
 from app.problems import PROBLEMS
+from app.reference import Schema, documents_of, routes_of
 from app.services.stored_version import StoredVersion
 from app.version import VERSION
 
@@ -49,6 +50,19 @@ def problem_page(slug: str) -> str:
         _environment()
         .get_template("problem.html")
         .render(slug=slug, kind=PROBLEMS[slug], advice=ADVICE[slug])
+    )
+
+
+def docs_page(schema: Schema, origin: str) -> str:
+    """Return all routes and documents of an OpenAPI description as HTML; `origin` is our own address."""
+    return (
+        _environment()
+        .get_template("docs.html")
+        .render(
+            description=schema["info"]["description"],
+            routes=routes_of(schema, origin),
+            documents=documents_of(schema),
+        )
     )
 
 

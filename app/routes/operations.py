@@ -45,11 +45,23 @@ def index(request: Request, services: ServicesDep) -> Response:
     if "text/html" in request.headers.get("accept", ""):
         from app.pages import index_page
 
-        # Only shown, so it need not be trusted: the scheme that a proxy in front was asked by.
-        scheme = request.headers.get("x-forwarded-proto", "")
-        origin = request.base_url.replace(scheme="https" if scheme == "https" else "http")
-        return HTMLResponse(index_page(services.storage.versions(), str(origin).rstrip("/")))
+        return HTMLResponse(index_page(services.storage.versions(), _origin(request)))
     return JSONResponse({"service": "prunus", "version": VERSION, "links": _LINKS})
+
+
+def _origin(request: Request) -> str:
+    """Return the address by which the service was asked; only shown, so it need not be trusted."""
+    scheme = request.headers.get("x-forwarded-proto", "")
+    origin = request.base_url.replace(scheme="https" if scheme == "https" else "http")
+    return str(origin).rstrip("/")
+
+
+@router.get("/docs", include_in_schema=False)
+def docs(request: Request) -> HTMLResponse:
+    """Return a page with all routes; it needs neither script nor anything from elsewhere."""
+    from app.pages import docs_page
+
+    return HTMLResponse(docs_page(request.app.openapi(), _origin(request)))
 
 
 @router.get("/static/page.css", include_in_schema=False)
