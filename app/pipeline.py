@@ -1,6 +1,6 @@
 """From an uploaded file to a checked, compiled model: the steps that a worker process and the command line share."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -36,6 +36,7 @@ from pruning.calibrate import Calibration, read_calibration
 from pruning.certificate import Guarantee
 from pruning.errors import OutputCheckError
 from pruning.gate import GateResult, judge
+from pruning.markdown import cell
 from pruning.measurements import FileSizes
 from pruning.output_check import check_outputs
 from pruning.probe import ProbeSet, probe_sets
@@ -153,9 +154,18 @@ def run_pipeline(request: PipelineRequest, progress: Progress) -> PipelineResult
     plan = checked.compiled.model.plan
     summary = summarize(file, report, plan, checked.info, checked.error, not_kept)
     _write(request.output / REPORT_FILE, orjson.dumps(report_document(report)))
-    _write(request.output / REPORT_TEXT_FILE, render_text(report).encode())
+    text = render_text(report) + _notes_text(summary.notes)
+    _write(request.output / REPORT_TEXT_FILE, text.encode())
     _write(request.output / RESULT_FILE, summary.model_dump_json().encode())
     return PipelineResult(summary, report)
+
+
+def _notes_text(notes: Sequence[str]) -> str:
+    """What there is to say about reading the upload and about the file that comes back, as a part of the report."""
+    if not notes:
+        return ""
+    heading = "## About the upload, and the Keras file that comes back (for Keras 3)"
+    return f"\n{heading}\n\n" + "".join(f"- {cell(note)}\n" for note in notes)
 
 
 def _judge(

@@ -171,7 +171,9 @@ class _Writer:
             return None
         op, rank = readers[0].op, self._types[node.name].rank
         is_nameable = type(op) is Activation and fused_name(op.function, rank) is not None
-        return readers[0] if is_nameable else None
+        # Where the original's layers are known, an activation that was one of them stays one, and both keep their names.
+        is_argument = readers[0].layer == node.layer or not self._training
+        return readers[0] if is_nameable and is_argument else None
 
     def _layers_for(
         self, node: Node, value: str, layers: Sequence[KerasLayer]

@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import h5py
+
+from app.job_folder import REPORT_TEXT_FILE
 from app.model_request import ModelRequest
 from app.pipeline import PipelineRequest, Progress, run_pipeline
 from app.version import VERSION
@@ -10,6 +13,14 @@ from graph.activations import Function
 from graph.keras.export import write_keras
 from pruning.report import Report
 from tests.builders import GraphBuilder
+from tests.graph.keras.handmade import (
+    BIAS,
+    KERNEL,
+    input_layer,
+    layer,
+    sequential,
+    write_legacy,
+)
 
 
 def pipeline_report(folder: Path, objects: Path, builder: GraphBuilder, output: str) -> Report:
@@ -40,3 +51,33 @@ def test_the_report_names_the_software_that_made_it(tmp_path: Path, objects: Pat
     versions = pipeline_report(tmp_path, objects, b, b.dense(b.input(4), 2)).versions
     assert versions["prunus"] == VERSION
     assert list(versions) == ["prunus", "llvmlite", "python", "numpy"]
+
+
+def test_the_report_says_what_the_file_that_comes_back_does_not_keep(
+    tmp_path: Path, objects: Path
+) -> None:
+    """A model of Keras 2: its compile settings are not taken over."""
+    dropout = layer("Dropout", "drop|out", rate=0.5)
+    config = sequential(input_layer(3), layer("Dense", "d/e", units=2), dropout)
+    arrays = {"d/e": [("d/e/kernel:0", KERNEL), ("d/e/bias:0", BIAS)]}
+    path = write_legacy(tmp_path / "model.h5", config, arrays)
+    with h5py.File(path, "a") as file:
+        file.attrs["training_config"] = "{}"
+    request = PipelineRequest(
+        options=ModelRequest(),
+        model=path,
+        calibration=None,
+        labels=None,
+        output=tmp_path,
+        cache=ObjectCache(objects),
+        tune_seconds=0.01,
+    )
+    notes = run_pipeline(request, Progress(lambda _: None, lambda _: None)).summary.notes
+    slashes, gone, settings = notes
+    assert slashes.startswith("Slashes in the names of layers")
+    # The layer that makes the output carries the output's name.
+    assert gone.endswith("act only in training: 'd/e', 'drop|out'.")
+    assert "they are not read from HDF5 files" in settings
+    text = (tmp_path / REPORT_TEXT_FILE).read_text()
+    section = text.split("## About the upload, and the Keras file that comes back")[1]
+    assert "act only in training: 'd/e', 'drop\\|out'." in section

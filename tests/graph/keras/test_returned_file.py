@@ -188,6 +188,25 @@ def test_where_layers_are_joined_it_is_said(keras: Any, returned: Returned) -> N
     assert "'drop'" in note
 
 
+def test_an_activation_that_is_a_layer_stays_one_beside_a_flat_model(
+    keras: Any, returned: Returned
+) -> None:
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            keras.Input((8,)),
+            layers.Dense(6, name="first"),
+            layers.BatchNormalization(name="norm"),
+            layers.Dense(4, name="last"),
+            layers.Activation("softmax", name="probabilities"),
+        ]
+    )
+    set_random_weights(model)
+    back, _ = returned(model, mode="lossless")
+    assert [layer.name for layer in back.layers] == ["last", "probabilities"]
+    assert len(back.get_layer("last").get_weights()) == 2
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_every_kind_of_model_comes_back_as_it_was(
     keras: Any, returned: Returned, tmp_path: Path, name: str
