@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import functools
 import logging
+import os
 import secrets
 import shutil
 import sqlite3
@@ -133,6 +134,11 @@ async def _running(
     app: FastAPI, settings: Settings, metrics: Metrics, worker_module: str
 ) -> AsyncIterator[None]:
     """Open all services, and close them in the opposite order."""
+    if os.geteuid() == 0:
+        _LOG.warning(
+            "running as root, which nothing needs: upload processes give up its rights, and take a user of their"
+            " own where the kernel gives them a root folder of their own"
+        )
     async with contextlib.AsyncExitStack() as stack:
         services = _open(settings, metrics, worker_module, stack)
         app.state.services = services

@@ -132,6 +132,9 @@ def confine(
     for room in _ROOMS:
         import_module(room)
     readable = (*_python_paths(), *read)
+    # The folder that holds the rooms cannot be listed any more: what lies in them is found from the rooms themselves.
+    for room in _ROOMS:
+        import_module(room)
     outer = _enter_own_root(limits, folder, readable)
     _die_with_parent(parent)
     versions: list[int] = []

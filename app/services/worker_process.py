@@ -31,6 +31,7 @@ LINE_MAX_BYTES = 256 * 1024
 LINES_MAX = 100_000
 _OVERLONG_COUNTS_LINES = 100
 _STDERR_LINES_KEPT = 40
+_ERROR_LINE_MAX_CHARACTERS = 2_000
 _MEMORY_SIGNS = (
     *("MemoryError", "bad_alloc", "out of memory", "Cannot allocate memory"),
     "failed to map segment from shared object",
@@ -184,7 +185,7 @@ async def _keep_errors(process: asyncio.subprocess.Process, errors: deque[str]) 
             continue
         if not line:
             return
-        errors.append(plain_line(line.decode("utf-8", "replace"))[:500])
+        errors.append(plain_line(line.decode("utf-8", "replace"))[:_ERROR_LINE_MAX_CHARACTERS])
     _kill(process)
 
 

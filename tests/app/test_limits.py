@@ -2,7 +2,10 @@
 
 import ast
 import errno
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +22,7 @@ from app.sandbox.system import SandboxError
 from app.settings import Settings
 from graph.file_kind import ZIP_SIGNATURE
 from tests.app.live import Live, live
+from tests.conftest import REPOSITORY
 
 HEADERS = {
     "x86_64": Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h"),
@@ -222,3 +226,29 @@ def test_the_filter_only_jumps_inside_itself(name: str) -> None:
         if instruction[0] & 7 == 5:  # BPF_JMP
             assert place + 1 + max(instruction[2], instruction[3]) < len(instructions)
     assert instructions[-1][0] == 6  # BPF_RET
+
+
+CONFINED_IMPORT = """
+import os, sys, tempfile
+from pathlib import Path
+# As where the program was not installed: its folder is on the path, and nothing else knows its modules.
+sys.meta_path[:] = [one for one in sys.meta_path if "editable" not in getattr(one, "__module__", "")]
+from app.sandbox.confine import Limits, confine
+with tempfile.TemporaryDirectory() as folder:
+    if os.fork() == 0:
+        confine(Limits(1 << 33, 60, 1 << 20, 64, 64, False), os.getppid(), Path(folder))
+        import pruning.prune, engine.compiler, graph.keras.read
+        os._exit(0)
+    raise SystemExit(os.waitstatus_to_exitcode(os.wait()[1]))
+"""
+
+
+def test_a_confined_process_finds_its_own_modules() -> None:
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", CONFINED_IMPORT],
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
