@@ -30,7 +30,7 @@ LINE_MAX_BYTES = 256 * 1024
 # Of each of its two streams; more would only keep the server busy.
 LINES_MAX = 100_000
 _OVERLONG_COUNTS_LINES = 100
-_STDERR_LINES_KEPT = 40
+_STDERR_LINES_KEPT = 100
 _ERROR_LINE_MAX_CHARACTERS = 2_000
 _MEMORY_SIGNS = (
     *("MemoryError", "bad_alloc", "out of memory", "Cannot allocate memory"),
