@@ -325,8 +325,13 @@ class Metrics:
             "prunus_uploads_in_flight", "Uploads that are arriving.", registry=registry
         )
         self.jobs_finished = Counter(
-            "prunus_jobs_finished", "Jobs that ended, by state.", ("state",), registry=registry
+            "prunus_jobs_finished",
+            "Jobs that ended: done, refused (the upload could not be used), failed or cancelled.",
+            ("state",),
+            registry=registry,
         )
+        for state in ("done", "refused", "failed", "cancelled"):
+            self.jobs_finished.labels(state)  # a counter that appears with 1 shows no increase
         self.retunes_finished = Counter(
             "prunus_retunes_finished",
             "Stored versions that were tuned again for this machine, by result.",

@@ -306,7 +306,7 @@ class Jobs:
         await asyncio.to_thread(self._onboarding.discard, job.id)
         while not await asyncio.to_thread(self._note_end, job.id, state, problem):
             await asyncio.sleep(_FULL_DISK_RETRY_SECONDS)
-        self.metrics.jobs_finished.labels(state.value).inc()
+        self.metrics.jobs_finished.labels(counted_as(state, problem)).inc()
         _LOG.warning("job %s for model %r %s: %s", job.id, job.name, state.value, problem.detail)
         self.notify()
 
@@ -341,6 +341,11 @@ class Jobs:
             if not job.ended:
                 stopped = ServerStoppedError("the server stopped while the job waited in the queue")
                 await self._end(job, JobState.FAILED, stopped)
+
+
+def counted_as(state: JobState, problem: Problem) -> str:
+    """Return the state that metrics count: what an upload could not be used for is no failure of the service."""
+    return "refused" if state is JobState.FAILED and problem.status < 500 else state.value
 
 
 def _shown(job: Job) -> tuple[str, str, int, str]:

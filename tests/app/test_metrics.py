@@ -13,6 +13,9 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.metrics import DURATION_BUCKETS_SECONDS, PHASES, HistogramCell, Metrics
+from app.problems import Problem
+from app.services.job_log import JobState
+from app.services.jobs import counted_as
 from tests.app.live import Live
 
 Key = tuple[str, frozenset[tuple[str, str]]]
@@ -105,6 +108,28 @@ def test_jobs_and_their_stages_are_shown(service: Live) -> None:
     assert value(found, "prunus_models_loaded") >= 3
     assert value(found, "prunus_http_requests_in_flight") == 1  # the scrape itself
     assert value(found, "process_resident_memory_bytes") > 10_000_000
+
+
+def test_what_an_upload_could_not_be_used_for_is_no_failure_of_the_service(
+    service: Live, small_file: Path, tmp_path: Path
+) -> None:
+    name = "prunus_jobs_finished_total"
+    before = scrape(service.http)
+    cut_off = tmp_path / "cut.keras"
+    cut_off.write_bytes(small_file.read_bytes()[:500])
+    assert service.upload(cut_off, "cut").json()["stage"] == "read"
+    after = scrape(service.http)
+    for state, more in (("refused", 1), ("failed", 0), ("done", 0)):
+        assert value(after, name, state=state) == value(before, name, state=state) + more
+
+
+@pytest.mark.parametrize(
+    ("slug", "counted"), [("job-crashed", "failed"), ("unsupported-layer", "refused")]
+)
+def test_failed_jobs_are_counted_by_whose_fault_it_was(slug: str, counted: str) -> None:
+    problem = Problem(slug, "title", "detail")
+    assert counted_as(JobState.FAILED, problem) == counted
+    assert counted_as(JobState.CANCELLED, problem) == "cancelled"
 
 
 def test_the_series_of_a_deleted_model_go(service: Live, small_file: Path) -> None:

@@ -149,6 +149,20 @@ def test_panels_have_names_of_their_own_places_and_units() -> None:
             assert panel["fieldConfig"]["defaults"]["unit"]
 
 
+def test_each_alert_says_what_to_do_and_the_pages_know_it() -> None:
+    rules = yaml.safe_load((DEPLOY / "prometheus" / "alerts.yml").read_text())["groups"][0]["rules"]
+    headings = re.findall(
+        r"^## (\w+)$", (REPOSITORY / "docs" / "alerts.md").read_text(), re.MULTILINE
+    )
+    assert headings == [rule["alert"] for rule in rules]
+    table = (REPOSITORY / "docs" / "deployment.md").read_text()
+    for rule in rules:
+        assert rule["annotations"]["description"].endswith(".")
+        assert rule["annotations"]["runbook_url"] == f"docs/alerts.md#{rule['alert'].lower()}"
+        assert rule["labels"]["severity"] in {"page", "warn"}
+        assert rule["alert"] in table
+
+
 def test_alerts_fire_when_they_should(promtool: str) -> None:
     done = subprocess.run(
         [promtool, "test", "rules", "alerts_test.yml"],
