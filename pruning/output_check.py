@@ -7,14 +7,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from graph.graph import Graph
-from graph.reference import run, run_values
+from graph.reference import run
 from pruning.calibrate import Calibration
 from pruning.errors import OutputCheckError
-from pruning.probe import ProbeSet, probe_sets
+from pruning.probe import ProbeSet, most_samples, probe_sets
 from pruning.prune import PruneResult
 from pruning.recipe import Mode
-from pruning.rounding import rounding_spread
+from pruning.rounding import rounding_of
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 Run = Callable[[Arrays], Arrays]
@@ -41,12 +40,14 @@ class _Probed:
         found: what the compiled model answers.
         exact: the pruned graph in float64.
         original: the original graph in float64.
+        spread: how far float32 rounding may move each output.
     """
 
     probe: ProbeSet
     found: Arrays
     exact: Arrays
     original: Arrays
+    spread: Mapping[str, float]
 
 
 def check_outputs(
@@ -58,7 +59,7 @@ def check_outputs(
     """Compare compiled outputs with the pruned and with the original graph, in float64, on all probe sets.
 
     The compiled model may be off the pruned graph by `TOLERANCE` of an output's scale, or where float32 rounding may
-    take it further, by `rounding_spread`. With a lossless recipe the same holds for the original graph, plus the
+    take it further, by what `pruning.rounding` says. With a lossless recipe the same holds for the original graph, plus the
     recipe's gate. Weights rounded to 16 bits may take `WEIGHT_TYPE_TOLERANCE` more. The scale of an output is its largest
     magnitude over all probe sets of ordinary size, or over the same set if that is larger.
 
@@ -76,17 +77,20 @@ def check_outputs(
     """
     samples = None if calibration is None else calibration.inputs
     sets = probe_sets(pruned.original, pruned.recipe.lossless.input_ranges, samples)
-    probed = [_probe(compiled, pruned, one) for one in sets if _fits_float32(pruned.graph, one)]
+    probed = [
+        one
+        for group in _groups(sets, most_samples(pruned.original))
+        for one in _probe(compiled, pruned, group)
+    ]
     rounding = WEIGHT_TYPE_TOLERANCE[weight_type]
     gate = pruned.recipe.lossless.gate if pruned.recipe.mode is Mode.LOSSLESS else np.inf
     floors = {output.name: _floor(probed, output.name) for output in pruned.original.outputs}
     worst = 0.0
     for one in probed:
-        spread = rounding_spread(pruned.graph, one.probe.inputs)
         for name, floor in floors.items():
             scale = max(floor, _largest(one.original[name])) or 1.0
             # Two orders of summation: the compiled model's beside the exact one, and nothing of it is counted twice.
-            allowed = max(TOLERANCE, spread[name] / scale) + rounding
+            allowed = max(TOLERANCE, one.spread[name] / scale) + rounding
             _compare(one, name, one.exact[name], scale, allowed)
             worst = max(worst, _compare(one, name, one.original[name], scale, allowed + gate))
     return worst
@@ -134,21 +138,44 @@ def _one_by_one(run_batch: Run, batch: Arrays) -> Arrays:
     return {name: np.concatenate([answer[name] for answer in answers]) for name in answers[0]}
 
 
-def _probe(compiled: Run, pruned: PruneResult, probe: ProbeSet) -> _Probed:
-    exact = run(pruned.graph, probe.inputs, np.float64)
-    original = run(pruned.original, probe.inputs, np.float64)
-    return _Probed(probe, compiled(dict(probe.inputs)), exact, original)
+def _groups(sets: Sequence[ProbeSet], most: int) -> list[list[ProbeSet]]:
+    """Sets that are computed together, so many samples at a time: the oracle converts all weights for every batch."""
+    groups: list[list[ProbeSet]] = []
+    count = most
+    for one in sets:
+        count += one.samples
+        if count > most:
+            groups.append([])
+            count = one.samples
+        groups[-1].append(one)
+    return groups
 
 
-def _fits_float32(graph: Graph, probe: ProbeSet) -> bool:
-    """Whether a set is compared: one of extraordinary size only where no value of the graph overflows float32 on it."""
-    if probe.is_ordinary:
-        return True
-    wide = run_values(graph, probe.inputs, np.float64)
-    narrow = run_values(graph, probe.inputs, np.float32)
-    return all(
-        bool(np.array_equal(np.isfinite(wide[name]), np.isfinite(narrow[name]))) for name in wide
-    )
+def _probe(compiled: Run, pruned: PruneResult, group: Sequence[ProbeSet]) -> list[_Probed]:
+    """Run a group of sets through both graphs, and each set by itself through the compiled model.
+
+    Sets of extraordinary size are left out where a value of the graph overflows float32 on them.
+    """
+    names = group[0].inputs
+    joined = {name: np.concatenate([one.inputs[name] for one in group]) for name in names}
+    rounding = rounding_of(pruned.graph, joined)
+    original = run(pruned.original, joined, np.float64)
+    found, start = [], 0
+    for one in group:
+        rows = slice(start, start + one.samples)
+        start += one.samples
+        if not one.is_ordinary and not rounding.fits[rows].all():
+            continue
+        found.append(
+            _Probed(
+                one,
+                compiled(dict(one.inputs)),
+                {name: array[rows] for name, array in rounding.exact.items()},
+                {name: array[rows] for name, array in original.items()},
+                {name: float(array[rows].max()) for name, array in rounding.spread.items()},
+            )
+        )
+    return found
 
 
 def _floor(probed: Sequence[_Probed], name: str) -> float:

@@ -30,9 +30,23 @@ class ProbeSet:
     inputs: Arrays
 
     @property
+    def samples(self) -> int:
+        """How many."""
+        return len(next(iter(self.inputs.values())))
+
+    @property
     def is_ordinary(self) -> bool:
         """Whether its numbers are of the size that models are fed with: their outputs tell an output's scale."""
         return self.name in _ORDINARY
+
+
+def most_samples(graph: Graph) -> int:
+    """How many samples are computed at once.
+
+    The interpreter keeps every value of a set in memory, so the largest value decides, not the largest input.
+    """
+    largest = max(kind.sample_size for kind in graph.value_types().values())
+    return max(1, _MAX_ELEMENTS_PER_SET // largest)
 
 
 def probe_sets(
@@ -48,9 +62,7 @@ def probe_sets(
         ranges: declared ranges by input name; "" stands for every input without its own.
         samples: calibration samples by input name, used as they are.
     """
-    # The interpreter keeps every value of a set in memory, so the largest value decides, not the largest input.
-    largest = max(kind.sample_size for kind in graph.value_types().values())
-    room = max(1, _MAX_ELEMENTS_PER_SET // largest)
+    room = most_samples(graph)
     made = [
         ProbeSet(
             name,

@@ -10,6 +10,7 @@ measured to err by 0.26 sqrt(n) u (root mean square, 256 to 65,536 products): `L
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -34,8 +35,23 @@ _MOVES = (Reshape, Permute, RepeatVector, Concatenate)
 _ROUNDED_INPUTS = (DType.FLOAT64, DType.INT32, DType.INT64, DType.UINT32, DType.UINT64)
 
 
-def rounding_spread(graph: Graph, inputs: Arrays) -> dict[str, float]:
-    """The largest that float32 rounding should move each output, over all samples of a batch.
+@dataclass(frozen=True, slots=True)
+class Rounding:
+    """What float32 may make of a batch.
+
+    Attributes:
+        exact: outputs in float64, by name.
+        spread: by output name, for each sample: the largest that rounding should move an element.
+        fits: for each sample, whether the same values of the graph are finite in float32 and in float64.
+    """
+
+    exact: Mapping[str, FloatArray]
+    spread: Mapping[str, FloatArray]
+    fits: np.ndarray[Any, np.dtype[np.bool_]]
+
+
+def rounding_of(graph: Graph, inputs: Arrays) -> Rounding:
+    """Compute a graph in float64, and how far float32 may be off.
 
     An op that is not known here is treated as one without long sums: its tolerance is small.
 
@@ -44,15 +60,29 @@ def rounding_spread(graph: Graph, inputs: Arrays) -> dict[str, float]:
         inputs: one array (batch, *sample shape) per input name.
     """
     exact = run_values(graph, inputs, np.float64)
+    fits = _fits(exact, run_values(graph, inputs, np.float32))
     moved = {node.name: _own_error(graph, node, exact) for node in graph.nodes}
-    found = dict.fromkeys((output.name for output in graph.outputs), 0.0)
+    spread = {output.name: np.zeros(len(fits)) for output in graph.outputs}
     for draw in range(_DRAWS):
         drawn = _drawn(graph, exact, moved, np.random.default_rng([_SEED, draw]))
         for output in graph.outputs:
             with np.errstate(invalid="ignore"):
                 difference = np.abs(drawn[output.value] - exact[output.value])
-            largest = float(difference[np.isfinite(difference)].max(initial=0.0))
-            found[output.name] = max(found[output.name], largest)
+            difference[~np.isfinite(difference)] = 0.0
+            largest = difference.reshape(len(difference), -1).max(axis=1, initial=0.0)
+            spread[output.name] = np.maximum(spread[output.name], largest)
+    outputs = {output.name: exact[output.value] for output in graph.outputs}
+    return Rounding(outputs, spread, fits)
+
+
+def _fits(
+    wide: Mapping[str, FloatArray], narrow: Mapping[str, FloatArray]
+) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    same = [
+        (np.isfinite(wide[name]) == np.isfinite(narrow[name])).reshape(len(wide[name]), -1)
+        for name in wide
+    ]
+    found: np.ndarray[Any, np.dtype[np.bool_]] = np.all([each.all(axis=1) for each in same], axis=0)
     return found
 
 

@@ -18,10 +18,11 @@ from graph.ops import Activation, Dense
 from graph.reference import run
 from graph.tensor_type import DType, TensorType
 from pruning.errors import OutputCheckError
-from pruning.output_check import TOLERANCE, check_outputs, check_retuned
+from pruning.output_check import TOLERANCE, _groups, check_outputs, check_retuned
+from pruning.probe import ProbeSet
 from pruning.prune import PruneResult, prune
 from pruning.recipe_parser import parse_recipe
-from pruning.rounding import UNIT, rounding_spread
+from pruning.rounding import UNIT, rounding_of
 from tests.builders import GraphBuilder, random_inputs
 
 Arrays = Mapping[str, np.ndarray]
@@ -246,7 +247,7 @@ def test_the_spread_of_rounding_holds_for_chains_and_is_not_far_above() -> None:
     inputs = {"x0": np.abs(random_inputs(graph, 16)["x0"])}
     exact = run(graph, inputs, np.float64)["y0"]
     error = float(np.abs(chained(graph)(inputs)["y0"] - exact).max())
-    spread = rounding_spread(graph, inputs)["y0"]
+    spread = float(rounding_of(graph, inputs).spread["y0"].max())
     assert error < spread < 100 * error
     assert spread < 4096 * UNIT * np.abs(exact).max(), "less than the bound that always holds"
 
@@ -259,7 +260,7 @@ def test_a_deep_network_has_a_spread_that_does_not_explode() -> None:
     graph = b.build(x)
     inputs = random_inputs(graph, 16)
     scale = np.abs(run(graph, inputs, np.float64)["y0"]).max()
-    assert rounding_spread(graph, inputs)["y0"] < 1e-3 * scale
+    assert float(rounding_of(graph, inputs).spread["y0"].max()) < 1e-3 * scale
 
 
 def test_a_model_tuned_again_must_answer_the_same() -> None:
@@ -272,3 +273,21 @@ def test_a_model_tuned_again_must_answer_the_same() -> None:
         check_retuned(
             answers_of(graph), answers_of(graph, lambda a: one_element(a, np.nan)), batches
         )
+
+
+def test_probes_that_overflow_float32_are_left_out_only_where_they_are_extraordinary() -> None:
+    b = GraphBuilder(7)
+    x = b.dense(b.input(4), 4, kernel=0.05 * np.eye(4), activation=Function.EXPONENTIAL)
+    graph = b.build(b.activation(b.dense(x, 2), Function.TANH))
+    inputs = {"x0": np.array([[1.0] * 4, [5000.0] * 4], np.float32)}
+    assert rounding_of(graph, inputs).fits.tolist() == [True, False]
+    result = pruned_of(graph)
+    check_outputs(answers_of(result.graph), result, None)
+
+
+def test_sets_are_computed_in_groups_of_at_most_so_many_samples() -> None:
+    def set_of(samples: int) -> ProbeSet:
+        return ProbeSet("normal", {"x": np.zeros((samples, 2))})
+
+    groups = _groups([set_of(count) for count in (1, 3, 4, 9, 2, 2)], 5)
+    assert [[one.samples for one in group] for group in groups] == [[1, 3], [4], [9], [2, 2]]
