@@ -107,7 +107,7 @@ def judge(options: GateOptions, quality: Quality, *, is_lossy: bool) -> GateResu
     return GateResult(Verdict.HELD, text, checks)
 
 
-_NOT_ACTIVE = "So this version answers only requests that name it, until it is activated."
+_NOT_ACTIVE = "Unless it is activated, this version answers only requests that name it."
 _UNCHECKED = (
     "Weights were removed by their size or rounded to 16 bits, and no samples were given: nothing is known about what that"
     f" costs on real data. {_NOT_ACTIVE} Send 'calibration' samples, best with 'labels', and the cost is measured."

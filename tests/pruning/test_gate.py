@@ -50,7 +50,7 @@ def test_a_gate_that_is_set_judges_a_lossless_recipe_too() -> None:
 def test_without_data_nothing_lossy_takes_traffic_and_the_text_says_so() -> None:
     result = lossy(unlabelled(97, 97, Basis.PROBES))
     assert (result.verdict, result.may_take_traffic) == (Verdict.UNCHECKED, False)
-    for wanted in ("nothing is known", "calibration", "labels", "until it is activated"):
+    for wanted in ("nothing is known", "calibration", "labels", "Unless it is activated"):
         assert wanted in result.text
 
 
@@ -102,7 +102,7 @@ def test_too_few_samples_leave_it_open_and_say_how_many_would_do(
 ) -> None:
     result = lossy(quality)
     assert (result.verdict, result.may_take_traffic) == (Verdict.UNDECIDED, False)
-    assert "until it is activated" in result.text
+    assert "Unless it is activated" in result.text
     assert more in result.text
 
 
