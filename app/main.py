@@ -174,9 +174,7 @@ def _open(
     target = host_target()
     loaders = ThreadPoolExecutor(target.cores, thread_name_prefix="load")
     stack.callback(loaders.shutdown, wait=True)
-    compiler = KernelCompiler(worker_limits(settings, settings.compile_cpu_max_seconds))
-    cache = ObjectCache(storage.kernels, compile_written=compiler)
-    storage.kernels.chmod(0o755)  # upload workers, which may have another user, read it
+    cache = _open_cache(settings, storage, stack)
     threads = settings.threads or target.cores
     registry = Registry(
         metrics.models,
@@ -217,6 +215,16 @@ def _open(
         ),
         lifecycle=lifecycle,
     )
+
+
+def _open_cache(
+    settings: Settings, storage: Storage, stack: contextlib.AsyncExitStack
+) -> ObjectCache:
+    compiler = KernelCompiler(worker_limits(settings, settings.compile_cpu_max_seconds))
+    stack.callback(compiler.close)  # before the threads that load are waited for
+    cache = ObjectCache(storage.kernels, compile_written=compiler)
+    storage.kernels.chmod(0o755)  # upload workers, which may have another user, read it
+    return cache
 
 
 async def _follow(services: Services) -> None:

@@ -13,8 +13,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import orjson
@@ -34,15 +35,22 @@ _ERROR_MAX_CHARACTERS = 2_000
 _LOG = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
 class KernelCompiler:
-    """Compiles modules in a process of their own.
+    """Compiles modules in a process of their own; safe for several threads."""
 
-    Attributes:
-        limits: of that process.
-    """
+    def __init__(self, limits: Limits) -> None:
+        """Hold each process to `limits`."""
+        self.limits = limits
+        self._lock = threading.Lock()
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._is_closed = False
 
-    limits: Limits
+    def close(self) -> None:
+        """End what is running, and refuse what comes: nobody waits for it any more."""
+        with self._lock:
+            self._is_closed = True
+            for process in self._running:
+                process.kill()
 
     def __call__(self, sources: Sequence[ModuleSource], target: Target) -> Mapping[str, bytes]:
         """Return object code by symbol.
@@ -76,6 +84,10 @@ class KernelCompiler:
             cwd=_NO_FOLDER,
             start_new_session=True,
         ) as process:
+            with self._lock:
+                self._running.add(process)
+                if self._is_closed:
+                    process.kill()
             try:
                 answer, errors = process.communicate(
                     request, self.limits.cpu_max_seconds * _WALL_SECONDS_PER_CPU_SECOND
@@ -84,8 +96,12 @@ class KernelCompiler:
                 raise self._too_long() from None
             finally:
                 process.kill()
+                with self._lock:
+                    self._running.discard(process)
         if process.returncode == 0:
             return answer
+        if self._is_closed:
+            raise KernelCompilerError("the server stopped while kernels were compiled")
         if -process.returncode in {signal.SIGXCPU, signal.SIGKILL}:
             raise self._too_long()
         text = errors.decode("utf-8", "replace")[-_ERROR_MAX_CHARACTERS:]

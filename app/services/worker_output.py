@@ -10,6 +10,7 @@ import os
 import stat
 from pathlib import Path
 
+import orjson
 from pydantic import ValidationError
 
 from app.errors import JobCrashedError
@@ -25,7 +26,10 @@ from app.services.files import remove
 from app.services.storage import RESULT_MAX_BYTES
 from app.services.summary import ModelSummary
 
-OUTPUT_FILES = (ARTIFACT_FILE, KERAS_FILE, REPORT_FILE, REPORT_TEXT_FILE, RESULT_FILE)
+_MODEL_FILES = (ARTIFACT_FILE, KERAS_FILE)
+# The service reads these whole, for each request that asks for one.
+_TEXT_FILES = (REPORT_FILE, REPORT_TEXT_FILE, RESULT_FILE)
+REPORT_MAX_BYTES = 64 * 1024 * 1024
 _TAKEN_FOLDER = "taken"
 _CHUNK_BYTES = 1024 * 1024
 _READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -50,14 +54,16 @@ def take_output(job_folder: Path, file_max_bytes: int) -> str:
         raise JobCrashedError("the job wrote no artifact") from None
     digests = {}
     try:
-        for name in OUTPUT_FILES:
-            digest = _copy(source, name, taken / name, file_max_bytes)
+        for name in (*_MODEL_FILES, *_TEXT_FILES):
+            max_bytes = file_max_bytes if name in _MODEL_FILES else REPORT_MAX_BYTES
+            digest = _copy(source, name, taken / name, min(max_bytes, file_max_bytes))
             if digest is not None:
                 digests[name] = digest
     finally:
         os.close(source)
     if ARTIFACT_FILE not in digests:
         raise JobCrashedError("the job wrote no artifact")
+    _check_reports(taken)
     remove(output)
     taken.rename(output)
     return digests[ARTIFACT_FILE]
@@ -86,6 +92,19 @@ def _copy(folder: int, name: str, target: Path, max_bytes: int) -> str | None:
                 digest.update(chunk)
                 file.write(chunk)
     return digest.hexdigest()
+
+
+def _check_reports(folder: Path) -> None:
+    """Refuse reports that the service could not show."""
+    try:
+        if (folder / REPORT_TEXT_FILE).exists():
+            (folder / REPORT_TEXT_FILE).read_text("utf-8")
+        if (folder / REPORT_FILE).exists():
+            report = orjson.loads((folder / REPORT_FILE).read_bytes())
+            if not isinstance(report, dict):
+                raise JobCrashedError("the job wrote a report that is no JSON object")
+    except ValueError as error:
+        raise JobCrashedError("the job wrote a report that cannot be read") from error
 
 
 def _no_plain_file(name: str) -> JobCrashedError:

@@ -176,6 +176,15 @@ def test_kernels_that_take_too_long_to_compile_are_given_up() -> None:
     assert refused.value.hint.endswith("PRUNUS_COMPILE_CPU_MAX_SECONDS")
 
 
+def test_a_server_that_stops_waits_for_no_compiling_process() -> None:
+    compiler = KernelCompiler(LIMITS)
+    compiler.close()
+    target = host_target()
+    source = source_of(activation_spec(target.isa, FusedActivation.RELU), target.isa)
+    with pytest.raises(KernelCompilerError, match="server stopped"):
+        compiler([source], target)
+
+
 def test_words_that_are_no_kernel_are_refused_by_the_compiling_process() -> None:
     spec = KernelSpec("no_such_family", Isa.GENERIC, 1)
     with pytest.raises(KernelCompilerError, match="status 1"):

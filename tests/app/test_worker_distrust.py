@@ -18,7 +18,7 @@ from app.job_folder import ARTIFACT_FILE, OUTPUT_FOLDER
 from app.pipeline import STAGES
 from app.problems import Problem
 from app.sandbox.confine import AppliedLimits
-from app.services import worker_events, worker_process
+from app.services import worker_events, worker_output, worker_process
 from app.services.database import Database
 from app.services.job_log import JobLog
 from app.services.ownership import Ownership
@@ -160,6 +160,32 @@ def test_output_that_is_no_plain_file_is_refused(
     monkeypatch.chdir(output)  # names of sockets are short
     make(Path("report.json"))
     with pytest.raises(JobCrashedError, match="which is no plain file"):
+        take_output(folder, MIB)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("report.json", b"{", "cannot be read"),
+        ("report.json", b"[1]", "no JSON object"),
+        ("report.json", b"[" * 100_000, "cannot be read"),
+        ("report.md", b"\xff\xfe", "cannot be read"),
+    ],
+)
+def test_reports_that_cannot_be_shown_are_refused(
+    name: str, content: bytes, reason: str, tmp_path: Path
+) -> None:
+    folder, output = job_folder(tmp_path)
+    (output / name).write_bytes(content)
+    with pytest.raises(JobCrashedError, match=reason):
+        take_output(folder, MIB)
+
+
+def test_reports_have_a_limit_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker_output, "REPORT_MAX_BYTES", 4)
+    folder, output = job_folder(tmp_path)
+    (output / "report.md").write_text("hello")
+    with pytest.raises(JobCrashedError, match="too large"):
         take_output(folder, MIB)
 
 
