@@ -61,7 +61,7 @@ def output_readings(graph: Graph, answers: Answers | None) -> tuple[OutputReadin
     for output in graph.outputs:
         node, rank = producers.get(output.value), types[output.value].rank
         function, axis = Function.LINEAR, rank - 1
-        if node is not None and isinstance(node.op, Activation):
+        if node is not None and type(node.op) is Activation:
             function = node.op.function.function
             if function in _LARGEST_SCORE_WINS:
                 axis = node.op.function.axis % rank

@@ -10,6 +10,7 @@ from graph.activations import Function
 from graph.graph import Node
 from graph.ops import Activation
 from graph.tensor_type import sample_axis
+from pruning.rules.arithmetic import FEW_ARGUMENT_UNITS, few_operations_error
 from pruning.rules.bound import UNIT_ROUNDOFF, Bound, unknown
 from pruning.rules.elementwise import ElementwiseRules
 from pruning.rules.envelope import Envelope, envelope, has_envelope
@@ -74,6 +75,14 @@ class AxisFunctionRules(OpRules[Activation]):
     def constants(self, inputs: Sequence[Reals]) -> Reals:
         """The output is constant where the whole input is."""
         return constants_of_mixture(self, inputs)
+
+    def argument_units(self) -> float:
+        """A few operations come before the result."""
+        return FEW_ARGUMENT_UNITS
+
+    def arithmetic_error(self, sizes: Sequence[Reals], result: Reals) -> Reals:
+        """A few operations make the result."""
+        return few_operations_error(result)
 
 
 class SoftmaxRules(AxisFunctionRules):

@@ -7,6 +7,7 @@ import numpy as np
 
 from graph.graph import Node
 from graph.ops import Dense
+from pruning.rules.arithmetic import sum_error
 from pruning.rules.bound import Bound
 from pruning.rules.op_rules import Cut, Flags, OpRules, Reals, axis_mask
 from pruning.rules.relation import Relation, feature_relation, merged_kernel
@@ -91,6 +92,12 @@ class DenseRules(OpRules[Dense]):
     def error(self, errors: Sequence[Bound], values: Sequence[Bound]) -> Bound:
         """The error is at most |dx| @ |W|."""
         return errors[0].through(self.weights()[0])
+
+    def arithmetic_error(self, sizes: Sequence[Reals], result: Reals) -> Reals:
+        """Each unit sums its weights' products and the bias."""
+        weights = [np.abs(weight) for weight in self.weights()]
+        terms = int(np.count_nonzero(weights[0], axis=0).max(initial=0)) + 1
+        return sum_error(terms, self.op.evaluate(list(sizes), weights))
 
     def tolerance(self, place: int, allowed: Bound, value: Bound) -> Bound:
         """Each input of unit o may move by the tolerance of o over sum_i |w_io|: all together stay within it."""

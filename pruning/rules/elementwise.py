@@ -14,6 +14,7 @@ from graph.errors import GraphError
 from graph.graph import Node
 from graph.ops import BatchNormalization, Normalization, PRelu, Rescaling
 from graph.tensor_type import sample_axis
+from pruning.rules.arithmetic import FEW_ARGUMENT_UNITS, few_operations_error
 from pruning.rules.bound import Bound
 from pruning.rules.op_rules import Cut, Flags, OpRules, OpT, Reals, axis_mask
 from pruning.rules.relation import Relation, alone, grouped
@@ -40,6 +41,14 @@ class ElementwiseRules(OpRules[OpT]):
             output |= flags
         for flags in inputs:
             flags |= output
+
+    def argument_units(self) -> float:
+        """A few operations come before the result."""
+        return FEW_ARGUMENT_UNITS
+
+    def arithmetic_error(self, sizes: Sequence[Reals], result: Reals) -> Reals:
+        """A few operations make the result."""
+        return few_operations_error(result)
 
 
 class AffineRules(ElementwiseRules[OpT]):

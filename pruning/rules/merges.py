@@ -7,6 +7,8 @@ import numpy as np
 
 from graph.graph import Node
 from graph.ops import Dot, Merge, MergeKind
+from graph.tensor_type import normalize_axis
+from pruning.rules.arithmetic import FEW_ARGUMENT_UNITS, few_operations_error, sum_error
 from pruning.rules.bound import Bound, known, unknown, zeros
 from pruning.rules.op_rules import Flags, OpRules, Reals, Shape, constants_of_mixture
 from pruning.rules.relation import Relation, alone, grouped
@@ -86,6 +88,14 @@ class MergeRules(OpRules[Merge]):
         share = allowed.divided(float(len(self.node.inputs)) if self.op.kind in _SUMS else 1.0)
         return share if allowed.shape == value.shape else share.mapped(_smallest_copy(value.shape))
 
+    def argument_units(self) -> float:
+        """A few operations come before the result."""
+        return FEW_ARGUMENT_UNITS
+
+    def arithmetic_error(self, sizes: Sequence[Reals], result: Reals) -> Reals:
+        """A few operations make the result."""
+        return few_operations_error(result)
+
     def _averaged(self, total: Bound) -> Bound:
         if self.op.kind is not MergeKind.AVERAGE:
             return total
@@ -125,6 +135,15 @@ class DotRules(OpRules[Dot]):
             return unknown(self.shape)
         products = self.op.evaluate([x.constant[None] for x in inputs], [])[0]
         return zeros(self.shape).shifted(products)
+
+    def argument_units(self) -> float:
+        """Vectors may be brought to length 1 before."""
+        return FEW_ARGUMENT_UNITS
+
+    def arithmetic_error(self, sizes: Sequence[Reals], result: Reals) -> Reals:
+        """Each product sums over the contracted axis."""
+        axis = normalize_axis(self.op.axes[0], sizes[0].ndim)
+        return sum_error(sizes[0].shape[axis], self.op.evaluate(list(sizes), []))
 
 
 def _any_copy(flags: Flags, shape: Shape) -> Flags:

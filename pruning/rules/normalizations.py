@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from graph.ops import LayerNormalization
+from pruning.rules.arithmetic import few_operations_error, sum_units
 from pruning.rules.bound import Bound, unknown
 from pruning.rules.op_rules import OpRules, Reals, constants_of_mixture
 
@@ -45,6 +46,14 @@ class LayerNormalizationRules(OpRules[LayerNormalization]):
             return result
         gamma = np.abs(self.weights()[0]).reshape(self._row_shape)
         return result.times(gamma + np.zeros(error.shape))
+
+    def argument_units(self) -> float:
+        """The mean of n numbers errs like a sum, and is subtracted from all of them."""
+        return sum_units(math.prod(self._row_shape))
+
+    def arithmetic_error(self, sizes: Sequence[Reals], result: Reals) -> Reals:
+        """A few operations follow the sums."""
+        return few_operations_error(result)
 
     @property
     def _row_shape(self) -> list[int]:

@@ -120,6 +120,19 @@ class OpRules(Generic[OpT]):
         """
         return zeros(self.shapes[place])
 
+    def argument_units(self) -> float:
+        """By how many units of rounding the op's own float32 arithmetic may move its arguments and weights."""
+        return 0.0
+
+    def arithmetic_error(self, sizes: Sequence[Reals], result: Reals) -> Reals:
+        """How far, besides, the op's own float32 arithmetic may move its result: nothing is granted to an unknown op.
+
+        Args:
+            sizes: magnitudes of the inputs, (batch, *sample shape), float64.
+            result: the exact result, (batch, *sample shape), float64.
+        """
+        return np.zeros_like(result)
+
 
 def axis_mask(kept: Flags, axis: int) -> Flags:
     """What stays along one axis of a value's sample shape."""

@@ -22,7 +22,8 @@ from pruning.output_check import TOLERANCE, _groups, check_outputs, check_retune
 from pruning.probe import ProbeSet
 from pruning.prune import PruneResult, prune
 from pruning.recipe_parser import parse_recipe
-from pruning.rounding import UNIT, rounding_of
+from pruning.rounding import rounding_of
+from pruning.rules.bound import UNIT_ROUNDOFF
 from tests.builders import GraphBuilder, random_inputs
 
 Arrays = Mapping[str, np.ndarray]
@@ -249,7 +250,9 @@ def test_the_spread_of_rounding_holds_for_chains_and_is_not_far_above() -> None:
     error = float(np.abs(chained(graph)(inputs)["y0"] - exact).max())
     spread = float(rounding_of(graph, inputs).spread["y0"].max())
     assert error < spread < 100 * error
-    assert spread < 4096 * UNIT * np.abs(exact).max(), "less than the bound that always holds"
+    assert spread < 4096 * UNIT_ROUNDOFF * np.abs(exact).max(), (
+        "less than the bound that always holds"
+    )
 
 
 def test_a_deep_network_has_a_spread_that_does_not_explode() -> None:

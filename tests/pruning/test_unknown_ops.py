@@ -15,6 +15,7 @@ from graph.graph import Graph, Node
 from graph.op import Op
 from graph.ops import Activation, Dense, Merge, MergeKind, PRelu
 from graph.reference import run, run_values
+from pruning.answers import output_readings
 from pruning.certificate import Guarantee
 from pruning.lossless.bounds import magnitude_bounds
 from pruning.lossless.drop import drop_negligible
@@ -23,8 +24,9 @@ from pruning.lossless.options import InputRange, LosslessOptions
 from pruning.lossless.perturbation import propagate_errors
 from pruning.lossless.tolerance import tolerances
 from pruning.prune import prune
-from pruning.recipe import PruningRecipe
+from pruning.recipe import Answers, PruningRecipe
 from pruning.recipe_parser import parse_recipe
+from pruning.rounding import rounding_of
 from pruning.rules.op_rules import OpRules
 from pruning.rules.table import RULES, rules_of, rules_of_node
 from pruning.simplify.constants import constant_elements
@@ -36,7 +38,15 @@ from pruning.simplify.rewrite import Change, widened
 from tests.builders import GraphBuilder, random_inputs
 from tests.pruning.planted import plant
 from tests.strategies import graphs
-from tests.unknown_ops import SAME_SHAPE, CumSum, Outer, Reversed, RollingDense, Wave
+from tests.unknown_ops import (
+    SAME_SHAPE,
+    CumSum,
+    DoubledActivation,
+    Outer,
+    Reversed,
+    RollingDense,
+    Wave,
+)
 
 RANGES = {"": InputRange(-2, 2)}
 WHOLE = ("first", "second", "third", "fourth")
@@ -225,6 +235,20 @@ def test_weights_that_go_from_a_kernel_with_another_role_leave_no_error_bound_th
     errors = propagate_errors(graph, magnitude_bounds(graph, RANGES), gone)
     assert not errors["h"].unknown.any()
     assert errors["sloped"].unknown.all()
+
+
+@names
+def test_no_rounding_of_its_own_is_granted_to_an_unknown_op(op: Op) -> None:
+    b = GraphBuilder(8)
+    graph = b.build(b.add(op, [b.input(5)]))
+    assert not rounding_of(graph, random_inputs(graph, 4)).spread["y0"].any()
+
+
+def test_the_answers_of_an_unknown_op_are_read_as_numbers() -> None:
+    b = GraphBuilder(8)
+    softmax = DoubledActivation(ActivationFunction(Function.SOFTMAX))
+    (reading,) = output_readings(b.build(b.add(softmax, [b.input(5)])), None)
+    assert reading.answers is Answers.NUMBERS
 
 
 def test_the_cautious_rules_keep_everything_by_themselves() -> None:
