@@ -86,8 +86,9 @@ def compile_models(
 
         made.append(compile_graph(graph, host.target, own, host.cache, report))
     dense, model = made[:2]
-    twin = compare.dense_twin(model, dense)
-    return Compiled(model, twin or dense, made[2] if narrow else None, graphs[1][1])
+    float32 = made[2] if narrow else None
+    twin = compare.dense_twin(float32 or model, dense)
+    return Compiled(model, twin or dense, float32, graphs[1][1])
 
 
 def with_subnormals(compiled: Compiled, pruned: PruneResult, host: Host) -> Compiled:
