@@ -23,7 +23,7 @@ class ZipDirectory:
     """What the end record of an archive says of its directory (APPNOTE.TXT 4.3.12 and 4.3.16).
 
     Attributes:
-        entries: number of entries: as the end record says, or as were counted where those are more.
+        entries: the number of entries that the end record names, or that were counted if those are more.
         size_bytes: size of the directory, as the end record says.
         is_zip64: whether other records replace these numbers, and may be much larger.
         is_small: whether it is within the limits that were given.

@@ -44,7 +44,7 @@ class SizeShare:
     Attributes:
         limit: upper limit of the magnitude.
         absolute: share of the weights whose magnitude is at most `limit`.
-        relative: the same for magnitudes as shares of the largest one of their layer.
+        relative: the same for magnitudes that are given as shares of the largest one of their layer.
     """
 
     limit: float
@@ -58,7 +58,7 @@ class Trial:
 
     Attributes:
         threshold: weights of at most this magnitude were set to zero.
-        removed_share: of the Dense weights.
+        removed_share: the share of the Dense weights that was removed.
         quality: what that did to the answers.
         is_good: whether the gate would allow it by default.
     """

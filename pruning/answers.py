@@ -39,7 +39,7 @@ class OutputReading:
         name: public name.
         answers: classes or numbers.
         function: the output's last activation; linear where there is none.
-        axis: of the scores of one decision, counted with the batch; None where every score decides for itself.
+        axis: the axis of the scores of one decision, counted with the batch; None if every score decides for itself.
     """
 
     name: str

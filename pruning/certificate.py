@@ -34,7 +34,7 @@ class LayerCertificate:
 
     Attributes:
         guarantee: the kind of proof.
-        claim: the same in one sentence.
+        claim: the kind of proof in one sentence.
         row_ratio: largest removed contribution relative to its own unit's scale; 0 where none was removed by the rule.
         tolerance_used: largest share of a unit's tolerance that was spent, at most 1.
         every_input: whether it holds for every finite input, whatever its size.
@@ -53,8 +53,8 @@ class Certificate:
 
     Attributes:
         guarantee: the weakest of the layers'.
-        layers: by layer path.
-        bounds: for each output, what the weights removed by the rule can do; before float32 rounding.
+        layers: the certificate of each layer, by its path.
+        bounds: how far the weights removed by the rule can move each output, before float32 rounding.
         simplification: measured change through the lossless steps alone; this passed the gate.
         measured: measured change against the original model.
         gate: what `simplification` had to stay under.
@@ -81,7 +81,7 @@ def layer_certificate(
         claim: what the scale-aware rule removed, if anything.
         budgeted: whether weights were chosen by their size.
         rewritten: whether weights that are left were computed anew.
-        options: for the assumed magnitude.
+        options: the options, for the assumed magnitude.
     """
     sentences = []
     if budgeted:

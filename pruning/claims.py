@@ -17,7 +17,7 @@ class Spread:
         median_seconds: half of the readings are below.
         low_seconds: 10th percentile.
         high_seconds: 90th percentile.
-        count: of readings.
+        count: how many readings there are.
     """
 
     median_seconds: float
@@ -40,7 +40,7 @@ class Claim:
     """What may be said, and by how much.
 
     Attributes:
-        verdict: of the network beside the one that it is compared with.
+        verdict: what may be said of the network beside the one that it is compared with.
         ratio: how many times as fast it is, by medians; exactly 1 where both run the same code, and None where
             the readings show no difference.
     """

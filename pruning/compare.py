@@ -22,7 +22,8 @@ class OutputChange:
         output: public name.
         change: between the two graphs, both in float64.
         change_float32: between the two graphs, both in float32; includes other orders of summation.
-        float32_error: of the original alone, float32 against float64: what rounding does without any pruning.
+        float32_error: the difference of float32 and float64 in the original alone: what rounding does without any
+            pruning.
         probe: the set on which `change` is largest.
     """
 

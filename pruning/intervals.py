@@ -19,7 +19,7 @@ class Estimate:
     """A number that was counted on samples.
 
     Attributes:
-        value: as counted.
+        value: the share that was counted.
         low: lower end of the interval.
         high: upper end of the interval.
     """
@@ -50,7 +50,7 @@ def difference_estimate(
         first_only: samples that only the first counts.
         second_only: samples that only the second counts.
         samples: all samples, at least 1.
-        confidence: of the interval.
+        confidence: the confidence of the interval.
     """
     adjusted = samples + 2
     first, second = (first_only + 1) / adjusted, (second_only + 1) / adjusted

@@ -16,8 +16,9 @@ class LayerTiming:
         node: name of the node; it is the same in the original and in the pruned graph.
         batch: samples of the call.
         kernel: the served layer's symbol; empty where there is none.
-        seconds: of the model as it is served; None where the layer is gone.
-        dense_seconds: of the original's layer by a dense kernel; None where the original has none of the name.
+        seconds: the time of the layer in the model as it is served; None if the layer is gone.
+        dense_seconds: the time of the original's layer by a dense kernel; None if the original has no layer of the
+            name.
     """
 
     node: str
@@ -41,7 +42,7 @@ class Latency:
         dense_high_seconds: 90th percentile.
         low_seconds: 10th percentile of the model as it is served.
         high_seconds: its 90th percentile.
-        readings: of each, taken in turn.
+        readings: how many readings of each were taken, in turn.
         verdict: what may be said.
         speedup: how many times as fast the served model is; 1 where both run the same code, None where the readings
             show no difference.
@@ -86,7 +87,7 @@ class SubnormalCost:
     """What the original's subnormal numbers cost on this host where they are not flushed to zero.
 
     Attributes:
-        weights: of the original that are subnormal.
+        weights: how many weights of the original are subnormal.
         batch: samples of the calls that were timed.
         times: how many times as long the original takes, by dense kernels; None where the readings show no difference.
     """
@@ -104,15 +105,15 @@ class EngineMeasurements:
         cpu: name of the processor.
         isa: instruction set of the chosen kernels.
         threads: threads per call.
-        layers: by batch and layer; those of a batch add up to its call.
-        latency: by batch.
+        layers: the times by batch and layer; those of a batch add up to its call.
+        latency: the times of whole calls, by batch.
         resident_bytes: memory of the served program: weights and arenas.
-        dense_resident_bytes: the same for the original served dense, or None.
+        dense_resident_bytes: the same for the original if it is served dense, or None.
         artifact_bytes: size of the artifact file.
         subnormals: what they cost where they are not flushed; None where the original has none.
         keeps_subnormals: whether they are kept while serving.
         weight_type: what weights are stored as.
-        against_float32: by batch, with 16-bit weights: the pruned model with float32 weights in the place of dense.
+        against_float32: with 16-bit weights, the comparison with the pruned model in float32 instead of the dense one, by batch.
     """
 
     cpu: str

@@ -61,9 +61,9 @@ class Change:
     """How far outputs moved, as shares of their own spread; before the last softmax or sigmoid.
 
     Attributes:
-        median: over the samples.
+        median: the median over the samples.
         high: nineteen of twenty samples move by no more.
-        largest: of any sample; may be infinite.
+        largest: the largest of any sample, which may be infinite.
     """
 
     median: float
@@ -78,9 +78,9 @@ class Quality:
     Attributes:
         basis: labelled samples, samples, or made-up probe inputs, which say nothing about real data.
         answers: what the outputs are read as: classes, numbers, or both words for outputs of both kinds.
-        samples: how many.
+        samples: how many samples were compared.
         agreeing: samples that both models answer alike.
-        accuracy: with labels, else None.
+        accuracy: the accuracy before and after, if there are labels, else None.
         agreement: share of the samples that both models answer alike; on probes its interval means nothing.
         change: how far outputs moved.
     """

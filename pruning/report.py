@@ -30,13 +30,13 @@ class Totals:
 
     Attributes:
         weights_before: elements, zeros included.
-        nonzeros_before: those that were not zero.
+        nonzeros_before: how many of its weights were not zero.
         weights_after: elements that are left, zeros included.
-        nonzeros_after: those that are not zero.
+        nonzeros_after: how many are not zero now.
         removed_share: 1 - nonzeros_after / weights_before.
         units_removed: output units of Dense layers.
         parameter_bytes_before: all weights as float32.
-        parameter_bytes_after: the same for the pruned graph, zeros stored.
+        parameter_bytes_after: the same for the pruned graph, with zeros stored.
     """
 
     weights_before: int
@@ -95,13 +95,13 @@ class Report:
     """Everything there is to say about one pruning run.
 
     Attributes:
-        title: what it is about.
+        title: what the report is about.
         recipe: what was asked for.
         findings: what was measured on what is served.
         totals: the whole model in numbers.
         layers: each layer of the original.
         certificate: what is proven about what is served, and what was measured on the pruned graph.
-        versions: of the software involved, by name.
+        versions: the versions of the software involved, by name.
         schema: version of this structure.
     """
 

@@ -53,7 +53,7 @@ class ModelArchive:
 
     Attributes:
         format: which container.
-        keras_version: as the file says; "1" where an HDF5 file says nothing, as Keras takes it.
+        keras_version: the version that the file names; "1" if an HDF5 file names none, as Keras assumes.
         config: the architecture: class_name and config, at least.
         weights: the group that holds the weights; valid while the archive is open.
     """

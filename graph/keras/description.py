@@ -90,7 +90,7 @@ class Model:
         name: the model's name.
         class_name: "Sequential" or "Functional".
         is_trainable: the model's own flag.
-        layers: in the file's order.
+        layers: the layers, in the file's order.
         inputs: flattened as `Call.inputs`.
         outputs: flattened as `Call.inputs`.
         order: (index into layers, call) of every call, each after what it needs.

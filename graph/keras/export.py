@@ -26,7 +26,7 @@ def write_keras(graph: Graph, path: Path, origin: Origin | None = None) -> tuple
 
     Args:
         graph: the graph.
-        path: where to write.
+        path: where to write the file.
         origin: the file that the graph came from; without it a flat functional model is written.
 
     Raises:

@@ -71,7 +71,8 @@ def flat_model(
 
     Args:
         graph: the graph.
-        training: by the path of the original's layer; taken over where a node became one layer of the same class.
+        training: what only training uses, by the path of the original's layer; it is taken over where a node became
+            one layer of the same class.
         may_be_sequential: write a Sequential where the layers form a chain.
 
     Raises:

@@ -14,7 +14,7 @@ def parse_object(text: str, what: str) -> JsonObject:
     """Parse a JSON object.
 
     Args:
-        text: at most `limits.MAX_CONFIG_BYTES` long; the caller checks.
+        text: the text, at most `limits.MAX_CONFIG_BYTES` long, which the caller checks.
         what: name of the text for errors.
 
     Raises:

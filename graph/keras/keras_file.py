@@ -23,7 +23,7 @@ def write_archive(path: Path, config: JsonObject, weights: bytes) -> None:
     """Write the three entries of a `.keras` archive.
 
     Args:
-        path: where to.
+        path: where to write the file.
         config: the architecture, as config.json.
         weights: the HDF5 file with all arrays.
     """
