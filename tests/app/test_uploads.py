@@ -137,8 +137,6 @@ def post(service: Live, content: bytes, name: str = "bad", **fields: str) -> htt
 @pytest.mark.parametrize(
     ("make", "problem"),
     [
-        (lambda path: b"", "not-a-model-file"),
-        (lambda path: b"this is no model" * 100, "not-a-model-file"),
         (lambda path: path.read_bytes()[:-200], "damaged-file"),
         (zip_bomb, "zip-bomb"),
         (lambda path: archive({**members_of(path), "../evil": b"x"}), "unsafe-entry-name"),
@@ -156,8 +154,6 @@ def post(service: Live, content: bytes, name: str = "bad", **fields: str) -> htt
         (lambda path: hdf5(external_storage), "unsafe-hdf5"),
     ],
     ids=[
-        "empty",
-        "text",
         "truncated",
         "bomb",
         "climbing",
@@ -187,6 +183,17 @@ def test_a_bad_file_has_its_own_problem_and_leaves_nothing(
     assert job_files(service) == []
     assert service.http.get("/models/bad").status_code == 404
     assert service.http.get("/health/ready").status_code == 200
+
+
+@pytest.mark.parametrize("content", [b"", b"this is no model" * 100], ids=["empty", "text"])
+def test_what_is_no_model_file_is_refused_before_it_is_queued(
+    service: Live, content: bytes
+) -> None:
+    answer = post(service, content)
+    assert (answer.status_code, slug(answer)) == (422, "not-a-model-file")
+    assert "location" not in answer.headers
+    assert job_files(service) == []
+    assert service.http.get("/models/bad").status_code == 404
 
 
 # A file that is cut off can be told as damaged or as no model file at all.
