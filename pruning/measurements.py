@@ -113,7 +113,8 @@ class EngineMeasurements:
         subnormals: what they cost where they are not flushed; None where the original has none.
         keeps_subnormals: whether they are kept while serving.
         weight_type: what weights are stored as.
-        against_float32: with 16-bit weights, the comparison with the pruned model in float32 instead of the dense one, by batch.
+        against_float32: with 16-bit weights, the comparison by batch with the pruned model in float32 instead of the
+            dense one.
     """
 
     cpu: str

@@ -65,8 +65,8 @@ class DenseRules(OpRules[Dense]):
     def relation(self, inputs: Sequence[Relation]) -> Relation:
         """Units are related whose weights (with related inputs joined) and bias are proportional.
 
-        Each row is divided by its first number. For float32 weights the quotients of two rows are equal in float64 exactly if the rows are proportional: two
-        different quotients of 24-bit numbers differ by 2^-48, relatively.
+        Each row is divided by its first number. For float32 weights the quotients of two rows are equal in float64
+        exactly if the rows are proportional: two different quotients of 24-bit numbers differ by 2^-48, relatively.
         """
         kernel, *biases = self.weights()
         joined = merged_kernel(kernel, feature_relation(inputs[0], self.shapes[0]))

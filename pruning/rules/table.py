@@ -61,7 +61,7 @@ def rules_of_node(
 
 
 def unmovable_values(graph: Graph) -> frozenset[str]:
-    """The values that must not change, not even by a rounding: an op that bears none reads them, or reads on from them."""
+    """The values that must not change, not even by a rounding: an op that bears none depends on them."""
     found: set[str] = set()
     for node in reversed(graph.nodes):
         if node.name in found or not rules_of_node(node, (), (), ()).bears_rounding:
