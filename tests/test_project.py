@@ -111,6 +111,19 @@ def test_a_folder_of_a_room_does_not_import_the_modules_above_it(room: str) -> N
             assert imports_of(path) & above == set(), path
 
 
+def test_contributing_names_places_that_are_there() -> None:
+    """The lists of "How to add" are worth something only while their places exist."""
+    guide = (REPOSITORY / "CONTRIBUTING.md").read_text()
+    words = set(re.findall(r"`([\w/.-]+)`", guide))
+    paths = {word for word in words if "/" in word and not word.startswith(".")}
+    assert len(paths) > 15
+    assert {path for path in paths if not (REPOSITORY / path).exists()} == set()
+    names = {word for word in words if re.fullmatch(r"_?[a-z]+(_[a-z]+)+|_?[A-Z]+(_[A-Z]+)+", word)}
+    code = "".join(path.read_text() for path in FILES)
+    assert len(names) > 5
+    assert {word for word in names if not re.search(rf"\b{word}\b", code)} == set()
+
+
 def test_the_code_map_names_every_module_and_folder_of_the_rooms() -> None:
     text = (REPOSITORY / "ARCHITECTURE.md").read_text()
     for room in ("graph", "pruning", "engine", "app"):
