@@ -8,6 +8,7 @@ from app.problems import Problem
 from app.services.job_log import Job
 from app.services.stored_version import StoredVersion
 from app.services.summary import ModelSummary, Quality
+from app.stages import SERVER_STAGES, UPLOAD_STAGES
 from engine.runtime import Executable
 
 
@@ -35,6 +36,10 @@ class ProblemDocument(BaseModel):
     expected: str | None = Field(default=None, description="What would have been accepted.")
     got: str | None = Field(default=None, description="What came instead.")
     hint: str | None = Field(default=None, description="What can be done about it.")
+    source: str | None = Field(
+        default=None,
+        description='"worker" where detail, expected, got and hint are the words of the process that read the upload.',
+    )
     request_id: str | None = Field(default=None, description="To be found in the service's log.")
 
 
@@ -119,7 +124,7 @@ class JobDocument(BaseModel):
     version: int = Field(description="The version that it makes.")
     state: str = Field(description="queued, running, done, failed or cancelled.")
     stage: str = Field(
-        description="queued, read, verify, prune, compile, check, write, load, publish or done;"
+        description=f"queued, {', '.join((*UPLOAD_STAGES, *SERVER_STAGES))} or done;"
         " of a failed job the stage that it failed in."
     )
     progress: float = Field(description="Share of the whole job that is done, in [0, 1].")

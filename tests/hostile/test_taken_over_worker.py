@@ -66,6 +66,8 @@ def test_stages_of_its_own_become_no_metrics(server: Server) -> None:
 def test_a_title_of_its_own_is_not_shown(server: Server) -> None:
     assert "evil" not in taken_over_worker.own_title(server)
     assert taken_over_worker.own_title(server).endswith("source 'worker'")
+    error = server.http.get("/jobs").json()["jobs"][0]["error"]
+    assert (error["source"], error["detail"]) == ("worker", "now")
 
 
 def test_its_disk_and_threads_are_limited(server: Server) -> None:
