@@ -53,7 +53,13 @@ from engine.runtime import load
 from engine.target import host_target
 
 DEMO_NAME = "digits"
-DEMO_FILE = Path(__file__).parent / "demo" / "digits.keras"
+_DEMO = Path(__file__).parent / "demo"
+# The model, and samples with their labels, so that its report tells what pruning costs.
+DEMO_FILES = {
+    "file": _DEMO / "digits.keras",
+    "calibration": _DEMO / "calibration.npz",
+    "labels": _DEMO / "labels.npy",
+}
 _HOUSEKEEPING_SECONDS = 3600.0
 _LOG = logging.getLogger(__name__)
 _DESCRIPTION = (
@@ -267,14 +273,16 @@ async def _upload_demo(services: Services) -> None:
     job_id = secrets.token_hex(8)
     folder = services.storage.uploads / f"{services.ownership.owner_id}.{job_id}"
     folder.mkdir()
-    await asyncio.to_thread(shutil.copyfile, DEMO_FILE, folder / FILE_PARTS["file"])
+    for part, path in DEMO_FILES.items():
+        await asyncio.to_thread(shutil.copyfile, path, folder / FILE_PARTS[part])
     upload = Upload(
         job_id,
         folder,
-        file_names={"file": DEMO_FILE.name},
-        sizes={"file": DEMO_FILE.stat().st_size},
+        file_names={part: path.name for part, path in DEMO_FILES.items()},
+        sizes={part: path.stat().st_size for part, path in DEMO_FILES.items()},
     )
-    await services.jobs.submit(upload, JobRequest(DEMO_NAME, None, ModelRequest()))
+    asked = ModelRequest(has_calibration=True, has_labels=True)
+    await services.jobs.submit(upload, JobRequest(DEMO_NAME, None, asked))
 
 
 async def _stopped(task: asyncio.Task[None]) -> None:

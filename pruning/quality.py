@@ -29,7 +29,7 @@ Run = Callable[[Arrays], Mapping[str, Array]]
 
 # The interpreter keeps every value of a batch in memory, and all outputs of both models are kept.
 _BATCH_ELEMENTS = 4_000_000
-_OUTPUT_ELEMENTS = 32_000_000
+_OUTPUT_ELEMENTS = 8_000_000
 
 
 class Basis(StrEnum):

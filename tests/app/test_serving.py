@@ -113,7 +113,10 @@ def test_the_demo_model_is_uploaded_at_the_first_start_only(
         wait_until(lambda: service.http.get("/jobs").json()["jobs"], "the job of the demo")
         (job,) = service.http.get("/jobs").json()["jobs"]
         wait_for_job(service.http, job["id"], state="done")
-        assert service.http.get("/models/digits").json()["latest_version"] == 1
+        model = service.http.get("/models/digits").json()
+        assert model["latest_version"] == 1
+        accuracy = model["versions"][0]["summary"]["quality"]["accuracy"]
+        assert accuracy["before"] == accuracy["after"]
     with live(make_settings(demo=True)) as service:
         wait_until(lambda: "the demo model is not uploaded" in caplog.text, "the decision")
         assert len(service.http.get("/jobs").json()["jobs"]) == 1
