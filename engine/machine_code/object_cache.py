@@ -10,8 +10,8 @@ import contextlib
 import functools
 import hashlib
 import os
+import secrets
 import stat
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -142,19 +142,19 @@ class ObjectCache:
     def _write(self, key: str, code: bytes) -> None:
         if self._folder is None:
             return
+        name = self._folder / f"{_UNFINISHED}{secrets.token_hex(8)}"
         try:
-            descriptor, name = tempfile.mkstemp(dir=self._folder, prefix=_UNFINISHED)  # mode 0600
+            # To be read by processes of other users, which may not write here.
+            descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
         except OSError:
             return  # full or read-only disk: the object stays in memory, and serving goes on
         try:
             with os.fdopen(descriptor, "wb") as file:
-                # Read by processes of other users that may not write here.
-                os.fchmod(file.fileno(), 0o644)
                 file.write(_MAGIC + _checksum(key, code) + code)
             # Not flushed to the disk: what a power cut leaves half written fails its checksum.
             os.replace(name, self._folder / f"{key}.o")
         except OSError:
-            Path(name).unlink(missing_ok=True)
+            name.unlink(missing_ok=True)
 
 
 def compile_here(sources: Sequence[ModuleSource], target: Target) -> dict[str, bytes]:

@@ -2,6 +2,8 @@
 
 import os
 import platform
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +33,7 @@ from graph import reference
 from graph.graph import Graph
 from tests.app.cache_attack_worker import MARK, planted
 from tests.app.live import live
+from tests.conftest import REPOSITORY
 
 needs_known_cpu = pytest.mark.skipif(
     platform.machine() not in {"x86_64", "aarch64"},
@@ -199,3 +202,23 @@ def test_a_model_cannot_name_kernels_without_end() -> None:
     assert (
         len(module_sources(specs[1:], Isa.GENERIC, several_threads=False)) == limits.MAX_KERNELS + 2
     )
+
+
+def test_what_a_confined_process_compiles_is_found_in_its_folder(tmp_path: Path) -> None:
+    """System calls that the cache needs are allowed: an object that is not written is compiled again and again."""
+    program = (
+        "import os, sys\n"
+        "from pathlib import Path\n"
+        "from app.sandbox.confine import Limits, confine\n"
+        "confine(Limits(1 << 33, 60, 1 << 30, 64, 64, False), os.getppid(), Path(sys.argv[1]))\n"
+        "from engine.execution.modules import module_sources\n"
+        "from engine.machine_code.object_cache import ObjectCache\n"
+        "from engine.target import host_target\n"
+        "target = host_target()\n"
+        "sources = module_sources([], target.isa, several_threads=False)\n"
+        "ObjectCache(Path(sys.argv[1]) / 'objects').get_all(sources, target)\n"
+    )
+    subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True, cwd=REPOSITORY)
+    names = [path.name for path in (tmp_path / "objects").iterdir()]
+    assert len(names) == 2
+    assert all(name.endswith(".o") for name in names)
