@@ -9,7 +9,7 @@ import numpy as np
 
 from graph.graph import Graph, Node
 from pruning.rules.dense import is_dense
-from pruning.simplify.rewrite import Change, Note, Rewrite, editable, frozen
+from pruning.simplify.rewrite import Change, Note, Rewrite, frozen, unshared
 
 
 def detach_constant_layers(graph: Graph) -> Rewrite:
@@ -18,7 +18,7 @@ def detach_constant_layers(graph: Graph) -> Rewrite:
     if not vectors:
         return Rewrite(graph)
     smallest = min(vectors, key=lambda given: given.type.sample_size)
-    free, types, own = editable(graph), graph.value_types(), {given.name for given in vectors}
+    free, types, own = unshared(graph), graph.value_types(), {given.name for given in vectors}
     changed: dict[str, Node] = {}
     kernels = {}
     for node in graph.nodes:

@@ -14,7 +14,7 @@ import graph as graph_package
 from graph.activations import ActivationFunction, Function
 from graph.graph import Graph, Node
 from graph.op import Op
-from graph.ops import Activation, Dense, Merge, MergeKind, PRelu
+from graph.ops import Activation, Dense, Merge, MergeKind, PRelu, Rescaling
 from graph.reference import run, run_values
 from pruning.answers import output_readings
 from pruning.certificate import Guarantee
@@ -158,23 +158,46 @@ def test_a_neighbouring_layer_is_not_folded_through_an_unknown_op(op: Op) -> Non
     np.testing.assert_allclose(after, before, rtol=1e-9, atol=1e-9)
 
 
+def with_much_to_rewrite(op: Op | None) -> Graph:
+    """A graph in which every rewrite finds something in front of the node `weird`, or without an op in the same place."""
+    b = GraphBuilder(9)
+    normal = b.add(Rescaling((0.3,), (0.1,)), [b.input(4)], name="normal")
+    kernel = b.rng.standard_normal((4, 6))
+    kernel[:, 1] = kernel[:, 0]
+    kernel[:, 4] = 0.0
+    bias = np.array([0.2, 0.2, 0.1, 0.4, 0.3, 0.5])
+    first = b.dense(
+        normal, 6, kernel=kernel, bias_values=bias, activation=Function.RELU, name="first"
+    )
+    read = b.rng.standard_normal((6, 5))
+    read[:4, 0] = read[5, 0] = 0.0  # unit 0 reads the constant only
+    second = b.dense(first, 5, kernel=read, activation=Function.RELU, name="second")
+    third = b.dense(second, 50, name="third")
+    fourth = b.add(Rescaling((0.7,), (0.2,)), [b.dense(third, 3, name="fourth")])
+    weird = fourth if op is None else b.add(op, [fourth], name="weird")
+    behind = b.add(Rescaling((0.9,)), [b.dense(weird, 3, name="behind")], name="tail")
+    return b.build(b.activation(behind, Function.SOFTMAX))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [Change.FOLDED, Change.COLLAPSED, Change.MERGED, Change.CLEARED],
+    ids=str,
+)
+def test_without_an_unknown_op_every_rewrite_finds_something(change: Change) -> None:
+    notes = prune(with_much_to_rewrite(None), PruningRecipe()).notes
+    assert any(note.change is change for note in notes)
+
+
 @names
 def test_no_weight_in_front_of_an_unknown_op_is_computed_anew(op: Op) -> None:
-    b = GraphBuilder(9)
-    kernel = b.rng.standard_normal((6, 6))
-    kernel[:, 2:4] = kernel[:, :1]
-    kernel[:, 4] = 0.0
-    normal = b.batch_normalization(b.input(6))
-    first = b.batch_normalization(b.dense(normal, 6, kernel=kernel, name="first"))
-    second = b.dense(first, 6, kernel=kernel, activation=Function.RELU, name="second")
-    third = b.dense(second, 2, bias=False, name="third")
-    weird = b.add(op, [b.dense(third, 6, name="fourth")], name="weird")
-    graph = b.build(b.dense(b.batch_normalization(b.dense(weird, 6)), 2))
+    graph = with_much_to_rewrite(op)
     result = prune(graph, PruningRecipe())
     front = {name for name in graph.weights if name.split("/")[0] in WHOLE}
     assert all(np.isin(result.graph.weights[n], graph.weights[n]).all() for n in front)
     exact = [c.guarantee for name, c in result.certificate.layers.items() if name in WHOLE]
     assert exact == [Guarantee.EXACT] * 4
+    assert {note.node for note in result.notes if not note.exact} == {"tail"}
     # Behind it, the rewrites go on.
     assert any(note.change is Change.FOLDED for note in result.notes)
 
