@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -113,12 +114,14 @@ class Process:
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
         self.started = time.monotonic()
+        # A file, not a pipe: nobody reads while the test goes on, and a server that cannot log stands still.
+        self._said = ""
+        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed in `finish`
         self.process = subprocess.Popen(
             [sys.executable, "-m", "app.cli", "serve", "--port", str(port), "--data-dir", data],
             cwd=REPOSITORY,
             env={**os.environ, "PRUNUS_JOB_TUNE_SECONDS": "0.05", **(environment or {})},
-            stderr=subprocess.PIPE,
-            text=True,
+            stderr=self._log,
         )
         self.http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=DEADLINE_SECONDS)
 
@@ -138,7 +141,12 @@ class Process:
     def finish(self) -> str:
         """Wait for the end, and return what it logged."""
         self.http.close()
-        return self.process.communicate(timeout=DEADLINE_SECONDS)[1]
+        self.process.wait(DEADLINE_SECONDS)
+        if not self._log.closed:
+            self._log.seek(0)
+            self._said = self._log.read()
+            self._log.close()
+        return self._said
 
     def workers(self) -> list[int]:
         """Process ids of the worker processes."""
