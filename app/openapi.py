@@ -78,6 +78,12 @@ PREDICT_OPENAPI = {
         "responses": {
             "200": {
                 "description": "The outputs, in the form of the inputs.",
+                "headers": {
+                    "X-Prunus-Warning": {
+                        "description": "In JSON answers: inputs or outputs are NaN or infinite.",
+                        "schema": {"type": "string"},
+                    }
+                },
                 "content": {
                     JSON: {
                         "schema": {

@@ -7,6 +7,7 @@ so parsed ones are remembered.
 
 import ast
 import io
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -26,6 +27,8 @@ ZIP_MAGIC = b"PK\x03\x04"
 _COPIED_MAX_BYTES = 16 * 1024
 _HEADER_MAX_BYTES = 4096
 _NPY_VERSIONS = (1, 2, 3)
+# Element types as numpy.save spells them: truth values, integers and floats.
+_NUMBERS = re.compile(r"[<>|=]?(?:b1|[iu][1248]|f(?:[248]|16))")
 _PART_BYTES = 1024 * 1024
 _MAX_AXES = 32
 _MAX_AXIS = 2**31 - 1
@@ -114,18 +117,18 @@ def _npy_header(header: bytes) -> NpyHeader:
     width = 2 if header[6] == 1 else 4
     try:
         fields = ast.literal_eval(header[8 + width :].decode("latin-1").strip())
-        dtype = np.dtype(fields["descr"]) if type(fields["descr"]) is str else None
-        shape, fortran = fields["shape"], fields["fortran_order"]
+        descr, shape, fortran = fields["descr"], fields["shape"], fields["fortran_order"]
     except (SyntaxError, ValueError, TypeError, KeyError, MemoryError, RecursionError) as error:
         raise InvalidArrayError("the .npy header cannot be read", got=str(error)[:200]) from None
     if header[6] not in _NPY_VERSIONS or type(fortran) is not bool or type(shape) is not tuple:
         raise InvalidArrayError("the .npy header cannot be read")
     if not _is_shape(shape):
         raise InvalidArrayError("the .npy file's shape is not valid", got=str(shape)[:80])
-    if dtype is None or dtype.kind not in "biuf":
+    if type(descr) is not str or not _NUMBERS.fullmatch(descr):
         raise InvalidArrayError(
-            "the array's elements are no numbers", expected="a numeric dtype", got=str(dtype)[:80]
+            "the array's elements are no numbers", expected="a numeric dtype", got=str(descr)[:80]
         )
+    dtype = np.dtype(descr)
     return NpyHeader(len(header), shape, dtype, fortran)
 
 

@@ -1,6 +1,7 @@
 """What JSON may hold in place of a number: true and false, text, null, objects; each is refused with its place."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -71,6 +72,43 @@ def test_names_that_hold_true_and_false_change_nothing() -> None:
     call = decode_json(body)
     arrays = signature.arrays(call.inputs, has_booleans=call.has_booleans)
     np.testing.assert_array_equal(arrays["true"], [[1, 2]])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        # Names whose letters are written with escapes, which the quick look must not count.
+        r'{"model": "\u0066\u0066\u0075", "inputs": [[false, 1]]}',
+        r'{"model": "\u0066\u0066\u0075", "inputs": [[1, true]]}',
+        r'{"inputs": {"\u0066": [[false, 1]]}}',
+        r'{"\u0069nputs": [[true, 1]]}',
+        '{"inputs": [[0, 1]], "inputs": [[true, 1]]}',
+        '{"model": "uuuufff", "model": "m", "inputs": [[false, 1]]}',
+        '{"model": "uf", "inputs": {"f": [[1, 2]], "f": [[false, 2]]}}',
+        '{"inputs": [[true, NaN]]}',
+        '{"inputs": [[false, Infinity]]}',
+    ],
+)
+def test_truth_values_are_found_whatever_else_is_in_the_text(body: str) -> None:
+    call = decode_json(body.encode())
+    assert call.has_booleans
+    values = call.inputs["f"] if isinstance(call.inputs, dict) else call.inputs
+    signature = Signature((TensorSpec("x", "float32", (2,)),), ())
+    with pytest.raises(InputDtypeError, match=r"true|false"):
+        signature.arrays(values, has_booleans=call.has_booleans)
+
+
+TEXTS = st.text(alphabet='truefalsn\\"u\u00fc{}[]', max_size=6)
+
+
+@given(TEXTS, TEXTS, st.booleans(), st.sampled_from([True, False, None, 1]))
+def test_the_quick_look_at_a_text_misses_nothing(
+    model: str, name: str, ascii_only: bool, value: object
+) -> None:
+    body = json.dumps({"model": model, "inputs": {name: [[1, value]]}}, ensure_ascii=ascii_only)
+    call = decode_json(body.encode())
+    assert call.has_booleans or not isinstance(value, bool)
+    assert not (call.is_finite and value is None)
 
 
 NESTED = st.recursive(
@@ -193,6 +231,29 @@ def test_a_json_answer_to_numbers_that_are_not_finite_has_a_warning(
     assert "not finite" in answer.headers["x-prunus-warning"]
     finite = service.predict(model="small", inputs=[[0] * 6])
     assert "x-prunus-warning" not in finite.headers
+
+
+@pytest.mark.parametrize(
+    ("body", "is_finite"),
+    [
+        ('{"model": "m", "inputs": [[1, 2]]}', True),
+        ('{"model": "m", "version": 1, "inputs": {"unusual": [[1, 2]]}}', True),
+        ('{"inputs": [[1, null]]}', False),
+        ('{"inputs": {"unusual": [[1, null]]}, "model": "uuu"}', False),
+        ('{"model": "m", "inputs": [[1, NaN]]}', False),
+        ('{"model": "m", "inputs": [[1, -Infinity]]}', False),
+    ],
+)
+def test_a_text_is_known_to_have_no_null(body: str, is_finite: bool) -> None:
+    assert decode_json(body.encode()).is_finite is is_finite
+
+
+def test_a_model_called_null_gives_no_warning(service: Live, small_file: Path) -> None:
+    assert service.upload(small_file, "null").status_code == 201
+    answer = service.predict(model="null", inputs=[[0] * 6])
+    assert answer.status_code == 200
+    assert "x-prunus-warning" not in answer.headers
+    service.http.delete("/models/null")
 
 
 @given(NESTED)

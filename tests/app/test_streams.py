@@ -4,6 +4,7 @@ import asyncio
 import errno
 import io
 import itertools
+import warnings
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -134,6 +135,18 @@ def test_shapes_that_cannot_be_are_refused(shape: str) -> None:
     body = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode()
     with pytest.raises(InvalidArrayError):
         decode_npy(body)
+
+
+@pytest.mark.parametrize(
+    "descr", ["'|a1'", "'float32'", "'<f4,<f4'", "'<c8'", "'|O'", "'<U3'", "'<M8[s]'", "'|V4'", "4"]
+)
+def test_element_types_that_are_no_numbers_are_never_asked_of_numpy(descr: str) -> None:
+    header = f"{{'descr': {descr}, 'fortran_order': False, 'shape': (1,)}}".ljust(117) + "\n"
+    body = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode() + bytes(4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(InvalidArrayError, match="no numbers"):
+            decode_npy(body)
 
 
 @given(ARRAYS, st.data())
