@@ -294,3 +294,26 @@ def test_sets_are_computed_in_groups_of_at_most_so_many_samples() -> None:
 
     groups = _groups([set_of(count) for count in (1, 3, 4, 9, 2, 2)], 5)
     assert [[one.samples for one in group] for group in groups] == [[1, 3], [4], [9], [2, 2]]
+
+
+def rounded(graph: Graph) -> Graph:
+    """The graph with weights of 8 bits of precision, as bfloat16 has."""
+    weights = {
+        name: (np.round(array.view(np.uint32) / 2.0**16).astype(np.uint32) << 16).view(np.float32)
+        if name.endswith("kernel")
+        else array
+        for name, array in graph.weights.items()
+    }
+    return replace(graph, weights=weights)
+
+
+def test_rounded_weights_are_not_judged_by_huge_inputs() -> None:
+    b = GraphBuilder(8)
+    x = b.input(32)
+    for _ in range(4):
+        x = b.dense(x, 32, activation=Function.TANH)
+    result = pruned_of(b.build(b.dense(x, 3)))
+    narrow = answers_of(rounded(result.graph))
+    assert check_outputs(narrow, result, None, "bfloat16") > TOLERANCE
+    with pytest.raises(OutputCheckError):
+        check_outputs(narrow, result, None)
