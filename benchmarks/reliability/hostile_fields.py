@@ -39,7 +39,7 @@ class Field:
 NAMES = (
     "", " ", ".", "..", "../x", "../../etc/passwd", "/etc/passwd", "a/b", "a\\b", "a b", "a\nb", "a\rb", "a\tb", "a\x00b",
     "a\x1b[2J", "<script>alert(1)</script>", "{{7*7}}", "${jndi:ldap://x}", "'; DROP TABLE versions; --", "%2e%2e%2f",
-    "a" * 300, "\u202egnp", "\ud83d\ude00", "\u0430dmin", "-rf", "a:b", "a*b", "a?b", "a#b", "con|x", "~root",
+    "a" * 300, "\u202egnp", "\U0001f600", "\u0430dmin", "-rf", "a:b", "a*b", "a?b", "a#b", "con|x", "~root",
 )  # fmt: skip
 VERSIONS = (
     "0", "-1", "1.5", "1e9", "NaN", "", " 1", "0x10", "9" * 5000, "2147483649", "\u0661", "1;2", "true",

@@ -8,7 +8,7 @@ a flat model is written (see `flat_model`), and what it does not keep is said.
 from collections.abc import Iterator
 from pathlib import Path
 
-from graph.errors import ModelFileError
+from graph.errors import GraphError
 from graph.graph import Graph
 from graph.keras.description import Layer, Model
 from graph.keras.flat_model import FlatModel, Training, clean_name, flat_model
@@ -49,7 +49,7 @@ def _wrote_same_layers(graph: Graph, path: Path, origin: Origin) -> bool:
         config, folders = same_layers(graph, origin)
         write_archive(path, _compiled(config, origin.compile_config), weights_file(folders))
         return is_the_same(read_model(path, allow_nonfinite=True).graph, graph)
-    except (NotTheSameError, ModelFileError):
+    except (NotTheSameError, GraphError):
         return False
 
 

@@ -2,11 +2,15 @@
 
 from dataclasses import dataclass
 
+from graph.errors import ModelFileError
 from graph.keras.archive import FileFormat, ModelArchive
 from graph.keras.description import Model
 from graph.keras.dialects import Dialect
-from graph.keras.json_text import JsonObject
+from graph.keras.hdf5 import string_attribute
+from graph.keras.json_text import Json, JsonObject, parse_object
+from graph.keras.older_settings import settings_of_keras3
 from graph.keras.training_settings import compile_settings
+from graph.limits import MAX_CONFIG_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +34,23 @@ class Origin:
 
 def origin_of(archive: ModelArchive, model: Model, dialect: Dialect) -> Origin:
     """Collect what may be passed on from an opened file; nothing of it is used here."""
-    if archive.format is FileFormat.HDF5:
-        was_compiled = "training_config" in archive.weights.file.attrs
-        return Origin(model, dialect, None, "they are not read from HDF5 files", was_compiled)
-    # A model that was never compiled may have an empty object there.
-    written = archive.config.get("compile_config") or None
-    if dialect is not Dialect.KERAS3:
-        reason = f"Keras {dialect.value} wrote them in another form than Keras 3"
-        return Origin(model, dialect, None, reason, written is not None)
-    settings, reason = compile_settings(written)
+    try:
+        # A model that was never compiled may have an empty object there.
+        written = _written(archive) or None
+    except ModelFileError:
+        # Settings for training are no reason to refuse a model.
+        return Origin(model, dialect, None, "they cannot be read", True)
+    if dialect is not Dialect.KERAS3 or archive.format is FileFormat.HDF5:
+        settings, reason = compile_settings(settings_of_keras3(written))
+    else:
+        settings, reason = compile_settings(written)
     return Origin(model, dialect, settings, reason, written is not None)
+
+
+def _written(archive: ModelArchive) -> Json:
+    if archive.format is FileFormat.KERAS:
+        return archive.config.get("compile_config")
+    text = string_attribute(archive.weights.file, "training_config")
+    if text is None or len(text) > MAX_CONFIG_BYTES:
+        return None
+    return parse_object(text, "training_config")

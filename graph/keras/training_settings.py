@@ -16,7 +16,7 @@ from types import MappingProxyType
 from graph.keras.dialects import LayerClass
 from graph.keras.json_text import Json, JsonObject
 
-_OPTIMIZERS = frozenset(
+OPTIMIZERS = frozenset(
     [
         "Adadelta",
         "Adafactor",
@@ -64,7 +64,7 @@ _INITIALIZERS = frozenset(
 # Classes by the module under which Keras 3 writes them.
 _CLASSES: Mapping[str, frozenset[str]] = MappingProxyType(
     {
-        "keras.optimizers": _OPTIMIZERS,
+        "keras.optimizers": OPTIMIZERS,
         "keras.optimizers.schedules": _SCHEDULES,
         "keras.losses": _LOSSES,
         "keras.metrics": _METRICS,

@@ -62,7 +62,7 @@ def test_the_report_says_what_the_file_that_comes_back_does_not_keep(
     arrays = {"d/e": [("d/e/kernel:0", KERNEL), ("d/e/bias:0", BIAS)]}
     path = write_legacy(tmp_path / "model.h5", config, arrays)
     with h5py.File(path, "a") as file:
-        file.attrs["training_config"] = "{}"
+        file.attrs["training_config"] = '{"loss": "mine"}'
     request = PipelineRequest(
         options=ModelRequest(),
         model=path,
@@ -77,7 +77,9 @@ def test_the_report_says_what_the_file_that_comes_back_does_not_keep(
     assert slashes.startswith("Slashes in the names of layers")
     # The layer that makes the output carries the output's name.
     assert gone.endswith("act only in training: 'd/e', 'drop|out'.")
-    assert "they are not read from HDF5 files" in settings
+    assert (
+        "the compile settings of the upload were not taken over ('mine' is not Keras')" in settings
+    )
     text = (tmp_path / REPORT_TEXT_FILE).read_text()
     section = text.split("## About the upload, and the Keras file that comes back")[1]
     assert "act only in training: 'd/e', 'drop\\|out'." in section

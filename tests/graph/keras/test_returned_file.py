@@ -6,18 +6,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 
 from graph.graph import Graph
 from graph.keras.export import write_keras
+from graph.keras.older_settings import settings_of_keras3
 from graph.keras.read import ModelFile, read_model
 from graph.keras.training_settings import compile_settings, inert
 from pruning.prune import prune
 from pruning.recipe_parser import parse_recipe
 from tests.conftest import REPOSITORY
 from tests.graph.keras.conftest import assert_same_outputs, set_random_weights
-from tests.graph.keras.handmade import input_layer, layer, sequential, write_legacy
+from tests.graph.keras.handmade import DENSE, input_layer, layer, sequential, write_legacy
 from tests.graph.keras.zoo import MODELS
 from tests.hostile.files.training_only import forms
 
@@ -226,7 +228,7 @@ def test_every_kind_of_model_comes_back_as_it_was(
 def test_models_of_keras2_come_back_with_their_names(
     tf_keras: Any, keras: Any, returned: Returned, suffix: str
 ) -> None:
-    """For Keras 3: the file says so, and its compile settings are not taken over."""
+    """For Keras 3, with the compile settings as Keras 3 writes them."""
     layers = tf_keras.layers
     model = tf_keras.Sequential(
         [
@@ -236,14 +238,85 @@ def test_models_of_keras2_come_back_with_their_names(
             layers.Dense(4, "softmax", name="last"),
         ]
     )
-    model.compile("adam", "mse")
+    optimizer = tf_keras.optimizers.SGD(0.125, momentum=0.5, nesterov=True)
+    model.compile(optimizer, "categorical_crossentropy", metrics=["accuracy", "mae"])
+    x = np.random.default_rng(0).standard_normal((16, 8)).astype(np.float32)
+    y = np.eye(4, dtype=np.float32)[np.arange(16) % 4]
+    model.fit(x, y, verbose=0)
     back, notes = returned(model, suffix, mode="magnitude", sparsity=0.5)
     assert type(back) is keras.Sequential
     assert [layer.name for layer in back.layers] == ["first", "drop", "last"]
     assert back.get_layer("drop").rate == 0.25
-    assert not back.compiled
+    assert type(back.optimizer) is keras.optimizers.SGD
+    assert (float(back.optimizer.learning_rate), back.optimizer.momentum) == (0.125, 0.5)
+    assert back.optimizer.nesterov is True
+    assert set(back.fit(x, y, verbose=0).history) == {"loss", "accuracy", "mae"}
     (note,) = notes
-    assert note.startswith("The Keras file that comes back is not compiled")
+    assert "but not the state of its optimizer" in note
+
+
+def test_settings_of_keras3_in_hdf5_come_back(keras: Any, returned: Returned) -> None:
+    back, _ = returned(classifier(keras), ".h5")
+    assert float(back.optimizer.beta_1) == pytest.approx(0.8)
+    assert type(back.loss) is keras.losses.SparseCategoricalCrossentropy
+
+
+OLD = {
+    "loss": "mean_squared_error",
+    "metrics": ["acc", {"class_name": "MeanMetricWrapper", "config": {"name": "mae", "fn": "f"}}],
+    "sample_weight_mode": None,
+    "optimizer_config": {"class_name": "RMSprop", "config": {"lr": 0.25, "rho": 0.5, "decay": 0.0}},
+}
+
+
+def test_settings_of_old_versions_are_rewritten(keras: Any, tmp_path: Path) -> None:
+    assert settings_of_keras3(OLD) == {
+        "loss": "mean_squared_error",
+        "loss_weights": None,
+        "metrics": ["acc", "mae"],
+        "weighted_metrics": None,
+        "optimizer": {
+            "module": "keras.optimizers",
+            "class_name": "RMSprop",
+            "config": {"learning_rate": 0.25, "rho": 0.5},
+            "registered_name": None,
+        },
+    }
+    path = with_settings(tmp_path / "m", json.dumps(OLD))
+    file = read_model(path)
+    write_keras(file.graph, tmp_path / "r.keras", file.origin)
+    assert float(keras.saving.load_model(tmp_path / "r.keras").optimizer.rho) == 0.5
+
+
+def with_settings(path: Path, text: Any) -> Path:
+    config = sequential(input_layer(3), layer("Dense", units=2))
+    with h5py.File(write_legacy(path, config, DENSE), "a") as file:
+        file.attrs["training_config"] = text
+    return path
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("{", "they cannot be read"),
+        ("[1]", "they cannot be read"),
+        (np.zeros(3), "they cannot be read"),
+        ('{"a": ' * 300 + "1" + "}" * 300, "they cannot be read"),
+        ('{"loss": "mine"}', "'mine' is not Keras'"),
+        ('{"optimizer_config": {"class_name": "Mine", "config": {}}}', "'Mine' is not Keras' own"),
+        ('{"optimizer_config": {"class_name": ["Adam"], "config": {}}}', "\"['Adam']\" is not Keras' own"),
+        ('{"optimizer_config": {"class_name": "Adam", "config": {"lr": {"class_name": "X"}}}}', "'X' is not Keras' own"),
+        (json.dumps({"metrics": [forms()["lambda_of_keras2"]]}), "'__lambda__' is not Keras' own"),
+    ],
+    ids=range(9),
+)  # fmt: skip
+def test_strange_settings_are_no_reason_to_refuse_a_model(
+    text: Any, reason: str, tmp_path: Path
+) -> None:
+    origin = read_model(with_settings(tmp_path / "m", text)).origin
+    assert origin.compile_config is None
+    assert origin.was_compiled
+    assert origin.why_not_compiled == reason
 
 
 # What must not come back.
