@@ -1,5 +1,6 @@
 """The upload form: what its fields mean, and how OpenAPI describes it."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -100,10 +101,28 @@ def _recipe(text: str, *, has_samples: bool) -> dict[str, object]:
             got=f"{text[:40]!r}: {str(error)[:200]}",
             hint='for example -F \'recipe={"mode": "magnitude", "sparsity": 0.9}\'',
         ) from None
+    _refuse_doubles(text)
     parsed = parse_recipe(recipe)  # also refuses what is no object
     # Labels may be among the samples: the job, which reads them, checks again.
     check_gate_data(parsed.gate, has_samples=has_samples, has_labels=has_samples)
     return dict(recipe)
+
+
+def _refuse_doubles(text: str) -> None:
+    """Refuse a recipe that names a field twice: readers of JSON do not agree on which of the two counts."""
+
+    def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        found = dict(pairs)
+        if len(found) != len(pairs):
+            names = [name for name, _ in pairs]
+            twice = next(name for name in names if names.count(name) > 1)
+            raise InvalidRequestError("the recipe names a field twice", got=repr(twice[:40]))
+        return found
+
+    try:
+        json.loads(text, object_pairs_hook=unique)
+    except RecursionError:
+        raise InvalidRequestError("the recipe is nested too deeply") from None
 
 
 def _activate(fields: Mapping[str, str]) -> bool | None:

@@ -118,6 +118,10 @@ def _checked_labels(labels: Array, samples: int) -> Array:
             _LABELS, f"{samples} class numbers or one-hot rows", f"{labels.dtype}{labels.shape}"
         )
     if labels.ndim == 2 and labels.shape[1] > 1:
+        is_one_hot = ((labels == 0) | (labels == 1)).all() and (labels.sum(axis=1) == 1).all()
+        if not is_one_hot:
+            # The largest of a row would be taken for a class, whatever the numbers mean.
+            raise CalibrationError(_LABELS, "rows with one 1 and else 0", "rows of other numbers")
         return np.asarray(labels.argmax(axis=1), np.int64)
     flat = labels.reshape(samples)
     if not np.isfinite(flat).all() or (flat != np.rint(flat)).any() or flat.min() < 0:

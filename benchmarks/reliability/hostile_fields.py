@@ -141,9 +141,24 @@ def all_fields() -> Iterator[tuple[str, Field]]:
     for index, name in enumerate(NAMES):
         yield "model names", Field(f"name {index}: {name[:20]!r}", {"name": name})
     for version in VERSIONS:
-        yield "versions", Field(f"version {version[:20]!r}", {"name": "m", "version": version})
+        # An empty field counts as one that was left out.
+        yield (
+            "versions",
+            Field(
+                f"version {version[:20]!r}",
+                {"name": "m", "version": version},
+                may_be_served=not version,
+            ),
+        )
     for recipe in RECIPES:
-        yield "recipes", Field(f"recipe {recipe[:40]!r}", {"name": "m", "recipe": recipe})
+        # A null counts as a field that was left out.
+        is_default = recipe == '{"mode": null}'
+        yield (
+            "recipes",
+            Field(
+                f"recipe {recipe[:40]!r}", {"name": "m", "recipe": recipe}, may_be_served=is_default
+            ),
+        )
     for name, content in calibrations().items():
         yield (
             "calibration files",

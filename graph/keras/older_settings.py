@@ -8,6 +8,11 @@ from graph.keras.json_text import Json, JsonObject
 from graph.keras.training_settings import OPTIMIZERS
 
 _COPIED = ("loss", "loss_weights", "metrics", "weighted_metrics")
+_MODULES = {
+    "loss": "keras.losses",
+    "metrics": "keras.metrics",
+    "weighted_metrics": "keras.metrics",
+}
 # Arguments that the optimizers of Keras 2 and 3 both have, with the same meaning.
 _NUMBERS = frozenset(
     """learning_rate momentum nesterov rho beta_1 beta_2 epsilon amsgrad centered weight_decay clipnorm clipvalue
@@ -15,15 +20,17 @@ _NUMBERS = frozenset(
 )
 
 
-def settings_of_keras3(config: Json) -> Json:
+def settings_of_keras3(config: Json, *, is_keras3: bool) -> Json:
     """Rewrite a `training_config` or `compile_config`; what it does not understand stays as it is, and is refused later.
 
     Args:
         config: as an older Keras, or an HDF5 file, has it.
+        is_keras3: Keras 3 wrote it, into an HDF5 file: objects only lack their module.
     """
     if not isinstance(config, dict):
         return config
-    found: JsonObject = {name: _by_name(config.get(name)) for name in _COPIED}
+    modules = _MODULES if is_keras3 else {}
+    found: JsonObject = {name: _named(config.get(name), modules.get(name)) for name in _COPIED}
     found["optimizer"] = _optimizer(config.get("optimizer_config", config.get("optimizer")))
     return found
 
@@ -47,13 +54,18 @@ def _optimizer(value: Json) -> Json:
     }
 
 
-def _by_name(value: Json) -> Json:
-    """A metric that Keras 2 wrote as a wrapped function, by the name that it was given; anything else as it is."""
+def _named(value: Json, module: str | None) -> Json:
+    """A metric that Keras 2 wrote as a wrapped function, by the name that it was given; objects with their module.
+
+    Objects of Keras 2 stay as they are, without a module, as their arguments may mean something else in Keras 3.
+    """
     if isinstance(value, list):
-        return [_by_name(item) for item in value]
+        return [_named(item, module) for item in value]
     if not isinstance(value, dict):
         return value
     config = value.get("config")
     if value.get("class_name") == "MeanMetricWrapper" and isinstance(config, dict):
         return config.get("name")
-    return value if "class_name" in value else {key: _by_name(item) for key, item in value.items()}
+    if "class_name" in value:
+        return {"module": module, **value} if module is not None else value
+    return {key: _named(item, module) for key, item in value.items()}

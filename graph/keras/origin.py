@@ -40,8 +40,9 @@ def origin_of(archive: ModelArchive, model: Model, dialect: Dialect) -> Origin:
     except ModelFileError:
         # Settings for training are no reason to refuse a model.
         return Origin(model, dialect, None, "they cannot be read", True)
-    if dialect is not Dialect.KERAS3 or archive.format is FileFormat.HDF5:
-        settings, reason = compile_settings(settings_of_keras3(written))
+    is_keras3 = dialect is Dialect.KERAS3
+    if not is_keras3 or archive.format is FileFormat.HDF5:
+        settings, reason = compile_settings(settings_of_keras3(written, is_keras3=is_keras3))
     else:
         settings, reason = compile_settings(written)
     return Origin(model, dialect, settings, reason, written is not None)

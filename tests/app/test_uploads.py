@@ -279,6 +279,8 @@ def test_a_recipe_is_applied(service: Live) -> None:
         ({"version": "9" * 30}, 422, "invalid-request"),
         ({"recipe": "{"}, 422, "invalid-request"),
         ({"recipe": "[]"}, 422, "invalid-recipe"),
+        ({"recipe": '{"mode": "lossless", "mode": "threshold"}'}, 422, "invalid-request"),
+        ({"recipe": '{"layers": ' * 1000 + "1" + "}" * 1000}, 422, "invalid-request"),
         ({"recipe": '{"mode": "magic"}'}, 422, "invalid-recipe"),
         ({"recipe": '{"mode": "magnitude", "sparsity": 1.0}'}, 422, "invalid-recipe"),
         ({"recipe": '{"sparsity": 0.5}'}, 422, "invalid-recipe"),

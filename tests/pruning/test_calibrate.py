@@ -79,6 +79,11 @@ _WRONG: list[tuple[dict[str, np.ndarray], str]] = [
     ({"features": _GOOD, "labels": np.full(5, -1)}, "labels"),
     ({"features": _GOOD, "labels": np.full(5, np.nan)}, "labels"),
     ({"features": _GOOD, "labels": np.ones((5, 2, 2))}, "labels"),
+    ({"features": _GOOD, "labels": np.ones((5, 3))}, "labels"),
+    ({"features": _GOOD, "labels": np.zeros((5, 3))}, "labels"),
+    ({"features": _GOOD, "labels": np.full((5, 3), np.nan)}, "labels"),
+    ({"features": _GOOD, "labels": np.array([[0.2, 0.8]] * 5)}, "labels"),
+    ({"features": _GOOD, "labels": np.array([[2, -1]] * 5)}, "labels"),
 ]
 
 

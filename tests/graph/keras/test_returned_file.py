@@ -270,7 +270,7 @@ OLD = {
 
 
 def test_settings_of_old_versions_are_rewritten(keras: Any, tmp_path: Path) -> None:
-    assert settings_of_keras3(OLD) == {
+    assert settings_of_keras3(OLD, is_keras3=False) == {
         "loss": "mean_squared_error",
         "loss_weights": None,
         "metrics": ["acc", "mae"],
