@@ -76,7 +76,7 @@ class GateError(PruningError):
         self.allowed = allowed
         super().__init__(
             "the pruned model's outputs differ from the original's",
-            expected=f"at most {allowed:.3g} of their scale",
+            expected=f"a change of at most {allowed:.3g} of the output's largest magnitude",
             got=f"{measured:.3g}",
             hint="switch off steps under 'lossless' in the recipe, or raise 'lossless.gate'",
         )
