@@ -24,7 +24,7 @@ _MOST_CONNECTIONS = 4096
 _LINGER_SECONDS = 1.0
 _MOST_LINGERING = 128
 # A client that has connected and sends nothing yields its place to others after this time.
-_HEAD_GRACE_SECONDS = 1.0
+_HEAD_GRACE_SECONDS = 0.25
 # A client that takes its answer more slowly than this is as good as gone.
 _LEAST_READ_BYTES_PER_SECOND = 1024
 

@@ -1,6 +1,6 @@
 """Offer the service twice what it can do, and look at what it still does.
 
-python -m benchmarks.reliability.overload [--seconds 10] [--factor 2] [--page docs/reliability.md]
+python -m benchmarks.reliability.overload [--seconds 10] [--factor 2] [--print-only]
 
 Three kinds of load: a model that a pool of threads runs; large JSON for the same model, which is mostly parsing; and a
 small model that runs on the event loop itself. The first two are offered in an open loop: a new request at every tick
@@ -37,6 +37,7 @@ from loadtest.service import REPOSITORY, Service, running_service
 from loadtest.wrk import WrkError, find_wrk
 
 NAME = "python -m benchmarks.reliability.overload"
+PAGE = REPOSITORY / "docs" / "reliability.md"
 SLOW = "slow"
 SLOW_NETWORK = Network((64, 2048, 2048, 10))
 SLOW_SPARSITY = 0.5
@@ -76,6 +77,7 @@ class Line:
     peak: float
     outcome: Outcome
     health: Sequence[float]
+    health_failures: int
     memory_bytes: int
 
 
@@ -160,6 +162,7 @@ class Probe:
     def __init__(self, url: str) -> None:
         self._url = url
         self.seconds: list[float] = []
+        self.failures = 0
 
     def __enter__(self) -> "Probe":
         command = [sys.executable, "-m", "benchmarks.reliability.probe", self._url]
@@ -170,7 +173,8 @@ class Probe:
 
     def __exit__(self, *_: object) -> None:
         output, _ = self._process.communicate("\n")
-        self.seconds = json.loads(output)
+        found = json.loads(output)
+        self.seconds, self.failures = found["seconds"], found["failures"]
 
 
 def measure_open_loop(
@@ -183,7 +187,7 @@ def measure_open_loop(
     )
     with Probe(service.url) as probe:
         outcome = uvloop.run(OpenLoop(service.url, request).run(factor * peak, seconds))
-    return Line(load, peak, outcome, probe.seconds, service.resident_bytes())
+    return Line(load, peak, outcome, probe.seconds, probe.failures, service.resident_bytes())
 
 
 def measure_wrk(service: Service, folder: Path, seconds: float) -> list[Line]:
@@ -210,7 +214,9 @@ def measure_wrk(service: Service, folder: Path, seconds: float) -> list[Line]:
             times = [found["p50_us"] / 1e6, found["p99_us"] / 1e6]
             outcome = Outcome(0.0, rate, 0.0, found["failures"], times)
             load = f"small model, {body.form}, {many} connections"
-            lines.append(Line(load, peak, outcome, probe.seconds, service.resident_bytes()))
+            lines.append(
+                Line(load, peak, outcome, probe.seconds, probe.failures, service.resident_bytes())
+            )
     return lines
 
 
@@ -247,6 +253,7 @@ def section(lines: Sequence[Line], command: str) -> str:
             f"{quantile(line.outcome.seconds, 0.99) * 1e3:,.0f}",
             f"{quantile(line.health, 0.99) * 1e3:,.0f}",
             f"{max(line.health, default=0) * 1e3:,.0f}",
+            f"{line.health_failures}",
             f"{line.memory_bytes / 2**20:,.0f}",
         )
         for line in lines
@@ -262,7 +269,7 @@ def section(lines: Sequence[Line], command: str) -> str:
         "p50 ms",
         "p99 ms",
     )
-    header += ("health p99 ms", "health max ms", "MiB")
+    header += ("health p99 ms", "health max ms", "health failed", "MiB")
     return f"""*Peak* is the highest rate of answers with 200 that clients got who wait for each answer. *p50* and *p99* are times of
 answers with 200, from when the request was due. *Health* is `GET /health/live` on a new connection, asked by another
 process meanwhile. The clients share the cores with the service.
@@ -297,13 +304,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=10.0, help="of each load")
     parser.add_argument("--factor", type=float, default=2.0, help="offered load over the peak")
-    parser.add_argument("--page", type=Path, help="page whose section is written")
+    parser.add_argument("--print-only", action="store_true", help="leave the page as it is")
     options = parser.parse_args()
     lines = measure(options.factor, options.seconds)
     text = section(lines, f"{NAME} --seconds {options.seconds:g} --factor {options.factor:g}")
     print(text)
-    if options.page:
-        replace_section(options.page, NAME, text)
+    if not options.print_only:
+        replace_section(PAGE, NAME, text)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Asks for `/health/live` on new connections until standard input says stop; prints the times in seconds as JSON.
+"""Asks for `/health/live` on new connections until standard input says stop; prints times and failures as JSON.
 
 A process of its own, so that what it measures does not wait for the process that makes the load.
 """
@@ -25,7 +25,7 @@ def ask(host: str, port: int) -> float:
         while part := connection.recv(65536):
             content += part
     if not content.startswith(b"HTTP/1.1 200"):
-        raise SystemExit(f"/health/live answered {content[:80]!r}")
+        raise ConnectionError(f"/health/live answered {content[:80]!r}")
     return time.perf_counter() - start
 
 
@@ -33,9 +33,13 @@ def main() -> None:
     """Ask until told to stop."""
     place = urlsplit(sys.argv[1])
     times: list[float] = []
+    failures = 0
     while not select.select([sys.stdin], [], [], PERIOD_SECONDS)[0]:
-        times.append(ask(place.hostname or "", place.port or 80))
-    print(json.dumps(times))
+        try:
+            times.append(ask(place.hostname or "", place.port or 80))
+        except OSError:
+            failures += 1
+    print(json.dumps({"seconds": times, "failures": failures}))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Stop the service under load, again and again: no request that was sent whole may be lost.
 
-python -m benchmarks.reliability.sigterm [--rounds 50] [--clients 12] [--page docs/reliability.md]
+python -m benchmarks.reliability.sigterm [--rounds 50] [--clients 12] [--print-only]
 
 Each round starts a service, lets clients ask over connections that stay open (and open new ones where they are told
 to close), sends SIGTERM at a random time and counts what became of every request.
@@ -27,6 +27,7 @@ from loadtest.network import MODEL, write_bodies, write_network
 from loadtest.service import HOST, REPOSITORY, Service, free_port
 
 NAME = "python -m benchmarks.reliability.sigterm"
+PAGE = REPOSITORY / "docs" / "reliability.md"
 STOP_TIMEOUT_SECONDS = 60.0
 
 
@@ -173,7 +174,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=50)
     parser.add_argument("--clients", type=int, default=12)
-    parser.add_argument("--page", type=Path, help="page whose section is written")
+    parser.add_argument("--print-only", action="store_true", help="leave the page as it is")
     options = parser.parse_args()
     rounds: dict[str, list[Round]] = {"none": [], "0.5 s": []}
     with tempfile.TemporaryDirectory(prefix="prunus-sigterm-") as name:
@@ -189,8 +190,8 @@ def main() -> None:
         rounds, options.clients, f"{NAME} --rounds {options.rounds} --clients {options.clients}"
     )
     print(text)
-    if options.page:
-        replace_section(options.page, NAME, text)
+    if not options.print_only:
+        replace_section(PAGE, NAME, text)
 
 
 if __name__ == "__main__":
