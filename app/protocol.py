@@ -66,6 +66,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._turnstile = turnstile
         self._turn_end = turn_end
         self._wire: asyncio.Transport
+        self._held: HeldWrites
         self._running: RequestResponseCycle | None = None
         self._task: asyncio.Task[None] | None = None
         # Bytes since something of a request was complete: a head, a piece of a body, the whole.
@@ -84,7 +85,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin a connection, or turn it away."""
         self._wire = transport
-        held = HeldWrites(transport, self._turn_end, self._close)
+        held = HeldWrites(transport, self.tasks, self._turn_end, self._close)
+        self._held = held
         super().connection_made(held)  # type: ignore[arg-type]
         if not self._connections.admit(self, self.loop.time()):
             self.refuse(TooManyConnectionsError(self._connections.limits.connections))
@@ -226,6 +228,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Go on with the next request, or wait for one."""
         self.server_state.total_requests += 1
+        self._held.finish()
         if self.transport.is_closing():
             return
         self.flow.resume_reading()

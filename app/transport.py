@@ -1,13 +1,14 @@
-"""A transport that sends what is written in one turn of the event loop together at its end.
+"""A transport that sends an answer's head and body as one, and the answers of one turn of the event loop together.
 
 uvicorn writes an answer's headers and its body one after the other, and uvloop sends what it is given at once: two
 system calls, two packets, and for every answer a wake-up of the client, which costs more than the answer itself where
-the client's core sleeps meanwhile. Here what is written in a turn waits for its end: headers and body go as one packet,
-and the answers of several connections go in one burst.
+the client's core sleeps meanwhile. Here the head waits for the body. Where several requests are being
+answered, what they write waits for the end of the turn and goes in one burst. Where it is one, it goes before the
+server tidies up, so that the client can ask again meanwhile and neither of the two falls asleep.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from typing import Any
 
 # More than this is not held back: it is on its way while the rest is made.
@@ -36,13 +37,14 @@ class TurnEnd:
 
 
 class HeldWrites:
-    """A transport that sends what is written at the end of the turn of the event loop."""
+    """A transport that sends an answer at once, and the answers of one turn of the event loop together."""
 
-    __slots__ = ("_close", "_closing", "_held", "_transport", "_turn_end")
+    __slots__ = ("_close", "_closing", "_held", "_is_due", "_tasks", "_transport", "_turn_end")
 
     def __init__(
         self,
         transport: asyncio.Transport,
+        tasks: Sized,
         turn_end: TurnEnd,
         close: Callable[[], None] | None = None,
     ) -> None:
@@ -50,25 +52,40 @@ class HeldWrites:
 
         Args:
             transport: what sends.
+            tasks: the requests that are being answered, this one among them.
             turn_end: of its event loop.
             close: is called, once all was sent, instead of closing the transport.
         """
         self._transport = transport
+        self._tasks = tasks
         self._turn_end = turn_end
         self._held: list[bytes] = []
+        # Whether what is held is sent at the end of the turn.
+        self._is_due = False
         self._close = close or transport.close
         self._closing = False
 
     def write(self, data: bytes) -> None:
         """Send `data` soon, after what was written before."""
-        if not self._held:
+        held = self._held
+        held.append(data)
+        if len(held) > 1:
+            if not self._is_due or len(data) > _HELD_MAX_BYTES:
+                self.flush()
+        elif len(self._tasks) > 1 and len(data) <= _HELD_MAX_BYTES:
+            self._is_due = True
             self._turn_end.add(self.flush)
-        self._held.append(data)
-        if len(data) > _HELD_MAX_BYTES:
+        elif not _is_followed_by_body(data):
+            self.flush()
+
+    def finish(self) -> None:
+        """Send an answer that has no body; others are on their way or due already."""
+        if self._held and not self._is_due:
             self.flush()
 
     def flush(self) -> None:
         """Send what was held back."""
+        self._is_due = False
         # What is closed cannot be written to: the client has gone meanwhile.
         if self._held and not self._transport.is_closing():
             held, self._held = self._held, []
@@ -88,3 +105,12 @@ class HeldWrites:
     def __getattr__(self, name: str) -> Any:
         """Return all else of the transport."""
         return getattr(self._transport, name)
+
+
+def _is_followed_by_body(data: bytes) -> bool:
+    """Tell whether `data` is the head of an answer whose body follows at once."""
+    return (
+        data.startswith(b"HTTP/1.1 ")
+        and not data.startswith(b"HTTP/1.1 1")
+        and b"\r\ntransfer-encoding: chunked\r\n" not in data
+    )

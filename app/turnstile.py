@@ -16,8 +16,8 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 PROBES = frozenset({"/health/live", "/health/ready", "/metrics"})
-_TURN_SECONDS = 0.002
-_LEAST_STARTS = 8
+_TURN_SECONDS = 0.004
+_LEAST_STARTS = 16
 _MOST_STARTS = 256
 _PROBE_STARTS = 8
 _SMOOTHING = 0.2
@@ -58,7 +58,7 @@ class Turnstile:
         self._turn = 0.0
         self._starts = 0
         self._probe_starts = 0
-        self._most_starts = 24
+        self._most_starts = 48
         self._pumped_at = 0.0
         self._pumped = 0
         self._waiting: deque[Waiting] = deque()

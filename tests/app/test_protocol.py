@@ -4,6 +4,8 @@ import asyncio
 import socket
 from urllib.parse import urlsplit
 
+import pytest
+
 from app.transport import HeldWrites, TurnEnd
 from tests.app.live import Live
 
@@ -32,7 +34,7 @@ def after_turns(*pieces: bytes | None) -> Wire:
 
     async def turns() -> Wire:
         wire = Wire()
-        transport = HeldWrites(wire, TurnEnd(asyncio.get_running_loop()))
+        transport = HeldWrites(wire, {1, 2}, TurnEnd(asyncio.get_running_loop()))
         for piece in pieces:
             if piece is None:
                 transport.close()
@@ -49,6 +51,35 @@ def test_what_is_written_in_one_turn_is_sent_at_once() -> None:
     assert after_turns(b"head", b"body").sent == [b"headbody"]
 
 
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n"
+STREAM = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("pieces", "sent"),
+    [
+        ([HEAD, b"body"], [HEAD + b"body"]),
+        ([HEAD, b"bo", b"dy"], [HEAD + b"bo", b"dy"]),
+        ([STREAM, b"4\r\nbody\r\n"], [STREAM, b"4\r\nbody\r\n"]),
+        ([b"HTTP/1.1 100 Continue\r\n\r\n"], [b"HTTP/1.1 100 Continue\r\n\r\n"]),
+        ([HEAD], []),
+    ],
+)
+def test_an_answer_that_is_alone_waits_for_no_turn(pieces: list[bytes], sent: list[bytes]) -> None:
+    async def turn() -> tuple[list[bytes], list[bytes]]:
+        wire = Wire()
+        transport = HeldWrites(wire, {1}, TurnEnd(asyncio.get_running_loop()))
+        for piece in pieces:
+            transport.write(piece)
+        before = list(wire.sent)
+        transport.finish()
+        return before, wire.sent
+
+    before, after = asyncio.run(turn())
+    assert before == sent
+    assert b"".join(after) == b"".join(pieces)
+
+
 def test_large_pieces_do_not_wait() -> None:
     large = bytes(100_000)
     assert after_turns(b"head", large, b"tail").sent == [b"head" + large, b"tail"]
@@ -63,7 +94,7 @@ def test_closing_sends_what_was_held() -> None:
 def test_nothing_is_written_to_a_connection_that_has_gone() -> None:
     async def turn() -> Wire:
         wire = Wire()
-        transport = HeldWrites(wire, TurnEnd(asyncio.get_running_loop()))
+        transport = HeldWrites(wire, {1, 2}, TurnEnd(asyncio.get_running_loop()))
         transport.write(b"head")
         wire.closed = True
         await asyncio.sleep(0)
@@ -75,7 +106,7 @@ def test_nothing_is_written_to_a_connection_that_has_gone() -> None:
 
 def test_other_methods_are_the_transports_own() -> None:
     async def made() -> object:
-        return HeldWrites(Wire(), TurnEnd(asyncio.get_running_loop())).get_extra_info(
+        return HeldWrites(Wire(), {1, 2}, TurnEnd(asyncio.get_running_loop())).get_extra_info(
             "peername", "nobody"
         )
 

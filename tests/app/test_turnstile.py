@@ -66,7 +66,7 @@ def test_requests_start_in_order_a_few_in_each_turn() -> None:
     assert [path for _, path, _ in events] == paths
     turns = [turn for _, _, turn in events]
     assert max(turns.count(turn) for turn in set(turns)) <= 256
-    assert turns.count(0) == 24
+    assert turns.count(0) == 48
 
 
 def test_probes_pass_those_that_wait() -> None:
@@ -79,7 +79,7 @@ def test_many_probes_take_turns_with_the_others() -> None:
     events = run([*["/metrics"] * 100, *["/predict"] * 100]).events
     assert {path for _, path, _ in events[-20:]} == {"/metrics"}
     first = [path for _, path, turn in events if turn == 0]
-    assert (first.count("/metrics"), first.count("/predict")) == (8, 24)
+    assert (first.count("/metrics"), first.count("/predict")) == (8, 48)
 
 
 def test_whoever_has_waited_too_long_is_refused() -> None:
