@@ -40,8 +40,10 @@ class Ownership:
 
     def _write_children(self) -> None:
         lines = [f"{pid} {identity}\n" for pid, identity in self._children.items() if identity]
-        os.ftruncate(self._file, 0)
-        os.pwrite(self._file, "".join(lines).encode(), 0)
+        # On a full disk the account is lost, not the job: the kernel, too, ends workers with their server.
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._file, 0)
+            os.pwrite(self._file, "".join(lines).encode(), 0)
 
     def end_children_of(self, owner_id: str) -> list[int]:
         """Kill the processes that a dead server has left; return their ids."""

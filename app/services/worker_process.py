@@ -126,7 +126,7 @@ async def run_worker(run: WorkerRun) -> AsyncGenerator[WorkerEvent, None]:
         run.ownership.note_ended(process.pid)
         listener.cancel()
         watcher.cancel()
-    if watcher.done() and not watcher.cancelled() and watcher.exception() is None:
+    if watcher.done() and not watcher.cancelled():
         raise WorkerFailedError(Problem.of(watcher.result()))
     if has_ended and outcome.problem is None and status == 0:
         return
@@ -140,9 +140,12 @@ async def run_worker(run: WorkerRun) -> AsyncGenerator[WorkerEvent, None]:
 
 async def _watch(process: asyncio.subprocess.Process, run: WorkerRun) -> PrunusError:
     """Return when the process is over a limit and has been killed for that."""
-    error = await watch(process.pid, run.folder, run.limits)
-    _kill(process)
-    return error
+    try:
+        return await watch(process.pid, run.folder, run.limits)
+    finally:
+        # Also where watching failed by a bug: a process that nobody watches may not go on.
+        if process.returncode is None:
+            _kill(process)
 
 
 async def _messages(process: asyncio.subprocess.Process) -> AsyncIterator[dict[str, object]]:

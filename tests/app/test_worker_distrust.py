@@ -281,6 +281,17 @@ def test_a_worker_with_too_many_threads_is_ended(
     assert "too many threads" in outcome_of(body, tmp_path, monkeypatch).detail
 
 
+def test_a_worker_that_cannot_be_watched_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(worker_process, "watch", broken)
+    with pytest.raises(ZeroDivisionError):
+        outcome_of("time.sleep(600)", tmp_path, monkeypatch)
+
+
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
 @pytest.mark.parametrize("end", ["\\n", ""])
 def test_a_worker_that_talks_without_end_is_ended(
