@@ -210,4 +210,7 @@ def sniff(body: bytes) -> str:
         return NPY
     if body.startswith(ZIP_MAGIC):
         return NPZ
-    raise InvalidArrayError("the body is neither a .npy nor a .npz file")
+    raise InvalidArrayError(
+        "the body is neither a .npy nor a .npz file",
+        hint="write it with numpy.save or numpy.savez, and send it with curl --data-binary @file",
+    )
