@@ -19,7 +19,7 @@ from app.errors import (
     MediaTypeError,
     NotAcceptableError,
 )
-from app.routes.prediction_answer import encode
+from app.routes.prediction_answer import Answer, encode
 from app.services.array_files import NpzBody, decode_npy
 from app.services.codecs import (
     JSON,
@@ -93,9 +93,7 @@ class PredictEndpoint:
         found = await services.predictor.predict(call, limit, ready)
         bare = type(call.inputs) is list or type(call.inputs) is np.ndarray
         answer = await encode(answer_form, found, services.conversion, bare=bare)
-        headers = [_TYPE_HEADERS[answer.form], (b"content-length", b"%d" % answer.size_bytes)]
-        if not answer.is_finite:
-            headers.append(_NOT_FINITE)
+        headers = _answer_headers(answer, found.model.version)
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         for part in answer.parts[:-1]:
             await send({"type": "http.response.body", "body": part, "more_body": True})
@@ -107,6 +105,15 @@ class PredictEndpoint:
             found.compute_seconds,
             time.perf_counter() - found.done_at,
         )
+
+
+def _answer_headers(answer: Answer, version: int) -> list[tuple[bytes, bytes]]:
+    headers = [_TYPE_HEADERS[answer.form], (b"content-length", b"%d" % answer.size_bytes)]
+    if answer.form != JSON:  # which says in its body which version has answered
+        headers.append((b"x-prunus-version", b"%d" % version))
+    if not answer.is_finite:
+        headers.append(_NOT_FINITE)
+    return headers
 
 
 class _BodyLimit(NamedTuple):

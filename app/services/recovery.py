@@ -31,8 +31,8 @@ def recover(
     for owner in dead:
         for pid in ownership.end_children_of(owner):
             _LOG.warning("killed process %d, a worker that outlived its server", pid)
+    _sweep_uploads(storage.uploads, ownership)  # first, for the room
     _fail_orphans(jobs, ownership)
-    _sweep_uploads(storage.uploads, ownership)
     active = {job.id for job in jobs.active()}
     for folder in storage.jobs.iterdir():
         if _is_retuning(folder.name, ownership):
@@ -81,8 +81,14 @@ def _fail_orphans(jobs: JobLog, ownership: Ownership) -> None:
         error = ServerStoppedError(
             f"the server stopped while the job {where}", hint="upload the model again"
         )
-        jobs.end(job.id, JobState.FAILED, Problem.of(error))
-        _LOG.warning("job %s for model %r failed: %s", job.id, job.name, error.message)
+        try:
+            jobs.end(job.id, JobState.FAILED, Problem.of(error))
+        except (sqlite3.Error, OSError) as failure:
+            if storage_full(failure) is None:
+                raise
+            _LOG.error("the disk is full: job %s is ended at the next start", job.id)
+        else:
+            _LOG.warning("job %s for model %r failed: %s", job.id, job.name, error.message)
 
 
 def _sweep_uploads(folder: Path, ownership: Ownership) -> None:

@@ -1,11 +1,13 @@
 """Which version answers a request that names none: after uploads, (de)activation, damage, restarts, by several servers."""
 
+import io
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 
 from app.settings import Settings
@@ -68,6 +70,23 @@ def test_activation_decides_who_answers_also_after_a_restart(two: Settings) -> N
         assert page.count("not active") == 2
     with live(two) as service:
         assert answering(service) == (409, "no-active-version")
+
+
+def test_answers_without_words_name_their_version_in_a_header(two: Settings) -> None:
+    body = io.BytesIO()
+    np.save(body, np.ones((1, 6), np.float32))
+    with live(two) as service:
+        for query, accept, version in (
+            ("", "application/x-npy", "1"),
+            ("&version=2", "application/x-npy", "2"),
+            ("&version=2", "application/x-npz", "2"),
+        ):
+            answer = service.http.post(
+                f"/predict?model=m{query}",
+                content=body.getvalue(),
+                headers={"Content-Type": "application/x-npy", "Accept": accept},
+            )
+            assert answer.headers["x-prunus-version"] == version
 
 
 def test_another_server_follows(two: Settings) -> None:

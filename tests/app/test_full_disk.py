@@ -13,7 +13,9 @@ import pytest
 from app.errors import InternalError, StorageFullError
 from app.services import storage as storage_module
 from app.services.database import Database
-from app.services.job_log import JobLog
+from app.services.job_log import JobLog, JobState, NewJob
+from app.services.ownership import Ownership
+from app.services.recovery import recover
 from app.services.reserve import RESERVE_BYTES
 from app.services.storage import Storage
 from app.settings import Settings
@@ -199,6 +201,23 @@ def test_a_job_ends_with_the_room_of_the_reserve(
 
     database.change(once)
     assert calls == [True, False]
+    database.close()
+
+
+def test_a_start_goes_on_where_the_end_of_a_broken_job_finds_no_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = Database(tmp_path / "prunus.db")
+    storage, log = Storage(tmp_path, database), JobLog(database)
+    log.add(NewJob("a", "m", None, "nobody", "f", 1), 9)
+    for is_full, state in ((True, JobState.QUEUED), (False, JobState.FAILED)):
+        ownership = Ownership(tmp_path / "owners")
+        with monkeypatch.context() as patch:
+            if is_full:
+                patch.setattr(JobLog, "end", full)
+            recover(storage, log, ownership)
+        ownership.close()
+        assert log.get("a").state is state
     database.close()
 
 
