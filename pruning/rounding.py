@@ -34,11 +34,13 @@ class Rounding:
 
     Attributes:
         exact: outputs in float64, by name.
+        plain: outputs as NumPy computes them in float32, by name.
         spread: by output name, for each sample: the largest that rounding should move an element.
         fits: for each sample, whether the same values of the graph are finite in float32 and in float64.
     """
 
     exact: Mapping[str, FloatArray]
+    plain: Mapping[str, FloatArray]
     spread: Mapping[str, FloatArray]
     fits: np.ndarray[Any, np.dtype[np.bool_]]
 
@@ -51,7 +53,8 @@ def rounding_of(graph: Graph, inputs: Arrays) -> Rounding:
         inputs: one array (batch, *sample shape) per input name.
     """
     exact = run_values(graph, inputs, np.float64)
-    fits = _fits(exact, run_values(graph, inputs, np.float32))
+    plain = run_values(graph, inputs, np.float32)
+    fits = _fits(exact, plain)
     rules = rules_of(graph)
     with np.errstate(all="ignore"):
         moved = {
@@ -69,8 +72,10 @@ def rounding_of(graph: Graph, inputs: Arrays) -> Rounding:
             difference[~np.isfinite(difference)] = 0.0
             largest = difference.reshape(len(difference), -1).max(axis=1, initial=0.0)
             spread[output.name] = np.maximum(spread[output.name], largest)
-    outputs = {output.name: exact[output.value] for output in graph.outputs}
-    return Rounding(outputs, spread, fits)
+    outputs, narrow = (
+        {output.name: values[output.value] for output in graph.outputs} for values in (exact, plain)
+    )
+    return Rounding(outputs, narrow, spread, fits)
 
 
 def _fits(

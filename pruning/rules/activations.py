@@ -17,6 +17,15 @@ from pruning.rules.envelope import Envelope, envelope, has_envelope
 from pruning.rules.op_rules import OpRules, Reals, constants_of_mixture
 from pruning.rules.relation import Relation, alone, grouped
 
+# Functions that kernels compute with an error of the size of a unit of the argument (docs/kernels.md, "Exactness").
+_CANCELLING = (
+    Function.GELU,
+    Function.TANH_SHRINK,
+    Function.HARD_SIGMOID,
+    Function.HARD_SIGMOID_KERAS2,
+    Function.SQUAREPLUS,
+)
+
 
 class ElementFunctionRules(ElementwiseRules[Activation]):
     """The function is applied to each element by itself."""
@@ -55,6 +64,13 @@ class ElementFunctionRules(ElementwiseRules[Activation]):
     def tolerance(self, place: int, allowed: Bound, value: Bound) -> Bound:
         """The input may move by the output's tolerance over the Lipschitz constant."""
         return allowed.divided(self._envelope.lipschitz)
+
+    def arithmetic_error(self, sizes: Sequence[Reals], result: Reals) -> Reals:
+        """A few operations make the result; some take numbers as large as the argument off each other."""
+        error = super().arithmetic_error(sizes, result)
+        if self.op.function.function in _CANCELLING:
+            error = error + FEW_ARGUMENT_UNITS * UNIT_ROUNDOFF * sizes[0]
+        return error
 
 
 class AxisFunctionRules(OpRules[Activation]):

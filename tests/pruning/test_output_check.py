@@ -317,3 +317,29 @@ def test_rounded_weights_are_not_judged_by_huge_inputs() -> None:
     assert check_outputs(narrow, result, None, "bfloat16") > TOLERANCE
     with pytest.raises(OutputCheckError):
         check_outputs(narrow, result, None)
+
+
+def test_functions_that_cancel_may_err_by_units_of_their_argument() -> None:
+    b = GraphBuilder(9)
+    graph = b.build(b.activation(b.input(4), Function.SQUAREPLUS))
+    inputs = {"x0": np.full((1, 4), -1e6, np.float32)}
+    rounding = rounding_of(graph, inputs)
+    assert rounding.exact["y0"].max() < 1e-5
+    assert rounding.spread["y0"].max() > 1e6 * 2.0**-24
+
+
+def test_numbers_that_float32_itself_cannot_do_are_no_fault_of_the_model() -> None:
+    b = GraphBuilder(10)
+    x = b.dense(b.input(4), 8, kernel=0.3 * b.rng.standard_normal((4, 8)))
+    x = b.layer_normalization(b.activation(x, Function.EXPONENTIAL), (1,))
+    result = pruned_of(b.build(b.dense(x, 2)))
+    # Squares of e^60 overflow, whatever computes them: only ordinary probes can tell.
+    wrong_on_large = answers_of(result.graph)
+
+    def answer(inputs: Arrays) -> Arrays:
+        large = np.abs(inputs["x0"]).max() > 50
+        return {name: array * (0 if large else 1) for name, array in wrong_on_large(inputs).items()}
+
+    check_outputs(answer, result, None)
+    with pytest.raises(OutputCheckError):
+        check_outputs(answers_of(result.graph, np.zeros_like), result, None)
