@@ -1,5 +1,6 @@
 """What the service decodes in its own process: bodies of predictions, and the fields of the upload form."""
 
+import copy
 import io
 import json
 import random
@@ -109,7 +110,8 @@ def _meant(document: object, rng: random.Random) -> bytes:
         found = places(result, [])
         if found:
             container, key = rng.choice(found)
-            container[key] = rng.choice(JUNK)
+            # A copy: what was put in is changed in its turn.
+            container[key] = copy.deepcopy(rng.choice(JUNK))
     return json.dumps(result).encode()
 
 
