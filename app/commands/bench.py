@@ -2,6 +2,7 @@
 
 import importlib.util
 import platform
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
@@ -69,7 +70,7 @@ class _Host:
 
 
 @click.command(
-    short_help="Measure a model against dense kernels and this host's roofs.",
+    short_help="Time a model beside dense kernels and this CPU's limits.",
     context_settings={"show_default": True},
 )
 @click.argument("model", type=FILE)
@@ -96,10 +97,11 @@ def bench(
     picture: Path | None,
     cache_dir: Path,
 ) -> None:
-    """Measure MODEL, a Keras file or an artifact, against dense kernels and this host's roofs.
+    """Time MODEL, a Keras file or an artifact, beside dense kernels and beside what this CPU can do at most.
 
-    Latency percentiles and throughput by batch size; then each layer's kernel in every tile width, with the
-    roof (multiply-add, gather, permute, bandwidth) that holds it down, and its share of it.
+    The output gives latency percentiles and throughput by batch size. Then it gives each layer's kernel in every tile
+    width (a tile is the group of samples that a kernel computes at once), the limit of the CPU that binds it
+    (multiply-add, gather, permute or bandwidth; its "roof"), and the share of that limit which it reaches.
     """
     sizes = _batch_sizes(batches)
     if picture is not None:
@@ -142,7 +144,8 @@ def _check_picture(path: Path) -> None:
         )
     if importlib.util.find_spec("matplotlib") is None:
         raise click.ClickException(
-            "--picture needs matplotlib, which is not installed; pip install 'prunus[charts]'"
+            "--picture needs matplotlib, which is not installed; install it by"
+            f" `{sys.executable} -m pip install matplotlib`"
         )
 
 

@@ -119,7 +119,7 @@ def layer_rows(result: BenchResult) -> list[LayerRow]:
 
 
 def claims(result: BenchResult) -> dict[int, Claim]:
-    """What may be said of the sparse form beside the dense one, by batch size."""
+    """Return what may be said of the sparse form beside the dense one, by batch size."""
     spreads = {(timing.form, timing.batch): timing.spread for timing in result.timings}
     return {
         batch: claim_of(spreads["dense", batch], own, same_code=batch in result.same_code)
@@ -129,13 +129,13 @@ def claims(result: BenchResult) -> dict[int, Claim]:
 
 
 def summary(result: BenchResult) -> str:
-    """What the zeros are worth, in words."""
+    """Return the sentence about sparse beside dense calls, by batch size."""
     medians = {one.batch: one.p50_seconds for one in result.timings if one.form == "sparse"}
     parts = [
         f"batch {batch}: {in_words(claim)}, {microseconds(medians[batch])} us"
         for batch, claim in claims(result).items()
     ]
-    return f"What the zeros are worth: {'; '.join(parts)}."
+    return f"Sparse beside dense: {'; '.join(parts)}."
 
 
 def as_document(result: BenchResult) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import re
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -149,7 +150,7 @@ def test_an_artifact_is_measured_against_its_own_layers_by_dense_kernels(
     assert "1 thread a request" in done.stdout
     assert "the same layers by dense kernels" in done.stdout
     assert re.search(r"^ +4  dense +[\d.,]+", done.stdout, re.MULTILINE)
-    assert re.search(r"^What the zeros are worth: batch 4: ", done.stdout, re.MULTILINE)
+    assert re.search(r"^Sparse beside dense: batch 4: ", done.stdout, re.MULTILINE)
     assert "FMA: multiply and add in registers" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 120
 
@@ -169,7 +170,7 @@ def test_words_say_what_the_zeros_are_worth() -> None:
     ratios = {batch: claim.ratio for batch, claim in claims(GIVEN).items()}
     assert ratios == {1: pytest.approx(5.0), 16: None, 64: pytest.approx(0.5), 256: 1.0}
     assert summary(GIVEN) == (
-        "What the zeros are worth: batch 1: 5.00 times as fast as dense, 20.0 us; "
+        "Sparse beside dense: batch 1: 5.00 times as fast as dense, 20.0 us; "
         "batch 16: no measurable difference from dense, 100.0 us; "
         "batch 64: slower: takes 2.00 times as long as dense, 200.0 us; "
         "batch 256: same code as dense, 70.0 us."
@@ -243,7 +244,7 @@ def test_without_matplotlib_a_picture_is_refused_before_anything_is_measured(
     done = bench(small_file, "--picture", tmp_path / "x.png")
     assert done.exit_code == 1
     assert done.stdout == ""
-    assert "pip install 'prunus[charts]'" in done.stderr
+    assert f"`{sys.executable} -m pip install matplotlib`" in done.stderr
 
 
 def test_a_picture_of_an_unknown_kind_is_wrong_usage(
