@@ -23,7 +23,7 @@ import orjson
 from app.job_errors import KernelCompilerError
 from app.sandbox.confine import Limits
 from app.services.worker_process import worker_environment
-from engine.machine_code.object_cache import ModuleSource
+from engine.machine_code.object_cache import OBJECT_MAX_BYTES, ModuleSource
 from engine.target import Target
 
 # It has no folder to write to.
@@ -70,9 +70,17 @@ class KernelCompiler:
         answer = self._run(orjson.dumps(request))
         try:
             code = {symbol: base64.b64decode(text) for symbol, text in orjson.loads(answer).items()}
-            return {source.symbol: code[source.symbol] for source in sources}
+            found = {source.symbol: code[source.symbol] for source in sources}
         except (ValueError, binascii.Error, AttributeError, KeyError, TypeError) as error:
             raise KernelCompilerError("the compiling process gave no object code") from error
+        largest = max(found, key=lambda symbol: len(found[symbol]))
+        if len(found[largest]) > OBJECT_MAX_BYTES:
+            raise KernelCompilerError(
+                f"the object code of {largest} is too large",
+                expected=f"at most {OBJECT_MAX_BYTES:,} bytes",
+                got=f"{len(found[largest]):,} bytes",
+            )
+        return found
 
     def _run(self, request: bytes) -> bytes:
         with subprocess.Popen(  # noqa: S603 - our own interpreter and module

@@ -1,5 +1,6 @@
 """What a taken-over worker writes is never executed by the server, in the same run or after a restart."""
 
+import base64
 import os
 import platform
 import subprocess
@@ -9,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import orjson
 import pytest
 
 from app.job_errors import KernelCompilerError
@@ -177,6 +179,21 @@ def test_kernels_that_take_too_long_to_compile_are_given_up() -> None:
     with pytest.raises(KernelCompilerError, match="too long") as refused:
         KernelCompiler(replace(LIMITS, cpu_max_seconds=1))(sources, host_target(Isa.GENERIC))
     assert refused.value.hint.endswith("PRUNUS_COMPILE_CPU_MAX_SECONDS")
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"), [(b"{", "no object code"), (b"{}", "no object code"), (None, "too large")]
+)
+def test_what_the_compiling_process_answers_is_checked(
+    answer: bytes | None, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = host_target()
+    source = source_of(activation_spec(target.isa, FusedActivation.RELU), target.isa)
+    code = orjson.dumps({source.symbol: base64.b64encode(b"code").decode()})
+    monkeypatch.setattr(KernelCompiler, "_run", lambda *_: code if answer is None else answer)
+    monkeypatch.setattr("app.services.kernel_compiler.OBJECT_MAX_BYTES", 3)
+    with pytest.raises(KernelCompilerError, match=reason):
+        KernelCompiler(LIMITS)([source], target)
 
 
 def test_a_server_that_stops_waits_for_no_compiling_process() -> None:
