@@ -30,7 +30,7 @@ _LOG = logging.getLogger(__name__)
 )
 @click.option(
     "--data-dir",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=click.Path(path_type=Path),
     help="Folder of models and jobs.  [env: PRUNUS_DATA_DIR; default: data]",
 )
 @click.option(

@@ -153,6 +153,7 @@ def test_serve_says_what_is_wrong_in_one_sentence(tmp_path: Path) -> None:
             ((*data, "--port", port), {}, f"port {port} is in use: try --port {int(port) + 1}"),
             ((*data, "--host", "no.such.host.invalid"), {}, "the host 'no.such.host.invalid'"),
             (("--data-dir", str(tmp_path / "file" / "x")), {}, "is not a folder"),
+            (("--data-dir", str(tmp_path / "file")), {}, "is not a folder"),
             (("--data-dir", str(tmp_path / "damaged")), {}, "is damaged"),
         ):
             status, said = serve(*options, **variables)
