@@ -193,3 +193,15 @@ def test_addresses_that_can_be_listened_on() -> None:
     check_address("localhost", 0)
     with pytest.raises(StartError, match="no address of this machine"):
         check_address("192.0.2.1", 0)
+
+
+def test_other_commands_name_unknown_variables_too() -> None:
+    from click.testing import CliRunner
+
+    from app.cli import main
+
+    for command, wanted in (("inspect", "did you mean PRUNUS_THREADS?"), ("serve", "")):
+        result = CliRunner().invoke(main, [command, "--help"], env={"PRUNUS_THREDS": "1"})
+        assert result.exit_code == 0
+        assert wanted in result.stderr
+        assert bool(result.stderr) == bool(wanted)  # `serve` says it in its log
