@@ -205,10 +205,12 @@ def _enter_own_root(limits: Limits, folder: Path | None, read: Sequence[Path]) -
     user, drops_user = own_user_id(), os.geteuid() == 0 and _is_readable_by_others()
     if reason := _attempt(lambda: enter_private_root(folder, read)):
         return {"other_files": f"sizes and times are visible: {reason}"}
-    if drops_user:
+    # Some file systems, and root in a container of an ordinary user, know no other users.
+    if drops_user and not _attempt(lambda: give_to(user, folder)):
         empty_bounding_set()
-        give_to(user, folder)
         become(user)
+    else:
+        drops_user = False
     # The count is of this user in this namespace, so that it is this process's own.
     if drops_user or os.geteuid() != 0:
         resource.setrlimit(resource.RLIMIT_NPROC, (limits.threads_max, limits.threads_max))

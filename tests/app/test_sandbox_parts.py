@@ -143,6 +143,28 @@ def test_another_system_has_limits_on_resources_only(monkeypatch: pytest.MonkeyP
         confine.confine(required, os.getppid())
 
 
+@pytest.mark.parametrize("is_given", [True, False])
+def test_root_takes_another_user_only_where_the_folder_can_be_given_to_it(
+    is_given: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    became: list[int] = []
+
+    def give(*_: object) -> None:
+        if not is_given:
+            raise OSError(errno.EINVAL, "no such user here")
+
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(confine, "_is_readable_by_others", lambda: True)
+    monkeypatch.setattr(confine, "enter_private_root", lambda *_: None)
+    monkeypatch.setattr(confine, "empty_bounding_set", lambda: None)
+    monkeypatch.setattr(confine, "give_to", give)
+    monkeypatch.setattr(confine, "become", became.append)
+    monkeypatch.setattr(resource, "setrlimit", lambda *_: None)
+    told = confine._enter_own_root(LIMITS, tmp_path, [])
+    assert told["user"] == ("its own" if is_given else "the server's")
+    assert len(became) == is_given
+
+
 def test_capabilities_that_are_still_held_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     for step in ("prctl", "empty_bounding_set", "drop_capabilities"):
         monkeypatch.setattr(confine, step, lambda *_: None)
