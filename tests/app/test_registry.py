@@ -33,7 +33,7 @@ class Model:
 
     inputs: tuple[TensorSpec, ...] = (TensorSpec("x", "float32", (2,)),)
     outputs: tuple[TensorSpec, ...] = ()
-    plan: tuple[()] = ()
+    layers: tuple[()] = ()
     resident_bytes: int = 0
     is_tuned_here = True
     closed: bool = False
