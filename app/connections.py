@@ -41,9 +41,9 @@ class ConnectionLimits:
 
     Attributes:
         connections: open at a time.
-        head_seconds: from the connection, the last answer or the first byte of a request to its complete head.
-        keep_alive_seconds: from an answer to the first byte of the next request.
-        write_seconds: after this time a client must have taken a little of the answer that waits for it.
+        head_seconds: longest time from the connection, the last answer or a request's first byte to its complete head.
+        keep_alive_seconds: longest time from an answer to the first byte of the next request.
+        write_seconds: time within which a client must have taken a part of the answer that waits for it.
     """
 
     connections: int
@@ -89,8 +89,8 @@ class Connections:
         """Start without any.
 
         Args:
-            limits: what clients are granted.
-            count: is told of each refusal.
+            limits: the limits that clients are held to.
+            count: function that is called at each refusal.
         """
         self.limits = limits
         self.count = count

@@ -35,7 +35,7 @@ class Reading:
     """What was read from the environment.
 
     Attributes:
-        warnings: what was not taken, one sentence each.
+        warnings: what was ignored, one sentence each.
     """
 
     settings: Settings

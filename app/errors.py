@@ -45,7 +45,7 @@ class ServiceError(PrunusError):
     """Base of all errors of the service.
 
     Attributes:
-        retry_after_seconds: when to try again, where that helps.
+        retry_after_seconds: time after which to try again, where that helps.
     """
 
     retry_after_seconds: ClassVar[int | None] = None

@@ -101,10 +101,10 @@ class RequestLayer:
         """Wrap `app`.
 
         Args:
-            app: what answers.
+            app: the application that answers.
             account: counts requests.
             guard: refuses requests that pages of other sites made.
-            answer_headers: are added to each answer.
+            answer_headers: headers that are added to each answer.
         """
         self._app = app
         self._account = account

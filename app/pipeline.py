@@ -63,14 +63,14 @@ class PipelineRequest:
     """What to make a model of.
 
     Attributes:
-        options: what was asked for.
+        options: the options that were asked for.
         model: the Keras file.
         output: an existing folder for the files.
         cache: object code of kernels.
         tune_seconds: time for measuring kernels, those of the dense baseline among them.
-        threads: that compute one prediction; default: `PRUNUS_THREADS`, else the usable cores.
+        threads: number of threads that compute one prediction; default: `PRUNUS_THREADS`, else the usable cores.
         name: what the report calls the model; default: the file's name without its ending.
-        version: that is made; None on the command line.
+        version: number of the version that is made; None on the command line.
     """
 
     options: ModelRequest

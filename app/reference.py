@@ -74,7 +74,7 @@ def routes_of(schema: Schema, origin: str) -> list[Route]:
 
     Args:
         schema: the description.
-        origin: where the service is asked, for the examples.
+        origin: scheme and address of the service, for the examples.
     """
     routes = [
         _route(method, path, operation, origin)

@@ -39,8 +39,8 @@ class Host:
     Attributes:
         target: the CPU.
         cache: object code.
-        threads: that compute one prediction; default: `PRUNUS_THREADS`, else the usable cores.
-        tune_seconds: for measuring kernels, of all models of a job together.
+        threads: number of threads that compute one prediction; default: `PRUNUS_THREADS`, else the usable cores.
+        tune_seconds: time for measuring kernels, of all models of a job together.
     """
 
     target: Target
@@ -57,7 +57,7 @@ class Compiled:
         model: the pruned model, as it is served.
         dense: the original with zeros for its subnormal weights, by dense kernels.
         float32: the pruned model with float32 weights, where `model` has others.
-        options: that `model` was compiled with.
+        options: the options that `model` was compiled with.
     """
 
     model: CompiledModel
@@ -92,7 +92,7 @@ def compile_models(
 
 
 def with_subnormals(compiled: Compiled, pruned: PruneResult, host: Host) -> Compiled:
-    """The same with subnormal numbers kept in what is served."""
+    """Return the same with subnormal numbers kept in what is served."""
     options = replace(compiled.options, keeps_subnormals=True)
     model = compile_graph(pruned.graph, host.target, options, host.cache)
     return replace(compiled, model=model, options=options)
@@ -130,7 +130,7 @@ def measure(
 def _latencies(
     races: tuple[BatchRace, ...], baseline: CompiledModel, model: CompiledModel, place: int
 ) -> tuple[Latency, ...]:
-    """The model's calls beside those of a baseline, which took part in the races at `place`."""
+    """Return the model's calls beside those of a baseline, which took part in the races at `place`."""
     same = compare.same_code(baseline, model, [race.batch for race in races])
     return tuple(
         latency(
@@ -144,7 +144,7 @@ def _latencies(
 
 
 def _layers(compiled: Compiled, host: Host, calls: tuple[Latency, ...]) -> tuple[LayerTiming, ...]:
-    """The layers of both models inside the calls, and what is left of each call."""
+    """Return the layers of both models inside the calls, and what is left of each call."""
     batches = [call.batch for call in calls]
     seconds = _LAYERS_SHARE * host.tune_seconds
     dense, own = (
@@ -182,7 +182,7 @@ def _rows(
 
 
 def _subnormal_cost(pruned: PruneResult, host: Host) -> SubnormalCost | None:
-    """What the original's subnormal weights cost where they are not flushed; None where it has none."""
+    """Return what the original's subnormal weights cost where they are not flushed; None where it has none."""
     count = count_subnormals(pruned.original)
     if not count:
         return None

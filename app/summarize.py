@@ -22,10 +22,10 @@ def summarize(
     """Sum up a job.
 
     Args:
-        file: what was uploaded.
+        file: the file that was uploaded.
         report: all there is to say.
-        plan: of what is served.
-        info: of the artifact.
+        plan: the plan of the model as it is served.
+        info: hash and size of the artifact.
         error: largest difference of the compiled model from the original on probe inputs.
         not_kept: what the returned Keras file lacks, in sentences.
     """

@@ -51,10 +51,10 @@ class HeldWrites:
         """Wrap a transport.
 
         Args:
-            transport: what sends.
+            transport: the transport that sends.
             tasks: the requests that are being answered, this one among them.
-            turn_end: of its event loop.
-            close: is called, once all was sent, instead of closing the transport.
+            turn_end: the end of turns of its event loop.
+            close: function that is called once all was sent, instead of closing the transport.
         """
         self._transport = transport
         self._tasks = tasks

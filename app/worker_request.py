@@ -32,8 +32,8 @@ class WorkerRequest:
         parent: process id of the server.
         kernels: folder of the server's object cache, which the worker may only read.
         tune_seconds: time for measuring kernels.
-        threads: that compute one prediction.
-        pause_stage: for debugging: stop for `pause_seconds` when this stage begins.
+        threads: number of threads that compute one prediction.
+        pause_stage: stage at whose begin the process stops for `pause_seconds`, for debugging.
     """
 
     task: Work | Retune

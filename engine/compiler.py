@@ -21,7 +21,7 @@ def compile_graph(
     Args:
         graph: weights that are zero are what sparse kernels skip.
         target: the CPU; where `options.tune` is set it must be this host.
-        options: how to compile.
+        options: the options to compile with.
         cache: object code; kernels that are timed are compiled into it.
         progress: told the stage (`lower`, `tune`, `pack`, `measure`) and its share done, in [0, 1].
 

@@ -67,7 +67,7 @@ Constant = Array | SparseMatrix
 
 
 def dense_array(constant: Constant) -> Array:
-    """A constant as an array."""
+    """Return a constant as an array."""
     return constant.dense() if isinstance(constant, SparseMatrix) else constant
 
 
@@ -78,7 +78,7 @@ class Place:
     Attributes:
         buffer: number of the buffer.
         first: its first row.
-        rows: how many rows, at least 1.
+        rows: number of rows; at least 1.
     """
 
     buffer: int
@@ -86,11 +86,11 @@ class Place:
     rows: int
 
     def part(self, first: int, rows: int) -> "Place":
-        """The run of `rows` rows that starts `first` rows into this one."""
+        """Return the run of `rows` rows that starts `first` rows into this one."""
         return Place(self.buffer, self.first + first, rows)
 
     def overlaps(self, other: "Place") -> bool:
-        """Whether a row is in both."""
+        """Return whether a row is in both."""
         return (
             self.buffer == other.buffer
             and self.first < other.first + other.rows
@@ -119,7 +119,7 @@ class DenseStep:
     """y = function(x @ kernel + bias), for each of `positions` runs of x.
 
     Attributes:
-        name: of the graph's node, for reports: each use of a shared layer has its own.
+        name: name of the graph's node, for reports: each use of a shared layer has its own.
         x: [positions][inputs] rows.
         y: [positions][units] rows.
         kernel: constant float32[inputs][units].
@@ -307,10 +307,10 @@ class Program:
 
     Attributes:
         name: the model's own name.
-        inputs: in the model's order.
-        outputs: in the model's order.
+        inputs: the inputs in the model's order.
+        outputs: the outputs in the model's order.
         buffers: rows of each buffer.
-        steps: in order.
+        steps: the steps in the order in which they run.
         constants: arrays by name, read only.
     """
 
@@ -322,12 +322,12 @@ class Program:
     constants: Mapping[str, Constant]
 
     def dense_steps(self) -> dict[int, DenseStep]:
-        """The dense steps by their number among all steps."""
+        """Return the dense steps by their number among all steps."""
         return {n: step for n, step in enumerate(self.steps) if isinstance(step, DenseStep)}
 
 
 def reads(step: Step) -> tuple[Place, ...]:
-    """The places that a step reads."""
+    """Return the places that a step reads."""
     match step:
         case Pack():
             return ()
@@ -344,7 +344,7 @@ def reads(step: Step) -> tuple[Place, ...]:
 
 
 def writes(step: Step) -> tuple[Place, ...]:
-    """The place that a step writes; none for Unpack."""
+    """Return the place that a step writes; none for Unpack."""
     match step:
         case Unpack():
             return ()
@@ -357,7 +357,7 @@ def writes(step: Step) -> tuple[Place, ...]:
 
 
 def constants_of(step: Step) -> tuple[str, ...]:
-    """Names of the constants that a step uses."""
+    """Return the names of the constants that a step uses."""
     match step:
         case DenseStep():
             return (step.kernel,) if step.bias is None else (step.kernel, step.bias)
@@ -378,5 +378,5 @@ def constants_of(step: Step) -> tuple[str, ...]:
 
 
 def is_identity(index: Array, rows: int) -> bool:
-    """Whether an index copies `rows` rows in order."""
+    """Return whether an index copies `rows` rows in order."""
     return len(index) == rows and bool((index == np.arange(rows, dtype=np.uint32)).all())

@@ -43,6 +43,6 @@ def retune(
 
 
 def options_of(model: CompiledModel, options: CompileOptions) -> CompileOptions:
-    """The options with what the model's outputs depend on: its 16-bit values, its subnormal numbers."""
+    """Return the options with what the model's outputs depend on: its 16-bit values, its subnormal numbers."""
     plan = model.plan
     return replace(options, values=plan.values, keeps_subnormals=plan.keeps_subnormals)

@@ -61,7 +61,7 @@ def load(
         artifact: a file, or an artifact that is open already.
         cache: object code of kernels.
         target: CPU to run on; default: this host.
-        threads: how many may compute one request; default: `PRUNUS_THREADS`, else all usable cores.
+        threads: number of threads that may compute one request; default: `PRUNUS_THREADS`, else all usable cores.
 
     Raises:
         ThreadCountError: it is not 1 or more.
@@ -77,14 +77,14 @@ class Executable:
 
     Attributes:
         name: the model's own name.
-        inputs: in the model's order.
-        outputs: in the model's order; always float32.
+        inputs: the inputs in the model's order.
+        outputs: the outputs in the model's order; always float32.
         layers: the dense layers, their kernels, and what was measured when the model was compiled.
         times: whole-network times measured when the model was compiled.
         is_tuned_here: whether kernels were timed on a CPU of this kind, for as many threads; otherwise they
             are best guesses, and `engine.retune` makes better ones.
-        threads: how many may compute one request.
-        schedule: what is done with a request of so many samples.
+        threads: number of threads that may compute one request.
+        schedule: what is done with a request, by its number of samples.
     """
 
     def __init__(
@@ -238,7 +238,7 @@ def _helpers(schedule: Schedule, threads: int) -> tuple[Help | None, ...]:
 
 
 def plan_for(model: CompiledModel, target: Target, threads: int) -> ExecutionPlan:
-    """The model's own plan where its instruction set is the target's, else best guesses."""
+    """Return the model's own plan where its instruction set is the target's, else best guesses."""
     plan, layers = model.plan, model.program.dense_steps().keys()
     complete = all(tile.choices.keys() == layers for tile in plan.tiles)
     if plan.tiles and complete and plan.isa is target.isa:

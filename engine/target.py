@@ -125,7 +125,7 @@ def wanted_threads(cores: int, environment: Mapping[str, str] | None = None) -> 
     """Return how many threads may compute one request: `PRUNUS_THREADS`, else the usable cores.
 
     Args:
-        cores: what this process may use; see `usable_cores`.
+        cores: number of cores that this process may use; see `usable_cores`.
         environment: variables to read instead of the process's own.
 
     Raises:

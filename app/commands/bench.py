@@ -44,9 +44,9 @@ class _Forms:
     """What is compared.
 
     Attributes:
-        sparse: as it is served.
-        dense: what it is compared with.
-        dense_is: what that is, for readers.
+        sparse: the model as it is served.
+        dense: the model that it is compared with.
+        dense_is: what the dense form is, in words for readers.
     """
 
     sparse: CompiledModel
@@ -61,7 +61,7 @@ class _Host:
     Attributes:
         target: the CPU.
         cache: object code.
-        threads: that may compute one request.
+        threads: number of threads that may compute one request.
     """
 
     target: Target
@@ -273,7 +273,7 @@ def _inputs(executable: Executable, batch: int) -> dict[str, npt.NDArray[Any]]:
 
 
 def processor_name(listing: Path = Path("/proc/cpuinfo")) -> str:
-    """The CPU's name as the kernel tells it; where it does not, the kind of machine."""
+    """Return the CPU's name as the kernel tells it; where it does not, the kind of machine."""
     try:
         lines = listing.read_text().splitlines()
     except OSError:

@@ -23,12 +23,12 @@ class BatchTiming:
     Attributes:
         batch: samples of a call.
         form: "sparse" is the model as it is served, "dense" the same by dense kernels.
-        calls: how many were timed.
+        calls: number of calls that were timed.
         p50_seconds: median; the other two are the 90th and 99th percentile.
         samples_per_second: over all calls that were timed.
         low_seconds: 10th percentile of the medians of turns, which the forms take one after the other.
         high_seconds: 90th percentile of them.
-        turns: how many there were.
+        turns: number of turns.
     """
 
     batch: int
@@ -56,13 +56,13 @@ class BenchResult:
         model: its name.
         processor: the CPU's own name.
         cpu: LLVM's name of the CPU.
-        threads: that may compute one request.
+        threads: number of threads that may compute one request.
         is_tuned_here: whether the sparse form's kernels were timed on a CPU of this kind, for as many threads.
         dense_is: what the dense form is, for readers.
-        timings: by batch size, dense before sparse.
-        roofs: of one core.
-        shared_roofs: of all threads together; None where there is one.
-        layers: of the sparse form, in program order.
+        timings: one for each form and batch size, by batch size, dense before sparse.
+        roofs: what one core can do at most.
+        shared_roofs: what all threads together can do at most; None where there is one thread.
+        layers: layers of the sparse form, in program order.
         tiles: times of its layers, by rising lanes.
         dense_tiles: the layers of the dense form.
         same_code: batch sizes that both forms compute by the same kernels on arrays of the same sizes.
@@ -89,7 +89,7 @@ class LayerRow:
 
     Attributes:
         run: kernel and time.
-        share: of the roofs of one core.
+        share: the layer's share of the roofs of one core.
         dense_seconds: time of the dense form's layer of the same name; None where it has none.
         tile_share: part of the tile's time that the layer takes.
     """
@@ -101,7 +101,7 @@ class LayerRow:
 
 
 def layer_rows(result: BenchResult) -> list[LayerRow]:
-    """The layers of a result in program order, and each by rising lanes."""
+    """Return the layers of a result in program order, and each by rising lanes."""
     dense = {
         (run.name, tile.lanes): run.seconds for tile in result.dense_tiles for run in tile.layers
     }
@@ -256,7 +256,7 @@ def _timing_table(result: BenchResult) -> str:
 
 
 def _in_short(claim: Claim) -> str:
-    """A claim for a column."""
+    """Return a claim for a column."""
     if claim.verdict is Verdict.SAME_CODE:
         return "same code"
     if claim.ratio is None:
@@ -317,7 +317,7 @@ def _layer_cells(row: LayerRow) -> list[str]:
 
 
 def _fetching(result: BenchResult) -> list[str]:
-    """How the fastest way round the gather compares with it, where one sample is computed sparse."""
+    """Return how the fastest way round the gather compares with it, where one sample is computed sparse."""
     runs = [
         row.run
         for row in layer_rows(result)

@@ -66,7 +66,7 @@ def draw(result: BenchResult, path: Path) -> None:
 
 
 def _ends(rows: Sequence[LayerRow], roofs: Roofs) -> tuple[float, float]:
-    """The range of operations per byte: all layers, and where the slowest level meets the peak."""
+    """Return the range of operations per byte: all layers, and where the slowest level meets the peak."""
     found = [row.share.flops_per_byte for row in rows]
     ridge = roofs.gflops / min(level.gigabytes_per_second for level in roofs.levels)
     return min([0.2, *found]) / 2, max([2 * ridge, *found]) * 2
@@ -129,7 +129,7 @@ def _label(axes: Axes, text: str, x: float, y: float, colour: str) -> None:
 
 
 def _draw_layers(axes: Axes, rows: Sequence[LayerRow]) -> list[Line2D]:
-    """A point for each layer and tile width; what stands for the widths in the legend."""
+    """Return a point for each layer and tile width; what stands for the widths in the legend."""
     handles = []
     for place, lanes in enumerate(sorted({row.run.spec.lanes for row in rows})):
         colour, marker = _MARKS[place % len(_MARKS)]

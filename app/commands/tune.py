@@ -68,7 +68,7 @@ def tune(
 
 
 def _summary(model: CompiledModel, size_bytes: int) -> str:
-    """What was made, in a line or two."""
+    """Return what was made, in a line or two."""
     plan = model.plan
     threads = "1 thread" if plan.threads == 1 else f"{plan.threads} threads"
     lines = [

@@ -17,7 +17,7 @@ class Answer(NamedTuple):
 
     Attributes:
         form: its media type.
-        size_bytes: of all parts together.
+        size_bytes: size of all parts together.
         parts: one after the other; at least one.
         is_finite: whether nothing went in or came out that JSON cannot say; always so in other forms.
     """

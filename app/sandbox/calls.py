@@ -19,7 +19,7 @@ class Check:
 
     Attributes:
         argument: its place, from 0.
-        values: one of these, of 32 bits.
+        values: the values, of 32 bits, of which the argument must be one.
         mask: the bits of it that are looked at.
         word: `LOW` or `HIGH`. Arguments that the kernel takes as 32 bits are looked at by their low word.
     """
@@ -59,7 +59,7 @@ def checks(pid: int) -> dict[str, tuple[Check, ...]]:
     """Return what arguments of calls must be; a call passes when all its checks do.
 
     Args:
-        pid: of the process that is confined.
+        pid: number of the process that is confined.
     """
     own = (0, pid)
     return {

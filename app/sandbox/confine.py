@@ -221,7 +221,7 @@ def _enter_own_root(limits: Limits, folder: Path | None, read: Sequence[Path]) -
 
 
 def _is_readable_by_others() -> bool:
-    """Whether another user could run this program: what root installs may be closed to all others."""
+    """Return whether another user could run this program: what root installs may be closed to all others."""
     origins = [__file__, os.__file__]
     origins += [
         spec.origin for name in ("numpy", "llvmlite") if (spec := find_spec(name)) and spec.origin

@@ -142,8 +142,8 @@ class NpzBody:
     """A .npz file whose directory was read, and nothing else yet.
 
     Attributes:
-        names: of the arrays, without the ending.
-        unpacked_bytes: of all arrays together, as the directory says.
+        names: names of the arrays, without the ending.
+        unpacked_bytes: unpacked size of all arrays together, as the directory says.
         is_compressed: whether any of them is compressed: unpacking such takes longer than copying.
     """
 

@@ -20,8 +20,8 @@ class Backlog:
         """Start empty.
 
         Args:
-            what: what waits, for people.
-            threads: that do the work.
+            what: name of what waits, for people.
+            threads: number of threads that do the work.
             max_seconds: longest time that a new request may be expected to wait.
             max_requests: most requests that wait or run.
         """

@@ -27,11 +27,11 @@ class PredictCall(NamedTuple):
 
     Attributes:
         model: name of the model; empty where the request does not say.
-        version: None takes the latest.
+        version: the version that is asked; None for the active one.
         inputs: a mapping by input name, or what the model's only input gets.
         has_booleans: whether there may be `True` or `False` among nested lists.
         is_finite: whether the text has none of null, NaN and Infinity in it, as far as a quick look tells.
-        size_bytes: of the text.
+        size_bytes: size of the text.
     """
 
     model: str
@@ -49,8 +49,8 @@ def decode_json(
 
     Args:
         body: the text.
-        default_model: taken where the body names none.
-        default_version: taken where the body gives none.
+        default_model: the model that is asked where the body names none.
+        default_version: the version that is asked where the body gives none.
 
     Raises:
         InvalidJsonError: the body is not JSON.
@@ -149,7 +149,7 @@ def _words(body: bytes, model: str, inputs: list[Any] | dict[str, Any]) -> tuple
 
 
 def _is_unicode(text: str) -> bool:
-    """Whether `text` can be encoded: Python's parser of JSON lets lone surrogates through."""
+    """Return whether `text` can be encoded: Python's parser of JSON lets lone surrogates through."""
     return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
 
 

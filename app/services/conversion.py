@@ -34,7 +34,7 @@ class Conversion:
         """Start without threads; they come as they are needed.
 
         Args:
-            max_bytes: of all bodies and arrays together; one alone may be larger.
+            max_bytes: largest size of all bodies and arrays together; one alone may be larger.
             cores: threads that convert arrays.
             backlog_max_seconds: longest time that a conversion may be expected to wait.
         """
@@ -63,8 +63,8 @@ class Conversion:
         """Run a conversion from or to JSON of this many bytes, after those that came before.
 
         Args:
-            size_bytes: of the text.
-            work: what to run.
+            size_bytes: size of the text.
+            work: the function to run.
             has_begun: whether work was done for the request already: then it is not refused for its wait.
 
         Raises:

@@ -22,8 +22,8 @@ class Answer(NamedTuple):
     """The outputs of a call, and where its time went.
 
     Attributes:
-        queue_seconds: from being ready to run to running.
-        compute_seconds: in the engine.
+        queue_seconds: time from being ready to run to running.
+        compute_seconds: time in the engine.
     """
 
     outputs: Mapping[str, Array]

@@ -199,7 +199,7 @@ class Jobs:
         return job
 
     def notify(self) -> None:
-        """Wake whoever watches a job."""
+        """Wake those who wait for news of a job."""
         self._changed.set()
         self._changed = asyncio.Event()
 
@@ -302,7 +302,7 @@ class Jobs:
 
     async def _end(self, job: Job, state: JobState, error: PrunusError | Problem) -> None:
         problem = error if isinstance(error, Problem) else Problem.of(error)
-        # The files first: whoever sees that the job has ended finds nothing of it left.
+        # The files first, so that nothing of them is left when the job is seen to have ended.
         await asyncio.to_thread(self._onboarding.discard, job.id)
         while not await asyncio.to_thread(self._note_end, job.id, state, problem):
             await asyncio.sleep(_FULL_DISK_RETRY_SECONDS)

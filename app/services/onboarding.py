@@ -31,7 +31,7 @@ class JobRequest:
     """What the client asked for, checked.
 
     Attributes:
-        version: None takes the next one.
+        version: number of the version; None for the next one.
     """
 
     name: str
@@ -40,7 +40,7 @@ class JobRequest:
 
 
 class Tracker(Protocol):
-    """Hears how far the job is."""
+    """What is told how far a job has come."""
 
     @property
     def timings(self) -> list[StageTiming]:
@@ -75,11 +75,11 @@ class Onboarding:
 
         Args:
             settings: the worker's limits.
-            storage: where versions are published.
-            registry: where they are put in service.
+            storage: the store that versions are published in.
+            registry: the registry that puts them in service.
             ownership: mark of this server process.
             worker_module: Python module that is run as a process; `app.worker`.
-            threads: that compute one prediction; plans are made for as many.
+            threads: number of threads that compute one prediction, which plans are made for.
         """
         self.owner_id = ownership.owner_id
         self._ownership = ownership

@@ -44,10 +44,10 @@ class Prediction(NamedTuple):
     """The answer to a prediction, and where its time went.
 
     Attributes:
-        ready_at: when the arrays were ready to be computed with, by `time.perf_counter`.
-        done_at: when they had been.
-        queue_seconds: from being ready to being computed with.
-        compute_seconds: in the engine.
+        ready_at: time by `time.perf_counter` when the arrays were ready to be computed with.
+        done_at: time by the same clock when the outputs were there.
+        queue_seconds: time from being ready to being computed with.
+        compute_seconds: time in the engine.
         is_finite: whether all inputs are finite, as far as the request's text tells.
     """
 
@@ -87,8 +87,8 @@ class Predictor:
 
         Args:
             body: the text.
-            default_model: taken where the body names none.
-            default_version: taken where the body gives none.
+            default_model: the model that is asked where the body names none.
+            default_version: the version that is asked where the body gives none.
 
         Returns:
             The call, and its arrays where its model is loaded.

@@ -68,7 +68,7 @@ def _reconcile(storage: Storage) -> Findings:
 
 
 def _is_retuning(name: str, ownership: Ownership) -> bool:
-    """Whether a folder under `jobs/` is that of a living server that tunes a stored model again."""
+    """Return whether a folder under `jobs/` is that of a living server that tunes a stored model again."""
     rest = name.removeprefix(RETUNE_PREFIX)
     return rest != name and ownership.is_alive(rest.split(".")[0])
 

@@ -105,10 +105,10 @@ class Registry:
         """Start empty.
 
         Args:
-            collector: where each version's series of metrics are kept.
+            collector: the collector that keeps each version's series of metrics.
             loader: makes an executable from an artifact file.
             executor: threads that load.
-            memory_max_bytes: of all loaded versions together.
+            memory_max_bytes: largest memory of all loaded versions together.
         """
         self._collector = collector
         self._loader = loader

@@ -40,7 +40,7 @@ class Retuning:
 
     Attributes:
         worker_module: Python module that is run as a process; `app.worker`.
-        threads: that compute one prediction.
+        threads: number of threads that compute one prediction.
         ownership: mark of this server process.
     """
 

@@ -17,7 +17,7 @@ class StoredVersion:
 
     Attributes:
         summary: what the job found out: signature, sizes, sparsity, measured times.
-        folder: where its files are.
+        folder: the folder that holds its files.
         is_active: whether it may answer requests without a version; the highest such one does.
         revision: counts the changes of its row.
     """

@@ -38,7 +38,7 @@ class InputReader:
         """Return `value`, an array or nested lists, as an array of the declared type and of any shape.
 
         Args:
-            value: what the request gave.
+            value: the value that the request gave.
             has_booleans: whether there may be `True` or `False` among nested lists.
 
         Raises:
@@ -171,7 +171,7 @@ def shown(item: object) -> str:
 
 
 def _packed(row_format: struct.Struct, rows: Sequence[Any]) -> Array | None:
-    """Return rows of numbers as float32; None where they are no such rows, or have null among them.
+    """Return the rows of numbers as float32; None where they are no such rows, or have null among them.
 
     Three times as fast as NumPy, which has to find out first what the lists hold. Both round float64 to nearest.
     """

@@ -72,7 +72,7 @@ async def receive_upload(
     Args:
         content_type: the request's Content-Type, which names the boundary.
         chunks: the body.
-        folder: where uploads that are arriving lie.
+        folder: the folder of uploads that are still arriving.
         owner: mark of this server process; it starts the name of the new folder.
         settings: limits on bytes and time.
 

@@ -45,9 +45,9 @@ class WorkerRun:
 
     Attributes:
         module: Python module that is run as a process; `app.worker`.
-        folder: of the job.
-        stages: that the worker goes through.
-        limits: that the server holds it to.
+        folder: the job's folder.
+        stages: the stages that the worker goes through.
+        limits: the limits that the server holds it to.
         ownership: keeps account of the process for the next start of the server.
     """
 

@@ -83,7 +83,7 @@ def disk_usage(folder: Path) -> tuple[int, int]:
 
 
 def _unlinked_bytes(pid: int) -> int:
-    """Bytes of files that the process holds open and that have no name any more, where they can be seen."""
+    """Return bytes of files that the process holds open and that have no name any more, where they can be seen."""
     used = 0
     try:
         descriptors = os.listdir(f"/proc/{pid}/fd")

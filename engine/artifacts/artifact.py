@@ -58,7 +58,8 @@ MAGIC = b"PRUNUSA\0"
 VERSION = 3
 # Files of these versions were checked with subnormal numbers kept: they keep them.
 KEEPING_VERSIONS = (1, 2)
-# Of files of these versions the program is read, which has not changed, and a plan is made anew.
+# Files of these older versions: their program is read, because its form has not changed; their plan is not, and a
+# new one is made.
 PROGRAM_ONLY_VERSIONS = (1,)
 # magic, version, 4 zero bytes, manifest bytes, sha256, 8 zero bytes
 _HEADER = struct.Struct("<8sIIQ32s8s")
@@ -72,8 +73,8 @@ class ArtifactLimits:
     """What a file may ask for.
 
     Attributes:
-        max_bytes: of the whole file.
-        max_manifest_bytes: of the manifest.
+        max_bytes: largest size of the whole file.
+        max_manifest_bytes: largest size of the manifest.
     """
 
     max_bytes: int = limits.MAX_ARTIFACT_BYTES
@@ -88,8 +89,8 @@ class ArtifactInfo:
     """What was written.
 
     Attributes:
-        sha256: of the whole file, hexadecimal: its content address.
-        size_bytes: of the whole file.
+        sha256: the SHA-256 of the whole file in hexadecimal digits, which stands for its content.
+        size_bytes: size of the whole file.
     """
 
     sha256: str
@@ -102,7 +103,7 @@ class Artifact:
 
     Attributes:
         model: the compiled network; its arrays are read-only views of the file.
-        size_bytes: of the whole file.
+        size_bytes: size of the whole file.
     """
 
     model: CompiledModel
@@ -110,7 +111,7 @@ class Artifact:
 
 
 def artifact_bytes(model: CompiledModel) -> bytes:
-    """The file of a model."""
+    """Return the file of a model."""
     sections = SectionWriter()
     manifest = {
         "program": encode_program(model.program, sections),
@@ -214,7 +215,7 @@ class _Checksum:
         self._digest = hashlib.sha256(self._data).digest()
 
     def digest(self) -> bytes:
-        """The sha256, waited for."""
+        """Return the sha256, waited for."""
         if self._thread.ident is not None:
             self._thread.join()
         return self._digest

@@ -110,7 +110,7 @@ def decode_plan(record: Record, program: Program, sections: SectionReader) -> Ex
 
 
 def unplanned(values: ValueType = ValueType.FLOAT32, *, keeps_subnormals: bool) -> ExecutionPlan:
-    """What stands for a plan that this version cannot read: kernels are chosen when it is loaded."""
+    """Return what stands for a plan that this version cannot read: kernels are chosen when it is loaded."""
     return ExecutionPlan(
         Isa.GENERIC,
         "",
@@ -134,7 +134,7 @@ def _decode_values(record: Record) -> ValueType:
 
 
 def _decode_width(record: Record, isa: Isa) -> TilePlan:
-    """A tile without its layers."""
+    """Return a tile without its layers."""
     lanes = record.integer("lanes", 1, limits.MAX_LANES)
     if lanes != tile_width(lanes, isa):
         raise ManifestError(

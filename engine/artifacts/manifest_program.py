@@ -200,7 +200,7 @@ def _encode_constant(constant: Constant, sections: SectionWriter) -> dict[str, A
 
 
 def _sparse_form(array: Array) -> SparseMatrix | None:
-    """The matrix by its non-zeros, where that is smaller."""
+    """Return the matrix by its non-zeros, where that is smaller."""
     if array.ndim != 2 or array.dtype != np.float32:
         return None
     columns, rows = np.nonzero(array.T)

@@ -37,7 +37,7 @@ PACKING_VERSION = 3
 
 
 def is_storable(spec: KernelSpec, step: DenseStep, packed: PackedLayer) -> bool:
-    """Whether a packed layer would pass the checks when it is read, and so may be stored."""
+    """Return whether a packed layer would pass the checks when it is read, and so may be stored."""
     try:
         check_packed(spec, step, packed, "layer")
     except PackedLayerError:
@@ -203,8 +203,8 @@ def _check_panels(
     Args:
         view: the layer.
         panels: checked; its numbers 1 and 2 are the first group and the first column of a panel.
-        columns: of all panels.
-        rows: of all groups.
+        columns: column numbers of all panels.
+        rows: row numbers of all groups.
         height: rows in a group.
     """
     view.expect_below(rows, view.units, "row numbers")

@@ -25,7 +25,7 @@ NARROW = frozenset(OPTIONAL_VARIANTS)
 
 
 def _check_chunks(view: PackedView, height: int, lanes: Sequence[int] = (1,)) -> int:
-    """What formats of sorted rows share: see `engine.kernels.one_sample`; the number of steps."""
+    """Return what formats of sorted rows share: see `engine.kernels.one_sample`; the number of steps."""
     view.expect(view.lanes in lanes, "samples per tile that the kernel has")
     steps = view.array("steps", np.uint32, (None,)).astype(np.int64)
     rows = view.array("rows", np.uint32, (steps.size * height,))

@@ -22,7 +22,7 @@ class PackedView:
         isa: instruction set level of the kernel.
         inputs: length of the contracted axis.
         units: outputs of the layer.
-        positions: how often it is applied to one sample.
+        positions: how often the layer is applied to one sample.
         ints: values of the INT fields.
     """
 
@@ -70,7 +70,7 @@ class PackedView:
         )
 
     def variant_number(self, name: str, allowed: Container[int | str]) -> int:
-        """A number of the kernel's variant that is allowed.
+        """Return a number of the kernel's variant that is allowed.
 
         Raises:
             PackedLayerError: it is another.
@@ -83,7 +83,7 @@ class PackedView:
         return value
 
     def variant_word(self, name: str, allowed: Container[str]) -> str:
-        """A word of the kernel's variant that is allowed.
+        """Return a word of the kernel's variant that is allowed.
 
         Raises:
             PackedLayerError: it is another.
@@ -112,7 +112,7 @@ class PackedView:
     def array(
         self, name: str, dtype: type[np.generic], shape: tuple[int | None, ...]
     ) -> npt.NDArray[Any]:
-        """A constant of the given dtype and shape; None is any length."""
+        """Return a constant of the given dtype and shape; None is any length."""
         array = self._packed.constants[name]
         fits = array.dtype == dtype and array.ndim == len(shape)
         if not fits or any(

@@ -48,7 +48,7 @@ class Record:
         self.path = path
 
     def take(self, name: str) -> Any:
-        """The value of a field, of any kind.
+        """Return the value of a field, of any kind.
 
         Raises:
             ManifestError: it is missing.
@@ -68,11 +68,11 @@ class Record:
             raise ManifestError(f"{self.path} has unknown fields", got=", ".join(self._left)[:200])
 
     def integer(self, name: str, low: int = 0, high: int = MAX_INTEGER) -> int:
-        """An integer of a range."""
+        """Return an integer of a range."""
         return as_integer(self.take(name), f"{self.path}.{name}", low, high)
 
     def text(self, name: str, longest: int = 4096) -> str:
-        """A string of 1 to `longest` characters."""
+        """Return a string of 1 to `longest` characters."""
         return as_text(self.take(name), f"{self.path}.{name}", longest)
 
     def flag(self, name: str) -> bool:
@@ -83,22 +83,22 @@ class Record:
         return value
 
     def number(self, name: str) -> float:
-        """A float, written as hexadecimal text so that it is exact, and may be infinite."""
+        """Return a float, written as hexadecimal text so that it is exact, and may be infinite."""
         return as_float(self.take(name), f"{self.path}.{name}")
 
     def optional_number(self, name: str) -> float | None:
-        """A float as `number`, or null."""
+        """Return a float as `number`, or null."""
         value = self.take(name)
         return None if value is None else as_float(value, f"{self.path}.{name}")
 
     def items(
         self, name: str, most: int, decode: Callable[[Any, str], Item], least: int = 0
     ) -> tuple[Item, ...]:
-        """A list of `least` to `most` items."""
+        """Return a list of `least` to `most` items."""
         return as_items(self.take(name), f"{self.path}.{name}", most, decode, least)
 
     def record(self, name: str, more: Mapping[str, Any] = MappingProxyType({})) -> "Record":
-        """An object; with fields that files of its version do not have, and must not have."""
+        """Return an object; with fields that files of its version do not have, and must not have."""
         found = Record(self.take(name), f"{self.path}.{name}")
         for field, value in more.items():
             if field in found._left:
@@ -107,7 +107,7 @@ class Record:
         return found
 
     def entries(self, most: int) -> Iterable[tuple[str, Any]]:
-        """All fields that are left, as names and values: for objects used as mappings."""
+        """Return all fields that are left, as names and values: for objects used as mappings."""
         if len(self._left) > most:
             raise ManifestError(f"{self.path} is too long", expected=f"at most {most}")
         left, self._left = self._left, {}

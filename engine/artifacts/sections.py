@@ -24,8 +24,8 @@ class Section:
 
     Attributes:
         dtype: NumPy's name of the element type.
-        shape: of the array, row-major.
-        offset: of its first byte from the start of the data.
+        shape: shape of the array, row-major.
+        offset: offset of its first byte from the start of the data.
     """
 
     dtype: str
@@ -51,7 +51,7 @@ class SectionWriter:
         self.size_bytes = 0
 
     def add(self, array: npt.NDArray[Any]) -> int:
-        """Number of the section that holds this array.
+        """Return the number of the section that holds this array.
 
         Raises:
             SectionError: its element type has no place in an artifact.
@@ -78,7 +78,7 @@ class SectionReader:
 
         Args:
             data: everything behind the manifest.
-            sections: in the order of their offsets, which follow each other without holes.
+            sections: the sections in the order of their offsets, without holes between them.
 
         Raises:
             SectionError: a section is not where it must be.
@@ -105,7 +105,7 @@ class SectionReader:
             raise SectionError("there are bytes behind the last section", got=str(len(data) - end))
 
     def array(self, number: int) -> npt.NDArray[Any]:
-        """The array of a section; the same object each time, so that its uses can be told from others.
+        """Return the array of a section; the same object each time, so that its uses can be told from others.
 
         Raises:
             SectionError: there is no such section.
@@ -124,7 +124,7 @@ class SectionReader:
 
 
 def padded(size: int) -> int:
-    """The next multiple of the alignment: 64 bytes, a cache line and the widest vector."""
+    """Return the next multiple of the alignment: 64 bytes, a cache line and the widest vector."""
     return -(-size // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
 
 

@@ -42,12 +42,12 @@ _PackedKey = tuple[LayerKey, KernelSpec, tuple[range, ...]]
 
 
 def layer_key(step: DenseStep) -> LayerKey:
-    """The key of a dense step."""
+    """Return the key of a dense step."""
     return LayerKey(step.kernel, step.bias, step.function, step.positions)
 
 
 def aligned_layer(packed: PackedLayer) -> PackedLayer:
-    """The same layer with every array on a 64-byte boundary, so that loading it copies nothing."""
+    """Return the same layer with every array on a 64-byte boundary, so that loading it copies nothing."""
     constants = {
         name: array if array.ctypes.data % ALIGNMENT_BYTES == 0 else aligned(array)
         for name, array in packed.constants.items()
@@ -71,7 +71,7 @@ class Packer:
         self._ids: set[int] = set()
 
     def packed(self, step: DenseStep, choice: KernelChoice) -> tuple[PackedLayer, ...]:
-        """The parts of a step's layer in the format of the chosen kernel.
+        """Return the parts of a step's layer in the format of the chosen kernel.
 
         Raises:
             PackedLayerError: the kernel does not suit the layer.
@@ -95,7 +95,7 @@ class Packer:
         raise PackedLayerError(f"layer {step.name!r} has no kernel {spec.symbol}")
 
     def shared(self, packed: tuple[PackedLayer, ...]) -> tuple[PackedLayer, ...]:
-        """The same layers, with arrays that are known already in place of equal ones."""
+        """Return the same layers, with arrays that are known already in place of equal ones."""
         return tuple(
             replace(
                 part,

@@ -31,17 +31,17 @@ class MethodDef(ctypes.Structure):
 
 
 def method_of(address: int) -> MethodDef:
-    """The definition of built-in functions with the code of `prunus_call` at an address."""
+    """Return the definition of built-in functions with the code of `prunus_call` at an address."""
     return MethodDef(SYMBOL.encode(), address, _METH_FASTCALL, None)
 
 
 def builtin_of(method: MethodDef, workspace: Workspace, owner: object) -> Callable[..., object]:
-    """A built-in function that takes inputs and outputs and computes a workspace's request.
+    """Return a built-in function that takes inputs and outputs and computes a workspace's request.
 
     Args:
-        method: from `method_of`.
+        method: what `method_of` returned.
         workspace: its request must be filled but for the addresses of arrays.
-        owner: of the method and of all code; lives at least as long as the function.
+        owner: owner of the method and of all code; lives at least as long as the function.
 
     Raises:
         LinkError: this NumPy's arrays are not what native code takes them for.

@@ -17,8 +17,8 @@ class Call:
     Attributes:
         run: takes the inputs, then the outputs; C-contiguous arrays of the form made ready for. Releases
             the GIL.
-        form: made ready for; None at first.
-        pool: that a form wanted last; None if none did.
+        form: the form that it was made ready for; None at first.
+        pool: the pool that a form wanted last; None if none did.
         workspace: memory.
     """
 
@@ -36,8 +36,8 @@ class Call:
         """Be ready for a form.
 
         Args:
-            form: of the next call.
-            target: for a pool, which is made here if the process has none.
+            form: the form of the next call.
+            target: the CPU to make a pool for, if the process has none.
             cache: the same.
 
         Raises:

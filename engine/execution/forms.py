@@ -37,10 +37,10 @@ class Form:
     """What calls with arrays of the same shapes have in common.
 
     Attributes:
-        samples: of each array.
+        samples: number of samples in each array.
         others: shapes of all inputs but the first.
         results: names and shapes of the outputs.
-        help: who helps; None for one thread.
+        help: which threads help; None for one thread alone.
     """
 
     samples: int
@@ -66,9 +66,9 @@ class Forms:
         """Start without any.
 
         Args:
-            inputs: in the model's order; at least one.
+            inputs: the inputs in the model's order; at least one.
             outputs: names and shapes without the batch axis.
-            helpers: Who helps a call of so many samples; longer calls are like the last.
+            helpers: which threads help a call, by its number of samples; the last entry holds for all longer calls.
         """
         self.checks = tuple(InputCheck(slot) for slot in inputs)
         self.known: dict[Shape, Form] = {}
@@ -76,10 +76,10 @@ class Forms:
         self._helpers = tuple(helpers)
 
     def form(self, inputs: Mapping[str, Array], arrays: Sequence[Array]) -> Form:
-        """The form of a call, which is known from now on.
+        """Return the form of a call, which is known from now on.
 
         Args:
-            inputs: what the caller gave.
+            inputs: the arrays that the caller gave.
             arrays: the model's inputs among them, in order.
 
         Raises:
@@ -102,7 +102,7 @@ class Forms:
         """Check the shapes of a call's arrays, which need not exist yet.
 
         Args:
-            shapes: by input name.
+            shapes: shapes of the arrays, by input name.
 
         Returns:
             The number of samples.
@@ -153,8 +153,8 @@ class InputCheck:
     """What an input must look like.
 
     Attributes:
-        name: of the input.
-        dtype: of its elements.
+        name: name of the input.
+        dtype: type of its elements.
     """
 
     def __init__(self, slot: InputSlot) -> None:
@@ -163,7 +163,7 @@ class InputCheck:
         self._shape = slot.sample_shape
 
     def taken(self, inputs: Mapping[str, Array]) -> Array:
-        """The array of this input, C-contiguous.
+        """Return the array of this input, C-contiguous.
 
         Raises:
             MissingInputError: it is missing.

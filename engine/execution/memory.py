@@ -25,8 +25,8 @@ class ArenaPlan:
     """Byte offset of each buffer, multiples of 64, and the size of the arena.
 
     Attributes:
-        offsets: by buffer.
-        size_bytes: what one arena needs.
+        offsets: offsets in the arena, by buffer.
+        size_bytes: size of one arena.
     """
 
     offsets: tuple[int, ...]
@@ -62,7 +62,7 @@ def plan_arena(program: Program, lanes: int) -> ArenaPlan:
 
 
 def _overwritable(program: Program, step: Step, dying: list[int]) -> int | None:
-    """The buffer whose memory the result may take: kernels allow x and y to be one place."""
+    """Return the buffer whose memory the result may take: kernels allow x and y to be one place."""
     if not isinstance(step, ElementStep | AffineStep | PReluStep | SoftmaxStep):
         return None
     x, y = step.x, step.y

@@ -60,6 +60,6 @@ def source_of(written: KernelSpec | str, isa: Isa) -> ModuleSource:
 
 
 def _identity(written: tuple[str, Isa] | KernelSpec) -> str | None:
-    """What stands for a module's text; None where the writers are unknown."""
+    """Return what stands for a module's text; None where the writers are unknown."""
     writers = writers_fingerprint()
     return None if writers is None else f"{writers} {written!r}"

@@ -47,12 +47,12 @@ class NativePlan:
 
     Attributes:
         run: the native function `prunus_run(request)`; releases the GIL.
-        run_address: of that function.
-        share_address: of `prunus_share(request)`; 0 where the plan was made for one thread.
-        address: of the plan table, for a request.
-        shared_address: of the plan table for a request in mode SHARED.
-        arena_bytes: what an arena needs for any tile.
-        helper_arenas: for the helpers of all calls.
+        run_address: address of that function.
+        share_address: address of `prunus_share(request)`; 0 where the plan was made for one thread.
+        address: address of the plan table, for a request.
+        shared_address: address of the plan table for a request in mode SHARED.
+        arena_bytes: size of an arena that is enough for any tile.
+        helper_arenas: the arenas of the threads that help, shared by all calls.
         constant_bytes: size of all constants.
     """
 
@@ -69,10 +69,10 @@ class NativePlan:
         """Load the code and fill the tables.
 
         Args:
-            tiles: at least one.
+            tiles: the tiles of the plan; at least one.
             choice: tile to use for each number of remaining samples; entry 0 is not used.
             target: CPU to run on.
-            cache: where object code comes from and goes to.
+            cache: the cache that object code comes from and goes to.
             shared_choice: the same for requests in mode SHARED; None where one thread runs all.
             keeps_subnormals: whether subnormal numbers are computed with; otherwise they are flushed to zero.
 
@@ -93,7 +93,7 @@ class NativePlan:
         self._method = method_of(self._library.address(call.SYMBOL))
 
     def builtin(self, workspace: Workspace) -> Callable[..., object]:
-        """A built-in function that computes a workspace's request; it keeps this plan alive."""
+        """Return a built-in function that computes a workspace's request; it keeps this plan alive."""
         return builtin_of(self._method, workspace, self)
 
     def __del__(self) -> None:
@@ -115,7 +115,7 @@ def load_specs(
     Args:
         specs: kernels, each once.
         target: CPU to run on.
-        cache: where object code comes from and goes to.
+        cache: the cache that object code comes from and goes to.
         several_threads: whether `prunus_share` is wanted too.
 
     Raises:
@@ -127,12 +127,12 @@ def load_specs(
 
 
 def run_function(library: NativeLibrary) -> Run:
-    """The native function `prunus_run(request)`; calling it releases the GIL."""
+    """Return the native function `prunus_run(request)`; calling it releases the GIL."""
     return _RUN_SIGNATURE(library.address(driver.SYMBOL))
 
 
 def distinct_specs(tiles: Sequence[BoundTile]) -> list[KernelSpec]:
-    """Every kernel that the tiles use, once."""
+    """Return every kernel that the tiles use, once."""
     return list(
         dict.fromkeys(step.spec for tile in tiles for phase in tile.steps for step in phase)
     )

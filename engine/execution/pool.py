@@ -56,10 +56,10 @@ class PoolTimes:
 
 
 def thread_count(asked: int | None, target: Target) -> int:
-    """How many threads may compute one request.
+    """Return how many threads may compute one request.
 
     Args:
-        asked: so many, or as many as a pool can have; None: `PRUNUS_THREADS`, else the target's cores.
+        asked: number that is wanted, cut to what a pool can have; default: `PRUNUS_THREADS`, else the target's cores.
         target: the host.
 
     Raises:
@@ -75,8 +75,8 @@ class ThreadPool:
     """Workers, and the memory through which callers reach them.
 
     Attributes:
-        address: of that memory, for a request.
-        workers: how many there are.
+        address: address of that memory, for a request.
+        workers: number of workers.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class ThreadPool:
         Args:
             target: the host.
             cache: object code.
-            times: when workers sleep and are woken.
+            times: the times after which workers sleep and are woken.
             forked: a pool of the process that this one was forked from. Its code is here, too, and is used:
                 a thread that held LLVM's lock at the time of the fork will never give it back here.
 
@@ -197,7 +197,7 @@ class ProcessPool:
     """The pool of this process: none, until a call wants one.
 
     Attributes:
-        pool: what there is now.
+        pool: the pool of now; None before the first.
     """
 
     def __init__(self) -> None:
@@ -209,7 +209,7 @@ class ProcessPool:
         self._times = PoolTimes()
 
     def of(self, workers: int, target: Target, cache: ObjectCache) -> ThreadPool:
-        """A pool of at least so many workers if the system allows and the process goes on.
+        """Return a pool of at least so many workers if the system allows and the process goes on.
 
         Raises:
             CodegenError: the code could not be compiled or loaded.

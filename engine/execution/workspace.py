@@ -21,7 +21,7 @@ class Help:
     """What helpers of a call need to know.
 
     Attributes:
-        helpers: how many may take part, besides the caller.
+        helpers: number of threads that may take part besides the caller.
         chunk: samples of a chunk in mode SPREAD; 0 in mode SHARED.
         expected_ns: how long the call should take: workers are woken for long ones.
     """
@@ -41,7 +41,7 @@ class HelperArenas:
         """Start without any.
 
         Args:
-            arena_bytes: what the plan needs.
+            arena_bytes: size of the arena that the plan needs.
         """
         self._arena_bytes = arena_bytes
         self._made: dict[int, tuple[ctypes.Array[ctypes.c_int64], list[_Arena]]] = {}
@@ -72,7 +72,7 @@ class Workspace:
         """Allocate.
 
         Args:
-            arena_bytes: what the plan needs.
+            arena_bytes: size of the arena that the plan needs.
             inputs: number of input arrays.
             outputs: number of output arrays.
         """
@@ -102,9 +102,9 @@ class Workspace:
         """Add to the request what `prunus_share` needs.
 
         Args:
-            wanted: who may help, and how.
+            wanted: which threads may help, and how.
             pool: address of a pool.
-            arenas: of the plan; the caller keeps them alive.
+            arenas: the arenas of the plan; the caller keeps them alive.
         """
         if wanted.chunk:
             self.block[Request.ARENAS] = arenas.address(wanted.helpers)

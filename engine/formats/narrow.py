@@ -29,7 +29,7 @@ class NarrowingError:
     """How far the rounded weights of a layer are from those it was given, relative to each weight.
 
     Attributes:
-        largest: of all weights that are finite and not zero; 0 where there is none.
+        largest: largest magnitude of the weights that are finite and not zero; 0 where there is none.
         rms: root of the mean square over the same weights.
     """
 

@@ -152,7 +152,7 @@ def _bucket(
     counts: tuple[int, ...],
     places: list[npt.NDArray[np.intp]],
 ) -> _Bucket:
-    """One bucket, from the columns of its quads, both kinds of pairs, and singles of each row."""
+    """Return one bucket, from the columns of its quads, both kinds of pairs, and singles of each row."""
     quads, first, second, *singles = places
     single = np.stack(singles, axis=2)
     every = np.concatenate(
@@ -200,10 +200,10 @@ def _groups(used: Mask, *, with_empty: bool) -> npt.NDArray[np.intp]:
 
 
 def _first(mask: Mask, counts: Counts) -> Mask:
-    """The first `counts` columns of each row of a mask."""
+    """Return the first `counts` columns of each row of a mask."""
     return mask & (np.cumsum(mask, axis=1) <= counts[:, None])
 
 
 def _places(mask: Mask, count: int | np.int64) -> npt.NDArray[np.intp]:
-    """The columns of a mask that has `count` in each row: [rows][count]."""
+    """Return the columns of a mask that has `count` in each row: [rows][count]."""
     return np.nonzero(mask)[1].reshape(len(mask), int(count))

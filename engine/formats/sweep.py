@@ -128,7 +128,7 @@ def pack_sweep(kernel: FloatArray, pace: Pace, height: int, lanes: int) -> Sweep
 
     Args:
         kernel: float32[inputs][units].
-        pace: of the windows.
+        pace: width and step of the windows.
         height: rows in a chunk.
         lanes: rows in a slice of the rest.
 

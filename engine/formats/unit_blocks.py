@@ -57,7 +57,7 @@ def block_fill(kernel: FloatArray, shape: BlockShape, size: int) -> float:
 
     Args:
         kernel: float32[inputs][units].
-        shape: of the blocks.
+        shape: shape of the blocks.
         size: weights in a block, at most `units` for rows.
     """
     part = kernel[:_SAMPLE] if shape is BlockShape.ROWS else kernel[:, :_SAMPLE]
@@ -71,7 +71,7 @@ def pack_unit_blocks(kernel: FloatArray, shape: BlockShape, size: int, bands: in
 
     Args:
         kernel: float32[inputs][units].
-        shape: of the blocks.
+        shape: shape of the blocks.
         size: weights in a block.
         bands: bands in a chunk.
 
@@ -111,7 +111,7 @@ def pack_unit_blocks(kernel: FloatArray, shape: BlockShape, size: int, bands: in
 
 
 def _used(kernel: FloatArray, shape: BlockShape, size: int) -> npt.NDArray[np.bool_]:
-    """Which blocks have a weight: [inputs][bands of rows], or [runs][units]."""
+    """Return which blocks have a weight: [inputs][bands of rows], or [runs][units]."""
     inputs, units = kernel.shape
     if shape is BlockShape.RUN:
         return (_padded(kernel, size) != 0).reshape(-1, size, units).any(axis=1)
@@ -128,6 +128,6 @@ def _fill(kernel: FloatArray, shape: BlockShape, size: int) -> float:
 
 
 def _padded(kernel: FloatArray, size: int) -> FloatArray:
-    """The kernel with zero inputs up to a whole number of runs."""
+    """Return the kernel with zero inputs up to a whole number of runs."""
     missing = -kernel.shape[0] % size
     return np.pad(kernel, ((0, missing), (0, 0))) if missing else kernel

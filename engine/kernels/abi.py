@@ -158,7 +158,7 @@ class DenseLayer:
         bias: float32[units], or None for zeros.
         activation: applied to each output.
         positions: product of the sample axes before the contracted one (1 for a plain Dense).
-        nonzeros: of the kernel, where they were counted already; for estimates only.
+        nonzeros: number of weights that are not zero, where they were counted already; for estimates only.
         density: share of non-zeros of the layer that this is a part of; None where it is a whole one.
         values: type that holds every number of the kernel exactly (`engine.formats.narrow` rounds a
             layer to it); kernels may store the weights so, or as float32.

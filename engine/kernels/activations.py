@@ -43,7 +43,7 @@ def apply(w: KernelWriter, x: Value, parameters: Parameters) -> Value:
 
 
 def _plain(function: Callable[[KernelWriter, Value], Value]) -> Emitter:
-    """An emitter of a function that has no parameters."""
+    """Return an emitter of a function that has no parameters."""
     return lambda w, x, _: function(w, x)
 
 

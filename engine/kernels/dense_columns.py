@@ -91,7 +91,7 @@ def _sums(w: KernelWriter, x: Value, base: Value, samples: int) -> list[Value]:
 def _column_sums(
     w: KernelWriter, x: Value, base: Value, columns: tuple[Value, Value], zeros: Sequence[Value]
 ) -> list[Value]:
-    """The same over some inputs, in one chain each."""
+    """Return the same over some inputs, in one chain each."""
     vectors, kind = w.spec.number("vectors"), vector(F32, w.full_width)
     samples = len(zeros) // vectors
     with w.loop(*columns, carried=zeros) as column:

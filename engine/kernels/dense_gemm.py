@@ -92,7 +92,7 @@ def candidates(layer: DenseLayer, isa: Isa, lanes: int) -> tuple[Candidate, ...]
 
 
 def pack_dense(layer: DenseLayer, spec: KernelSpec, height: int) -> PackedLayer:
-    """A layer in blocks of `height` rows, as `FIELDS` says."""
+    """Return a layer in blocks of `height` rows, as `FIELDS` says."""
     packed = pack_dense_blocks(layer.kernel, height)
     ints = {
         "inputs": layer.inputs,
@@ -128,7 +128,7 @@ def emit_gemm(spec: KernelSpec) -> str:
 
 
 def _gemm_sums(w: KernelWriter, x: Value, first: Value, parts: int) -> list[Value]:
-    """The sums of the block of rows from `first` on, over all columns, row by row."""
+    """Return the sums of the block of rows from `first` on, over all columns, row by row."""
     inputs = w.argument("inputs")
     base = w.at(w.argument("weights"), w.mul(first, inputs), F32)
     zeros = [w.zero(w.vector)] * (w.spec.number("rows") * parts)
@@ -142,7 +142,7 @@ def _gemm_sums(w: KernelWriter, x: Value, first: Value, parts: int) -> list[Valu
 def _column_sums(
     w: KernelWriter, x: Value, base: Value, columns: tuple[Value, Value], zeros: Sequence[Value]
 ) -> list[Value]:
-    """The sums of a block of rows over some columns, in one chain each."""
+    """Return the sums of a block of rows over some columns, in one chain each."""
     height = w.spec.number("rows")
     parts = len(zeros) // height
     with w.loop(*columns, carried=zeros) as column:
@@ -211,7 +211,7 @@ def emit_gemv(spec: KernelSpec) -> str:
 
 
 def _gemv_sums(w: KernelWriter, x: Value, base: Value) -> list[Value]:
-    """The sums of one block: `unroll` columns at a time, then the rest one by one."""
+    """Return the sums of one block: `unroll` columns at a time, then the rest one by one."""
     vectors, unroll = w.spec.number("vectors"), w.spec.number("unroll")
     inputs = w.argument("inputs")
     kind = vector(F32, w.full_width)

@@ -54,7 +54,7 @@ def emit(spec: KernelSpec) -> str:
 
 
 def _product(w: KernelWriter, left: Value, right: Value) -> Value:
-    """The sum over all terms, for one vector of lanes."""
+    """Return the sum over all terms, for one vector of lanes."""
     normalize = w.spec.number("normalize") == 1
     zero = w.zero(w.vector)
     start = (zero, zero, zero) if normalize else (zero,)

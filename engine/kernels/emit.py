@@ -115,11 +115,11 @@ class Writer:
         return Value(type_name, name)
 
     def i64(self, number: int) -> Value:
-        """An i64 constant."""
+        """Return an i64 constant."""
         return Value(I64, str(number))
 
     def const(self, type_name: str, number: float) -> Value:
-        """A constant of any scalar or vector type; vectors hold it in every element."""
+        """Return a constant of any scalar or vector type; vectors hold it in every element."""
         element = element_of(type_name)
         text = float_literal(number) if element == F32 else str(int(number))
         if width_of(type_name) == 1:
@@ -127,7 +127,7 @@ class Writer:
         return Value(type_name, f"splat ({element} {text})")
 
     def zero(self, type_name: str) -> Value:
-        """The zero of a type."""
+        """Return the zero of a type."""
         return Value(
             type_name,
             "zeroinitializer"
@@ -136,7 +136,7 @@ class Writer:
         )
 
     def splat(self, scalar: Value, width: int) -> Value:
-        """A vector with `scalar` in every element (`width` 1: the scalar)."""
+        """Return a vector with `scalar` in every element (`width` 1: the scalar)."""
         if width == 1:
             return scalar
         kind = vector(scalar.type, width)
@@ -144,14 +144,14 @@ class Writer:
         return self.shuffle(first, first, [0] * width, "splat")
 
     def iota(self, width: int, element: str = I32) -> Value:
-        """The vector 0, 1, 2, ..."""
+        """Return the vector 0, 1, 2, ..."""
         if width == 1:
             return self.zero(element)
         places = ", ".join(f"{element} {place}" for place in range(width))
         return Value(vector(element, width), f"<{places}>")
 
     def first_lanes(self, count: Value, width: int) -> Value:
-        """A mask that is set in the first `count` (i64) lanes."""
+        """Return a mask that is set in the first `count` (i64) lanes."""
         limit = self.splat(self.cast("trunc", count, I32), width)
         return self.compare("ult", self.iota(width), limit)
 
@@ -165,7 +165,7 @@ class Writer:
     # --- arithmetic --------------------------------------------------------------------------
 
     def op(self, opcode: str, a: Value, b: Value, hint: str = "v") -> Value:
-        """A binary instruction: add sub mul and or xor shl lshr ashr fadd fsub fmul fdiv ..."""
+        """Return a binary instruction: add sub mul and or xor shl lshr ashr fadd fsub fmul fdiv ..."""
         return self.value(a.type, f"{opcode} {a}, {b.name}", hint)
 
     def add(self, a: Value, b: Value | int) -> Value:

@@ -72,7 +72,7 @@ def patterns_share(size: LayerSize, shared: float) -> float:
     """Share of the FMA peak of pattern groups.
 
     Args:
-        size: of the layer.
+        size: sizes of the layer.
         shared: share of the non-zeros that lie in columns of four rows side by side.
     """
     return SPMM_SHARE + PATTERNS_GAIN * max(shared, size.density / 2)

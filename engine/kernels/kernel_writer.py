@@ -45,7 +45,7 @@ class KernelWriter(Writer):
         return self.splat(self.cast("bitcast", bits, F32), width)
 
     def parts_at_once(self, limit: int) -> int:
-        """The most vectors of one row, up to a limit, that go into the lanes a whole number of times."""
+        """Return the most vectors of one row, up to a limit, that go into the lanes a whole number of times."""
         return max(count for count in range(1, limit + 1) if self.parts % count == 0)
 
     def row(self, base: Value, index: Value, part: int = 0) -> Value:

@@ -71,7 +71,7 @@ class _Unit:
         lane: place of the first sample in the tile.
         rows: address of each sample's row in the user array.
         column: the first.
-        columns: how many.
+        columns: number of columns.
     """
 
     lane: Value
@@ -162,7 +162,7 @@ def _is_multiple(w: KernelWriter, number: Value, of: int) -> Value:
 
 
 def _to_line(w: KernelWriter, base: Value, element_bytes: int) -> Value:
-    """How many columns before the array, 0 to 15, a line (or part of one) starts; as 0 to -15."""
+    """Return how many columns before the array, 0 to 15, a line (or part of one) starts; as 0 to -15."""
     behind = w.op("and", w.cast("ptrtoint", base, I64), w.i64(_LINE_BYTES - 1))
     columns = w.op("lshr", behind, w.i64(element_bytes.bit_length() - 1))
     return w.op("sub", w.i64(0), w.op("and", columns, w.i64(_BLOCK - 1)))
@@ -175,9 +175,9 @@ class _Walk:
     Attributes:
         w: the kernel.
         elements: columns.
-        start: where the first block starts, 0 to -15; nothing is done before column 0.
+        start: column where the first block starts, 0 to -15; nothing is done before column 0.
         row: address of the row of a sample of the tile.
-        body: what to write for a unit.
+        body: function that writes the code of a unit.
     """
 
     w: KernelWriter
@@ -252,7 +252,7 @@ def _load_square_row(w: KernelWriter, source: _Source, row: Value, column: Value
 
 
 def _joined(w: KernelWriter, source: _Source, pieces: Sequence[Value]) -> Value:
-    """One vector of float32 from one or two of any type."""
+    """Return one vector of float32 from one or two of any type."""
     if len(pieces) == 1:
         return source.convert(w, pieces[0])
     if source.bytes > 4:  # narrower once converted

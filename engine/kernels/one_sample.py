@@ -21,7 +21,7 @@ _TAIL_FIELDS = (
 
 
 def layer_fields(*streams: str, numbers: Sequence[str] = ()) -> tuple[Field, ...]:
-    """The fields of a kernel over chunks of rows: u32[chunks] steps, the rows, and what its format adds.
+    """Return the fields of a kernel over chunks of rows: u32[chunks] steps, the rows, and what its format adds.
 
     Args:
         streams: names of packed arrays.
@@ -48,7 +48,7 @@ def chunk_loop(
         streams: start addresses of the packed arrays that are read on and on.
         body: `body(x, steps, streams)` writes one chunk: the sums of its rows, one value per vector,
             without bias, and the addresses behind what was read.
-        parameters: of the activation.
+        parameters: parameters of the activation.
         height: rows in a chunk.
     """
     x, y = w.argument("x"), w.argument("y")

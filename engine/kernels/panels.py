@@ -73,7 +73,7 @@ class Panel:
         y: address of the tile's first output.
         index: number of the panel.
         parts: vectors of samples that are computed at once.
-        parameters: of the activation.
+        parameters: parameters of the activation.
         first: whether there is nothing in y yet.
         last: whether outputs are finished.
     """
@@ -87,7 +87,7 @@ class Panel:
     last: bool
 
     def at_its_inputs(self, w: KernelWriter) -> "Panel":
-        """The same with x at the first input of the panel: columns are numbered from there."""
+        """Return the same with x at the first input of the panel: columns are numbered from there."""
         return replace(self, x=w.at(self.x, w.mul(self.index, w.argument("panel_bytes"))))
 
 
@@ -100,7 +100,7 @@ def panel_columns(inputs: int, lanes: int, density: float = 0.0) -> int:
     """Columns in a panel: as many as allowed, but panels of equal size: a short one costs as many sums.
 
     Args:
-        inputs: of the layer.
+        inputs: number of inputs of the layer.
         lanes: samples per tile.
         density: share of the layer's weights that are not zero.
     """
@@ -116,7 +116,7 @@ def layer_panel(layer: DenseLayer, lanes: int) -> int:
 
 
 def ahead(nonzeros: int) -> tuple[tuple[str, int | str], ...]:
-    """The entry of a variant that says how far ahead weights are asked for; none if they are few."""
+    """Return the entry of a variant that says how far ahead weights are asked for; none if they are few."""
     return ((AHEAD, AHEAD_BYTES),) if nonzeros * WEIGHT_BYTES > _CACHED_BYTES else ()
 
 
@@ -141,7 +141,7 @@ def check_spread(spec: KernelSpec) -> None:
 
 
 def packed_groups(layer: DenseLayer, groups: RowGroups | PatternGroups, lanes: int) -> PackedLayer:
-    """A layer with its weights in groups, as `FIELDS` says."""
+    """Return a layer with its weights in groups, as `FIELDS` says."""
     constants: dict[str, npt.NDArray[Any]] = {
         "panels": groups.panels,
         "buckets": groups.buckets,
@@ -232,12 +232,12 @@ def _held(w: KernelWriter, place: Value, panel: Panel) -> list[Value]:
 
 
 def _may_chain(w: KernelWriter) -> bool:
-    """Whether tiles are so wide that layers of one chain have several panels."""
+    """Return whether tiles are so wide that layers of one chain have several panels."""
     return PANEL_BYTES // (4 * w.spec.lanes) < LONGEST_CHAIN
 
 
 def _is_chained(w: KernelWriter) -> Value:
-    """Whether this layer's sums are one chain over all panels."""
+    """Return whether this layer's sums are one chain over all panels."""
     most = w.i64(LONGEST_CHAIN * w.spec.lanes * 4)
     return w.compare("sle", w.argument("x_bytes"), most)
 
@@ -245,6 +245,6 @@ def _is_chained(w: KernelWriter) -> Value:
 def _finished(
     w: KernelWriter, totals: Sequence[Value], row: Value, parameters: Parameters
 ) -> list[Value]:
-    """The outputs of a row: its bias, added last as all kernels do, and the activation."""
+    """Return the outputs of a row: its bias, added last as all kernels do, and the activation."""
     bias = w.splat(w.load(F32, w.at(w.argument("bias"), row, F32)), w.width)
     return [apply(w, w.op("fadd", total, bias), parameters) for total in totals]

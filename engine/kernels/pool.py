@@ -234,7 +234,7 @@ declare i64 @llvm.cttz.i64(i64, i1)
 
 
 def pause_text(machine: str | None = None) -> tuple[str, str]:
-    """The instruction that tells the processor of a waiting loop, and its declaration; may be empty."""
+    """Return the instruction that tells the processor of a waiting loop, and its declaration; may be empty."""
     family = (machine or platform.machine()).lower()
     if family in {"x86_64", "amd64"}:
         return "call void @llvm.x86.sse2.pause()", "declare void @llvm.x86.sse2.pause()"

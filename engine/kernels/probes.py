@@ -58,7 +58,7 @@ class Probe(StrEnum):
 
 
 def probes_of(isa: Isa) -> tuple[Probe, ...]:
-    """The probes that a level has instructions for."""
+    """Return the probes that a level has instructions for."""
     if isa is Isa.GENERIC:
         return (Probe.FMA, Probe.LOADS, Probe.READ, Probe.READ4)
     return tuple(Probe)
@@ -112,7 +112,7 @@ def _fma(w: Writer, isa: Isa, data: Value) -> tuple[Value, ...]:
 
 
 def _permute(w: Writer, isa: Isa, data: Value) -> tuple[Value, ...]:
-    """What is fetched is where the next permutation fetches: nothing can be done ahead of time."""
+    """Return what is fetched is where the next permutation fetches: nothing can be done ahead of time."""
     width = isa.vector_floats
     kind, places = vector(F32, width), vector(I32, width)
     low, high = w.load(kind, data), w.load(kind, w.at(data, 64))

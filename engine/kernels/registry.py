@@ -1,4 +1,4 @@
-"""The only door to the kernels: which exist, their fields, their code, and which suit a layer."""
+"""All kernel families: which exist, their fields, their code, and which suit a layer."""
 
 from collections.abc import Mapping
 

@@ -107,7 +107,7 @@ def _emit_panel(w: KernelWriter, panel: Panel) -> None:
 def _emit_group(
     w: KernelWriter, panel: Panel, streams: Sequence[Value], counts: Sequence[Value]
 ) -> tuple[Value, ...]:
-    """One group of four rows: start the sums, add all steps, store; the streams behind it."""
+    """Return one group of four rows: start the sums, add all steps, store; the streams behind it."""
     rows, columns, values = streams
     numbers = [_number(w, rows, member) for member in range(MEMBERS)]
     places = [w.at(panel.y, w.mul(row, w.spec.lanes), F32) for row in numbers]
@@ -129,7 +129,7 @@ def _emit_step(
     streams: tuple[Value, Value],
     sums: Sequence[Value],
 ) -> list[Value]:
-    """One non-zero of each of the four rows."""
+    """Return one non-zero of each of the four rows."""
     columns, values = streams
     # One input for four weights is a stream too thin to be worth asking for.
     fetch_ahead(w, values, columns if len(users) == MEMBERS else None)
@@ -147,7 +147,7 @@ def _emit_step(
 
 
 def _weights(w: KernelWriter, panel: Panel, values: Value, inputs: int) -> list[Value]:
-    """The weights of a step in all lanes: permuted as far as the inputs leave no loads free.
+    """Return the weights of a step in all lanes: permuted as far as the inputs leave no loads free.
 
     With one vector of samples a quad has loads to spare, and a pair step half of them.
     """

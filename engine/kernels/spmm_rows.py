@@ -76,7 +76,7 @@ def candidates(layer: DenseLayer, isa: Isa, lanes: int) -> tuple[Candidate, ...]
 
 
 def _shapes(isa: Isa, parts: int) -> list[_Variant]:
-    """Rows, steps and spread of the candidates.
+    """Return rows, steps and spread of the candidates.
 
     With several vectors of samples, few rows give enough sums for a core that does one wide multiply-add a
     cycle; several steps at once still read four weights together. Few rows have fewer that are computed
@@ -147,7 +147,7 @@ def _emit_panel(w: KernelWriter, panel: Panel) -> None:
 
 
 def _emit_group(w: KernelWriter, panel: Panel, streams: _Streams, length: Value) -> _Streams:
-    """One group of R rows: start the sums, add `length` steps, store."""
+    """Return one group of R rows: start the sums, add `length` steps, store."""
     members = range(w.spec.number("rows"))
     rows = [w.cast("zext", w.load(I32, w.at(streams.rows, member, I32)), I64) for member in members]
     places = [w.at(panel.y, w.mul(row, w.spec.lanes), F32) for row in rows]
@@ -165,7 +165,7 @@ def steps_at_once(spec: KernelSpec) -> int:
 def _emit_steps(
     w: KernelWriter, panel: Panel, streams: _Streams, length: Value, sums: Sequence[Value]
 ) -> tuple[Value, ...]:
-    """All `length` steps, several at once while there are as many; the streams behind them, and the sums."""
+    """Return all `length` steps, several at once while there are as many; the streams behind them, and the sums."""
     rows, at_once = w.spec.number("rows"), steps_at_once(w.spec)
     carried = (streams.columns, streams.values, *sums)
     whole = length if at_once == 1 else w.op("and", length, w.i64(-at_once))
@@ -205,7 +205,7 @@ def _emit_step(
 
 
 def _columns(w: KernelWriter, columns: Value, count: int) -> list[Value]:
-    """The next 1, 2 or 4 column numbers; read together."""
+    """Return the next 1, 2 or 4 column numbers; read together."""
     kind = {1: I16, 2: I32, 4: I64}[count]
     word = w.load(kind, columns, 2)
     found = []
@@ -217,6 +217,6 @@ def _columns(w: KernelWriter, columns: Value, count: int) -> list[Value]:
 
 
 def _weights(w: KernelWriter, values: Value, count: int) -> list[Value]:
-    """The next weights, each in all lanes."""
+    """Return the next weights, each in all lanes."""
     load = count == 1 or w.spec.option("spread") == Spread.LOAD
     return (loaded_weights if load else permuted_weights)(w, values, count, w.width)

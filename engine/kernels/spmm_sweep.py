@@ -187,7 +187,7 @@ def _emit_chunks(w: KernelWriter, samples: _Samples, parameters: Parameters) -> 
 def _pass(
     w: KernelWriter, samples: _Samples, windows: Value, streams: tuple[Value, Value]
 ) -> tuple[Value, ...]:
-    """All windows over a chunk: the addresses behind what was read, and the sums by vector and sample."""
+    """Return all windows over a chunk: the addresses behind what was read, and the sums by vector and sample."""
     zeros = [w.zero(sum_type(w))] * (w.spec.number("vectors") * SAMPLES)
 
     def block(start: Value, end: Value, before: Sequence[Value]) -> Sequence[Value]:
@@ -245,7 +245,7 @@ def _rest(
     steps: Value,
     streams: Sequence[Value],
 ) -> tuple[Value, Value, list[Value]]:
-    """What the windows left of one vector of rows, added up."""
+    """Return what the windows left of one vector of rows, added up."""
     width, element = w.full_width, weight_element(w.spec)
     zeros = [w.zero(sum_type(w))] * SAMPLES
     with w.loop(0, steps, carried=(*streams, *zeros)) as step:

@@ -131,7 +131,7 @@ def _pack(layer: DenseLayer, spec: KernelSpec) -> PackedLayer:
 
 
 def _operands(w: KernelWriter, x: Value, columns: Value) -> list[Value]:
-    """One register of elements of x for each register of weights."""
+    """Return one register of elements of x for each register of weights."""
     size, bands = w.spec.number("size"), bands_of(w.spec)
     parts: list[Value] = []
     for first in range(0, bands, _NUMBERS_AT_ONCE):
@@ -150,7 +150,7 @@ def _operands(w: KernelWriter, x: Value, columns: Value) -> list[Value]:
 
 
 def _added_up(w: KernelWriter, sums: list[Value]) -> list[Value]:
-    """One sum for each block's lanes: neighbours are added until each register is one sum per row."""
+    """Return one sum for each block's lanes: neighbours are added until each register is one sum per row."""
     width = w.full_width
     while len(sums) > 1:
         sums = [

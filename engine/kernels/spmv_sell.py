@@ -141,7 +141,7 @@ def _load_gathered(w: KernelWriter, x: Value, columns: Value, index_type: str) -
 
 
 def gathered(w: KernelWriter, x: Value, places: Value) -> Value:
-    """The elements of x at the (unsigned) places, by a gather."""
+    """Return the elements of x at the (unsigned) places, by a gather."""
     width = w.full_width
     pointers = w.value(
         vector(PTR, width), f"getelementptr float, {x}, {w.cast('zext', places, I64)}", "pp"

@@ -104,7 +104,7 @@ def vectors_of(layer: DenseLayer, isa: Isa) -> int:
 
 
 def _fills(layer: DenseLayer, isa: Isa, vectors: int) -> bool:
-    """Whether chunks of so many vectors leave fewer lanes without a row than they gain by sharing x."""
+    """Return whether chunks of so many vectors leave fewer lanes without a row than they gain by sharing x."""
     height = vectors * isa.vector_floats
     return -layer.units % height <= layer.units // 3
 
@@ -133,7 +133,7 @@ def pack_layer(layer: DenseLayer, spec: KernelSpec) -> PackedLayer:
 def _pass(
     w: KernelWriter, x: Value, windows: Value, streams: Sequence[Value]
 ) -> tuple[list[Value], list[Value]]:
-    """All windows over a chunk: the sums, and the addresses behind what was read."""
+    """Return all windows over a chunk: the sums, and the addresses behind what was read."""
     zeros = [w.zero(sum_type(w))] * w.spec.number("vectors")
 
     def block(start: Value, end: Value, before: Sequence[Value]) -> Sequence[Value]:
@@ -170,7 +170,7 @@ def _windows(
 
 
 def permuted(w: KernelWriter, held: list[Value], columns: Value) -> Value:
-    """The elements of the window that the codes name; codes have no bit that leads outside."""
+    """Return the elements of the window that the codes name; codes have no bit that leads outside."""
     places = w.cast("zext", w.load(vector(I8, w.full_width), columns, 1), I32)
     if w.spec.isa is Isa.AVX512:
         return w.call(_PERMUTE_PAIR, held[0].type, (held[0], places, held[1]))

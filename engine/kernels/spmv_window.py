@@ -136,7 +136,7 @@ def _load_window(w: KernelWriter, x: Value, windows: Value) -> list[Value]:
 def _add(
     w: KernelWriter, window: list[Value], columns: Value, values: Value, total: Value
 ) -> Value:
-    """One vector of rows: fetch by permutation, multiply, add where a row takes part."""
+    """Return one vector of rows: fetch by permutation, multiply, add where a row takes part."""
     codes = w.load(vector(I8, _WIDTH), columns, 1)
     places = w.cast("zext", codes, I32)
     pairs = [

@@ -19,7 +19,7 @@ FIELDS = (
 
 
 def stamp_spec(isa: Isa) -> KernelSpec:
-    """The one specification of a level."""
+    """Return the one specification of a level."""
     return KernelSpec(FAMILY, isa, 1)
 
 

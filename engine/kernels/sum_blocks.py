@@ -46,10 +46,10 @@ def windows_in_blocks(
 
     Args:
         w: the kernel's writer.
-        windows: how many.
+        windows: number of windows.
         slide: inputs from one window to the next.
         streams: addresses that are read on from window to window.
-        zeros: what sums start from.
+        zeros: the vector that sums start from.
         block: writes the loop over the windows from the first value to the second, with the streams; gives the
             streams behind them, and the sums.
 
@@ -79,8 +79,8 @@ def sum_in_blocks(
 
     Args:
         w: the kernel's writer.
-        inputs: how many.
-        zeros: what sums start from.
+        inputs: number of inputs.
+        zeros: the vector that sums start from.
         block: writes the loop over the inputs from the first value to the second, and gives its sums.
     """
     length = block_length(w, inputs)

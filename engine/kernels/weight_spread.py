@@ -17,12 +17,12 @@ class Spread(StrEnum):
 
 
 def loaded_weights(w: Writer, values: Value, count: int, width: int) -> list[Value]:
-    """Each of `count` weights in all lanes, by as many loads."""
+    """Return each of `count` weights in all lanes, by as many loads."""
     return [w.splat(w.load(F32, w.at(values, member, F32)), width) for member in range(count)]
 
 
 def permuted_weights(w: Writer, values: Value, count: int, width: int) -> list[Value]:
-    """Each of 2 or 4 weights in all lanes, by one load and permutations inside quarters."""
+    """Return each of 2 or 4 weights in all lanes, by one load and permutations inside quarters."""
     together = w.load(vector(F32, count), values)
     lanes = range(width)
     repeated = w.shuffle(together, together, [lane % count for lane in lanes])

@@ -24,12 +24,12 @@ _IMPORTED_AT = time.time()
 
 @functools.lru_cache(1)
 def writers_fingerprint() -> str | None:
-    """The fingerprint of this process's kernel writers; None where it cannot be known."""
+    """Return the fingerprint of this process's kernel writers; None where it cannot be known."""
     return fingerprint_of(writer_sources(), _IMPORTED_AT)
 
 
 def writer_sources() -> list[Path]:
-    """Every file that the text of kernels, or how it is compiled, depends on."""
+    """Return every file that the text of kernels, or how it is compiled, depends on."""
     folders = (_ENGINE / "kernels", _ENGINE / "formats")
     return [
         *(source for folder in folders for source in sorted(folder.glob("*.py"))),

@@ -78,7 +78,7 @@ def load_kernels(modules: Mapping[str, str], target: Target, cache: ObjectCache)
     Args:
         modules: LLVM IR text by the symbol it defines.
         target: CPU to run on.
-        cache: where objects come from and go to.
+        cache: the cache that objects come from and go to.
 
     Raises:
         CompileError: LLVM does not accept a module.
@@ -96,7 +96,7 @@ def load_sources(
     Args:
         sources: modules, each with a symbol of its own.
         target: CPU to run on.
-        cache: where objects come from and go to.
+        cache: the cache that objects come from and go to.
 
     Raises:
         CompileError: LLVM does not accept a module.

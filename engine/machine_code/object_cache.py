@@ -57,7 +57,7 @@ class ModuleSource:
     written: KernelSpec | str | None = None
 
     def key(self, target: Target) -> str:
-        """The key of the module's object."""
+        """Return the key of the module's object."""
         if self.identity is None:
             return cache_key("text", self.write(), target)
         return cache_key("identity", self.identity, target)
@@ -84,9 +84,9 @@ class ObjectCache:
         """Open the cache.
 
         Args:
-            folder: made with mode 0700 where it does not exist; None keeps objects in memory only.
+            folder: the objects' folder, made with mode 0700 if it does not exist; None keeps objects in memory only.
             read_only: the folder of another cache, in which is looked, too; nothing is written there.
-            compile_written: what compiles modules whose `written` is known; default: this process.
+            compile_written: function that compiles modules whose `written` is known; by default this process does.
 
         Raises:
             CacheFolderError: the folder cannot be made, or others could write into it.
@@ -127,7 +127,7 @@ class ObjectCache:
         return {key: code[source.symbol] for key, source in missing.items()}
 
     def _found(self, key: str) -> bool:
-        """Whether the object is in memory, or was in a folder."""
+        """Return whether the object is in memory, or was in a folder."""
         if key in self._objects:
             return True
         code = None if self._folder is None else _read(self._folder, key, os.geteuid())
@@ -202,7 +202,7 @@ def cache_key(kind: str, name: str, target: Target) -> str:
 
     Args:
         kind: what `name` is: the module's "text", or its "identity".
-        name: what stands for the text.
+        name: the name that stands for the text.
         target: CPU and features.
     """
     digest = _key_start(target).copy()
@@ -213,7 +213,7 @@ def cache_key(kind: str, name: str, target: Target) -> str:
 
 @functools.lru_cache(16)
 def _key_start(target: Target) -> "hashlib._Hash":
-    """What all keys for a target begin with."""
+    """Return what all keys for a target begin with."""
     digest = hashlib.sha256()
     for part in (
         str(PIPELINE_VERSION),

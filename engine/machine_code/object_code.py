@@ -59,7 +59,7 @@ def compile_to_object(ir_text: str, symbol: str, target: Target) -> bytes:
 
 
 def on_cores(work: Callable[[_Item], _Result], items: Sequence[_Item], cores: int) -> list[_Result]:
-    """The results of `work` for each item, computed by up to `cores` threads; the first error is raised."""
+    """Return the results of `work` for each item, computed by up to `cores` threads; the first error is raised."""
     if min(cores, len(items)) < 2:
         return [work(item) for item in items]
     # Costs 8 ms, and a process that finds its objects in the cache never comes here.
@@ -111,7 +111,7 @@ def _tuning_options() -> Any:
 
 
 def _emitted(unit: _Unit) -> bytes:
-    """The object code of an optimised module: llvmlite's `emit_object`, of which only the first call is long."""
+    """Return the object code of an optimised module: llvmlite's `emit_object`, of which only the first call is long."""
     with LLVM_LOCK:
         message = llvm.ffi.OutputString()
     buffer = _unlocked("LLVMPY_TargetMachineEmitToMemory")(unit.machine, unit.module, 1, message)
@@ -130,6 +130,6 @@ def _emitted(unit: _Unit) -> bytes:
 
 
 def _unlocked(name: str) -> Any:
-    """A function of LLVM's library, without llvmlite's lock where it can be had without."""
+    """Return a function of LLVM's library, without llvmlite's lock where it can be had without."""
     function = getattr(llvm.ffi.lib, name)
     return getattr(function, "_cfn", function)

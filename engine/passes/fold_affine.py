@@ -48,7 +48,7 @@ def _fits(program: Program, step: DenseStep, affine: AffineStep) -> bool:
 def _folded(
     constants: dict[str, Constant], step: DenseStep, affine: AffineStep
 ) -> DenseStep | None:
-    """The step with new weights, which are added to `constants`; None where they cannot be folded."""
+    """Return the step with new weights, which are added to `constants`; None where they cannot be folded."""
     rows = [
         dense_array(constants[name]).reshape(step.positions, -1).astype(np.float64)
         for name in (affine.scale, affine.shift)

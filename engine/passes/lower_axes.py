@@ -29,7 +29,7 @@ RowNumbers = npt.NDArray[np.uint32]
 
 
 def lower_activation(to: Lowering, node: Node, op: Activation) -> Place:
-    """An elementwise function."""
+    """Return an elementwise function."""
     x, y = to.places[node.inputs[0]], to.result(node)
     to.steps.append(ElementStep(x, y, element_function(op.function)))
     return y
@@ -120,7 +120,7 @@ def _merge(to: Lowering, op: MergeOp, xs: list[Place]) -> Place:
 
 
 def _broadcast(to: Lowering, node: Node, value: str, shape: tuple[int, ...]) -> Place:
-    """The value with as many rows as `shape`; axes of length 1 are put before a shorter shape."""
+    """Return the value with as many rows as `shape`; axes of length 1 are put before a shorter shape."""
     own = to.shape(value)
     if math.prod(own) == math.prod(shape):
         return to.places[value]

@@ -29,7 +29,7 @@ def lower_dense(to: Lowering, node: Node, op: Dense) -> Place:
 
 
 def lower_prelu(to: Lowering, node: Node, op: Op) -> Place:
-    """One alpha per row."""
+    """Return one alpha per row."""
     del op
     x, y = to.places[node.inputs[0]], to.result(node)
     alpha = np.broadcast_to(to.weight_array(node.weights[0]), to.shape(node.inputs[0]))
@@ -40,7 +40,7 @@ def lower_prelu(to: Lowering, node: Node, op: Op) -> Place:
 def lower_affine(
     to: Lowering, node: Node, op: BatchNormalization | Normalization | Rescaling
 ) -> Place:
-    """One scale and shift per row, in float64 until the last rounding; see `graph.affine`.
+    """Return one scale and shift per row, in float64 until the last rounding; see `graph.affine`.
 
     Where float32 would lose digits otherwise, the centre is taken off in a step of its own, as the op is written.
 

@@ -16,7 +16,7 @@ class Lowering:
 
     Attributes:
         types: types of the graph's values.
-        places: where each lowered value is.
+        places: the place of each lowered value.
         steps: steps so far.
         buffers: rows of each buffer so far.
         constants: constants so far; graph weights enter when first used.
@@ -31,20 +31,20 @@ class Lowering:
         self.constants: dict[str, Array] = {}
 
     def new_buffer(self, rows: int) -> Place:
-        """A new buffer, as a whole."""
+        """Return a new buffer, as a whole."""
         self.buffers.append(rows)
         return Place(len(self.buffers) - 1, 0, rows)
 
     def result(self, node: Node) -> Place:
-        """A new buffer for the value of `node`."""
+        """Return a new buffer for the value of `node`."""
         return self.new_buffer(self.types[node.name].sample_size)
 
     def shape(self, value: str) -> tuple[int, ...]:
-        """The sample shape of a value."""
+        """Return the sample shape of a value."""
         return self.types[value].static_sample_shape
 
     def weight_array(self, name: str) -> WeightArray:
-        """The array of a graph weight."""
+        """Return the array of a graph weight."""
         return self._weights[name]
 
     def weight(self, name: str) -> str:

@@ -36,12 +36,12 @@ def readers(program: Program) -> dict[int, list[int]]:
 
 
 def is_whole(program: Program, place: Place) -> bool:
-    """Whether a place is all of its buffer."""
+    """Return whether a place is all of its buffer."""
     return place.first == 0 and place.rows == program.buffers[place.buffer]
 
 
 def moved(step: Step, to: PlaceMap) -> Step:
-    """The step with every place replaced."""
+    """Return the step with every place replaced."""
     match step:
         case Pack():
             return replace(step, y=to(step.y))
@@ -63,7 +63,7 @@ def with_moved_buffers(program: Program, targets: dict[int, Place]) -> Program:
     """Let each buffer in `targets` be a part of another one; targets may be moved themselves.
 
     Args:
-        program: what is changed.
+        program: the program that is changed.
         targets: where the rows of a buffer are now; the place has as many rows as the buffer.
     """
 

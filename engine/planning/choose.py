@@ -56,7 +56,7 @@ def tile_widths(buckets: Sequence[int], isa: Isa) -> tuple[int, ...]:
 
 
 def fitting_widths(program: Program, widths: Sequence[int]) -> tuple[int, ...]:
-    """The widths whose arena keeps the limit.
+    """Return the widths whose arena keeps the limit.
 
     Raises:
         UnsupportedModelError: not even the smallest does.
@@ -116,8 +116,8 @@ def layer_parts(layer: DenseLayer, count: int, *, sparse: bool) -> tuple[range, 
     """So many parts of a layer that take about as long as each other, if it is wide enough.
 
     Args:
-        layer: what to split.
-        count: how many parts.
+        layer: the layer to split.
+        count: number of parts.
         sparse: whether its zeros cost nothing.
     """
     if count < 2:
@@ -135,7 +135,7 @@ def default_plan(
     values: ValueType = ValueType.FLOAT32,
     keeps_subnormals: bool = False,
 ) -> ExecutionPlan:
-    """A plan without measurements; its layers are packed when bound.
+    """Return a plan without measurements; its layers are packed when bound.
 
     One that keeps subnormal numbers has no mode SHARED: the pool's workers flush them.
 
@@ -178,7 +178,7 @@ def _estimated_tile(
     shared_ns: float,
     threads: int,
 ) -> TilePlan:
-    """A tile with rough times: good enough to order tile widths and modes."""
+    """Return a tile with rough times: good enough to order tile widths and modes."""
     other_ns = sum(program.buffers) * lanes * _NS_PER_VALUE + len(program.steps) * _NS_PER_STEP
     seconds = (alone_ns + other_ns) * 1e-9
     if threads < 2:

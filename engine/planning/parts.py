@@ -29,7 +29,7 @@ def split_rows(kernel: FloatArray, parts: int) -> tuple[range, ...]:
 
     Args:
         kernel: float32[inputs][units].
-        parts: how many are wanted; at least 1. There are fewer where the layer is too narrow.
+        parts: number of parts that are wanted; at least 1. There are fewer where the layer is too narrow.
 
     Returns:
         Ranges that are not empty and follow each other from 0 to `units`.
@@ -58,12 +58,12 @@ def _cut(weights: npt.NDArray[np.int64], parts: int) -> tuple[range, ...]:
 
 
 def whole(units: int) -> tuple[range, ...]:
-    """A layer in one part."""
+    """Return a layer in one part."""
     return (range(units),)
 
 
 def are_parts(parts: Sequence[range], units: int) -> bool:
-    """Whether ranges are parts of a layer: none is empty, and they follow each other in whole steps."""
+    """Return whether ranges are parts of a layer: none is empty, and they follow each other in whole steps."""
     bounds = [0, *(part.stop for part in parts)]
     return (
         bounds[-1] == units
@@ -74,7 +74,7 @@ def are_parts(parts: Sequence[range], units: int) -> bool:
 
 
 def part_layer(layer: DenseLayer, rows: range) -> DenseLayer:
-    """The layer of some of the outputs; the layer itself where they are all of them.
+    """Return the layer of some of the outputs; the layer itself where they are all of them.
 
     The kernel of a part is a view: float32[inputs][len(rows)], not contiguous. A part is added up as the whole layer
     would be, by its density.
@@ -88,7 +88,7 @@ def part_layer(layer: DenseLayer, rows: range) -> DenseLayer:
 
 
 def part_step(step: DenseStep, rows: range) -> DenseStep:
-    """The step that computes some of the outputs, where it is applied once to a sample.
+    """Return the step that computes some of the outputs, where it is applied once to a sample.
 
     Its number of non-zeros stays that of the whole step.
     """

@@ -32,7 +32,7 @@ class TilePlan:
 
     Attributes:
         lanes: samples per tile.
-        choices: by number of the dense step.
+        choices: the chosen kernels, by number of the dense step.
         seconds: measured or estimated time of one tile through the whole network, by one thread.
         half_seconds: the same with at most half of its samples, which kernels for few lanes make use of; None
             where it is no less.
@@ -59,8 +59,8 @@ class ExecutionPlan:
         cpu_name: LLVM's name of the CPU that it was chosen on.
         tuned: whether kernels were timed there, or there are none to choose; otherwise they are the model's
             best guess.
-        tiles: by rising lanes; empty where the plan of a file is of no use to this version.
-        threads: how many threads it was made for.
+        tiles: the tiles by rising lanes; empty where this version has no use for the plan of a file.
+        threads: number of threads that it was made for.
         values: what the weights of dense layers are rounded to before they are packed.
         keeps_subnormals: whether subnormal numbers are computed with while serving. They are flushed to zero, as
             TensorFlow does, but where that moves an output too far; such a plan has no times of mode SHARED.
@@ -76,7 +76,7 @@ class ExecutionPlan:
 
 
 def without_sharing(tiles: Sequence[TilePlan]) -> tuple[TilePlan, ...]:
-    """The tiles without mode SHARED, for plans that keep subnormal numbers."""
+    """Return the tiles without mode SHARED, for plans that keep subnormal numbers."""
     return tuple(replace(tile, shared_seconds=None) for tile in tiles)
 
 
@@ -90,10 +90,10 @@ class BucketPlan:
         sparse: whether it skips zeros.
         bytes: size of the layer in the kernel's format.
         parts: how many threads can share the layer.
-        seconds: of the chosen kernel for one tile, as measured on this layer or on one of its shape and
+        seconds: time of the chosen kernel for one tile, as measured on this layer or on one of its shape and
             function with as many non-zeros, give or take 10 %; None where not measured.
-        dense_seconds: of the best dense kernel; None where not measured.
-        sparse_seconds: of the best sparse kernel; None where not measured or not admissible.
+        dense_seconds: time of the best dense kernel; None where not measured.
+        sparse_seconds: time of the best sparse kernel; None where not measured or not admissible.
     """
 
     lanes: int
@@ -111,14 +111,14 @@ class LayerPlan:
     """One dense layer of the compiled network, for reports.
 
     Attributes:
-        name: of the graph's node; a layer that is applied twice is there twice, under two names.
+        name: name of the graph's node; a layer that is applied twice is there twice, under two names.
         op: kind of layer, with its fused activation, e.g. `dense+relu`.
         inputs: length of the contracted axis.
         units: number of outputs.
-        positions: how often it is applied to one sample.
+        positions: how often the layer is applied to one sample.
         nonzeros: weights of the kernel that are not zero.
         sparsity: share of the kernel's weights that are zero, in [0, 1].
-        buckets: by rising lanes.
+        buckets: what the layer does in each tile width, by rising lanes.
         rounding: largest relative change of a weight by the plan's 16-bit values; 0 with float32.
     """
 
@@ -160,7 +160,7 @@ class CompiledModel:
     Attributes:
         program: the network, with its weights in neutral form.
         plan: kernels for the CPU it was compiled on.
-        layers: for reports, in program order.
+        layers: the layers for reports, in program order.
         times: whole-network times, empty where nothing was measured.
     """
 
@@ -173,7 +173,7 @@ class CompiledModel:
 def dense_layer(
     program: Program, step: DenseStep, values: ValueType = ValueType.FLOAT32
 ) -> DenseLayer:
-    """A dense step with its weights, as kernels take it.
+    """Return a dense step with its weights, as kernels take it.
 
     Raises:
         NarrowValuesError: a weight is too large for `values`.

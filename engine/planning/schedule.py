@@ -1,8 +1,8 @@
 """How a request is run: which tiles one after another, by one thread or by several.
 
-Decided once per loaded model from the times of single tiles, by the least estimated time. One thread is
-left only for a mode that should need at most 90 % of its time: waking threads has a price that differs
-from call to call, and a busy machine may not have them.
+This is decided once per loaded model, from the times of single tiles, by the least estimated time. Several threads are
+used only in a mode that should need at most 90 % of the time of one thread: waking threads costs a time that differs
+from call to call, and on a busy machine they may not get a core.
 """
 
 import math
@@ -42,11 +42,11 @@ class Schedule:
     remain, the tile is that of `longest`.
 
     Attributes:
-        tiles: by remaining samples: number of the tile that one thread uses next.
+        tiles: number of the tile that one thread uses next, by remaining samples.
         shared_tiles: the same in mode SHARED.
-        modes: by samples of the request.
-        chunks: by samples of the request: samples per chunk in mode SPREAD, otherwise 0.
-        seconds: by samples of the request: what it should take.
+        modes: mode of a request, by its samples.
+        chunks: samples per chunk in mode SPREAD, otherwise 0, by samples of the request.
+        seconds: expected time of a request, by its samples.
     """
 
     tiles: tuple[int, ...]
@@ -78,10 +78,10 @@ class _Cut:
 
 
 def make_schedule(tiles: Sequence[TilePlan], planned: int, threads: int) -> Schedule:
-    """The best use of tiles for every size of request.
+    """Return the best use of tiles for every size of request.
 
     Args:
-        tiles: by rising lanes; at least one.
+        tiles: the tiles by rising lanes; at least one.
         planned: number of threads that the times of the tiles are for.
         threads: number of threads there are now; with 1, every request is run ALONE.
     """
@@ -155,7 +155,7 @@ def _cut(
 def _along(
     lanes: Sequence[int], choice: Sequence[int], seconds: Sequence[float]
 ) -> tuple[float, ...]:
-    """The time of each number of samples, cut as `choice` says."""
+    """Return the time of each number of samples, cut as `choice` says."""
     times = [0.0]
     for remaining in range(1, len(choice)):
         number = choice[remaining]
@@ -174,7 +174,7 @@ def _spread_wall(samples: int, chunk: int, threads: int, seconds: Sequence[float
 
 
 def _shared_seconds(tile: TilePlan, planned: int, threads: int) -> float:
-    """A part of the time that threads divide, and one that they do not, fitted to 1 and `planned`."""
+    """Return a part of the time that threads divide, and one that they do not, fitted to 1 and `planned`."""
     if tile.shared_seconds is None:
         return math.inf
     divided = (tile.seconds - tile.shared_seconds) / (1 - 1 / planned)
@@ -182,7 +182,7 @@ def _shared_seconds(tile: TilePlan, planned: int, threads: int) -> float:
 
 
 def _spread_seconds(tile: TilePlan, planned: int, threads: int) -> float:
-    """The time of a tile while others run: what they take from each other grows with their number."""
+    """Return the time of a tile while others run: what they take from each other grows with their number."""
     if tile.spread_seconds is None:
         return math.inf
     taken = (tile.spread_seconds - tile.seconds) / (planned - 1)

@@ -15,9 +15,9 @@ class CallLayer:
     """One dense layer in calls of one batch size.
 
     Attributes:
-        name: of the graph's node.
+        name: name of the graph's node.
         kernel: native symbol; the widest tile's, where a call runs several widths.
-        seconds: of all tiles of a call together.
+        seconds: time of all tiles of a call together.
     """
 
     name: str
@@ -32,7 +32,7 @@ def layers_of_calls(
     batches: Sequence[int],
     seconds: float,
 ) -> Mapping[int, tuple[CallLayer, ...]]:
-    """The dense layers of a model in program order, by batch size.
+    """Return the dense layers of a model in program order, by batch size.
 
     Tiles are timed as wholes with a stamp between their steps; a call is the tiles that its schedule says.
 
@@ -41,7 +41,7 @@ def layers_of_calls(
         target: this host.
         cache: object code.
         batches: sizes of calls.
-        seconds: how long to call.
+        seconds: time to go on calling.
 
     Raises:
         CodegenError: kernels could not be compiled or loaded.

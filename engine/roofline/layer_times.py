@@ -38,13 +38,13 @@ class LayerRun:
     """One dense layer in one tile width.
 
     Attributes:
-        number: of the step in the program.
-        name: of the graph's node.
+        number: number of the step in the program.
+        name: name of the graph's node.
         spec: the machine code.
         sparse: whether it skips zeros.
         nonzeros: weights that are not zero.
         weights: all weights of the kernel.
-        positions: how often it is applied to one sample.
+        positions: how often the layer is applied to one sample.
         bytes: size of the layer in the kernel's format.
         seconds: median time of one tile.
     """
@@ -78,7 +78,7 @@ class TileRun:
         lanes: samples per tile.
         resident_bytes: packed weights and arena: what a call goes over again and again.
         seconds: median time of one tile, steps that are no dense layers included.
-        layers: in program order.
+        layers: the layers in program order.
     """
 
     lanes: int
@@ -97,7 +97,7 @@ def time_layers(
         plan: kernels of the target's level.
         target: this host.
         cache: object code.
-        seconds: how long to call; every width has at least three turns.
+        seconds: time to go on calling; every width has at least three turns.
 
     Raises:
         CodegenError: kernels could not be compiled or loaded.
@@ -158,13 +158,13 @@ class _StampedTile:
                 self._calls.append(np.diff(times).tolist())
 
     def medians(self) -> list[float]:
-        """Seconds of every step."""
+        """Return the seconds of every step."""
         *steps, stamp = (statistics.median(each) for each in zip(*self._calls, strict=True))
         return [max(0.0, step - stamp) * 1e-9 for step in steps]
 
 
 def _marks(isa: Isa, stamps: npt.NDArray[Any]) -> list[tuple[BoundStep, ...]]:
-    """A phase for each stamp."""
+    """Return a phase for each stamp."""
     clock = ctypes.cast(ctypes.CDLL(None).clock_gettime, ctypes.c_void_p).value or 0
     numbers = {"clock": clock, "clock_id": time.CLOCK_MONOTONIC}
     start, size = stamps.ctypes.data, stamps.itemsize

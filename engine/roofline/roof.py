@@ -48,7 +48,7 @@ class MemoryLevel:
 
     Attributes:
         name: "L1", "L2", "L3" or "memory".
-        size_bytes: of the cache, as one core sees it; None for memory.
+        size_bytes: size of the cache, as one core sees it; None for memory.
         gigabytes_per_second: best rate of reading what lies in it, one byte after the other.
     """
 
@@ -63,12 +63,12 @@ class Roofs:
 
     Attributes:
         isa: level of the instructions.
-        threads: how many worked at once.
+        threads: number of threads that worked at once.
         gflops: float32 multiplications and additions in registers, 10^9 a second.
         gather_per_ns: elements fetched from the first-level cache at places read from memory.
         gather_by: "gather" or "loads": which way of fetching was the faster one.
         permute_per_ns: elements fetched by permutations of registers; None where the level has none.
-        levels: from the nearest to memory.
+        levels: the levels from the nearest cache to memory.
     """
 
     isa: Isa
@@ -80,7 +80,7 @@ class Roofs:
     levels: tuple[MemoryLevel, ...]
 
     def home(self, size_bytes: int) -> MemoryLevel:
-        """The nearest level that holds so many bytes."""
+        """Return the nearest level that holds so many bytes."""
         return next(
             level
             for level in self.levels
@@ -94,10 +94,10 @@ class _Loop:
 
     Attributes:
         probe: the code.
-        level: what is read; empty for probes that read no memory.
-        blocks: that one repeat reads.
+        level: the level that is read; empty for probes that read no memory.
+        blocks: number of blocks that one repeat reads.
         work: floating-point operations, elements or bytes of one repeat.
-        repeats: of one reading.
+        repeats: number of repeats of one reading.
     """
 
     probe: Probe
@@ -113,7 +113,7 @@ def measure_roofs(target: Target, cache: ObjectCache, threads: int = 1) -> Roofs
     Args:
         target: this host.
         cache: object code of the loops.
-        threads: at least 1; more than the host has cores measures the same less exactly.
+        threads: number of threads, at least 1; more than the host has cores measures the same less exactly.
 
     Raises:
         CodegenError: a loop could not be compiled or loaded.
@@ -147,7 +147,7 @@ def measure_roofs(target: Target, cache: ObjectCache, threads: int = 1) -> Roofs
 
 
 def _capacities(target: Target) -> dict[str, int | None]:
-    """What each level holds, nearest first; a host may have no third level."""
+    """Return what each level holds, nearest first; a host may have no third level."""
     levels: dict[str, int | None] = {"L1": target.l1d_bytes, "L2": target.l2_bytes}
     last = last_level_bytes()
     if last is not None and last > target.l2_bytes:
@@ -156,7 +156,7 @@ def _capacities(target: Target) -> dict[str, int | None]:
 
 
 def _level_sizes(target: Target, threads: int) -> dict[str, int]:
-    """Bytes that each thread reads to measure a level: clearly inside it, and outside the one before."""
+    """Return bytes that each thread reads to measure a level: clearly inside it, and outside the one before."""
     sizes: dict[str, int] = {}
     for name, capacity in _capacities(target).items():
         match name:
@@ -212,7 +212,7 @@ def _best_rates(
 
 
 def _call(library: NativeLibrary, loop: _Loop, room: FloatArray) -> float:
-    """Seconds of one call."""
+    """Return the seconds of one call."""
     function = _PROBE_SIGNATURE(library.address(loop.probe.value))
     address = room.ctypes.data
     start = time.perf_counter()

@@ -48,7 +48,7 @@ class Share:
         limits: seconds that the layer would take at each roof.
         roof: the one that binds.
         level: where the weights come from: "L1", "L2", "L3" or "memory".
-        share: of the roof that binds; in [0, 1] but for noise.
+        share: share of the roof that binds, in [0, 1] but for noise.
     """
 
     gflops: float
@@ -73,7 +73,7 @@ def share_of(run: LayerRun, resident_bytes: int, roofs: Roofs) -> Share:
         run: the layer with its time; the time must be above zero.
         resident_bytes: what the network goes over in every call: it says in which level a call finds the
             weights.
-        roofs: of one core.
+        roofs: what one core can do at most.
     """
     limits = _limits(run, resident_bytes, roofs)
     roof = max(limits, key=lambda one: limits[one])

@@ -46,7 +46,7 @@ def race_networks(
     """Time whole calls of the networks in turn at each reported batch size, on one thread each.
 
     Args:
-        models: of one signature; at least one.
+        models: models of one signature; at least one.
         target: the host.
         cache: object code.
         seconds: processor time for all of it; each network has at least `LEAST_READINGS` readings.
@@ -101,14 +101,14 @@ def cost_of_subnormals(
 
 
 def keeping(model: CompiledModel) -> CompiledModel:
-    """The same network with the same kernels, with subnormal numbers kept."""
+    """Return the same network with the same kernels, with subnormal numbers kept."""
     return replace(model, plan=replace(model.plan, keeps_subnormals=True))
 
 
 def same_code(
     one: CompiledModel, other: CompiledModel, batches: Sequence[int], threads: int = 1
 ) -> frozenset[int]:
-    """The batches that both networks compute by the same dense kernels on arrays of the same sizes.
+    """Return the batches that both networks compute by the same dense kernels on arrays of the same sizes.
 
     What such calls take does not depend on which network it is: a dense kernel multiplies zeros, too.
 
@@ -116,7 +116,7 @@ def same_code(
         one: a network.
         other: another one.
         batches: sizes of calls.
-        threads: that may compute a call.
+        threads: number of threads that may compute a call.
     """
     if one.plan.keeps_subnormals != other.plan.keeps_subnormals:
         return frozenset()
@@ -132,7 +132,7 @@ def same_code(
 
 
 def dense_twin(model: CompiledModel, dense: CompiledModel) -> CompiledModel | None:
-    """The dense network by the kernels of a model none of which skips zeros, if that is the same code.
+    """Return the dense network by the kernels of a model none of which skips zeros, if that is the same code.
 
     Two tunings may choose other dense kernels for one network, by chance. Where all that is left of a pruned model runs
     dense, this says what it is: the dense network.
@@ -153,7 +153,7 @@ def dense_twin(model: CompiledModel, dense: CompiledModel) -> CompiledModel | No
 
 
 def _outline(program: Program) -> tuple[object, ...]:
-    """What a program computes where, without the values of its constants."""
+    """Return what a program computes where, without the values of its constants."""
     steps = tuple((type(step), reads(step), writes(step)) for step in program.steps)
     return program.buffers, steps
 
@@ -170,7 +170,7 @@ class _Way:
 def _run_of(
     schedule: Schedule, tiles: Sequence[_Way], samples: int
 ) -> tuple[list[_Way], tuple[object, ...]]:
-    """The tiles of a request one after another, in either table, and how threads take part."""
+    """Return the tiles of a request one after another, in either table, and how threads take part."""
     entry = min(samples, schedule.longest)
     lanes = [tile.lanes for tile in tiles]
     shared = replace(schedule, tiles=schedule.shared_tiles)

@@ -96,7 +96,7 @@ class _TimedPlan:
         self.contenders = [*self._full, *self._half.values()]
 
     def tiles(self) -> list[TilePlan]:
-        """The tiles with what was measured; what was not is scaled like that."""
+        """Return the tiles with what was measured; what was not is scaled like that."""
         return [self._tile(number, tile) for number, tile in enumerate(self._tiles)]
 
     def _tile(self, number: int, tile: TilePlan) -> TilePlan:
@@ -130,7 +130,7 @@ class _TileBench:
         self._program = program
 
     def repeater(self, number: int, samples: int) -> Callable[[int], None]:
-        """A function that runs tile `number` so often, on the same samples."""
+        """Return a function that runs tile `number` so often, on the same samples."""
         native, program = self._natives[number], self._program
         workspace = Workspace(native.arena_bytes, len(program.inputs), len(program.outputs))
         outputs = (np.empty((samples, *slot.sample_shape), np.float32) for slot in program.outputs)
@@ -194,7 +194,7 @@ def _race_batches(
     deadline: float,
     clock: Clock,
 ) -> list[tuple[float, float]]:
-    """Seconds of the first and the last executable, by batch."""
+    """Return the seconds of the first and the last executable, by batch."""
     times = []
     for number, batch in enumerate(batches):
         inputs = random_batch(program, batch)
@@ -209,7 +209,7 @@ def _race_batches(
 def repeated_call(
     executable: Executable, inputs: dict[str, npt.NDArray[Any]]
 ) -> Callable[[int], None]:
-    """A function that computes a batch so often."""
+    """Return a function that computes a batch so often."""
 
     def run(repeats: int) -> None:
         for _ in range(repeats):
@@ -219,7 +219,7 @@ def repeated_call(
 
 
 def small_enough(program: Program, batches: Iterable[int]) -> list[int]:
-    """The batches whose arrays keep the limit."""
+    """Return the batches whose arrays keep the limit."""
     return [batch for batch in batches if batch_bytes(program, batch) <= MAX_BATCH_BYTES]
 
 

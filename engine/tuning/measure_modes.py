@@ -37,7 +37,7 @@ _LONG_SECONDS = 1.0
 def measure_modes(
     model: CompiledModel, target: Target, cache: ObjectCache, deadline: float
 ) -> ExecutionPlan:
-    """The model's plan with measured times of its tiles for several threads.
+    """Return the model's plan with measured times of its tiles for several threads.
 
     Args:
         model: its plan's tiles have their seconds for one thread.
@@ -95,7 +95,7 @@ def forced(tiles: Sequence[TilePlan], threads: int, mode: Mode) -> Schedule:
 def _contenders(
     model: CompiledModel, tile: TilePlan, executables: Mapping[Mode, Executable]
 ) -> dict[Mode, Contender]:
-    """The modes that a tile can be run in."""
+    """Return the modes that a tile can be run in."""
     samples = {
         Mode.ALONE: tile.lanes,
         Mode.SHARED: tile.lanes,
@@ -118,22 +118,22 @@ def wall_ratio(wall: float, alone: float, tiles: float) -> float:
     Args:
         wall: seconds of a call in the mode.
         alone: the same by one thread.
-        tiles: what the call's tiles took alone when they were timed.
+        tiles: time that the call's tiles took when each was timed alone.
     """
     call = min(max(0.0, alone - tiles), CALL_SECONDS)
     return (wall - call) / (alone - call)
 
 
 def measured_tile(tile: TilePlan, wall: Mapping[Mode, float], threads: int) -> TilePlan:
-    """The tile with its times shared and spread; None where the mode was not run.
+    """Return the tile with its times shared and spread; None where the mode was not run.
 
     Where the threads' own tiles took as long as one after another, the host had no core for them the
     whole time: then the estimates stay. A call whose helpers do not come costs its caller nothing.
 
     Args:
-        tile: with its seconds for one thread.
+        tile: the tile with its seconds for one thread.
         wall: seconds of a whole call by mode; ALONE is one of them.
-        threads: that took part.
+        threads: number of threads that took part.
     """
     alone = wall[Mode.ALONE]
     if wall.get(Mode.SPREAD, 0.0) >= NO_CORE_SHARE * threads * alone:

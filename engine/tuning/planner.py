@@ -72,7 +72,7 @@ def plan_program(
     Args:
         program: the network, with its weights in neutral form.
         target: the CPU; where `options.tune` is set it must be this host.
-        options: how to compile.
+        options: the options to compile with.
         cache: object code; kernels that are timed are compiled into it.
         progress: told the stage (`tune`, `pack`, `measure`) and its share done, in [0, 1].
 
@@ -108,7 +108,7 @@ class _Job:
         return thread_count(self.options.threads, self.target)
 
     def guess(self, *, allow_sparse: bool) -> ExecutionPlan:
-        """The plan without measurements."""
+        """Return the plan without measurements."""
         return default_plan(
             self.program,
             self.target,
@@ -120,7 +120,7 @@ class _Job:
         )
 
     def packed(self, plan: ExecutionPlan) -> ExecutionPlan:
-        """The plan with every layer packed; no layer is packed twice for one kernel."""
+        """Return the plan with every layer packed; no layer is packed twice for one kernel."""
         self.report("pack", 0.0)
         steps = self.program.dense_steps()
         return replace(plan, tiles=tuple(self._packed_tile(steps, tile) for tile in plan.tiles))
@@ -170,7 +170,7 @@ def _tuned(job: _Job, guess: ExecutionPlan) -> CompiledModel:
 
 
 def _with_modes(job: _Job, model: CompiledModel, seconds: float) -> CompiledModel:
-    """The model with measured times for several threads, and only modes that hold in whole calls."""
+    """Return the model with measured times for several threads, and only modes that hold in whole calls."""
     half = max(seconds, _LEAST_MODES_SHARE * job.options.tune_seconds) / 2
     end = wall_time() + half
     timed = replace(model, plan=measure_modes(model, job.target, job.cache, end))
@@ -178,7 +178,7 @@ def _with_modes(job: _Job, model: CompiledModel, seconds: float) -> CompiledMode
 
 
 def _model(program: Program, plan: ExecutionPlan, tuning: Tuning) -> CompiledModel:
-    """The model with a report for each layer."""
+    """Return the model with a report for each layer."""
     layers = tuple(
         _layer_plan(program, number, step, plan, tuning)
         for number, step in program.dense_steps().items()

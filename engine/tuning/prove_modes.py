@@ -1,9 +1,9 @@
 """Modes of several threads in whole calls: a second opinion on the times of single tiles.
 
-Batches of the reported sizes and of each tile's width are run by one thread, and as they would be in each
-mode if that cost nothing. What else the machine does can only lengthen a call, so of a tile's two times in
-a mode the lesser one is believed. A mode that the schedule then chooses, and that is slower than another way
-in the same calls, is lost.
+Batches of the reported sizes and of each tile's width are timed in whole calls: by one thread, and in each mode with the
+tiles that the schedule would choose if that mode had no cost of its own. Other work on the machine can only lengthen a
+call, so of a tile's two times in a mode the smaller one is believed. A mode that the schedule then chooses is given up
+if it was slower in the same calls than another way.
 """
 
 import math
@@ -35,7 +35,7 @@ class Way:
     """How a request is run.
 
     Attributes:
-        mode: how threads take part.
+        mode: the way in which threads take part.
         chunk: samples of a chunk in mode SPREAD, otherwise 0.
         tiles: numbers of the tiles that are used.
     """
@@ -48,7 +48,7 @@ class Way:
 def proven_modes(
     model: CompiledModel, target: Target, cache: ObjectCache, deadline: float
 ) -> ExecutionPlan:
-    """The plan with the times and modes that hold in whole calls of such batches.
+    """Return the plan with the times and modes that hold in whole calls of such batches.
 
     Args:
         model: its plan's tiles have all times.
@@ -97,7 +97,7 @@ def rival_schedules(tiles: Sequence[TilePlan], threads: int) -> list[Schedule]:
 
 
 def at_best(tiles: Sequence[TilePlan], threads: int, mode: Mode) -> tuple[TilePlan, ...]:
-    """The tiles with the least time that a mode can have, where they have it, and no other mode."""
+    """Return the tiles with the least time that a mode can have, where they have it, and no other mode."""
     return tuple(
         replace(
             tile,
@@ -130,7 +130,7 @@ def contested(
 
 
 def way_of(tiles: Sequence[TilePlan], schedule: Schedule, samples: int) -> Way:
-    """How a schedule runs a request."""
+    """Return how a schedule runs a request."""
     entry = min(samples, schedule.longest)
     used = frozenset(tiles_used(tiles, schedule, samples))
     return Way(schedule.modes[entry], schedule.chunks[entry], used)
@@ -139,11 +139,11 @@ def way_of(tiles: Sequence[TilePlan], schedule: Schedule, samples: int) -> Way:
 def believed(
     tiles: Sequence[TilePlan], threads: int, batch: int, wall: Mapping[Way, float]
 ) -> tuple[TilePlan, ...]:
-    """The tiles with the times that whole calls of a batch say, where those are less.
+    """Return the tiles with the times that whole calls of a batch say, where those are less.
 
     Args:
-        tiles: with the times of single tiles.
-        threads: that took part.
+        tiles: the tiles with their single times.
+        threads: number of threads that took part.
         batch: samples of the calls.
         wall: seconds of a whole call by way; one of them is by one thread.
     """
@@ -163,7 +163,7 @@ def believed(
 
 
 def seconds_of(schedule: Schedule, samples: int) -> float:
-    """What a request should take: more samples than the longest entry has are run as more of the same."""
+    """Return what a request should take: more samples than the longest entry has are run as more of the same."""
     entry = min(samples, schedule.longest)
     return schedule.seconds[entry] * samples / entry
 
@@ -178,17 +178,17 @@ def _with_time(tile: TilePlan, threads: int, mode: Mode, factor: float) -> TileP
 def without_losers(
     tiles: Sequence[TilePlan], threads: int, batch: int, readings: Mapping[Way, Contender]
 ) -> tuple[TilePlan, ...]:
-    """The tiles without modes that the schedule wants for a batch, and that another way beats there.
+    """Return the tiles without modes that the schedule wants for a batch, and that another way beats there.
 
     One thread beats several by the least readings: what keeps a core busy now may be gone later. Two modes
     of several threads, which want the same cores, are compared by medians: where each thread reads all
     weights, a call depends more on what else is in the last cache.
 
     Args:
-        tiles: with the times to go by.
-        threads: that took part.
+        tiles: the tiles with the times to go by.
+        threads: number of threads that took part.
         batch: samples of the calls.
-        readings: of whole calls, by way; one of them is by one thread.
+        readings: readings of whole calls, by way; one of the ways is by one thread.
     """
     tiles = tuple(tiles)
     alone = min(one.least_seconds for way, one in readings.items() if way.mode is Mode.ALONE)
@@ -222,7 +222,7 @@ def tiles_used(tiles: Sequence[TilePlan], schedule: Schedule, samples: int) -> s
 
 
 def without(tiles: Sequence[TilePlan], lost: set[tuple[Mode, int]]) -> tuple[TilePlan, ...]:
-    """The tiles, some of which lose a mode."""
+    """Return the tiles, some of which lose a mode."""
     return tuple(
         replace(
             tile,

@@ -41,7 +41,7 @@ class Spread:
         median_seconds: half of the readings are below.
         low_seconds: 10th percentile.
         high_seconds: 90th percentile.
-        count: of readings.
+        count: number of readings.
     """
 
     median_seconds: float
@@ -51,7 +51,7 @@ class Spread:
 
 
 def spread_of(readings: Sequence[float]) -> Spread:
-    """The spread of at least one reading; percentiles between two readings are interpolated."""
+    """Return the spread of at least one reading; percentiles between two readings are interpolated."""
     low, median, high = (float(value) for value in np.percentile(readings, (10, 50, 90)))
     return Spread(median, low, high, len(readings))
 
@@ -61,9 +61,9 @@ class Contender:
     """Something to time.
 
     Attributes:
-        run: does the work `repeats` times.
-        times: how often one repeat does what the readings are of.
-        repeats: how often, per reading.
+        run: function that does the work `repeats` times.
+        times: number of times that one repeat does what is measured.
+        repeats: number of repeats in a reading.
         readings: seconds for what is to be timed, so far.
     """
 
@@ -101,13 +101,13 @@ def race(
     best after three rounds are not run again; a race that has one left is soon over.
 
     Args:
-        contenders: what to time; none is nothing to do.
+        contenders: the contenders to time; there may be none.
         deadline: value of `clock`.
         most_rounds: readings of each contender.
         hopeless: how many times the best one's time is far behind; infinite where times are not rivals.
         clock: `own_time`, or `wall_time` where other threads help.
-        wall: of which a race takes 1.5 times what `clock` has left until the deadline.
-        least_rounds: that are taken whatever the time.
+        wall: a clock of wall time; a race ends at 1.5 times the time on it that `clock` has left until the deadline.
+        least_rounds: number of rounds that are taken whatever the time.
     """
     if not contenders:
         return

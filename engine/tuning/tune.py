@@ -74,7 +74,7 @@ class TunedLayer:
         layer: the layer that was timed; its choices are packed.
         chosen: fastest, with the bias to dense.
         dense: fastest dense kernel, or `chosen` where there is none.
-        times: what was measured.
+        times: the times that were measured.
     """
 
     layer: LayerKey
@@ -83,7 +83,7 @@ class TunedLayer:
     times: LayerTimes
 
     def choice(self, layer: LayerKey, *, dense_only: bool) -> KernelChoice:
-        """What a layer of the class uses; packed only where it is the layer that was timed."""
+        """Return what a layer of the class uses; packed only where it is the layer that was timed."""
         choice = self.dense if dense_only else self.chosen
         return choice if layer == self.layer else replace(choice, packed=None)
 
@@ -95,12 +95,12 @@ class TaskKey:
     Attributes:
         inputs: rows of x.
         units: rows of y.
-        positions: as in the step.
-        function: as in the step.
+        positions: the positions of the step.
+        function: the function of the step.
         nonzeros_class: number of non-zeros, on a scale of powers of 1.1.
         lanes: samples per tile.
-        kernels: that suit the layer. Some want zeros in blocks, or no more than so many: what was chosen for
-            one layer must be there for all of its class.
+        kernels: names of the kernels that suit the layer. Some need zeros in blocks, or a limited number of weights, so
+            layers of one class have the same ones.
     """
 
     inputs: int
@@ -113,7 +113,7 @@ class TaskKey:
 
 
 def task_key(step: DenseStep, lanes: int, candidates: Sequence[Candidate]) -> TaskKey:
-    """The class of a dense step that these candidates suit."""
+    """Return the class of a dense step that these candidates suit."""
     scale = round(math.log(step.nonzeros + 1) / math.log(1 + SAME_CLASS_SHARE))
     kernels = frozenset(candidate.spec for candidate in candidates)
     return TaskKey(step.x.rows, step.y.rows, step.positions, step.function, scale, lanes, kernels)
@@ -126,11 +126,11 @@ class Tuning:
     layers: Mapping[tuple[LayerKey, int], TunedLayer]
 
     def of(self, step: DenseStep, lanes: int) -> TunedLayer | None:
-        """The outcome for a step, or None where it was not tuned."""
+        """Return the outcome for a step, or None where it was not tuned."""
         return self.layers.get((layer_key(step), lanes))
 
     def applied(self, program: Program, plan: ExecutionPlan, *, dense_only: bool) -> ExecutionPlan:
-        """The plan with every tuned choice in place of the guess."""
+        """Return the plan with every tuned choice in place of the guess."""
         tiles = tuple(self._tile(program, tile, dense_only) for tile in plan.tiles)
         # A program without dense layers has no kernels to choose: tuned again, it would be as it is.
         tuned = bool(self.layers) or not program.dense_steps()
@@ -147,7 +147,7 @@ class Tuning:
 
 
 def _split_anew(program: Program, step: DenseStep, choice: KernelChoice) -> KernelChoice:
-    """The choice with parts that suit the step's own zeros, where another layer of its class was timed."""
+    """Return the choice with parts that suit the step's own zeros, where another layer of its class was timed."""
     if choice.packed is not None or len(choice.parts) < 2 or not choice.sparse:
         return choice
     kernel = dense_layer(program, step).kernel
@@ -171,10 +171,10 @@ class TuneRequest:
 
     Attributes:
         widths: tile widths.
-        seconds: how much processor time packing and timing may take.
+        seconds: processor time that packing and timing may take.
         allow_sparse: whether sparse kernels take part.
-        threads: for how many threads long layers are split.
-        values: what weights are rounded to.
+        threads: number of threads that long layers are split for.
+        values: type that weights are rounded to.
         keeps_subnormals: whether subnormal numbers are computed with.
     """
 
@@ -198,7 +198,7 @@ def tune(
     Args:
         program: a checked program.
         target: the host.
-        request: what to time, and how long.
+        request: what to time and for how long.
         cache: object code of the candidates; compiling what is missing does not count as tuning time.
         report: told the share of tasks that are done, in [0, 1].
 
@@ -229,7 +229,7 @@ def tune(
 
 
 def _tasks(program: Program, target: Target, request: TuneRequest) -> list[_Task]:
-    """Each class of layers in each width, heaviest first."""
+    """Return each class of layers in each width, heaviest first."""
     found: dict[TaskKey, _Task] = {}
     steps = program.dense_steps().values()
     network = sum(step.nonzeros for step in steps)
@@ -315,7 +315,7 @@ class _Packings:
         self._packed: dict[tuple[int, tuple[range, ...]], tuple[PackedLayer, ...]] = {}
 
     def choice(self, candidate: Candidate) -> KernelChoice:
-        """A candidate with the layer packed for it, in the parts that it will run in."""
+        """Return a candidate with the layer packed for it, in the parts that it will run in."""
         count = part_count(self._layer, candidate, self._threads)
         split = (count, candidate.sparse)
         if split not in self._splits:
@@ -330,7 +330,7 @@ class _Packings:
 
 
 def _part_steps(choice: KernelChoice, lanes: int, y: int) -> tuple[BoundStep, ...]:
-    """The parts of a layer whose x lies at 0 and whose y at byte `y`."""
+    """Return the parts of a layer whose x lies at 0 and whose y at byte `y`."""
     return tuple(
         BoundStep(
             choice.spec, {**part.ints, "x": 0, "y": y + rows.start * lanes * 4}, part.constants
@@ -340,7 +340,7 @@ def _part_steps(choice: KernelChoice, lanes: int, y: int) -> tuple[BoundStep, ..
 
 
 def copies_for(packed_bytes: int, most: int, cache_bytes: int) -> int:
-    """How many copies of a layer are to the caches what its network is.
+    """Return how many copies of a layer are to the caches what its network is.
 
     Args:
         packed_bytes: size of one.
@@ -351,7 +351,7 @@ def copies_for(packed_bytes: int, most: int, cache_bytes: int) -> int:
 
 
 def _copied(steps: tuple[BoundStep, ...]) -> tuple[BoundStep, ...]:
-    """The same work with weights of its own."""
+    """Return the same work with weights of its own."""
     return tuple(
         replace(step, constants={name: aligned(a) for name, a in step.constants.items()})
         for step in steps
@@ -359,7 +359,7 @@ def _copied(steps: tuple[BoundStep, ...]) -> tuple[BoundStep, ...]:
 
 
 def pick(layer: LayerKey, choices: Sequence[KernelChoice], seconds: Sequence[float]) -> TunedLayer:
-    """The fastest choice, with the bias to dense; at least one choice."""
+    """Return the fastest choice, with the bias to dense; at least one choice."""
     sparse = _fastest(choices, seconds, sparse=True)
     dense = _fastest(choices, seconds, sparse=False)
     times = LayerTimes(
