@@ -313,6 +313,11 @@ class Metrics:
         self.http_in_flight = Gauge(
             "prunus_http_requests_in_flight", "HTTP requests under way.", registry=registry
         )
+        self.loop_lag = Gauge(
+            "prunus_event_loop_lag_seconds",
+            "How late the event loop was when it last looked at its clock, ten times a second.",
+            registry=registry,
+        )
         self.predict_pending = Gauge(
             "prunus_predict_pending_requests",
             "Predictions that wait for a thread or run in one.",

@@ -77,6 +77,10 @@ class RequestAccount:
             shown = _shown(scope["path"])
             _LOG.log(level, "%s %s %d %.6f s", scope["method"], shown, status, seconds)
 
+    def note_lag(self, seconds: float) -> None:
+        """Note how late the event loop is."""
+        self._metrics.loop_lag.set(seconds)
+
     def count_refusal(self, error: ServiceError) -> None:
         """Count a connection or a head that was refused before it became a request."""
         status = Problem.of(error).status

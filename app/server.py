@@ -21,6 +21,8 @@ from app.turnstile import Turnstile
 
 _LOG = logging.getLogger(__name__)
 _POLL_SECONDS = 0.02
+# uvicorn's own period.
+_TICK_SECONDS = 0.1
 # libuv accepts one connection in each turn for each handle: with one handle a busy loop has new clients wait for
 # seconds, as the kernel's queue runs over. So the port is listened on by several handles of the same socket.
 _ACCEPTS_PER_TURN = 8
@@ -57,6 +59,7 @@ class GracefulServer(uvicorn.Server):
         self._loop: asyncio.AbstractEventLoop | None = None
         self.connections = Connections(ConnectionLimits.of(settings), app.account.count_refusal)
         self._is_draining = False
+        self._ticked_at = 0.0
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start the application, then listen."""
@@ -89,6 +92,14 @@ class GracefulServer(uvicorn.Server):
 
     def _make_protocol(self, **_: object) -> BoundedProtocol:
         return self._factory(self.lifespan.state, self._loop)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Look after the server, ten times a second; note how late that is."""
+        now = asyncio.get_running_loop().time()
+        if counter:
+            self._app.account.note_lag(max(0.0, now - self._ticked_at - _TICK_SECONDS))
+        self._ticked_at = now
+        return await super().on_tick(counter)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Stop at a signal: at the first after the drain time, at the second at once."""

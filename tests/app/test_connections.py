@@ -1,12 +1,14 @@
 """What a client may send before its request is known, and how long it may keep the server waiting."""
 
 import contextlib
+import re
 import socket
 from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
 import pytest
 
+from app.connections import default_max_connections
 from app.protocol import HEAD_MAX_BYTES, HEAD_MAX_FIELDS
 from app.settings import Settings
 from tests.app.live import Live, live, wait_until
@@ -189,3 +191,49 @@ def test_a_client_that_does_not_take_its_answer_is_given_up(make_settings: Make)
             for _ in range(20_000):
                 connection.sendall(request)
         wait_until(lambda: len(service.server.connections.all) < connections, "its end")
+
+
+def test_the_lag_of_the_event_loop_is_shown(service: Live) -> None:
+    text = service.http.get("/metrics").text
+    (lag,) = re.findall(r"^prunus_event_loop_lag_seconds (.+)$", text, re.MULTILINE)
+    assert float(lag) >= 0
+
+
+@pytest.mark.parametrize(
+    ("descriptors", "connections"), [(20, 16), (256, 128), (1024, 768), (10**6, 4096)]
+)
+def test_connections_leave_room_for_files(descriptors: int, connections: int) -> None:
+    assert default_max_connections(descriptors) == connections
+
+
+def test_the_longest_idle_connection_yields_to_a_new_one(make_settings: Make) -> None:
+    with live(make_settings(connections_max=3)) as service:
+        service.http.close()
+        wait_until(lambda: not service.server.connections.all, "the end of the test's own")
+        first, second, third = (connect(service) for _ in range(3))
+        for one in (second, first, third):
+            one.sendall(GET + b"\r\n")
+            assert one.recv(65536).startswith(b"HTTP/1.1 200")
+        with connect(service) as fourth:
+            fourth.sendall(GET + b"\r\n")
+            assert fourth.recv(65536).startswith(b"HTTP/1.1 200")
+            assert received(second) == b""
+            first.sendall(GET + b"\r\n")
+            assert first.recv(65536).startswith(b"HTTP/1.1 200")
+        for one in (first, second, third):
+            one.close()
+
+
+def test_where_all_connections_are_busy_a_new_one_is_turned_away(make_settings: Make) -> None:
+    with live(make_settings(connections_max=1)) as service:
+        service.http.close()
+        wait_until(lambda: not service.server.connections.all, "the end of the test's own")
+        with connect(service) as busy:
+            busy.sendall(CHUNKED)
+            connections = service.server.connections
+            wait_until(lambda: connections.all and not connections.heads, "the request")
+            with connect(service) as other:
+                answer = received(other)
+            assert answer.startswith(b"HTTP/1.1 503")
+            assert b"/problems/too-many-connections" in answer
+            assert b"retry-after: 1" in answer
