@@ -1,4 +1,4 @@
-"""Settings from environment variables: what is no setting is named, what Kubernetes or a shell sets is not taken for one."""
+"""Settings from environment variables. Unknown names are reported; what Kubernetes or a shell sets is ignored."""
 
 import difflib
 import ipaddress

@@ -1,4 +1,4 @@
-"""The HTML pages: the index, all routes, the report of a version, and what a problem means. Everything from a file is escaped."""
+"""The HTML pages: index, routes, the report of a version, the meaning of a problem. Text from files is escaped."""
 
 from collections.abc import Sequence
 from functools import lru_cache

@@ -1,4 +1,4 @@
-"""What a job compiles and times: the pruned model as it is served (sparse), beside the original on the same engine (dense)."""
+"""What a job compiles and times: the pruned model as served (sparse) and the original on the same engine (dense)."""
 
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass, replace

@@ -29,7 +29,7 @@ class ScaleAndOffset:
     offset: Reals
 
     def per_feature(self) -> "ScaleAndOffset | None":
-        """The two vectors over the last axis; None where positions differ or a number is not finite."""
+        """Return the two vectors over the last axis; None where positions differ or a number is not finite."""
         rows = [array.reshape(-1, array.shape[-1]) for array in (self.scale, self.offset)]
         if any((row != row[0]).any() or not np.isfinite(row).all() for row in rows):
             return None

@@ -96,7 +96,7 @@ class Graph:
         return types
 
     def node(self, name: str) -> Node:
-        """The node of that name.
+        """Return the node of that name.
 
         Raises:
             GraphError: there is none.
@@ -107,11 +107,11 @@ class Graph:
         raise GraphError(f"there is no node {name!r}")
 
     def producers(self) -> dict[str, Node]:
-        """The node behind each value; inputs have none."""
+        """Return the node behind each value; inputs have none."""
         return {node.name: node for node in self.nodes}
 
     def consumers(self) -> dict[str, tuple[Node, ...]]:
-        """The nodes that read each value, each once, in order; graph outputs do not count."""
+        """Return the nodes that read each value, each once, in order; graph outputs do not count."""
         found: dict[str, list[Node]] = {given.name: [] for given in self.inputs}
         found.update({node.name: [] for node in self.nodes})
         for node in self.nodes:
@@ -120,11 +120,11 @@ class Graph:
         return {name: tuple(nodes) for name, nodes in found.items()}
 
     def output_values(self) -> frozenset[str]:
-        """Names of the values that are graph outputs."""
+        """Return the names of the values that are graph outputs."""
         return frozenset(output.value for output in self.outputs)
 
     def weight_users(self) -> dict[str, tuple[Node, ...]]:
-        """The nodes that use each weight: more than one for a shared layer."""
+        """Return the nodes that use each weight: more than one for a shared layer."""
         found: dict[str, list[Node]] = {name: [] for name in self.weights}
         for node in self.nodes:
             for name in dict.fromkeys(node.weights):
@@ -132,15 +132,15 @@ class Graph:
         return {name: tuple(nodes) for name, nodes in found.items()}
 
     def with_nodes(self, nodes: Iterable[Node]) -> "Graph":
-        """The same graph with other nodes."""
+        """Return the same graph with other nodes."""
         return replace(self, nodes=tuple(nodes))
 
     def with_weights(self, changed: Mapping[str, WeightArray]) -> "Graph":
-        """The same graph with some weights replaced or added."""
+        """Return the same graph with some weights replaced or added."""
         return replace(self, weights={**self.weights, **changed})
 
     def replacing(self, changed: Mapping[str, Node]) -> "Graph":
-        """The same graph with the named nodes replaced; each keeps its place."""
+        """Return the same graph with the named nodes replaced; each keeps its place."""
         return self.with_nodes(changed.get(node.name, node) for node in self.nodes)
 
     def rewired(self, renamed: Mapping[str, str]) -> "Graph":

@@ -8,15 +8,16 @@ MAX_NAME_LENGTH = 512
 # Elements of one sample of any value: 64 Mi elements are 256 MiB of float32.
 MAX_SAMPLE_ELEMENTS = 64 * 1024 * 1024
 
-# Uploaded files. Keras stores its archive entries uncompressed, but people compress pruned models, in which most weights
-# are zero, and at 99.9 % zeros that gives more than 400:1. So a high ratio is no reason by itself: what is inflated more
-# than MAX_ARCHIVE_RATIO times may come to MAX_INFLATED_BYTES in all, which the memory of a job holds several times over.
+# Uploaded files. Keras stores its archive entries uncompressed, but people compress pruned models, in which most
+# weights are zero, and at 99.9 % zeros that gives more than 400:1. So a high ratio is no reason by itself: what is
+# inflated more than MAX_ARCHIVE_RATIO times may come to MAX_INFLATED_BYTES in all, which the memory of a job holds
+# several times over.
 MAX_MODEL_FILE_BYTES = 1024 * 1024 * 1024
 MAX_ARCHIVE_ENTRIES = 1000
 MAX_ARCHIVE_DIRECTORY_BYTES = 1024 * 1024
 MAX_ARCHIVE_RATIO = 100
 MAX_INFLATED_BYTES = 512 * 1024 * 1024
-# Deflate cannot exceed 1032:1 (RFC 1951: 258 bytes from 2 bits); what claims more than that, beyond a floor for headers, lies.
+# Deflate cannot exceed 1032:1 (RFC 1951: 258 bytes from 2 bits); a file that claims more, headers aside, is not valid.
 MAX_DEFLATE_RATIO = 1100
 DEFLATE_FLOOR_BYTES = 1024 * 1024
 MAX_CONFIG_BYTES = 32 * 1024 * 1024
@@ -38,12 +39,12 @@ MAX_ATTRIBUTE_BYTES = 32 * 1024 * 1024
 
 
 def inflated_bytes(size: int, stored: int) -> int:
-    """What counts towards MAX_INFLATED_BYTES of something of that size: nothing where its ratio is ordinary."""
+    """Return what counts towards MAX_INFLATED_BYTES of something of that size: nothing where its ratio is ordinary."""
     return size if size > MAX_ARCHIVE_RATIO * stored else 0
 
 
 def is_beyond_deflate(size: int, stored: int) -> bool:
-    """Whether so few stored bytes cannot give so many."""
+    """Return whether so few stored bytes cannot give so many."""
     return size > max(DEFLATE_FLOOR_BYTES, MAX_DEFLATE_RATIO * stored)
 
 

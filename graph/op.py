@@ -27,12 +27,12 @@ class Op(Protocol):
 
 
 def float32_batch(shape: tuple[int | None, ...]) -> TensorType:
-    """A float32 value of that shape, the batch axis included."""
+    """Return a float32 value of that shape, the batch axis included."""
     return TensorType(DType.FLOAT32, shape)
 
 
 def only_input(inputs: tuple[TensorType, ...]) -> TensorType:
-    """The one input of an op that takes one.
+    """Return the one input of an op that takes one.
 
     Raises:
         ShapeError: there is none, or more than one.
@@ -67,7 +67,7 @@ def feature_axis(axis: int, x: TensorType) -> int:
 
 
 def broadcasts(shape: tuple[int, ...], target: tuple[int | None, ...]) -> bool:
-    """Whether `shape` has the rank of `target` and, on every axis, its length or 1."""
+    """Return whether `shape` has the rank of `target` and, on every axis, its length or 1."""
     return len(shape) == len(target) and all(
         own in (1, wanted) for own, wanted in zip(shape, target, strict=True)
     )

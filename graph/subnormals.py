@@ -11,7 +11,7 @@ LEAST_NORMAL = float(np.finfo(np.float32).smallest_normal)
 
 
 def count_subnormals(graph: Graph) -> int:
-    """How many elements of a graph's weights are subnormal."""
+    """Return how many elements of a graph's weights are subnormal."""
     return sum(
         int(np.count_nonzero((np.abs(array) < LEAST_NORMAL) & (array != 0)))
         for array in graph.weights.values()
@@ -20,7 +20,7 @@ def count_subnormals(graph: Graph) -> int:
 
 
 def without_subnormals(graph: Graph) -> Graph:
-    """The graph with zeros for its subnormal weights: what TensorFlow's arithmetic makes of them."""
+    """Return the graph with zeros for its subnormal weights: what TensorFlow's arithmetic makes of them."""
     weights = {
         name: np.where(np.abs(array) < LEAST_NORMAL, np.float32(0), array)
         if array.dtype == np.float32

@@ -89,7 +89,7 @@ def format_shape(shape: tuple[int | None, ...]) -> str:
 
 
 def float32(*sample_shape: int | None) -> TensorType:
-    """A float32 value with a batch axis before `sample_shape`."""
+    """Return a float32 value with a batch axis before `sample_shape`."""
     return TensorType(DType.FLOAT32, (None, *sample_shape))
 
 

@@ -35,7 +35,7 @@ def to_text(graph: Graph) -> str:
 
 
 def node_line(node: Node) -> str:
-    """One node without its type: `name = Op(arguments)(inputs; weights)`."""
+    """Return one node without its type: `name = Op(arguments)(inputs; weights)`."""
     weights = "; " + ", ".join(node.weights) if node.weights else ""
     return f"{node.name} = {_op_text(node.op)}({', '.join(node.inputs)}{weights})"
 

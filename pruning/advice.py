@@ -1,8 +1,8 @@
 """What to do when little could be removed: how large the weights are, and a recipe that was tried.
 
-The thresholds of a short ladder are applied to the original graph, smallest first, until the answers change by more than
-the gate would allow by default. The answers are those of the NumPy interpreter in float32; what it computes is bounded
-by a number of multiplications, so that the same model gets the same advice on every machine.
+The thresholds of a short ladder are applied to the original graph, smallest first, until the answers change by more
+than the gate would allow by default. The answers are those of the NumPy interpreter in float32; what it computes is
+bounded by a number of multiplications, so that the same model gets the same advice on every machine.
 """
 
 import json

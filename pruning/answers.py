@@ -99,9 +99,9 @@ def classes(reading: OutputReading, output: Array) -> Array:
 def relative_changes(reading: OutputReading, before: Array, after: Array) -> Array:
     """Return how far each sample's output moved, relative to how far the output is spread over the samples.
 
-    Softmax and sigmoid are undone first: they hide how far their arguments moved as soon as they saturate. Distances are
-    root mean squares over the elements of a sample; the spread is that of `before` around its mean over the samples.
-    Where only one of two numbers is finite, the change is infinite.
+    Softmax and sigmoid are undone first: they hide how far their arguments moved as soon as they saturate. Distances
+    are root mean squares over the elements of a sample; the spread is that of `before` around its mean over the
+    samples. Where only one of two numbers is finite, the change is infinite.
 
     Args:
         reading: how the output is read.
@@ -160,7 +160,8 @@ def same_answers(
 ) -> Array:
     """Return for each sample whether all outputs answer the same, as booleans.
 
-    Classes are the same if every decision is, and the same scores are finite; numbers are if `relative_changes` is at most `NUMBERS_TOLERANCE`.
+    Classes are the same if every decision is, and the same scores are finite; numbers are if `relative_changes` is at
+    most `NUMBERS_TOLERANCE`.
     """
     same = np.ones(len(next(iter(before.values()))), np.bool_)
     for reading in readings:

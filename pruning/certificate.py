@@ -80,7 +80,7 @@ def layer_certificate(
     Args:
         claim: what the scale-aware rule removed, if anything.
         budgeted: whether weights were chosen by their size.
-        rewritten: whether weights that are left were computed anew.
+        rewritten: whether weights that are left were recomputed.
         options: the options, for the assumed magnitude.
     """
     sentences = []
@@ -129,5 +129,5 @@ def with_rounded_weights(certificate: LayerCertificate, weight_type: str) -> Lay
 
 
 def weakness(certificate: LayerCertificate) -> int:
-    """How little is proven, to compare certificates by: 0 is exact."""
+    """Return how little is proven, to compare certificates by: 0 is exact."""
     return list(Guarantee).index(certificate.guarantee)

@@ -42,16 +42,16 @@ class FieldReader:
         return f"{self._path}.{name}" if self._path else name
 
     def has(self, name: str) -> bool:
-        """Whether the field is given (``null`` counts as not given)."""
+        """Return whether the field is given (``null`` counts as not given)."""
         return self.take(name) is not None
 
     def take(self, name: str) -> object:
-        """The raw value, or None; marks the name as known."""
+        """Return the raw value, or None; marks the name as known."""
         self._known.append(name)
         return self._data.get(name)
 
     def number(self, name: str, default: float, *, low: float, high: float, below: bool) -> float:
-        """A finite number with ``low <= value <= high`` (``value < high`` when ``below``)."""
+        """Return a finite number with ``low <= value <= high`` (``value < high`` when ``below``)."""
         value = self.take(name)
         if value is None:
             return default
@@ -64,11 +64,11 @@ class FieldReader:
         return float(value)
 
     def optional_number(self, name: str, *, low: float, high: float) -> float | None:
-        """A finite number with ``low <= value <= high``, or None where nothing is given."""
+        """Return a finite number with ``low <= value <= high``, or None where nothing is given."""
         return self.number(name, low, low=low, high=high, below=False) if self.has(name) else None
 
     def integer(self, name: str, default: int, *, low: int, high: int) -> int:
-        """A whole number in ``[low, high]``; 2.0 is refused."""
+        """Return a whole number in ``[low, high]``; 2.0 is refused."""
         value = self.take(name)
         if value is None:
             return default
@@ -86,7 +86,7 @@ class FieldReader:
         return value
 
     def choice(self, name: str, default: _Choice) -> _Choice:
-        """One of the names of an enumeration."""
+        """Return one of the names of an enumeration."""
         value = self.take(name)
         if value is None:
             return default

@@ -1,8 +1,8 @@
 """Intervals for shares that were counted on a sample of all possible inputs.
 
-A share is given Wilson's score interval (E. B. Wilson 1927, JASA 22:209), which also holds near 0 and 1, where shares of
-right answers lie. The difference of two shares that were counted on the *same* samples is given the interval of Bonett
-and Price (2012, Journal of Educational and Behavioral Statistics 37:479, their adjusted Wald interval for paired
+A share is given Wilson's score interval (E. B. Wilson 1927, JASA 22:209), which also holds near 0 and 1, where shares
+of right answers lie. The difference of two shares that were counted on the *same* samples is given the interval of
+Bonett and Price (2012, Journal of Educational and Behavioral Statistics 37:479, their adjusted Wald interval for paired
 proportions): only the samples on which the two disagree widen it.
 """
 

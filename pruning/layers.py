@@ -77,7 +77,7 @@ class Outcome:
 
 
 def layer_results(layers: Sequence[WeightedLayer], outcome: Outcome) -> tuple[LayerResult, ...]:
-    """One record for each layer with weights, in the original order."""
+    """Return one record for each layer with weights, in the original order."""
     successors = _successors(outcome.attempt.notes)
     return tuple(_record(layer, outcome, successors) for layer in layers)
 
@@ -132,7 +132,7 @@ _REWRITES = (Change.FOLDED, Change.COLLAPSED, Change.MERGED)
 
 
 def _is_rewritten(layer: WeightedLayer, outcome: Outcome, left: Node | None) -> bool:
-    """Whether weights were computed anew: the rewrites say so, or a bias holds a number it did not hold before."""
+    """Return whether weights were recomputed: the rewrites say so, or a bias holds a number it did not hold before."""
     for note in outcome.attempt.notes:
         touched = {note.node, note.into} if note.change in _REWRITES else set()
         if touched & set(layer.nodes):

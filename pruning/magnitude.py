@@ -15,7 +15,7 @@ from pruning.simplify.rewrite import frozen
 def choose_masks(
     graph: Graph, layers: Sequence[WeightedLayer], recipe: PruningRecipe
 ) -> dict[str, Mask]:
-    """What every prunable kernel keeps, by weight name; empty for the lossless mode."""
+    """Return what every prunable kernel keeps, by weight name; empty for the lossless mode."""
     prunable = [layer for layer in layers if layer.is_prunable]
     if recipe.mode is Mode.THRESHOLD:
         return {layer.weight: _above(graph, layer, recipe) for layer in prunable}
@@ -45,7 +45,7 @@ def _above(graph: Graph, layer: WeightedLayer, recipe: PruningRecipe) -> Mask:
 
 
 def apply_masks(graph: Graph, masks: Mapping[str, Mask]) -> Graph:
-    """The graph with every weight outside its mask set to zero."""
+    """Return the graph with every weight outside its mask set to zero."""
     changed = {
         name: frozen(np.where(mask, graph.weights[name], np.float32(0.0)))
         for name, mask in masks.items()

@@ -11,7 +11,7 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def cell(text: str) -> str:
-    """Names come from uploaded files: keep them from breaking out of their cell."""
+    """Return names come from uploaded files: keep them from breaking out of their cell."""
     return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
 
 

@@ -63,9 +63,9 @@ def check_outputs(
     With 16-bit weights only on those of ordinary size.
 
     The compiled model may be off the pruned graph by `TOLERANCE` of an output's scale, or where float32 rounding may
-    take it further, by what `pruning.rounding` says. With a lossless recipe the same holds for the original graph, plus the
-    recipe's gate. Weights rounded to 16 bits may take `WEIGHT_TYPE_TOLERANCE` more. The scale of an output is its largest
-    magnitude over all probe sets of ordinary size, or over the same set if that is larger.
+    take it further, by what `pruning.rounding` says. With a lossless recipe the same holds for the original graph, plus
+    the recipe's gate. Weights rounded to 16 bits may take `WEIGHT_TYPE_TOLERANCE` more. The scale of an output is its
+    largest magnitude over all probe sets of ordinary size, or over the same set if that is larger.
 
     Args:
         compiled: runs the compiled model on a batch.
@@ -109,7 +109,7 @@ def check_outputs(
 
 
 def check_retuned(before: Run, after: Run, batches: Sequence[Arrays]) -> None:
-    """Compare a model with itself after its kernels were chosen anew.
+    """Compare a model with itself after its kernels were chosen again.
 
     They may differ by `TOLERANCE` of an output's scale over all batches, or by four times what the tile widths of the
     model differ by that it was before. The model of before gives the same bits whenever it is asked the same.
@@ -192,7 +192,7 @@ def _probe(compiled: Run, pruned: PruneResult, group: Sequence[ProbeSet]) -> lis
 
 
 def _floor(probed: Sequence[_Probed], name: str) -> float:
-    """The scale of an output: its largest magnitude over the sets of ordinary size."""
+    """Return the scale of an output: its largest magnitude over the sets of ordinary size."""
     sizes = [_largest(one.original[name]) for one in probed if one.probe.is_ordinary]
     return max(sizes, default=0.0)
 

@@ -26,7 +26,7 @@ class Shape:
 
 
 def kept_count(candidates: int, sparsity: float) -> int:
-    """How many of `candidates` stay at a sparsity in [0, 1): the nearest whole number, at least one.
+    """Return how many of `candidates` stay at a sparsity in [0, 1): the nearest whole number, at least one.
 
     Halves go to the even number, as Python's `round` does.
     """
@@ -46,7 +46,7 @@ def keep_largest(scores: Scores, count: int) -> Mask:
 
 
 def pool(scores: Scores, pattern: Pattern) -> Scores:
-    """One score for each thing the pattern keeps or removes whole: a weight, or a block.
+    """Return one score for each thing the pattern keeps or removes whole: a weight, or a block.
 
     Returns:
         (inputs, units) for single weights; (ceil(inputs / cols), ceil(units / rows)) for blocks, each the mean or

@@ -41,7 +41,7 @@ class ProbeSet:
 
 
 def most_samples(graph: Graph) -> int:
-    """How many samples are computed at once.
+    """Return how many samples are computed at once.
 
     The interpreter keeps every value of a set in memory, so the largest value decides, not the largest input.
     """

@@ -38,7 +38,7 @@ class WeightedLayer:
 def weighted_layers(
     graph: Graph, overrides: Mapping[str, LayerOverride]
 ) -> tuple[WeightedLayer, ...]:
-    """All layers with weights, in order; layers that share a weight count once.
+    """Return all layers with weights, in order; layers that share a weight count once.
 
     Raises:
         RecipeError: an override names a layer that is not there, or asks to prune one that cannot be.

@@ -92,8 +92,8 @@ def prune(
     Raises:
         VerifyError: the graph is not valid.
         ShapeError: an axis other than the batch varies in length.
-        RecipeError: the recipe names a layer or input that is not there, asks to prune a layer that cannot be, or sets a
-            gate that there is no data for.
+        RecipeError: the recipe names a layer or input that is not there, asks to prune a layer that cannot be, or sets
+            a gate that there is no data for.
         CalibrationError: the labels do not fit the model's outputs, or samples leave the declared range.
         GateError: even without any rewrite the outputs differ by more than the gate.
     """
@@ -185,7 +185,7 @@ def _accept(
 def _is_drop_to_blame(
     stage: Graph, options: LosslessOptions, excluded: set[str], probes: Sequence[ProbeSet]
 ) -> bool:
-    """Whether the gate passes without the scale-aware rule, or nothing else is left to undo."""
+    """Return whether the gate passes without the scale-aware rule, or nothing else is left to undo."""
     if not (options.fold or options.simplify):
         return True
     without = attempt_lossless(stage, replace(options, drop=False), excluded)
@@ -215,7 +215,7 @@ def _certificate(
 
 
 def _assumptions(accepted: _Accepted) -> tuple[str, ...]:
-    """What the claims rest on."""
+    """Return what the claims rest on."""
     options = accepted.options
     sentences = ["Inputs are finite: a removed weight no longer passes NaN or infinity on."]
     limited = [claim.kernel for claim in accepted.attempt.claims if not claim.every_input]

@@ -1,4 +1,4 @@
-"""The report a person reads before trusting a pruned model: what went, what it changed, what it saves on this host."""
+"""The report a person reads before trusting a pruned model: what was removed, what that changed, what it saves here."""
 
 import platform
 from collections.abc import Mapping
@@ -116,7 +116,7 @@ class Report:
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """What to read first: what the answers cost, whether that is allowed, what is gone, what is certain, how fast."""
+        """Return what to read first: the cost, whether it is allowed, what is gone, what is certain, how fast it is."""
         totals, findings = self.totals, self.findings
         guarantee = self.certificate.guarantee.value
         first, *rest = quality_sentences(findings.quality, guarantee)

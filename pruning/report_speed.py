@@ -31,7 +31,7 @@ def speed_headline(engine: EngineMeasurements) -> str:
 
 
 def speed_section(engine: EngineMeasurements) -> str:
-    """Write the tables of whole calls and of single layers, and what is to be said about 16-bit weights and subnormals."""
+    """Write the tables of whole calls and of single layers, and the notes on 16-bit weights and subnormals."""
     parts = [
         f"{engine.cpu}, {engine.isa}, {engine.threads} thread(s); processor time in microseconds: the median, and in "
         "brackets the 10th to the 90th percentile of calls that were timed in turn.",
@@ -54,7 +54,7 @@ def speed_section(engine: EngineMeasurements) -> str:
 
 
 def speed_notes(engine: EngineMeasurements) -> list[str]:
-    """What is to be said besides the tables: what 16-bit weights are worth, and what subnormal numbers cost elsewhere."""
+    """Return the notes below the tables: what 16-bit weights save, and what subnormal numbers cost elsewhere."""
     found = [
         f"Batch {call.batch}: {engine.weight_type} is {in_words(call.claim, 'float32')}."
         for call in engine.against_float32

@@ -9,7 +9,7 @@ from pruning.recipe import PruningRecipe
 from pruning.recipe_json import recipe_to_json
 
 MEANING = {
-    "exact": "no number that is left was changed; what went was zero, or nothing read it",
+    "exact": "no number that is left was changed; what was removed was zero, or nothing read it",
     "rounding": "outputs change by no more than float32 rounding",
     "budgeted": "weights were removed by their size, so nothing is proven: what was measured is all that is known",
     "measured": "weights were rounded to 16 bits, so nothing is proven: what was measured is all that is known",
@@ -20,9 +20,10 @@ _WHERE = {
     Basis.PROBES: "made-up probe inputs",
 }
 CHANGES = (
-    "Largest change of the pruned graph's outputs against the original's on each kind of probe inputs and on your samples,"
-    " as a share of the output's largest magnitude, before the graph is compiled. After a softmax or sigmoid, large probe"
-    " inputs can make it 1 whatever was removed; the change that is told first does not have this fault:"
+    "Largest change of the pruned graph's outputs against the original's on each kind of probe"
+    " inputs and on your samples, as a share of the output's largest magnitude, before the graph is"
+    " compiled. After a softmax or sigmoid, large probe inputs can make it 1 whatever was removed;"
+    " the change at the head of this report does not have this fault:"
 )
 CHANGE_HEADS = (
     "output",
@@ -32,7 +33,8 @@ CHANGE_HEADS = (
     "largest on",
 )
 _PROVEN = (
-    "By proof outputs change by no more than float32 rounding; nothing was measured on real data"
+    "It is proven that outputs change by no more than float32 rounding; nothing was measured on"
+    " real data"
 )
 _UNKNOWN = "Nothing is known about the cost in accuracy on real data"
 _WITHOUT_DATA = {"exact": _PROVEN, "rounding": _PROVEN, "budgeted": _UNKNOWN, "measured": _UNKNOWN}
@@ -57,11 +59,11 @@ def quality_sentences(quality: Quality, guarantee: str) -> tuple[str, ...]:
     elif quality.basis is Basis.SAMPLES:
         first = (
             f"The answers are the same on {same} {interval}.",
-            "Accuracy is not known, for no labels were given.",
+            "Accuracy is not known, because no labels were given.",
         )
     else:
         first = (
-            f"{_WITHOUT_DATA[guarantee]}, for no samples were given.",
+            f"{_WITHOUT_DATA[guarantee]}, because no samples were given.",
             f"The answers are the same on {same}.",
         )
     return (*first, _change_sentence(quality.change, where))

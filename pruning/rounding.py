@@ -96,7 +96,7 @@ def _drawn(
     moved: Mapping[str, FloatArray],
     rng: np.random.Generator,
 ) -> dict[str, FloatArray]:
-    """All values, with one draw of errors."""
+    """Return all values, with one draw of errors."""
     values: dict[str, FloatArray] = {}
     for given in graph.inputs:
         units = 1.0 if given.type.dtype in _ROUNDED_INPUTS else 0.0

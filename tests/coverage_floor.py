@@ -1,4 +1,4 @@
-"""`python -m tests.coverage_floor .coverage-report.json`: refuse a file of the four rooms that the tests run too little of."""
+"""`python -m tests.coverage_floor .coverage-report.json`: refuse a file that the tests run too little of."""
 
 import json
 import sys

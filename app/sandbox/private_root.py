@@ -5,7 +5,8 @@ namespace of its own with a new root, what is not mounted there does not exist. 
 network and shared memory, and, where the server is root, a user id that owns nothing else. mount_namespaces(7),
 user_namespaces(7), pivot_root(2).
 
-Needs CAP_SYS_ADMIN, or user namespaces for everybody. Containers usually have neither: their own root is narrow already.
+Needs CAP_SYS_ADMIN, or user namespaces for everybody. Containers usually have neither, but their own root folder holds
+little.
 """
 
 import ctypes

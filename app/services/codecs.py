@@ -134,8 +134,8 @@ def _has_more(body: bytes, byte: bytes, count: int) -> bool:
 def _words(body: bytes, model: str, inputs: list[Any] | dict[str, Any]) -> tuple[bool, bool]:
     """Tell whether there may be true or false, and null, among the inputs.
 
-    Each of the words has the letter u or f, which numbers do not have. Where one stands behind the key "inputs", letters
-    of names are counted; a name that is written with escapes has other letters in the text than in itself.
+    Each of the words has the letter u or f, which numbers do not have. Where one stands behind the key "inputs",
+    letters of names are counted; a name that is written with escapes has other letters in the text than in itself.
     """
     place = body.find(b"inputs") + 6
     is_escaped = body.find(b"\\") >= 0

@@ -1,4 +1,4 @@
-"""What a start makes of what the last run left: broken jobs get their reason, rows and folders agree, stray files go."""
+"""What a start does about what the last run left: failed jobs get a reason, rows and folders agree, stray files go."""
 
 import logging
 import re

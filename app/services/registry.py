@@ -1,7 +1,8 @@
 """Which versions of which models are loaded, and which one answers a request without a version: the highest active one.
 
-Where that one could not be loaded, no other answers in its name. Only the event loop changes the registry; a new version is loaded in a thread first and then put in place, so that
-requests always find a whole one. Loading needs the engine's runtime only, never the compiler.
+Where that one could not be loaded, no other answers in its name. Only the event loop changes the registry; a new
+version is loaded in a thread first and then put in place, so that requests always find a whole one. Loading needs the
+engine's runtime only, never the compiler.
 """
 
 import asyncio

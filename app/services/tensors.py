@@ -139,7 +139,7 @@ class InputReader:
 
 
 def first_of(value: object, kind: type) -> tuple[str, object] | None:
-    """Return the first value of a kind among nested lists, with its place such as `[0][2]`; None where there is none."""
+    """Return the first value of a type among nested lists, with its place such as `[0][2]`, or None."""
     # A place is a chain of (outer place, number): lists may be nested deeply.
     waiting: list[tuple[Any, object]] = [((), value)]
     while waiting:

@@ -1,4 +1,4 @@
-"""Watching a worker process from outside: its disk and its threads, for which the kernel has no limit that always holds.
+"""Watching a worker process from outside: its disk and threads, for which no limit of the kernel always holds.
 
 RLIMIT_FSIZE limits one file, not all of them together; RLIMIT_NPROC counts all processes of a user, and does not bind
 root. So the server looks, and ends the process. Between two looks a process can exceed its limits by what it can do in

@@ -1,8 +1,8 @@
 """`python -m benchmarks.reliability.fuzz`: changed input for the readers, artifacts, codecs and a running service.
 
 Each target is fed for a fixed time in a process of its own, which this one watches: a process that ends by a signal, or
-that does not come to the next case in time, is a fault, as is any exception that is not a refusal. Each fault is written
-down as a reproducer: the bytes of the case and the reason.
+that does not come to the next case in time, is a fault, as is any exception that is not a refusal. Each fault is
+written down as a reproducer: the bytes of the case and the reason.
 """
 
 import argparse

@@ -2,8 +2,8 @@
 
 Each must be refused with a reason of its own or, where it is harmless, be served. Checked of each: the status, the
 problem document, that no model came to be, that nothing is left in the folders of uploads and jobs. Checked at the end:
-that no code of any file ran (all of it would leave a file called `executed` behind), that the service answers and its log
-has no traceback, and that the data folder is empty again once what was served is deleted.
+that no code of any file ran (all of it would leave a file called `executed` behind), that the service answers and its
+log has no traceback, and that the data folder is empty again once what was served is deleted.
 """
 
 import argparse
@@ -196,7 +196,7 @@ def section(outcomes: Sequence[Outcome], faults: Sequence[str]) -> str:
 
 
 def main() -> int:
-    """Run all attempts against a service of their own, and write the section; the status is 1 where anything is wrong."""
+    """Run all attempts against a service of their own, and write the section; return 1 if anything is wrong, else 0."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--every", type=int, default=1, help="send only every n-th (default: all)")
     parser.add_argument(

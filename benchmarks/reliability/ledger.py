@@ -1,4 +1,4 @@
-"""What a client knows of the versions on a server that is killed again and again, and what it may find after a start."""
+"""What a client knows of the versions on a server that is killed repeatedly, and what it may find after a start."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -41,7 +41,7 @@ class Ledger:
         self.deleted.add(key)
 
     def faults(self, found: Mapping[Key, bool]) -> list[str]:
-        """Return what should not be: lost, changed, come back or appeared versions; `found` is what the server lists."""
+        """Return what is wrong: lost, changed, returned or unknown versions; `found` is what the server lists."""
         faults = []
         for key, is_active in self.sure.items():
             if key not in found:

@@ -10,7 +10,8 @@ Per group of R rows and per step l, R weights meet R rows of the input (`lanes` 
     %w1 = broadcast values[l][1]
     ...
 
-The sums of a panel start from zeros and are added to y, in the last panel with bias and activation. Requirement: lanes is 4, 8 or a multiple of the vector width.
+The sums of a panel start from zeros and are added to y, in the last panel with bias and activation. Requirement: lanes
+is 4, 8 or a multiple of the vector width.
 """
 
 from collections.abc import Collection, Mapping, Sequence

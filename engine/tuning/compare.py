@@ -1,4 +1,4 @@
-"""Whole calls of several compiled networks of one signature, raced in turn for a report; and whether they differ at all.
+"""Whole calls of several compiled networks of one signature, timed in turns for a report, and whether they differ.
 
 Processor time of one thread: what other processes do at the same time lengthens a call, and says nothing about it.
 """

@@ -1,9 +1,9 @@
 """Modes of several threads in whole calls: a second opinion on the times of single tiles.
 
-Batches of the reported sizes and of each tile's width are timed in whole calls: by one thread, and in each mode with the
-tiles that the schedule would choose if that mode had no cost of its own. Other work on the machine can only lengthen a
-call, so of a tile's two times in a mode the smaller one is believed. A mode that the schedule then chooses is given up
-if it was slower in the same calls than another way.
+Batches of the reported sizes and of each tile's width are timed in whole calls: by one thread, and in each mode with
+the tiles that the schedule would choose if that mode had no cost of its own. Other work on the machine can only
+lengthen a call, so of a tile's two times in a mode the smaller one is believed. A mode that the schedule then chooses
+is given up if it was slower in the same calls than another way.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""What Prunus makes of the question's network: what went, what it changed, what it saves on this host.
+"""What Prunus makes of the question's network: what was removed, what that changed, what it saves here.
 
     python -m examples.near_zero_mlp.run                           # the trained copy in tests/data
     python -m examples.near_zero_mlp.run MODEL --data FOLDER       # your own, on 10,000 test images

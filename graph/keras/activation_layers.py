@@ -20,7 +20,7 @@ _LAYERS = frozenset({"ReLU", "LeakyReLU", "ELU", "Softmax", "ThresholdedReLU", "
 def activation_of_layer(
     class_name: str, arguments: Arguments, dialect: Dialect
 ) -> ActivationFunction:
-    """The function of an activation layer without weights.
+    """Return the function of an activation layer without weights.
 
     Raises:
         UnsupportedArgumentError: a value that is not supported.
@@ -52,7 +52,7 @@ def activation_of_layer(
 
 
 def activation_of(value: Json, arguments: Arguments, dialect: Dialect) -> ActivationFunction:
-    """The function of an argument `activation`.
+    """Return the function of an argument `activation`.
 
     Raises:
         UnsupportedArgumentError: a function that is not supported.
@@ -75,7 +75,7 @@ def activation_of(value: Json, arguments: Arguments, dialect: Dialect) -> Activa
 
 
 def _foreign_name(value: JsonObject) -> str:
-    """What an activation from outside of Keras is called: a function's name stands in its configuration."""
+    """Return what an activation from outside of Keras is called: a function's name stands in its configuration."""
     class_name, config, module = value.get("class_name"), value.get("config"), value.get("module")
     if class_name is None:
         # Keras 2.13 and later store a lambda's code so.
@@ -118,7 +118,7 @@ def _not_built_in(got: str, where: str) -> CustomCodeError:
 def activation_of_operation(
     name: str, written: Mapping[str, Json], where: str
 ) -> ActivationFunction:
-    """The function of an activation given as an operation of Keras 3 (keras.ops).
+    """Return the function of an activation given as an operation of Keras 3 (keras.ops).
 
     Raises:
         UnsupportedArgumentError: an argument that the function has not, or a wrong value.

@@ -127,7 +127,7 @@ def _parse(text: str, what: str, limits: FileLimits) -> JsonObject:
 
 
 def _read_zip(path: Path, limits: FileLimits) -> tuple[JsonObject, str, io.BytesIO]:
-    """The architecture, the Keras version and the weights file, in memory."""
+    """Return the architecture, the Keras version and the weights file, in memory."""
     _check_directory(path)
     try:
         with zipfile.ZipFile(path) as archive:

@@ -54,7 +54,7 @@ def check_dtype(value: Json, where: str) -> None:
 
 
 def check_arguments(config: JsonObject, accepted: LayerClass, where: str) -> Mapping[str, Json]:
-    """The arguments that matter, by their Keras 3 names, with defaults filled in.
+    """Return the arguments that matter, by their Keras 3 names, with defaults filled in.
 
     Args:
         config: the layer's configuration.
@@ -115,7 +115,7 @@ class Arguments:
         return self._values[name]
 
     def refuse(self, name: str, expected: str) -> UnsupportedArgumentError:
-        """The error for a value that is not supported."""
+        """Return the error for a value that is not supported."""
         return UnsupportedArgumentError(
             f"{self.where} has argument {name!r} with a value that is not supported",
             expected=expected,
@@ -123,7 +123,7 @@ class Arguments:
         )
 
     def number(self, name: str) -> float:
-        """A finite number."""
+        """Return a finite number."""
         value = self._values[name]
         if isinstance(value, bool) or not isinstance(value, int | float) or not _is_float(value):
             raise self.refuse(name, "a finite number")
@@ -137,11 +137,11 @@ class Arguments:
         return value
 
     def whole(self, name: str) -> int:
-        """A whole number."""
+        """Return a whole number."""
         return self._whole(self._values[name], name)
 
     def wholes(self, name: str) -> list[int]:
-        """A list of whole numbers; a single one makes a list of one."""
+        """Return a list of whole numbers; a single one makes a list of one."""
         value = self._values[name]
         items = value if isinstance(value, list) else [value]
         return [self._whole(item, name) for item in items]
@@ -155,7 +155,7 @@ class Arguments:
         return value
 
     def numbers(self, name: str) -> tuple[float, ...]:
-        """A number, or a flat list of numbers."""
+        """Return a number, or a flat list of numbers."""
         value = self._values[name]
         items = value if isinstance(value, list) else [value]
         found = [

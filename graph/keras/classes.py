@@ -18,7 +18,7 @@ _CUSTOM_HINT = "rebuild the model from layers of Keras and save it again"
 
 
 def resolve_class(item: JsonObject, written: str, where: str) -> str:
-    """The class that is meant, by its Keras 3 name; `is_supported` says whether it is read.
+    """Return the class that is meant, by its Keras 3 name; `is_supported` says whether it is read.
 
     Raises:
         CustomCodeError: not a class of Keras.
@@ -37,7 +37,7 @@ def resolve_class(item: JsonObject, written: str, where: str) -> str:
 
 
 def is_supported(class_name: str) -> bool:
-    """Whether layers of that class, or operations of that name, are read."""
+    """Return whether layers of that class, or operations of that name, are read."""
     if class_name.startswith(OPERATION_PREFIX):
         return class_name.removeprefix(OPERATION_PREFIX) in OPERATIONS
     return class_name in LAYER_CLASSES or class_name in MODEL_CLASSES

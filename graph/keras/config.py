@@ -124,7 +124,7 @@ class _Parser:
             )
 
     def _pruned(self, config: JsonObject, name: str, path: str, parent: str) -> Layer:
-        """A layer inside tfmot's pruning wrapper: the inner one, under the wrapper's name."""
+        """Return a layer inside tfmot's pruning wrapper: the inner one, under the wrapper's name."""
         where = f"layer {path!r} ({PRUNING_WRAPPER})"
         check_dtype(config.get("dtype"), where)
         unknown = sorted(set(config) - PRUNING_IGNORED - {"layer"})
@@ -193,7 +193,7 @@ class _Parser:
         return any(isinstance(node, dict) and "args" in node for node in nodes)
 
     def _has_first_node(self, layer: Layer) -> bool:
-        """Whether node indices of a nested model start at 1: it came with a first call, on its own inputs.
+        """Return whether node indices of a nested model start at 1: it came with a first call, on its own inputs.
 
         In Keras 3 only Functional models do, and only `output_layers` counts that call. Before, Sequential models
         were Functional too, unless they were built without knowing their input's shape.

@@ -61,7 +61,8 @@ class Layer:
         class_name: Keras 3 name of the class, or "ops/" and the name of an operation.
         written: the class as the file names it; folders of weights are called after it.
         arguments: checked against the class, by Keras 3 names, defaults filled in.
-        training: arguments that matter only to training, as they may be written back; see `graph.keras.training_settings`.
+        training: arguments that matter only to training, as they may be written back; see
+            `graph.keras.training_settings`.
         is_trainable: the layer's own flag; it decides the order of weights in HDF5 files.
         is_pruned: wrapped by tfmot's PruneLowMagnitude.
         is_implied: an input layer that the file leaves out.

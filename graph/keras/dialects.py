@@ -26,7 +26,7 @@ class Dialect(IntEnum):
 
 
 def dialect_of(version: str) -> Dialect:
-    """The dialect of a version such as "2.2.4-tf".
+    """Return the dialect of a version such as "2.2.4-tf".
 
     Raises:
         ConfigError: a version that does not exist, or that came after Keras 3.
@@ -42,7 +42,7 @@ def dialect_of(version: str) -> Dialect:
 
 
 def stores_deviations(version: str) -> bool:
-    """Whether `running_std` of BatchNormalization may hold what its name says.
+    """Return whether `running_std` of BatchNormalization may hold what its name says.
 
     Keras 1.0 kept standard deviations under that name; 1.2 keeps variances (and says so in a comment).
     """
@@ -254,7 +254,7 @@ _ACTIVATIONS: Mapping[Dialect, Mapping[str, ActivationFunction]] = MappingProxyT
 
 
 def activation_named(name: str, dialect: Dialect) -> ActivationFunction | None:
-    """The built-in function of that name in that version of Keras, or None."""
+    """Return the built-in function of that name in that version of Keras, or None."""
     return _ACTIVATIONS[dialect].get(name)
 
 

@@ -74,11 +74,11 @@ class Draft:
         return name
 
     def type(self, value: str) -> TensorType:
-        """The type of a value."""
+        """Return the type of a value."""
         return self._types[value]
 
     def keras_type(self, value: str) -> DType:
-        """The element type that the value has in Keras."""
+        """Return the element type that the value has in Keras."""
         return self._keras_types[value]
 
     def keep_keras_type(self, value: str, source: str) -> None:
@@ -87,7 +87,7 @@ class Draft:
         self._keras_types[value] = kept if kept not in _FLOATS else DType.FLOAT32
 
     def finished(self, name: str, outputs: Sequence[Output]) -> Graph:
-        """The graph, without what no output needs.
+        """Return the graph, without what no output needs.
 
         Raises:
             UnsupportedDtypeError: an output is not of a floating type in Keras.
@@ -103,7 +103,7 @@ class Draft:
         return graph.without_dead()
 
     def is_float(self, value: str) -> bool:
-        """Whether the value is of a floating type in Keras."""
+        """Return whether the value is of a floating type in Keras."""
         return self._keras_types[value] in _FLOATS
 
     def _fresh(self, wanted: str) -> str:

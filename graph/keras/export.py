@@ -1,8 +1,8 @@
 """write_keras: a graph -> a `.keras` archive that Keras 3 loads and that computes the same; equal graphs, equal bytes.
 
-Where the graph still has the layers of the file that it came from, with other sizes and weights, it is written with just
-these layers: nested models, Sequential, names, dropout and training settings stay. Where layers were removed or joined,
-a flat model is written (see `flat_model`), and what it does not keep is said.
+Where the graph still has the layers of the file that it came from, with other sizes and weights, it is written with
+just these layers: nested models, Sequential, names, dropout and training settings stay. Where layers were removed or
+joined, a flat model is written (see `flat_model`), and what it does not keep is said.
 """
 
 from collections.abc import Iterator

@@ -146,7 +146,7 @@ class _Writer:
             self._made[value] = self._apply(chain, inputs, types, self._types[value])
 
     def _trained(self, node: Node, layers: tuple[KerasLayer, ...]) -> tuple[KerasLayer, ...]:
-        """The layers with what the original's layer says for training."""
+        """Return the layers with what the original's layer says for training."""
         origin = self._training.get(node.layer)
         if origin is None or len(layers) != 1 or layers[0].class_name != origin.class_name:
             return layers
@@ -172,7 +172,8 @@ class _Writer:
             return None
         op, rank = readers[0].op, self._types[node.name].rank
         is_nameable = type(op) is Activation and fused_name(op.function, rank) is not None
-        # Where the original's layers are known, an activation that was one of them stays one, and both keep their names.
+        # Where the original's layers are known, an activation that was one of them stays one, and both keep their
+        # names.
         is_argument = readers[0].layer == node.layer or not self._training
         return readers[0] if is_nameable and is_argument else None
 
@@ -224,7 +225,7 @@ class _Writer:
         return written
 
     def _free_name(self, wanted: str) -> str:
-        """A layer name that is not used, and not that of an output."""
+        """Return a layer name that is not used, and not that of an output."""
         name = numbered(clean_name(wanted), self._counts)
         while name in self._reserved or name in self._used:
             name = numbered(clean_name(wanted), self._counts)
@@ -237,7 +238,7 @@ def _with_activation(layer: KerasLayer, op: object, rank: int) -> KerasLayer:
 
 
 def clean_name(name: str) -> str:
-    """The name as Keras 3 allows it for a layer: without a slash."""
+    """Return the name as Keras 3 allows it for a layer: without a slash."""
     return name.replace("/", "_")
 
 
@@ -285,7 +286,7 @@ def _sequential_config(graph: Graph, layers: Sequence[WrittenLayer]) -> JsonObje
 def _is_chain(
     layers: Sequence[WrittenLayer], outputs: Sequence[tuple[str, tuple[str, int]]]
 ) -> bool:
-    """Whether each layer is called once, on the one before, and the last makes the only output."""
+    """Return whether each layer is called once, on the one before, and the last makes the only output."""
     if len(outputs) != 1 or outputs[0][1] != (layers[-1].name, 0) or layers[0].calls[0].inputs:
         return False
     if any(len(layer.calls) != 1 or layer.layer.is_operation for layer in layers):
@@ -337,7 +338,7 @@ def _in_saving_order(
 
 
 def _folders(layers: Sequence[WrittenLayer], is_sequential: bool) -> tuple[Folder, ...]:
-    """A folder per layer, named by class and counted in the order in which Keras lists layers."""
+    """Return a folder per layer, named by class and counted in the order in which Keras lists layers."""
     counts: dict[str, int] = {}
     found = []
     for written in layers:

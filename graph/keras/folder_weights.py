@@ -62,7 +62,7 @@ def read_folders(root: h5py.Group, model: Model, keras_version: str, collector: 
 def outermost_folders(
     root: h5py.Group, keras_version: str, class_names: Sequence[str]
 ) -> list[h5py.Group | None]:
-    """The folder of each layer of the outermost model, by class names alone; None where it has no weights.
+    """Return the folder of each layer of the outermost model, by class names alone; None where it has no weights.
 
     For files with layers that are not read, whose weights are only to be counted. None, too, where names are joined as
     on Windows.

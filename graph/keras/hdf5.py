@@ -178,7 +178,7 @@ def _expect_at_most(value: int, bound: int, what: str) -> None:
 
 @reading()
 def string_attribute(item: h5py.Group, name: str) -> str | None:
-    """A string attribute, or None where there is none of that name.
+    """Return a string attribute, or None where there is none of that name.
 
     Raises:
         UnsafeHdf5Error: it is not one string.
@@ -232,7 +232,7 @@ def _strings(item: h5py.Group, name: str) -> tuple[str, ...]:
 
 @reading()
 def child(group: h5py.Group, path: str) -> h5py.Group | h5py.Dataset | None:
-    """The object at a path below `group`, or None; the path is used part by part."""
+    """Return the object at a path below `group`, or None; the path is used part by part."""
     current: h5py.Group | h5py.Dataset | None = group
     for part in path.split("/"):
         if not part or part == "." or not isinstance(current, h5py.Group) or part not in current:

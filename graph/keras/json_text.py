@@ -70,13 +70,13 @@ def _check_depth(value: Json, what: str) -> None:
 
 
 def show(value: object) -> str:
-    """A value for an error message, cut to a readable length."""
+    """Return a value for an error message, cut to a readable length."""
     text = repr(value)
     return text if len(text) <= 120 else text[:117] + "..."
 
 
 def as_object(value: Json, what: str) -> JsonObject:
-    """The value as an object.
+    """Return the value as an object.
 
     Raises:
         ConfigError: it is not one.
@@ -87,7 +87,7 @@ def as_object(value: Json, what: str) -> JsonObject:
 
 
 def as_list(value: Json, what: str) -> list[Json]:
-    """The value as a list.
+    """Return the value as a list.
 
     Raises:
         ConfigError: it is not one.
@@ -98,7 +98,7 @@ def as_list(value: Json, what: str) -> list[Json]:
 
 
 def as_name(value: Json, what: str) -> str:
-    """The value as a name: text of a sensible length that can be printed and encoded.
+    """Return the value as a name: text of a sensible length that can be printed and encoded.
 
     Raises:
         ConfigError: it is not one.
@@ -111,7 +111,7 @@ def as_name(value: Json, what: str) -> str:
 
 
 def as_index(value: Json, what: str) -> int:
-    """The value as a whole number that is not negative.
+    """Return the value as a whole number that is not negative.
 
     Raises:
         ConfigError: it is not one.

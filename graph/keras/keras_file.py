@@ -42,7 +42,7 @@ def write_archive(path: Path, config: JsonObject, weights: bytes) -> None:
 
 
 def weights_file(folders: Iterable[Folder]) -> bytes:
-    """The HDF5 file of an archive, as bytes."""
+    """Return the HDF5 file of an archive, as bytes."""
     data = io.BytesIO()
     with h5py.File(data, "w") as file:
         for folder, name, arrays in folders:

@@ -1,8 +1,8 @@
 """The table from ops back to Keras 3 layers: each node becomes one layer, or a short chain where Keras has none.
 
-Chains: `hard_sigmoid` of Keras 2 is Rescaling(0.2, 0.5) and ReLU(max_value=1); log_softmax and sparsemax over an
-axis other than the last are put between two Permute layers; celu, squareplus and the shrink functions with parameters
-other than the defaults are the default function between two Rescalings. What Keras has only as an operation (keras.ops),
+Chains: `hard_sigmoid` of Keras 2 is Rescaling(0.2, 0.5) and ReLU(max_value=1); log_softmax and sparsemax over an axis
+other than the last are put between two Permute layers; celu, squareplus and the shrink functions with parameters other
+than the defaults are the default function between two Rescalings. What Keras has only as an operation (keras.ops),
 gelu's approximation and threshold, is written as one, and so is glu. Refused is only relu with a negative threshold.
 """
 
@@ -79,7 +79,7 @@ class KerasLayer:
 
 
 def layers_of(graph: Graph, node: Node, types: Mapping[str, TensorType]) -> tuple[KerasLayer, ...]:
-    """The layers that mean what the node means, in the order in which they are applied.
+    """Return the layers that mean what the node means, in the order in which they are applied.
 
     Raises:
         ExportError: there are none.
@@ -198,7 +198,7 @@ def _rescaling(scale: float, offset: float = 0.0) -> KerasLayer:
 
 
 def _scale(function: ActivationFunction) -> float | None:
-    """The s for which the function is s * f(x / s), with f the function with default parameters."""
+    """Return the s for which the function is s * f(x / s), with f the function with default parameters."""
     match function.function:
         case Function.CELU if function.alpha > 0:
             return function.alpha
@@ -261,7 +261,7 @@ _NOT_NAMED = frozenset(
 
 
 def activation_name(function: ActivationFunction) -> str | None:
-    """The name under which Keras 3 knows exactly this function, or None."""
+    """Return the name under which Keras 3 knows exactly this function, or None."""
     named = _NAMED.get(function)
     if named is not None or function.function in _NOT_NAMED:
         return named
@@ -271,7 +271,7 @@ def activation_name(function: ActivationFunction) -> str | None:
 
 
 def fused_name(function: ActivationFunction, rank: int) -> str | None:
-    """The name to write as a Dense layer's own activation, or None where it cannot be one.
+    """Return the name to write as a Dense layer's own activation, or None where it cannot be one.
 
     Args:
         function: the activation.

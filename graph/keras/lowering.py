@@ -80,7 +80,7 @@ def _input_dtype(layer: Layer) -> DType:
 
 
 def _batch_shape(layer: Layer) -> tuple[int | None, ...] | None:
-    """The shape that an InputLayer states; the batch is always left open."""
+    """Return the shape that an InputLayer states; the batch is always left open."""
     shape: Json = plain(layer.arguments["batch_shape"])
     if shape is None:
         return None

@@ -4,7 +4,7 @@ import re
 
 
 def snake_case(class_name: str) -> str:
-    """The folder name that Keras makes of a class name (keras.src.utils.naming.to_snake_case)."""
+    """Return the folder name that Keras makes of a class name (keras.src.utils.naming.to_snake_case)."""
     name = re.sub(r"\W+", "", class_name)
     name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
     return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()

@@ -51,7 +51,7 @@ def _leaves(model: Model) -> Iterator[Layer]:
 
 
 def _mixed_policies(config: JsonObject) -> set[str]:
-    """Names of the mixed-precision policies in a configuration."""
+    """Return the names of the mixed-precision policies in a configuration."""
     found: set[str] = set()
     pending: list[Json] = [config]
     while pending:

@@ -1,7 +1,7 @@
 """Compile settings of Keras 1 and 2, and of HDF5 files, in the form in which Keras 3 writes them.
 
-Only names and numbers are taken over: the optimizer by its class with the numbers that it has in Keras 3, too, losses and
-metrics by their names. `training_settings` then decides about them as about any others.
+Only names and numbers are taken over: the optimizer by its class with the numbers that it has in Keras 3, too, losses
+and metrics by their names. `training_settings` then decides about them as about any others.
 """
 
 from graph.keras.json_text import Json, JsonObject
@@ -21,7 +21,7 @@ _NUMBERS = frozenset(
 
 
 def settings_of_keras3(config: Json, *, is_keras3: bool) -> Json:
-    """Rewrite a `training_config` or `compile_config`; what it does not understand stays as it is, and is refused later.
+    """Rewrite a `training_config` or `compile_config`; what it does not understand stays, and is refused later.
 
     Args:
         config: as an older Keras, or an HDF5 file, has it.

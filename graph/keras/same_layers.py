@@ -32,7 +32,7 @@ class NotTheSameError(Exception):
 
 
 def same_layers(graph: Graph, origin: Origin) -> tuple[JsonObject, list[Folder]]:
-    """The configuration of the original with the graph's sizes, and the folders of its weights.
+    """Return the configuration of the original with the graph's sizes, and the folders of its weights.
 
     Raises:
         NotTheSameError: a layer, or one of its weights, is not there any more, or Keras 3 has no such layer.
@@ -48,7 +48,7 @@ class _Writer:
         self._dialect = dialect
 
     def model(self, model: Model) -> JsonObject:
-        """A model with its class, as Keras 3 writes it."""
+        """Return a model with its class, as Keras 3 writes it."""
         is_sequential = model.class_name == "Sequential"
         config: JsonObject = {"name": _checked(model.name), "trainable": model.is_trainable}
         if is_sequential:
@@ -142,7 +142,7 @@ class _Writer:
 
 
 def _activation_layer(value: JsonObject, layer: Layer) -> JsonObject:
-    """A layer in place of an activation's name, which was checked when it was read."""
+    """Return a layer in place of an activation's name, which was checked when it was read."""
     class_name = as_name(value.get("class_name"), "a layer's class_name")
     config = as_object(value.get("config"), "an activation")
     where = f"the activation of layer {layer.path!r}"
@@ -215,7 +215,7 @@ def _node(call: Call) -> JsonObject:
 
 
 def is_the_same(found: Graph, wanted: Graph) -> bool:
-    """Whether two graphs have the same nodes, names and weights, bit for bit."""
+    """Return whether two graphs have the same nodes, names and weights, bit for bit."""
     return (
         found.inputs == wanted.inputs
         and found.nodes == wanted.nodes

@@ -73,7 +73,7 @@ def own_roles(layer: Layer) -> tuple[Role, ...]:
 
 
 def wrapper_roles(layer: Layer) -> tuple[str, ...]:
-    """The variables of the pruning wrapper around a layer, in tfmot's order; none where there is no wrapper.
+    """Return the variables of the pruning wrapper around a layer, in tfmot's order; none where there is no wrapper.
 
     Keras counts the pruned kernel among them, too, as the wrapper keeps it as an attribute of its own.
     """
@@ -83,7 +83,7 @@ def wrapper_roles(layer: Layer) -> tuple[str, ...]:
 
 
 def has_weights(layer: Layer) -> bool:
-    """Whether the layer or model has any variable that Keras counts as a weight."""
+    """Return whether the layer or model has any variable that Keras counts as a weight."""
     if layer.model is not None:
         return any(map(has_weights, layer.model.layers))
     return bool(own_roles(layer) or wrapper_roles(layer))
@@ -134,7 +134,7 @@ def _masked(path: str, arrays: Mapping[str, WeightArray]) -> Mapping[str, Weight
 
 
 def wrong_number(where: str, expected: list[Slot], got: list[str]) -> WeightsMismatchError:
-    """The error for a layer that has more or fewer arrays than its configuration needs."""
+    """Return the error for a layer that has more or fewer arrays than its configuration needs."""
     return WeightsMismatchError(
         f"{where} has another number of weights than the architecture",
         expected=f"{len(expected)}: " + ", ".join(slot.role for slot in expected[:8]),

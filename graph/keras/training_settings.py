@@ -102,7 +102,7 @@ def _snake(name: str) -> str:
 
 @cache
 def _names() -> frozenset[str]:
-    """Every string by which Keras finds one of the classes."""
+    """Return every string by which Keras finds one of the classes."""
     classes = [name for found in _CLASSES.values() for name in found]
     return frozenset(classes) | {_snake(name) for name in classes} | _ALIASES | _WORDS
 
@@ -119,12 +119,12 @@ _YES = Inert(True)
 
 
 def inert(value: Json) -> Inert:
-    """Whether a setting holds only plain values and what Keras itself has by that name."""
+    """Return whether a setting holds only plain values and what Keras itself has by that name."""
     return _inert(value, "", 0, _names())
 
 
 def compile_settings(config: Json) -> tuple[JsonObject | None, str]:
-    """The `compile_config` to write, or None and why there is none."""
+    """Return the `compile_config` to write, or None and why there is none."""
     if config is None:
         return None, "there are none"
     if not isinstance(config, dict):
@@ -139,7 +139,7 @@ def compile_settings(config: Json) -> tuple[JsonObject | None, str]:
 def training_arguments(
     config: JsonObject, accepted: LayerClass, *, is_keras3: bool
 ) -> Mapping[str, Json]:
-    """The arguments of a layer that matter only to training and may be written back, by their Keras 3 names.
+    """Return the arguments of a layer that matter only to training and may be written back, by their Keras 3 names.
 
     From files of Keras 1 and 2 only those that mean the same in Keras 3: rates, seeds and the like.
     """
@@ -179,7 +179,7 @@ def _all(found: list[Inert]) -> Inert:
 
 
 def _object(value: JsonObject, depth: int, names: frozenset[str]) -> Inert:
-    """An object in Keras 3's form: module, class_name, config and registered_name."""
+    """Return an object in Keras 3's form: module, class_name, config and registered_name."""
     class_name, module, config = value.get("class_name"), value.get("module"), value.get("config")
     allowed = _CLASSES.get(module, frozenset()) if isinstance(module, str) else frozenset()
     extra = set(value) - {"class_name", "module", "config", "registered_name", "shared_object_id"}

@@ -42,7 +42,7 @@ class _Part:
 def unsupported_layers(
     found: Sequence[Unsupported], archive: ModelArchive
 ) -> UnsupportedLayerError:
-    """The error that names every layer of a kind that is not supported."""
+    """Return the error that names every layer of a kind that is not supported."""
     parts = _parts({layer.path.split("/")[0] for layer in found}, archive)
     total = sum(part.elements for part in parts)
     share = sum(part.elements for part in parts if part.is_read) / total if total else None
@@ -66,7 +66,7 @@ def _is_operation(layer: Unsupported) -> bool:
 
 
 def _counts(found: Sequence[Unsupported]) -> str:
-    """Every kind with its number of layers: "Conv2D (3), Flatten (1)"."""
+    """Return every kind with its number of layers: "Conv2D (3), Flatten (1)"."""
     kinds: dict[str, int] = {}
     for layer in found:
         name = layer.class_name
@@ -79,7 +79,7 @@ def _counts(found: Sequence[Unsupported]) -> str:
 
 
 def _hint(parts: Sequence[_Part]) -> str:
-    """How to cut the model: behind its last such layer where weights follow that need only its output, else before the first."""
+    """Return how to cut the model: behind the last such layer if the rest needs only its output, else before the first."""
     bad = [place for place, part in enumerate(parts) if not part.is_read]
     if not bad:
         return ""
@@ -100,7 +100,7 @@ def _hint(parts: Sequence[_Part]) -> str:
 
 @reading()
 def _parts(unsupported: set[str], archive: ModelArchive) -> list[_Part]:
-    """The layers of the outermost model, as far as their configuration says what they are."""
+    """Return the layers of the outermost model, as far as their configuration says what they are."""
     config: Json = archive.config.get("config")
     layers = config.get("layers") if isinstance(config, dict) else config
     names, folders, sources = [], [], []
@@ -137,7 +137,7 @@ def _references(nodes: Json) -> Iterator[str]:
 
 
 def _folder_class(item: JsonObject, model: JsonObject) -> str:
-    """The class that names the layer's folder, or nothing where it has none."""
+    """Return the class that names the layer's folder, or nothing where it has none."""
     class_name, module = item.get("class_name"), item.get("module")
     is_hidden = class_name == "InputLayer" and model.get("class_name") == "Sequential"
     is_operation = isinstance(module, str) and module.startswith(OPERATION_MODULES)

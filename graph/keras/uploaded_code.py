@@ -21,7 +21,7 @@ _HINT = "rebuild the model from layers of Keras and save it again"
 
 
 def is_of_keras(module: Json) -> bool:
-    """Whether an object comes from a module of Keras, or from none, as before Keras 2.12."""
+    """Return whether an object comes from a module of Keras, or from none, as before Keras 2.12."""
     return module is None or (
         isinstance(module, str)
         and any(module == known or module.startswith(f"{known}.") for known in _KERAS_MODULES)
@@ -52,7 +52,7 @@ def refuse_code(config: JsonObject) -> None:
 
 
 def training_code(config: JsonObject) -> tuple[str, ...]:
-    """Where parts that only training uses hold code or come from outside Keras: "compile_config of layer 'a' (Dense)"."""
+    """Return where training-only parts hold code or come from outside Keras: "compile_config of layer 'a' (Dense)"."""
     found: dict[str, None] = {}
     for key, value, where in _walk(config, "the model"):
         if is_for_training(key) and any(map(_is_foreign, _objects(value))):
@@ -61,7 +61,7 @@ def training_code(config: JsonObject) -> tuple[str, ...]:
 
 
 def is_for_training(key: str) -> bool:
-    """Whether an entry of a configuration is something that only training uses."""
+    """Return whether an entry of a configuration is something that only training uses."""
     return key in _TRAINING_KEYS or key.endswith(_TRAINING_SUFFIXES)
 
 

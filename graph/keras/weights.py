@@ -12,7 +12,7 @@ from graph.keras.slots import Collector, LayerWeights
 def read_weights(
     archive: ModelArchive, model: Model, *, allow_nonfinite: bool
 ) -> Mapping[str, LayerWeights]:
-    """The weights of every layer that has any, by the layer's path.
+    """Return the weights of every layer that has any, by the layer's path.
 
     Raises:
         WeightsMismatchError: weights are missing, too many, or not the ones the architecture needs.

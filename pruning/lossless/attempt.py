@@ -1,4 +1,4 @@
-"""The lossless steps once through: fold, drop what rounding hides, simplify, round to float32."""
+"""The lossless steps once through: fold, remove weights below float32 rounding, simplify, round to float32."""
 
 from collections.abc import Collection
 from dataclasses import dataclass

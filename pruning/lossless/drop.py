@@ -1,4 +1,4 @@
-"""The scale-aware rule: remove weights whose contribution drowns in float32 rounding, for every input.
+"""The scale-aware rule: remove weights whose contribution is below float32 rounding, for every input.
 
 For output unit j with weights w_ji, inputs |x_i| <= R_i and tolerance T_j (`pruning.lossless.tolerance`: at least
 2^-24 * (|b_j| + sum_i |w_ji| R_i)), a set P is removed if
@@ -126,7 +126,7 @@ def _extreme(parts: list[Bound], which: str) -> Bound:
 
 
 def _choose(kernel: Reals, budget: _Row, options: LosslessOptions) -> Flags:
-    """Which weights go, (inputs, units)."""
+    """Return which weights go, (inputs, units)."""
     rho = options.assumed_magnitude
     size = np.abs(kernel)
     low, high = budget.inputs.constant, budget.inputs.at(rho)

@@ -43,7 +43,7 @@ def tolerances(graph: Graph, bounds: Bounds) -> dict[str, Bound]:
 
 
 def larger(a: Bound, b: Bound) -> Bound:
-    """The larger constant and the larger slope; unlimited wins."""
+    """Return the larger constant and the larger slope; unlimited wins."""
     return Bound(np.maximum(a.constant, b.constant), np.maximum(a.slope, b.slope))
 
 
@@ -62,7 +62,7 @@ def _rounding_of(bound: Bound) -> Bound:
 
 
 def by_kernel(graph: Graph) -> Mapping[str, tuple[Node, ...]]:
-    """The Dense nodes behind each kernel, more than one for a shared layer.
+    """Return the Dense nodes behind each kernel, more than one for a shared layer.
 
     A kernel that is also something else (a bias, a weight of another op) is left out: the rule cannot see what that
     would do.

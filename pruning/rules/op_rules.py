@@ -70,11 +70,11 @@ class OpRules(Generic[OpT]):
     bears_rounding: ClassVar[bool] = False
 
     def weights(self) -> list[Reals]:
-        """The weights in float64."""
+        """Return the weights in float64."""
         return [np.asarray(array, np.float64) for array in self.arrays]
 
     def constants(self, inputs: Sequence[Reals]) -> Reals:
-        """The elements that are the same number for every input.
+        """Return the elements that are the same number for every input.
 
         Args:
             inputs: float64: the number, or NaN where the element depends on the input.
@@ -85,7 +85,7 @@ class OpRules(Generic[OpT]):
         return np.full(self.shape, np.nan)
 
     def needed(self, place: int, wanted: Flags) -> Flags:
-        """The elements of input `place` on which a wanted output element may depend."""
+        """Return the elements of input `place` on which a wanted output element may depend."""
         return np.ones(self.shapes[place], np.bool_)
 
     def keep(self, inputs: Sequence[Flags], output: Flags) -> None:
@@ -94,27 +94,27 @@ class OpRules(Generic[OpT]):
             flags[...] = True
 
     def cut(self, cut: Cut) -> tuple[Node, Mapping[str, Reals]]:
-        """The node with fewer elements, as `keep` allows, and its weights by name where they changed."""
+        """Return the node with fewer elements, as `keep` allows, and its weights by name where they changed."""
         return self.node, {}
 
     def is_identity(self) -> bool:
-        """Whether the output is the first input."""
+        """Return whether the output is the first input."""
         return False
 
     def relation(self, inputs: Sequence[Relation]) -> Relation:
-        """Which output elements are multiples of others."""
+        """Return which output elements are multiples of others."""
         return alone(self.shape)
 
     def bound(self, inputs: Sequence[Bound]) -> Bound:
-        """How large the output can get, from how large the inputs can get."""
+        """Return how large the output can get, from how large the inputs can get."""
         return unknown(self.shape)
 
     def error(self, errors: Sequence[Bound], values: Sequence[Bound]) -> Bound:
-        """How far the output can move when the inputs, of sizes up to `values`, move by up to `errors`."""
+        """Return how far the output can move when the inputs, of sizes up to `values`, move by up to `errors`."""
         return unknown(self.shape)
 
     def tolerance(self, place: int, allowed: Bound, value: Bound) -> Bound:
-        """How far input `place`, of a size up to `value`, may move while the output moves by at most `allowed`.
+        """Return how far input `place`, of a size up to `value`, may move while the output moves by at most `allowed`.
 
         All inputs may use their tolerance at once.
         """
@@ -135,14 +135,14 @@ class OpRules(Generic[OpT]):
 
 
 def axis_mask(kept: Flags, axis: int) -> Flags:
-    """What stays along one axis of a value's sample shape."""
+    """Return what stays along one axis of a value's sample shape."""
     others = tuple(other for other in range(kept.ndim) if other != axis % kept.ndim)
     mask: Flags = np.asarray(kept.any(axis=others))
     return mask
 
 
 def constants_of_mixture(rules: OpRules[Any], inputs: Sequence[Reals]) -> Reals:
-    """The value of an op that mixes its inputs: constant where all of them are."""
+    """Return the value of an op that mixes its inputs: constant where all of them are."""
     if any(np.isnan(x).any() for x in inputs):
         return np.full(rules.shape, np.nan)
     value: Reals = rules.op.evaluate([x[None] for x in inputs], rules.weights())[0]

@@ -36,7 +36,7 @@ RULES: Mapping[type[Any], Callable[..., OpRules[Any]]] = {
 
 
 def rules_of(graph: Graph) -> dict[str, OpRules[Any]]:
-    """The rules of every node, by name; all sample shapes must be fixed.
+    """Return the rules of every node, by name; all sample shapes must be fixed.
 
     Raises:
         ShapeError: an axis other than the batch varies in length, or an op refuses its inputs.
@@ -56,12 +56,12 @@ def rules_of(graph: Graph) -> dict[str, OpRules[Any]]:
 def rules_of_node(
     node: Node, arrays: tuple[Reals, ...], shapes: tuple[Shape, ...], shape: Shape
 ) -> OpRules[Any]:
-    """The rules of one node; see `OpRules` for the arguments."""
+    """Return the rules of one node; see `OpRules` for the arguments."""
     return RULES.get(type(node.op), OpRules)(node, node.op, arrays, shapes, shape)
 
 
 def unmovable_values(graph: Graph) -> frozenset[str]:
-    """The values that must not change, not even by a rounding: an op that bears none depends on them."""
+    """Return the values that must not change, not even by a rounding: an op that bears none depends on them."""
     found: set[str] = set()
     for node in reversed(graph.nodes):
         if node.name in found or not rules_of_node(node, (), (), ()).bears_rounding:
@@ -70,5 +70,5 @@ def unmovable_values(graph: Graph) -> frozenset[str]:
 
 
 def unknown_nodes(graph: Graph) -> tuple[Node, ...]:
-    """The nodes whose op has no rules."""
+    """Return the nodes whose op has no rules."""
     return tuple(node for node in graph.nodes if type(rules_of_node(node, (), (), ())) is OpRules)

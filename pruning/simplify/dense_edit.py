@@ -20,7 +20,7 @@ class DenseEdit:
 
 
 def bias_of(graph: Graph, node: Node) -> Reals:
-    """The bias of a Dense node, zeros where it has none; (units,)."""
+    """Return the bias of a Dense node, zeros where it has none; (units,)."""
     if len(node.weights) > 1:
         return graph.weights[node.weights[1]]
     return np.zeros(graph.weights[node.weights[0]].shape[1])
@@ -42,7 +42,7 @@ def edit_dense(graph: Graph, node: Node, kernel: Reals, bias: Reals) -> DenseEdi
 def apply_edits(
     graph: Graph, edits: Sequence[DenseEdit], renamed: Mapping[str, str] | None = None
 ) -> Graph:
-    """The graph with all edits made and readers rewired; what became dead is dropped.
+    """Return the graph with all edits made and readers rewired; what became dead is dropped.
 
     Args:
         graph: the graph that the edits were made for.

@@ -67,7 +67,7 @@ def _foldable(
 
 
 def _leaves(node: Node, affine: ScaleAndOffset, readers: _Readers) -> list[_Leaf] | None:
-    """The Dense layers reached through moves; None where anything else reads the value, or a caller gets it."""
+    """Return the Dense layers reached through moves; None where anything else reads the value, or a caller gets it."""
     if node.name in readers.outputs:
         return None
     found: list[_Leaf] = []

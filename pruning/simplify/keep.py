@@ -62,7 +62,7 @@ def _keep_whole(graph: Graph, rules: Rules, kept: Kept) -> None:
 
 
 def _shares_dense(node: Node, users: Mapping[str, tuple[Node, ...]]) -> bool:
-    """Whether every node that shares a weight with this one is a Dense of exactly the same weights."""
+    """Return whether every node that shares a weight with this one is a Dense of exactly the same weights."""
     return is_dense(node) and all(
         is_dense(other) and other.op == node.op and other.weights == node.weights
         for name in node.weights

@@ -20,8 +20,8 @@ BEFORE_DROPPING: tuple[Pass, ...] = (remove_identities, fold_backward)
 
 FOLDING: tuple[Pass, ...] = (remove_identities, fold_backward, fold_forward)
 
-# Folding first, for it makes Dense layers neighbours; then what joins layers and units; then the cut, which removes
-# what the others freed. A cut can make new duplicates, constants and identities, hence the fixpoint.
+# Folding comes first, because it makes Dense layers neighbours; then what joins layers and units; then the cut, which
+# removes what the others freed. A cut can make new duplicates, constants and identities, hence the fixpoint.
 SIMPLIFYING: tuple[Pass, ...] = (
     remove_identities,
     collapse_linear,

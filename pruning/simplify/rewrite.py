@@ -38,7 +38,7 @@ class Note:
         node: the name of the node it was done to.
         count: how many units, weights or nodes.
         into: the name of the node that took over, if there is one.
-        exact: whether no stored value was computed anew, so that nothing was rounded.
+        exact: whether no stored value was recomputed, so that nothing was rounded.
     """
 
     change: Change
@@ -60,7 +60,7 @@ Pass = Callable[[Graph], Rewrite]
 
 
 def widened(graph: Graph) -> Graph:
-    """The graph with float64 weights, for passes."""
+    """Return the graph with float64 weights, for passes."""
     return replace(
         graph, weights={n: frozen(w.astype(np.float64)) for n, w in graph.weights.items()}
     )
@@ -68,7 +68,7 @@ def widened(graph: Graph) -> Graph:
 
 @np.errstate(over="ignore")
 def rounded(graph: Graph) -> Graph:
-    """The graph with float32 weights, each rounded to nearest once; too large ones become infinite."""
+    """Return the graph with float32 weights, each rounded to nearest once; too large ones become infinite."""
     return replace(
         graph,
         weights={
@@ -95,7 +95,7 @@ def verify_shapes(graph: Graph) -> None:
 
 
 def unshared(graph: Graph) -> frozenset[str]:
-    """Names of the nodes none of whose weights another node uses."""
+    """Return the names of the nodes none of whose weights another node uses."""
     users = graph.weight_users()
     return frozenset(
         node.name for node in graph.nodes if all(len(users[name]) == 1 for name in node.weights)
@@ -103,7 +103,7 @@ def unshared(graph: Graph) -> frozenset[str]:
 
 
 def editable(graph: Graph) -> frozenset[str]:
-    """Names of the nodes whose weights may be computed anew.
+    """Return the names of the nodes whose weights may be recomputed.
 
     No other node uses them, and all ops behind the node bear what that changes, which is as small as a rounding.
     """

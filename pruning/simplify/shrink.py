@@ -19,7 +19,7 @@ from pruning.simplify.rewrite import Change, Note, Rewrite, editable, frozen
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """The three analyses, by value name, and the nodes whose weights may be computed anew."""
+    """The three analyses, by value name, and the nodes whose weights may be recomputed."""
 
     constants: Mapping[str, Reals]
     needed: Mapping[str, Flags]
@@ -55,7 +55,7 @@ def shrink(graph: Graph) -> Rewrite:
 
 
 def _removals(node: Node, plan: _Plan) -> list[Note]:
-    """What goes from one node; units of a Dense by kind."""
+    """Return what goes from one node; units of a Dense by kind."""
     gone = ~plan.kept[node.name]
     if not gone.any():
         return []
@@ -97,7 +97,7 @@ def _clear(graph: Graph, plan: _Plan) -> tuple[Graph, list[Note]]:
 def _cut_node(
     graph: Graph, node: Node, rules: OpRules[Any], plan: _Plan
 ) -> tuple[Node, Mapping[str, Reals]]:
-    """The node with fewer elements, and its weights by name where they changed."""
+    """Return the node with fewer elements, and its weights by name where they changed."""
     inputs = tuple(plan.kept[name] for name in node.inputs)
     folded = None
     if node.name in plan.editable and is_dense(node):

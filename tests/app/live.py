@@ -1,4 +1,4 @@
-"""The service for tests: the real application on a real socket, in a thread of the test process or in its own process."""
+"""The service for tests: the real application on a real socket, in a thread or in a process of its own."""
 
 import contextlib
 import os

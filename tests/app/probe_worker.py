@@ -1,4 +1,4 @@
-"""A worker process that tries what the uploaded file names, instead of reading a model; the tests look at what became of it.
+"""A worker process that tries what the uploaded file names, instead of reading a model; tests look at the outcome.
 
 It runs through `app.worker.main`: the same limits, the same account of failures.
 """

@@ -1,4 +1,4 @@
-"""Which version answers a request that names none: after uploads, (de)activation, damage, restarts, by several servers."""
+"""Which version answers a request that names none: after uploads, (de)activation, damage and restarts."""
 
 import io
 import sqlite3

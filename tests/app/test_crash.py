@@ -1,4 +1,4 @@
-"""`kill -9` of server and worker at every stage of an upload: what was there answers, the broken job says why, nothing strays."""
+"""`kill -9` of server and worker at every stage of an upload: old versions answer, the job says why."""
 
 import os
 import shutil

@@ -221,7 +221,7 @@ def test_json_markdown_and_html_say_the_same_with_the_cost_first(
     elif kind == "samples":
         assert f"{100 * quality['agreement']['value']:.2f} % same answers as the original" in page
     else:
-        assert "not measured accuracy, for no samples were given" in page
+        assert "not measured accuracy, because no samples were given" in page
         assert "Nothing is known about the cost in accuracy" in document["summary"][0]
     assert made["summary"]["gate"] in page
 

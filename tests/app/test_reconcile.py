@@ -1,4 +1,4 @@
-"""Starts beside a database that is empty, gone, older, newer or damaged: no version is lost, no deleted one comes back."""
+"""Starts beside a database that is empty, gone, older, newer or damaged: no version is lost, none comes back."""
 
 import os
 import shutil

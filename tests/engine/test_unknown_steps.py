@@ -1,4 +1,4 @@
-"""What the compiler does not know is refused: an op without a lowering, and a kind of step in every function over steps."""
+"""What the compiler does not know is refused: an op without a lowering, and a step of an unknown kind."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace

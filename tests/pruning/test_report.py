@@ -225,7 +225,9 @@ def test_without_data_the_first_thing_said_is_what_is_not_known() -> None:
     lossy = reported(parse_recipe({"mode": "magnitude", "sparsity": 0.5}), labelled=False)
     assert lossy.sentences[0].startswith("Nothing is known about the cost in accuracy on real data")
     lossless = reported(labelled=False)
-    assert lossless.sentences[0].startswith("By proof outputs change by no more than float32")
+    assert lossless.sentences[0].startswith(
+        "It is proven that outputs change by no more than float32"
+    )
     assert "nothing was measured on real data" in lossless.sentences[0]
 
 

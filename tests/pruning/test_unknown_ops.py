@@ -159,7 +159,7 @@ def test_a_neighbouring_layer_is_not_folded_through_an_unknown_op(op: Op) -> Non
 
 
 def with_much_to_rewrite(op: Op | None) -> Graph:
-    """A graph in which every rewrite finds something in front of the node `weird`, or without an op in the same place."""
+    """A graph in which every rewrite finds something in front of the node `weird`, or of nothing there."""
     b = GraphBuilder(9)
     normal = b.add(Rescaling((0.3,), (0.1,)), [b.input(4)], name="normal")
     kernel = b.rng.standard_normal((4, 6))

@@ -18,7 +18,8 @@ class Target:
     Attributes:
         name: a word for it.
         make: draws a case.
-        attempt: feeds it; whether it was accepted, or False where it was refused as it should be. Any exception is a fault.
+        attempt: feeds it; whether it was accepted, or False where it was refused as it should be. Any exception is a
+            fault.
         close: called at the end.
     """
 
@@ -58,7 +59,7 @@ def rng_of(target: str, seed: int, number: int) -> random.Random:
 
 
 def feed(target: Target, folder: Path, findings: Path, seed: int, seconds: float) -> None:
-    """Try cases until the time is over; write each case down before it is tried, and each unexpected error with its case.
+    """Try cases until the time is over; write each case down before it is tried, and each unexpected error with it.
 
     Args:
         target: what to feed.

@@ -3,8 +3,9 @@
     python make.py FOLDER [--windows]
 
 Run it once with tf-keras 2.20 and tfmot 0.8.0, once with Keras 2.13.1 and tfmot 0.7.5 (Python 3.11), and once more with
-the latter and `--windows`: then the names of groups are joined as on Windows, where `tf.io.gfile.join` is `ntpath.join`.
-Beside each `NAME.keras` it writes `NAME.npz`: inputs `x0`, ... and the output `y0` of the model that was saved.
+the latter and `--windows`: then the names of groups are joined as on Windows, where `tf.io.gfile.join` is
+`ntpath.join`. Beside each `NAME.keras` it writes `NAME.npz`: inputs `x0`, ... and the output `y0` of the model that was
+saved.
 """
 
 import argparse

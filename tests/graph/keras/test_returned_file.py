@@ -1,4 +1,4 @@
-"""The file that comes back: class, layers, names and compile settings of the upload, or a sentence on what is missing."""
+"""The file that comes back: class, layers, names and compile settings, or a sentence on what is missing."""
 
 import json
 import zipfile
