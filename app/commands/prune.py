@@ -101,7 +101,7 @@ def _show_stage(stage: str) -> None:
 
 def _write_report(made: Path, target: Path | None) -> None:
     if target is None or target == Path("-"):
-        click.echo((made / REPORT_TEXT_FILE).read_text())
+        click.echo((made / REPORT_TEXT_FILE).read_text("utf-8"))
     elif target.suffix == ".json":
         shutil.copyfile(made / REPORT_FILE, target)
     else:

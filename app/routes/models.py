@@ -60,7 +60,8 @@ async def upload_model(
         )
     await asyncio.to_thread(refuse_other_files, upload)
     services.metrics.uploaded_bytes.inc(sum(upload.sizes.values()))
-    job = await services.jobs.submit(upload, job_request(upload))
+    asked = await asyncio.to_thread(job_request, upload)
+    job = await services.jobs.submit(upload, asked)
     if wait:
         job = await services.jobs.wait(job.id, min(wait, services.settings.wait_max_seconds))
     return await asyncio.to_thread(_job_answer, services, job)
@@ -172,7 +173,7 @@ def show_report(
     """Return the report as JSON (default), Markdown or an HTML page, by `format` or Accept."""
     form = form or _report_form(request.headers.get("accept", ""))
     if form == "markdown":
-        text = services.storage.file(name, version, REPORT_TEXT_FILE).read_text()
+        text = services.storage.file(name, version, REPORT_TEXT_FILE).read_text("utf-8")
         return PlainTextResponse(text, media_type=_MARKDOWN)
     content = services.storage.file(name, version, REPORT_FILE).read_bytes()
     if form == "html":

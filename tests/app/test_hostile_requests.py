@@ -1,22 +1,26 @@
 """Requests that once took the service's memory or time, or came out as a bug in the service."""
 
+import asyncio
 import io
 import json
 import logging
 import random
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import orjson
 import pytest
 
 from app.errors import InvalidRequestError
-from app.forms import job_request
+from app.forms import _unique, job_request
 from app.logs import TextFormatter
 from app.problems import Problem
+from app.routes import models
 from app.routes.predictions import _query
 from app.services.array_files import NpzBody
 from app.services.codecs import decode_json
+from app.services.onboarding import JobRequest
 from app.services.uploads import Upload
 from engine.errors import InputDtypeError
 from graph.errors import GraphError, PrunusError
@@ -67,6 +71,65 @@ def test_an_enormous_version_in_the_form_is_refused(
     fields = {"name": "m", "version": version}
     with pytest.raises(InvalidRequestError, match="version"):
         job_request(Upload("0", folder, fields, {"file": "m"}, {"file": 1}))
+
+
+class CountedName(str):
+    """A name that counts how often it is compared with another one."""
+
+    __slots__ = ()
+    compared = 0
+
+    def __hash__(self) -> int:
+        return str.__hash__(self)
+
+    def __eq__(self, other: object) -> bool:
+        type(self).compared += 1
+        return str.__eq__(self, other)
+
+
+def test_a_field_that_is_named_twice_is_found_in_one_walk() -> None:
+    names = [CountedName(number) for number in range(2000)]
+    with pytest.raises(InvalidRequestError, match="twice"):
+        _unique([(name, None) for name in [*names, CountedName(1999)]])
+    assert CountedName.compared < 4 * len(names)
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        '{"sparsity": 0.5, "sparsity": 0.6}',
+        '{"mode": "magnitude", "gate": {"a": 1, "a": 1}}',
+        '{"seed": ' + "1" * 5000 + "}",
+        '{"sparsity": 0.' + "1" * 5000 + ', "x": 1}',
+        '{"sparsity": 0.' + "0" * 5000 + ', "sparsity": 1}',
+    ],
+)
+def test_a_recipe_with_doubles_or_endless_numbers_is_refused(
+    tmp_path_factory: pytest.TempPathFactory, recipe: str
+) -> None:
+    folder = tmp_path_factory.mktemp("upload")
+    fields = {"name": "m", "recipe": recipe}
+    with pytest.raises(PrunusError):
+        job_request(Upload("0", folder, fields, {"file": "m"}, {"file": 1}))
+
+
+def test_forms_are_read_beside_the_event_loop(
+    service: Live, small_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where = []
+
+    def noted(upload: Upload) -> JobRequest:
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            where.append("beside the loop")
+        else:
+            where.append("on the loop")
+        return job_request(upload)
+
+    monkeypatch.setattr(models, "job_request", noted)
+    assert service.upload(small_file, "a/b").status_code == 422
+    assert where == ["beside the loop"]
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
