@@ -95,7 +95,8 @@ def _identity(pid: int) -> str:
     """Tell a process from all others, of other times, boots and containers; empty where that cannot be known."""
     try:
         # Behind the name, which may hold anything, the 20th field is when it started, in ticks since the boot.
-        started = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19]
+        stat = Path(f"/proc/{pid}/stat").read_text("ascii", "replace")
+        started = stat.rsplit(")", 1)[1].split()[19]
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return f"{started} {boot} {os.readlink('/proc/self/ns/pid')}"
     except (OSError, IndexError):

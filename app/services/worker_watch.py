@@ -101,7 +101,8 @@ def _unlinked_bytes(pid: int) -> int:
 
 def _threads(pid: int) -> int:
     try:
-        status = Path(f"/proc/{pid}/status").read_text()
+        # The first line is a name that the process gives itself, in any bytes.
+        status = Path(f"/proc/{pid}/status").read_text("ascii", "replace")
     except OSError:
         return 0
     return next(

@@ -18,7 +18,13 @@ from app.job_folder import ARTIFACT_FILE, OUTPUT_FOLDER
 from app.pipeline import STAGES
 from app.problems import Problem
 from app.sandbox.confine import AppliedLimits
-from app.services import worker_events, worker_output, worker_process
+from app.services import (
+    ownership,
+    worker_events,
+    worker_output,
+    worker_process,
+    worker_watch,
+)
 from app.services.database import Database
 from app.services.job_log import JobLog
 from app.services.ownership import Ownership
@@ -367,3 +373,17 @@ def test_a_process_id_that_was_given_away_is_left_alone(tmp_path: Path) -> None:
         child.wait()
         first.close()
         second.close()
+
+
+def test_a_name_that_is_no_text_hides_no_process() -> None:
+    rename = "import ctypes; ctypes.CDLL(None).prctl(15, bytes([255, 254, 41, 32]), 0, 0, 0)"
+    code = f"{rename}; print(flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        child.stdout.readline()
+        assert ownership._identity(child.pid)
+        assert worker_watch._threads(child.pid) == 1
+        child.stdin.close()
