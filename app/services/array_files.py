@@ -123,10 +123,12 @@ def _npy_header(header: bytes) -> NpyHeader:
     if header[6] not in _NPY_VERSIONS or type(fortran) is not bool or type(shape) is not tuple:
         raise InvalidArrayError("the .npy header cannot be read")
     if not _is_shape(shape):
-        raise InvalidArrayError("the .npy file's shape is not valid", got=str(shape)[:80])
+        raise InvalidArrayError("the .npy file's shape is not valid", got=_shown_shape(shape))
     if type(descr) is not str or not _NUMBERS.fullmatch(descr):
         raise InvalidArrayError(
-            "the array's elements are no numbers", expected="a numeric dtype", got=str(descr)[:80]
+            "the array's elements are no numbers",
+            expected="a numeric dtype",
+            got=descr[:80] if type(descr) is str else type(descr).__name__,
         )
     dtype = np.dtype(descr)
     return NpyHeader(len(header), shape, dtype, fortran)
@@ -136,6 +138,14 @@ def _is_shape(shape: tuple[object, ...]) -> bool:
     """Tell whether NumPy can make an array of a shape; also without elements its axes must not overflow."""
     sizes = [axis for axis in shape if type(axis) is int and 0 <= axis <= _MAX_AXIS]
     return len(sizes) == len(shape) <= _MAX_AXES and prod(size or 1 for size in sizes) < 2**56
+
+
+def _shown_shape(shape: tuple[object, ...]) -> str:
+    """Show a shape without the axes that may be anything: Python refuses to show very long integers."""
+    axes = [
+        str(axis) if type(axis) is int and axis.bit_length() < 64 else "?" for axis in shape[:20]
+    ]
+    return f"({', '.join(axes)})"[:80]
 
 
 class NpzBody:

@@ -5,6 +5,7 @@ import errno
 import io
 import itertools
 import warnings
+import zipfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -147,6 +148,41 @@ def test_element_types_that_are_no_numbers_are_never_asked_of_numpy(descr: str) 
         warnings.simplefilter("error")
         with pytest.raises(InvalidArrayError, match="no numbers"):
             decode_npy(body)
+
+
+ENDLESS = "0x" + "f" * 3600
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({ENDLESS},)}}",
+        f"{{'descr': '<f4', 'fortran_order': False, 'shape': (-{ENDLESS},)}}",
+        f"{{'descr': '<f4', 'fortran_order': False, 'shape': ((1, {ENDLESS}),)}}",
+        f"{{'descr': {ENDLESS}, 'fortran_order': False, 'shape': (1,)}}",
+        f"{{'descr': [('a', {ENDLESS})], 'fortran_order': False, 'shape': (1,)}}",
+        f"{{'descr': '<f4', 'fortran_order': {ENDLESS}, 'shape': (1,)}}",
+        f"{{{ENDLESS}: 1, 'descr': '<f4', 'fortran_order': False, 'shape': (2,)}}",
+        f"{{'descr': '<f4', 'fortran_order': False, 'shape': {ENDLESS}}}",
+        f"{ENDLESS}",
+        "1" * 3900,
+    ],
+)
+def test_integers_too_long_to_be_shown_are_refused(fields: str) -> None:
+    # Python shows no integer of more than 4,300 decimal digits; hexadecimal ones are read at any length.
+    header = fields.ljust(117) + "\n"
+    body = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode()
+    with pytest.raises(InvalidArrayError):
+        decode_npy(body)
+    with pytest.raises(InvalidArrayError):
+        NpzBody(packed(body), 10_000).headers()
+
+
+def packed(body: bytes) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("a.npy", body)
+    return file.getvalue()
 
 
 @given(ARRAYS, st.data())

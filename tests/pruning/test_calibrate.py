@@ -147,6 +147,18 @@ def test_a_directory_of_many_arrays_is_refused_before_it_is_parsed(
         read_calibration(path, classifier())
 
 
+@pytest.mark.parametrize("field", ["descr", "shape", "fortran_order"])
+def test_an_integer_too_long_to_be_shown_is_refused(tmp_path: Path, field: str) -> None:
+    fields = {"descr": "'<f4'", "shape": "(1,)", "fortran_order": "False"}
+    fields[field] = "0x" + "f" * 4000
+    text = ", ".join(f"'{name}': {value}" for name, value in fields.items())
+    header = f"{{{text}}}".encode() + b"\n"
+    path = tmp_path / "x.npy"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
+    with pytest.raises(CalibrationError, match=r"plain arrays|features"):
+        read_calibration(path, classifier())
+
+
 def test_the_same_array_twice_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "x.npz"
     path.write_bytes(directory_of(2, name=b"x.npy"))

@@ -4,6 +4,7 @@ import copy
 import io
 import json
 import random
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -80,6 +81,13 @@ def _is_json(body: bytes) -> bool:
 
 Draw = Callable[[random.Random], bytes]
 
+# Values of a .npy header as Python writes them; hexadecimal integers are read at any length, and not shown.
+_LITERALS = (
+    *("'<f4'", "'|O'", "()", "(2, 3)", "(0,)", "False", "True", "None", "[]", "{}", "1.5", "-1"),
+    *("1" * 3000, "0x" + "f" * 3600, "(0x" + "f" * 3600 + ",)", "[('a', 0x" + "f" * 3600 + ")]"),
+    *("(1, (2, -0x" + "f" * 3600 + "))", "b'<f4'", "1j", "(True,)", "(2**40,)", "(" * 300),
+)
+
 
 def _corpora() -> list[list[Draw]]:
     """Ways to draw a body for each decoder."""
@@ -95,8 +103,8 @@ def _corpora() -> list[list[Draw]]:
     recipe = {"mode": "magnitude", "sparsity": 0.5, "scope": "global"}
     return [
         [lambda rng: changed(text, rng), lambda rng: _meant(document, rng)],
-        [lambda rng: changed(npy, rng)],
-        [lambda rng: changed(rng.choice(npzs), rng)],
+        [lambda rng: changed(npy, rng), _npy_literals],
+        [lambda rng: changed(rng.choice(npzs), rng), _npz_literals],
         fields,
         [lambda rng: _meant(recipe, rng)],
         [lambda rng: rng.randbytes(rng.randrange(40)), lambda rng: changed(npy[:64], rng)],
@@ -113,6 +121,24 @@ def _meant(document: object, rng: random.Random) -> bytes:
             # A copy: what was put in is changed in its turn.
             container[key] = copy.deepcopy(rng.choice(JUNK))
     return json.dumps(result).encode()
+
+
+def _npy_literals(rng: random.Random) -> bytes:
+    """A .npy file whose header has literals of all kinds in the place of what it means."""
+    fields = {"descr": "'<f4'", "fortran_order": "False", "shape": "(2, 3)"}
+    for name in rng.sample(sorted(fields), rng.choice([1, 1, 2])):
+        fields[name] = rng.choice(_LITERALS)
+    text = ", ".join(f"{name!r}: {value}" for name, value in fields.items())
+    header = f"{{{text}}}".ljust(117).encode() + b"\n"
+    start = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little")
+    return start + header + bytes(rng.choice([0, 24]))
+
+
+def _npz_literals(rng: random.Random) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("a.npy", _npy_literals(rng))
+    return file.getvalue()
 
 
 def _fields(rng: random.Random) -> bytes:
