@@ -303,7 +303,12 @@ class Jobs:
     async def _end(self, job: Job, state: JobState, error: PrunusError | Problem) -> None:
         problem = error if isinstance(error, Problem) else Problem.of(error)
         # The files first, so that nothing of them is left when the job is seen to have ended.
-        await asyncio.to_thread(self._onboarding.discard, job.id)
+        try:
+            await asyncio.to_thread(self._onboarding.discard, job.id)
+        except Exception:  # noqa: BLE001 - a job whose files stay has ended all the same
+            _LOG.exception(
+                "the files of job %s cannot be removed; the next start tries again", job.id
+            )
         while not await asyncio.to_thread(self._note_end, job.id, state, problem):
             await asyncio.sleep(_FULL_DISK_RETRY_SECONDS)
         self.metrics.jobs_finished.labels(counted_as(state, problem)).inc()

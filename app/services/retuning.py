@@ -17,6 +17,7 @@ from pathlib import Path
 from app.errors import VersionNotFoundError
 from app.job_folder import ARTIFACT_FILE, OLD_ARTIFACT_FILE, OUTPUT_FOLDER
 from app.metrics import Metrics
+from app.services.files import remove
 from app.services.job_log import JobLog
 from app.services.onboarding import make_worker_request, watched_limits
 from app.services.ownership import Ownership
@@ -106,7 +107,7 @@ class Retuning:
             await asyncio.to_thread(self._publish, stored, new, sha256)
             self.registry.exchange((stored.name, stored.version, stored.job_id), warm)
         finally:
-            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+            await asyncio.to_thread(remove, folder)
 
     def _prepare(self, folder: Path, stored: StoredVersion) -> None:
         folder.mkdir()
