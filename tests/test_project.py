@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ ROOMS = ("app", "pruning", "engine", "graph", "benchmarks", "loadtest", "example
 FILES = sorted(path for room in ROOMS for path in (REPOSITORY / room).rglob("*.py"))
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
+MAX_TEXT_COLUMNS = 120
 
 
 def name(path: Path) -> str:
@@ -29,6 +31,65 @@ def test_files_and_functions_stay_small(path: Path) -> None:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             length = (node.end_lineno or node.lineno) - node.lineno + 1
             assert length <= MAX_FUNCTION_LINES, f"{node.name} has {length} lines"
+
+
+def docstrings(tree: ast.AST) -> Iterator[ast.Constant]:
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        first = body[0] if isinstance(body, list) and body else None
+        if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+            yield first.value
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_docstrings_are_wrapped(path: Path) -> None:
+    lines = path.read_text().splitlines()
+    for docstring in docstrings(ast.parse("\n".join(lines))):
+        for number in range(docstring.lineno, (docstring.end_lineno or docstring.lineno) + 1):
+            assert len(lines[number - 1]) <= MAX_TEXT_COLUMNS, f"line {number}"
+
+
+PAGES = sorted(
+    path
+    for path in (
+        *REPOSITORY.glob("*.md"),
+        *(REPOSITORY / "docs").rglob("*.md"),
+        *(REPOSITORY / folder / "README.md" for folder in ("examples", "loadtest")),
+    )
+)
+
+
+def prose_of(page: str) -> str:
+    """What people wrote: without generated sections, code and tables."""
+    page = re.sub(r"<!-- begin: .*?<!-- end: ", "", page, flags=re.DOTALL)
+    page = re.sub(r"^```.*?^```", "", page, flags=re.DOTALL | re.MULTILINE)
+    return re.sub(r"^\|.*$", "", page, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_pages_are_wrapped(page: Path) -> None:
+    text = page.read_text()
+    if "\nWritten by `make" not in text:
+        longest = max(prose_of(text).splitlines(), key=len)
+        assert len(longest) <= MAX_TEXT_COLUMNS, longest
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_every_page_is_linked(page: Path) -> None:
+    if page != REPOSITORY / "README.md":
+        targets = {
+            (other.parent / link).resolve()
+            for other in PAGES
+            if other != page
+            for link in re.findall(r"\]\(([^)#:]+)", other.read_text())
+        }
+        assert targets & {page, page.parent if page.name == "README.md" else page}
+
+
+def test_the_list_of_decisions_is_complete() -> None:
+    folder = REPOSITORY / "docs" / "decisions"
+    listed = re.findall(r"\]\((\d{4}-[^)]+)\)", (folder / "README.md").read_text())
+    assert listed == sorted(path.name for path in folder.glob("[0-9]*.md"))
 
 
 def test_packages_are_empty() -> None:

@@ -1,4 +1,4 @@
-"""OpenVINO after NNCF's post-training quantisation: int8 weights and values, scales from 300 random samples, its default."""
+"""OpenVINO after NNCF's post-training quantisation: int8 weights and values, scales from 300 random samples."""
 
 from collections.abc import Sequence
 

@@ -79,7 +79,7 @@ def _counts(found: Sequence[Unsupported]) -> str:
 
 
 def _hint(parts: Sequence[_Part]) -> str:
-    """Return how to cut the model: behind the last such layer if the rest needs only its output, else before the first."""
+    """Say how to cut the model: behind the last such layer if the rest needs only its output, else before the first."""
     bad = [place for place, part in enumerate(parts) if not part.is_read]
     if not bad:
         return ""
