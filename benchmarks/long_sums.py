@@ -32,7 +32,7 @@ class Row:
     """Errors of one layer at one batch size.
 
     Attributes:
-        inputs: of the layer.
+        inputs: number of inputs of the layer.
         density: share of its weights that are not zero.
         batch: samples of the call.
         tensorflow: error of `tf.matmul`; None where TensorFlow is not installed.

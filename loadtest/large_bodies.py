@@ -93,10 +93,10 @@ def measure(url: str, beside: str, body: Body, clients: int, seconds: float) -> 
     """Ask small questions for some time while clients send a body.
 
     Args:
-        url: of the service.
+        url: address of the service.
         beside: what is said of the large bodies.
         body: what each client sends.
-        clients: how many do so.
+        clients: number of clients that do so.
         seconds: how long.
     """
     context = multiprocessing.get_context("spawn")

@@ -45,7 +45,7 @@ class Result:
     """What came of a target.
 
     Attributes:
-        name: of the target.
+        name: name of the target.
         counts: cases and outcomes.
         crashes: processes that ended by a signal or an unexpected status.
         hangs: cases that did not end in time.

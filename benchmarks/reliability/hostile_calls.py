@@ -133,7 +133,7 @@ class Scene:
     """Where the acts happen.
 
     Attributes:
-        folder: of the job.
+        folder: folder of the job.
         data: data folder of the server.
         kernels: the server's object cache.
         server: process id of the server.

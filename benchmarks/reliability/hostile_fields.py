@@ -20,7 +20,7 @@ class Field:
         name: what it tries.
         fields: form fields beside the file.
         files: more parts with a file each.
-        filename: of the model.
+        filename: name of the model's file.
         query: query parameters.
         body: the whole body, in place of a form; with `content_type`.
         may_be_served: it is harmless, and a served model is a right answer, too.

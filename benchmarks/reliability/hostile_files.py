@@ -39,7 +39,7 @@ class Outcome:
         kind: which group of the table it belongs to.
         name: what it tries.
         was_served: it became a model.
-        seconds: how long the answer took.
+        seconds: time until the answer.
         fault: what is wrong with the outcome, or nothing.
     """
 

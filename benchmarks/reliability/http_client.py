@@ -18,7 +18,7 @@ class Answer:
 
     Attributes:
         closes: whether the connection is closed after it.
-        seconds: from sending to the whole answer.
+        seconds: time from sending to the whole answer.
     """
 
     status: int

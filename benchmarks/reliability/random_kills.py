@@ -55,9 +55,9 @@ class Tally:
     """What happened in all rounds.
 
     Attributes:
-        counts: of kills, and of operations by whether they were acknowledged.
+        counts: numbers of kills, and of operations by whether they were acknowledged.
         faults: what should not have been found, one sentence each.
-        start_seconds: from each start until all models answered.
+        start_seconds: times from each start until all models answered.
     """
 
     counts: Counter[str] = field(default_factory=Counter)

@@ -40,8 +40,8 @@ class Round:
         refused: requests that were answered with another status.
         lost: requests that were sent whole and not answered.
         kept_open: answers sent after the signal that did not say `Connection: close`.
-        stop_seconds: from the signal to the end of the process.
-        exit_status: of the process.
+        stop_seconds: time from the signal to the end of the process.
+        exit_status: exit status of the process.
     """
 
     answered: int

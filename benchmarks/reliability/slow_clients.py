@@ -84,12 +84,12 @@ class Outcome:
     """What came of an attack.
 
     Attributes:
-        sent_bytes: of all hostile clients.
+        sent_bytes: bytes that all hostile clients sent.
         ended: hostile connections that the service had ended when the attack was over.
-        last_end_seconds: when the last of them was ended.
+        last_end_seconds: time after which the last of them was ended.
         grown_bytes: most resident memory beyond that before the attack.
         health: times of the honest client.
-        upload_seconds: when an honest upload was first let in; None where none was tried.
+        upload_seconds: time after which an honest upload was first let in; None where none was tried.
     """
 
     attack: Attack

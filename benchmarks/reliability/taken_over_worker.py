@@ -42,7 +42,7 @@ class Row:
     """One line of the table.
 
     Attributes:
-        now: with a root folder of its own.
+        now: the outcome with a root folder of its own.
         in_container: without one.
     """
 

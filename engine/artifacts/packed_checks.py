@@ -179,7 +179,7 @@ def _expect_filled(view: PackedView, panels: _Table, totals: _Table, ends: Seque
         view: the layer.
         panels: first bucket of each panel, and where in the arrays its contents start; one row more than
             there are panels.
-        totals: for each bucket, and behind the last, what `panels` says of a panel that starts there.
+        totals: what `panels` says of a panel that starts at each bucket, and behind the last.
         ends: sizes of the arrays.
     """
     view.expect(

@@ -40,11 +40,11 @@ class PoolTimes:
     """When workers sleep, are woken and are left alone, in nanoseconds; see docs/decisions/0005-threads.md.
 
     Attributes:
-        spin_ns: how long a worker looks for the next job before it sleeps.
+        spin_ns: time that a worker looks for the next job before it sleeps.
         hot_ns: a call that begins so soon after the last one ended wakes workers, however short it is.
         wake_ns: a call that should take so long wakes workers.
-        calm_ns: how long calls are not helped after a worker found itself on its caller's core.
-        patience: for how many times its own length, at most, a call that helpers delayed has the next ones
+        calm_ns: time that calls are not helped after a worker found itself on its caller's core.
+        patience: largest multiple of its own length for which a call that helpers delayed has the next ones
             run alone; not a time.
     """
 

@@ -23,7 +23,7 @@ class Help:
     Attributes:
         helpers: number of threads that may take part besides the caller.
         chunk: samples of a chunk in mode SPREAD; 0 in mode SHARED.
-        expected_ns: how long the call should take: workers are woken for long ones.
+        expected_ns: expected time of the call: workers are woken for long ones.
     """
 
     helpers: int

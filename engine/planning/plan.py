@@ -89,7 +89,7 @@ class BucketPlan:
         kernel: native symbol.
         sparse: whether it skips zeros.
         bytes: size of the layer in the kernel's format.
-        parts: how many threads can share the layer.
+        parts: number of threads that can share the layer.
         seconds: time of the chosen kernel for one tile, as measured on this layer or on one of its shape and
             function with as many non-zeros, give or take 10 %; None where not measured.
         dense_seconds: time of the best dense kernel; None where not measured.

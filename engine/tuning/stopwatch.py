@@ -104,7 +104,7 @@ def race(
         contenders: the contenders to time; there may be none.
         deadline: value of `clock`.
         most_rounds: readings of each contender.
-        hopeless: how many times the best one's time is far behind; infinite where times are not rivals.
+        hopeless: multiple of the best one's time that is far behind; infinite where times are not rivals.
         clock: `own_time`, or `wall_time` where other threads help.
         wall: a clock of wall time; a race ends at 1.5 times the time on it that `clock` has left until the deadline.
         least_rounds: number of rounds that are taken whatever the time.

@@ -65,7 +65,7 @@ def feed(target: Target, folder: Path, findings: Path, seed: int, seconds: float
         target: what to feed.
         folder: where the watching process finds the case and the counts.
         findings: where reproducers go.
-        seed: of all cases.
+        seed: seed of all cases.
         seconds: how long in all, with what the counts in the folder have.
     """
     counts = Counts.of((folder / COUNT_FILE).read_text())
