@@ -2,9 +2,9 @@
 
 - *exact*: no number that is left was changed, and what was removed was zero, or nothing used it. For finite inputs the
   function is the same in exact arithmetic.
-- *rounding*: weights went whose contribution to every unit is at most 2^-24 of the unit's scale (or of the scale of
-  what reads it), see `pruning.lossless.drop`; or weights were computed anew in float64 by an algebraic identity and
-  rounded to float32 once.
+- *rounding*: weights were removed whose contribution to every unit is at most 2^-24 of the unit's scale, or of the
+  scale of the layers that read it (see `pruning.lossless.drop`); or weights were replaced by others that give the same
+  function, computed in float64 and rounded to float32 once.
 - *budgeted*: weights were chosen by their size. Nothing is proven; the measured change is all there is.
 - *measured*: weights were rounded to 16 bits when the model was compiled. Nothing is proven either.
 """

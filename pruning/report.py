@@ -116,7 +116,7 @@ class Report:
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """Return what to read first: the cost, whether it is allowed, what is gone, what is certain, how fast it is."""
+        """Return what to read first: the cost, whether it is allowed, what is gone, what is proven, how fast it is."""
         totals, findings = self.totals, self.findings
         guarantee = self.certificate.guarantee.value
         first, *rest = quality_sentences(findings.quality, guarantee)
@@ -165,7 +165,7 @@ def build_report(
 
 
 def _served(result: PruneResult, weight_type: str) -> tuple[tuple[LayerResult, ...], Certificate]:
-    """Return what is certain about what is served: with weights of 16 bits less than about the pruned graph."""
+    """Return what is proven of the model as served: with weights of 16 bits less than of the pruned graph."""
     if weight_type == PLAIN_WEIGHTS:
         return result.layers, result.certificate
     rounded = {layer.layer for layer in result.layers if layer.kind == "Dense"}

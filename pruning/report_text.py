@@ -26,7 +26,7 @@ def render_text(report: Report) -> str:
     parts += [
         "## Layers",
         _layer_table(report),
-        "## What is certain",
+        "## Certificates",
         "\n".join(f"- {cell(line)}" for line in certainty_lines(report)),
     ]
     parts += ["## What changed", CHANGES, table(CHANGE_HEADS, change_rows(report))]
@@ -82,7 +82,7 @@ def _layer_row(layer: LayerResult) -> list[str]:
 
 
 def certainty_lines(report: Report) -> list[str]:
-    """Say what is certain, layer by layer, and what that rests on."""
+    """Say what is proven, layer by layer, and what the proofs assume."""
     certificate = report.certificate
     layers_by_claim: dict[str, list[str]] = {}
     for name, layer in certificate.layers.items():
