@@ -2,7 +2,7 @@
 
 A connection that waits for its client is in one of three places, in the order in which it came there, so that the one
 that has waited longest is the first: `heads` (the head of a request is due), `idle` (answered, and no byte since) and
-`closing` (answered for the last time; what the client still sends is thrown away). One timer looks at their first
+`lingering` (answered for the last time; what the client still sends is thrown away). One timer looks at their first
 entries: a timer of its own for each request would cost more than all that is done here.
 """
 
@@ -140,7 +140,9 @@ class Connections:
         self.heads.pop(connection, None)
         self.idle.pop(connection, None)
         if len(self.lingering) >= _MOST_LINGERING:
-            next(iter(self.lingering)).end()
+            longest = next(iter(self.lingering))
+            del self.lingering[longest]  # at once: it is forgotten only when it has ended
+            longest.end()
         self.lingering[connection] = now
         self._watch()
 

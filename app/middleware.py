@@ -124,11 +124,8 @@ class RequestLayer:
             await self._app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        given = headers.get(b"x-request-id")
-        if given is not None and _REQUEST_ID.fullmatch(given):
-            request_id = given.decode("ascii")
-        else:
-            request_id = f"{self._id_start}{next(self._id_numbers):08x}"
+        request_id = given_request_id(headers.get(b"x-request-id"))
+        request_id = request_id or f"{self._id_start}{next(self._id_numbers):08x}"
         token = REQUEST_ID.set(request_id)
         exchange = _Exchange(send, request_id.encode(), self._answer_headers)
         start = time.perf_counter()
@@ -155,6 +152,11 @@ class RequestLayer:
             self._account.in_flight -= 1
             self._account.count(scope, exchange.status, time.perf_counter() - start)
             REQUEST_ID.reset(token)
+
+
+def given_request_id(value: bytes | None) -> str:
+    """Return the id that a client gave its request; nothing where there is none, or none that can be used."""
+    return "" if value is None or not _REQUEST_ID.fullmatch(value) else value.decode("ascii")
 
 
 # Called many times a second in normal operation: logged at level debug.

@@ -7,6 +7,7 @@ same connection are answered first.
 """
 
 import asyncio
+import secrets
 from typing import Any
 
 import httptools
@@ -29,7 +30,7 @@ from app.connection_errors import (
 )
 from app.connections import Connections
 from app.errors import OverloadedError, ServiceError
-from app.middleware import CLIENT_GONE
+from app.middleware import CLIENT_GONE, given_request_id
 from app.problems import MEDIA_TYPE, Problem
 from app.transport import HeldWrites, TurnEnd
 from app.turnstile import Turnstile
@@ -220,7 +221,11 @@ class BoundedProtocol(HttpToolsProtocol):
         error = OverloadedError("too many requests wait for their turn")
         self._connections.count(error)
         cycle.response_started = cycle.response_complete = True
-        self.transport.write(answer_of(error, closes=not cycle.keep_alive))
+        scope = cycle.scope
+        request_id = given_request_id(dict(scope["headers"]).get(b"x-request-id"))
+        head, body = answer_of(error, request_id, closes=not cycle.keep_alive)
+        # To HEAD there is no body: the client would take it for the next answer.
+        self.transport.write(head if scope["method"] == "HEAD" else head + body)
         if not cycle.keep_alive:
             self.transport.close()
         self.on_response_complete()
@@ -263,7 +268,7 @@ class BoundedProtocol(HttpToolsProtocol):
         elif self.pipeline or (self._running is not broken and not self._is_answered()):
             self.close_after_answer()
         else:
-            self.transport.write(answer_of(error))
+            self.transport.write(b"".join(answer_of(error)))
             self.transport.close()
 
     def end_overdue(self, error: HeadError) -> None:
@@ -326,17 +331,27 @@ class BoundedProtocol(HttpToolsProtocol):
         return HeadTooLargeError(HEAD_MAX_BYTES, HEAD_MAX_FIELDS)
 
 
-def answer_of(error: ServiceError, *, closes: bool = True) -> bytes:
-    """Return the answer to what never reached the application, as a problem."""
+def answer_of(
+    error: ServiceError, request_id: str = "", *, closes: bool = True
+) -> tuple[bytes, bytes]:
+    """Return head and body of the answer to what never reached the application, as a problem.
+
+    Args:
+        error: why it did not.
+        request_id: the client's own id; without it the answer gets a random one.
+        closes: whether it is the last answer on its connection.
+    """
     problem = Problem.of(error)
-    body = orjson.dumps(problem.document())
+    request_id = request_id or secrets.token_hex(8)
+    body = orjson.dumps(problem.document(request_id=request_id))
     fields = {
         "content-type": MEDIA_TYPE,
         "content-length": str(len(body)),
         "connection": "close" if closes else "keep-alive",
+        "x-request-id": request_id,
         "x-content-type-options": "nosniff",
     }
     if error.retry_after_seconds is not None:
         fields["retry-after"] = str(error.retry_after_seconds)
     lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-    return bytes(STATUS_LINE[problem.status] + lines.encode() + b"\r\n" + body)
+    return bytes(STATUS_LINE[problem.status] + lines.encode() + b"\r\n"), body

@@ -1,16 +1,21 @@
 """What a client may send before its request is known, and how long it may keep the server waiting."""
 
+import asyncio
 import contextlib
+import json
 import re
 import socket
 from collections.abc import Callable, Iterator
+from http.client import HTTPConnection
 from urllib.parse import urlsplit
 
 import pytest
 
-from app.connections import default_max_connections
+from app.connection_errors import HeadError
+from app.connections import ConnectionLimits, Connections, default_max_connections
 from app.protocol import HEAD_MAX_BYTES, HEAD_MAX_FIELDS
 from app.settings import Settings
+from app.turnstile import PROBES
 from tests.app.live import Live, live, wait_until
 
 Make = Callable[..., Settings]
@@ -191,6 +196,98 @@ def test_a_client_that_does_not_take_its_answer_is_given_up(make_settings: Make)
             for _ in range(20_000):
                 connection.sendall(request)
         wait_until(lambda: len(service.server.connections.all) < connections, "its end")
+
+
+@pytest.fixture
+def overrun(service: Live, monkeypatch: pytest.MonkeyPatch) -> Live:
+    """Whoever asks for anything but a probe has waited too long for its turn."""
+    turnstile = service.server._factory.args[1]
+    monkeypatch.setattr(turnstile, "passes", lambda scope: scope["path"] in PROBES)
+    monkeypatch.setattr(turnstile, "_queue_max_seconds", -1.0)
+    return service
+
+
+@pytest.mark.parametrize("method", ["HEAD", "GET", "POST"])
+def test_after_a_refusal_the_connection_goes_on(overrun: Live, method: str) -> None:
+    address = urlsplit(str(overrun.http.base_url)).netloc
+    with contextlib.closing(HTTPConnection(address, timeout=30)) as client:
+        client.connect()
+        first = client.sock
+        for _ in range(2):
+            content = b"{}" if method == "POST" else None
+            client.request(method, "/models", content, {"X-Request-ID": "mine"})
+            answer = client.getresponse()
+            body = answer.read()
+            assert answer.status == 503
+            assert int(answer.headers["Retry-After"]) >= 1
+            assert answer.headers["Connection"] == "keep-alive"
+            assert answer.headers["X-Request-ID"] == "mine"
+            assert int(answer.headers["Content-Length"]) > 100
+            if method == "HEAD":
+                assert body == b""
+            else:
+                problem = json.loads(body)
+                assert problem["type"] == "/problems/overloaded"
+                assert problem["request_id"] == "mine"
+        client.request("GET", "/health/live")
+        answer = client.getresponse()
+        assert (answer.status, json.loads(answer.read())["status"]) == (200, "live")
+        assert client.sock is first
+
+
+def test_refusals_in_a_pipeline_are_whole_and_the_last_one_closes(overrun: Live) -> None:
+    head = GET.replace(b"GET /health/live", b"HEAD /models")
+    last = head + b"X-Request-ID: a b\r\nConnection: close\r\n\r\n"
+    with connect(overrun) as connection:
+        connection.sendall(head + b"\r\n" + GET + b"\r\n" + last)
+        answers = received(connection).split(b"HTTP/1.1 ")[1:]
+    assert [answer[:3] for answer in answers] == [b"503", b"200", b"503"]
+    assert answers[0].endswith(b"\r\n\r\n")
+    assert answers[2].endswith(b"\r\n\r\n")
+    assert [b"connection: close" in answer for answer in answers] == [False, False, True]
+    ids = [re.findall(rb"x-request-id: (\w+)\r\n", answer)[0] for answer in answers]
+    assert len(set(ids)) == 3
+
+
+@pytest.mark.parametrize("start", [b"nonsense\r\n\r\n", GET + b"X: " + b"a" * 70_000])
+def test_what_never_became_a_request_gets_an_id_too(service: Live, start: bytes) -> None:
+    with connect(service) as connection:
+        connection.sendall(start)
+        answer = received(connection)
+    (given,) = re.findall(rb"x-request-id: (\w+)\r\n", answer)
+    assert b'"request_id":"' + given + b'"' in answer
+
+
+class Lingerer:
+    """A connection that is told to end and takes its time."""
+
+    def __init__(self) -> None:
+        self.ends = 0
+
+    def end(self) -> None:
+        self.ends += 1
+
+    def end_overdue(self, error: HeadError) -> None:
+        raise AssertionError(error)
+
+    def unsent_bytes(self) -> int:
+        return 0
+
+    def close_after_answer(self) -> None:
+        raise AssertionError
+
+
+def test_of_too_many_that_linger_each_is_ended_once_the_longest_first() -> None:
+    async def linger() -> None:
+        limits = ConnectionLimits(1000, 60.0, 60.0, 60.0)
+        connections = Connections(limits, lambda _: None)
+        lingerers = [Lingerer() for _ in range(200)]
+        for number, each in enumerate(lingerers):
+            connections.linger(each, float(number))
+        assert len(connections.lingering) == 128
+        assert [each.ends for each in lingerers] == [1] * 72 + [0] * 128
+
+    asyncio.run(linger())
 
 
 def test_the_lag_of_the_event_loop_is_shown(service: Live) -> None:
