@@ -6,8 +6,10 @@ that time.
 """
 
 import asyncio
+import contextlib
 import os
 import stat
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +20,17 @@ from graph.errors import PrunusError
 _INTERVAL_SECONDS = 0.5
 # Names take room, too: of a folder's blocks, and of the time for looking.
 FILES_MAX = 20_000
+# An honest job has folders in two levels.
+DEPTH_MAX = 32
 _BLOCK_BYTES = 512
+_FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_DELETED = b" (deleted)"
+# What the kernel shows for memory that threads and processes share.
+_NO_FILES = (b"/dev/zero (deleted)",)
+
+
+class UncountableError(Exception):
+    """It cannot be told how much a process uses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +52,15 @@ async def watch(pid: int, folder: Path, limits: WatchedLimits) -> PrunusError:
 
 def excess(pid: int, folder: Path, limits: WatchedLimits) -> PrunusError | None:
     """Return what a process uses too much of, if anything."""
-    used, files = disk_usage(folder)
-    used += _unlinked_bytes(pid)
+    try:
+        used, files = disk_usage(folder)
+        used += unlinked_bytes(pid)
+    except UncountableError as error:
+        return JobDiskError(
+            "the job's files cannot be counted",
+            expected=f"plain folders, at most {DEPTH_MAX} within one another",
+            got=str(error),
+        )
     if used > limits.disk_max_bytes:
         return JobDiskError(
             "the job's files together take too much room",
@@ -63,40 +82,113 @@ def excess(pid: int, folder: Path, limits: WatchedLimits) -> PrunusError | None:
 
 
 def disk_usage(folder: Path) -> tuple[int, int]:
-    """Return the bytes on disk below a folder, and the number of files; no more is counted than may be there."""
+    """Return the bytes on disk below a folder, and the number of files; no more is counted than may be there.
+
+    Raises:
+        UncountableError: folders lie too deep, or something cannot be looked at: there may be anything in it.
+    """
+    try:
+        top = os.open(folder, _FOLDER_FLAGS)
+    except FileNotFoundError:
+        return 0, 0
+    except OSError as error:
+        raise UncountableError(f"the job's folder: {error.strerror}") from error
     used = files = 0
-    waiting = [str(folder)]
-    while waiting and files <= FILES_MAX:
-        try:
-            with os.scandir(waiting.pop()) as entries:
-                for entry in entries:
-                    status = entry.stat(follow_symlinks=False)
-                    used += status.st_blocks * _BLOCK_BYTES
-                    files += 1
-                    if stat.S_ISDIR(status.st_mode):
-                        waiting.append(entry.path)
-                    if files > FILES_MAX:
-                        break
-        except OSError:
-            continue  # removed meanwhile
+    for status in _statuses(top, 0):
+        used += status.st_blocks * _BLOCK_BYTES
+        files += 1
+        if files > FILES_MAX:
+            break
     return used, files
 
 
-def _unlinked_bytes(pid: int) -> int:
-    """Return bytes of files that the process holds open and that have no name any more, where they can be seen."""
-    used = 0
+def _statuses(folder: int, depth: int) -> Iterator[os.stat_result]:
+    """Yield what the kernel tells of all that lies below an open folder, and close it; by no path of many names."""
     try:
-        descriptors = os.listdir(f"/proc/{pid}/fd")
-    except OSError:
-        return 0
-    for descriptor in descriptors:
+        if depth > DEPTH_MAX:
+            raise UncountableError(f"folders within folders, more than {DEPTH_MAX}")
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                try:
+                    status = entry.stat(follow_symlinks=False)
+                    yield status
+                    if stat.S_ISDIR(status.st_mode):
+                        inner = os.open(entry.name, _FOLDER_FLAGS, dir_fd=folder)
+                        yield from _statuses(inner, depth + 1)
+                except FileNotFoundError:
+                    continue  # removed meanwhile
+    except OSError as error:
+        raise UncountableError(f"a folder of the job: {error.strerror}") from error
+    finally:
+        os.close(folder)
+
+
+def unlinked_bytes(pid: int) -> int:
+    """Return the bytes of files that have no name any more and that a process holds, where that can be seen.
+
+    It holds a file by a descriptor, of which each thread may have its own, or by a page of it in its memory.
+
+    Raises:
+        UncountableError: a file is in its memory of which the kernel does not tell the size.
+    """
+    held: dict[int, int] = {}
+    threads = _names(f"/proc/{pid}/task")
+    for thread in threads:
+        for descriptor in _names(f"/proc/{pid}/task/{thread}/fd"):
+            _hold(held, f"/proc/{pid}/task/{thread}/fd/{descriptor}")
+    for inode, place in _mapped(pid, threads).items():
+        if inode not in held:
+            held[inode] = _mapped_bytes(pid, threads, inode, place)
+    return sum(held.values())
+
+
+def _mapped_bytes(pid: int, threads: Sequence[str], inode: int, place: str) -> int:
+    for thread in threads:  # the kernel has map_files only under the number, not under task/
         try:
-            status = os.stat(f"/proc/{pid}/fd/{descriptor}")
+            status = os.stat(f"/proc/{thread}/map_files/{place}")
+        except OSError:
+            continue  # without the capability for it; or this thread has ended
+        return status.st_blocks * _BLOCK_BYTES
+    if inode in _mapped(pid, threads):
+        raise UncountableError("a file without a name, in the memory of the job")
+    return 0  # unmapped meanwhile
+
+
+def _hold(held: dict[int, int], path: str) -> None:
+    with contextlib.suppress(OSError):
+        status = os.stat(path)
+        if stat.S_ISREG(status.st_mode) and status.st_nlink == 0:
+            held[status.st_ino] = status.st_blocks * _BLOCK_BYTES
+
+
+def _mapped(pid: int, threads: Sequence[str]) -> dict[int, str]:
+    """Return the deleted files in a process's memory: their inode numbers, and where one page of each lies."""
+    found = {}
+    for thread in threads:
+        try:
+            lines = Path(f"/proc/{pid}/task/{thread}/maps").read_bytes().splitlines()
         except OSError:
             continue
-        if stat.S_ISREG(status.st_mode) and status.st_nlink == 0:
-            used += status.st_blocks * _BLOCK_BYTES
-    return used
+        for line in lines:
+            # address, permissions, offset, device, inode, path
+            words = line.split(maxsplit=5)
+            if len(words) == 6 and words[5].endswith(_DELETED) and words[5] not in _NO_FILES:
+                found[int(words[4])] = _map_name(words[0].decode())
+        if lines:
+            break  # threads share their memory; one that has ended shows none, and it may be the first
+    return found
+
+
+def _map_name(addresses: str) -> str:
+    """Return the name in map_files of a range in maps, which has zeros in front."""
+    return "-".join(f"{int(each, 16):x}" for each in addresses.split("-"))
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
 
 
 def _threads(pid: int) -> int:

@@ -68,6 +68,7 @@ _X86_64 = {
     "bind": 49,
     "prctl": 157,
     "fcntl": 72,
+    "exit": 60,
 }
 _AARCH64 = {
     "io_uring_setup": 425,
@@ -122,6 +123,7 @@ _AARCH64 = {
     "bind": 200,
     "prctl": 167,
     "fcntl": 25,
+    "exit": 93,
 }
 _NUMBERS = {"x86_64": _X86_64, "aarch64": _AARCH64}.get(platform.machine(), {})
 # An address that no process may read: the kernel looks at it only when it has let the call through.

@@ -5,6 +5,7 @@ says chooses what it does: `acts`, or one of the programs below.
 """
 
 import contextlib
+import ctypes
 import errno
 import os
 import sys
@@ -21,6 +22,7 @@ from app.sandbox.system import SandboxError
 from app.worker import Events, main
 from app.worker_request import WorkerRequest
 from benchmarks.reliability.hostile_acts import ACTS, Scene, outcome
+from benchmarks.reliability.hostile_calls import call
 
 RESULTS_FILE = "results.jsonl"
 # How archives begin: the server refuses other files before there is a job.
@@ -62,6 +64,45 @@ def fill_disk(scene: Scene, _: Events) -> None:
     time.sleep(600)
 
 
+def hide_by_mapping(scene: Scene, _: Events) -> None:
+    """Write many files, and keep one page of each without a name and without a descriptor."""
+    libc = ctypes.CDLL(None)
+    libc.mmap.restype = ctypes.c_void_p
+    for _number in range(100):
+        with (scene.folder / "hidden").open("w+b") as file:
+            file.write(bytes(1 << 20))
+            file.flush()
+            # Not by Python, which keeps a descriptor of its own.
+            libc.mmap(None, ctypes.c_size_t(4096), 1, 1, file.fileno(), ctypes.c_long(0))
+        (scene.folder / "hidden").unlink()
+    time.sleep(600)
+
+
+def hide_by_ended_thread(scene: Scene, _: Events) -> None:
+    """Write many files without a name, and end the thread whose descriptors are looked at first."""
+    files = [(scene.folder / "hidden").open("w+b", buffering=0)]
+    for _number in range(100):
+        (scene.folder / "hidden").unlink()
+        files[-1].write(bytes(1 << 20))
+        files.append((scene.folder / "hidden").open("w+b", buffering=0))
+    threading.Thread(target=time.sleep, args=(600,)).start()
+    call("exit", 0)
+
+
+def hide_by_depth(scene: Scene, _: Events) -> None:
+    """Write below more folders than a path can name, and than a recursion that removes them can go down."""
+    here = os.open(scene.folder, os.O_RDONLY)
+    for _number in range(1_500):
+        os.mkdir("deep-down", dir_fd=here)
+        inner = os.open("deep-down", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = inner
+    file = os.open("hidden", os.O_WRONLY | os.O_CREAT, dir_fd=here)
+    for _number in range(100):
+        os.write(file, bytes(1 << 20))
+    time.sleep(600)
+
+
 def keep_threads(_: Scene, events: Events) -> None:
     """Have as many threads as can be had, and keep them."""
     threading.stack_size(64 * 1024)
@@ -79,9 +120,10 @@ def outlive(scene: Scene, events: Events) -> None:
     time.sleep(600)
 
 
+HIDING = (hide_by_mapping, hide_by_ended_thread, hide_by_depth)
 PROGRAMS: dict[str, Callable[[Scene, Events], None]] = {
     program.__name__: program
-    for program in (acts, unknown_stage, own_title, fill_disk, keep_threads, outlive)
+    for program in (acts, unknown_stage, own_title, fill_disk, *HIDING, keep_threads, outlive)
 }
 
 

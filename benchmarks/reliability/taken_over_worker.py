@@ -124,10 +124,15 @@ def own_title(server: Server) -> str:
     return f"title {problem['title']!r}, source {problem.get('source')!r}"
 
 
-def filled_disk(server: Server) -> str:
-    """Tell what became of a worker that fills the disk."""
-    problem = server.submit("fill_disk", 60)
-    return f"ended over its quota: {problem['type'].rsplit('/', 1)[1]}"
+def filled_disk(program: str) -> Callable[[Server], str]:
+    """Return what tells what became of a worker that fills the disk in some way, and of its folder."""
+
+    def run(server: Server) -> str:
+        problem = server.submit(program, 60)
+        left = "" if not any((server.data / "jobs").iterdir()) else "; its folder is left"
+        return f"ended over its quota: {problem['type'].rsplit('/', 1)[1]}{left}"
+
+    return run
 
 
 def kept_threads(server: Server) -> str:
@@ -172,7 +177,18 @@ JOBS: tuple[tuple[str, str, str, Callable[[Server], str]], ...] = (
         unknown_stages,
     ),
     ("M6: events", "choose the title of a problem", "shown as the server's words", own_title),
-    ("M7: disk and threads", "fill the disk by many files", "no limit", filled_disk),
+    *(
+        ("M7: disk and threads", f"fill the disk {how}", "no limit", filled_disk(program))
+        for how, program in (
+            ("by many files", "fill_disk"),
+            ("by files without a name, of which pages are mapped", "hide_by_mapping"),
+            (
+                "by files without a name, of a process whose first thread ended",
+                "hide_by_ended_thread",
+            ),
+            ("below 1,500 folders within one another", "hide_by_depth"),
+        )
+    ),
     ("M7: disk and threads", "keep 600 threads", "1500, no limit met", kept_threads),
     # Last: it kills the server.
     ("M11: outliving", "live on after kill -9 of the server", "lived on", outliving),

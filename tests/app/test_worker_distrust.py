@@ -33,7 +33,7 @@ from app.services.storage import Storage
 from app.services.worker_events import EventReader, LimitsEvent, OutcomeEvent, StageEvent
 from app.services.worker_output import take_output
 from app.services.worker_process import WorkerFailedError, WorkerRun, run_worker
-from app.services.worker_watch import WatchedLimits, excess
+from app.services.worker_watch import WatchedLimits
 from app.settings import MIB
 from app.stages import UPLOAD_STAGES
 from tests.app.live import wait_until
@@ -210,34 +210,6 @@ def test_output_without_artifact_or_over_the_limit_is_refused(tmp_path: Path) ->
     (output / ARTIFACT_FILE).unlink()
     with pytest.raises(JobCrashedError, match="no artifact"):
         take_output(folder, MIB)
-
-
-def test_all_files_of_a_job_count_and_unlinked_ones_too(tmp_path: Path) -> None:
-    for number in range(4):
-        (tmp_path / str(number)).write_bytes(bytes(200 * 1024))
-    assert excess(os.getpid(), tmp_path, WatchedLimits(4 * MIB, 10_000)) is None
-    with (tmp_path / "hidden").open("wb") as file:
-        file.write(bytes(400 * 1024))
-        file.flush()
-        (tmp_path / "hidden").unlink()
-        error = excess(os.getpid(), tmp_path, ROOM)
-    assert error is not None
-    assert error.slug == "job-disk-limit"
-    assert error.hint.endswith("PRUNUS_JOB_DISK_MAX_BYTES")
-
-
-def test_too_many_files_and_threads_are_seen(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    error = excess(os.getpid(), tmp_path, WatchedLimits(MIB, 0))
-    assert error is not None
-    assert error.hint.endswith("PRUNUS_JOB_THREADS_MAX")
-    monkeypatch.setattr("app.services.worker_watch.FILES_MAX", 3)
-    for number in range(4):
-        (tmp_path / str(number)).touch()
-    error = excess(os.getpid(), tmp_path, WatchedLimits(MIB, 10_000))
-    assert error is not None
-    assert error.message == "the job made too many files"
 
 
 PROGRAM = """
