@@ -1,4 +1,4 @@
-"""`prunus tune`: choose an artifact's kernels anew, on this host."""
+"""`prunus tune`: choose an artifact's kernels again, on this host."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +16,7 @@ from engine.tuning.planner import CompileOptions
 
 
 @click.command(
-    short_help="Choose the kernels of an artifact anew, on this host.",
+    short_help="Choose the kernels of an artifact again, on this host.",
     context_settings={"show_default": True},
 )
 @click.argument("artifact", type=FILE)
@@ -47,8 +47,8 @@ def tune(
 ) -> None:
     """Time the kernels of ARTIFACT on this host and write it with the fastest ones.
 
-    For an artifact that was compiled on another kind of CPU, for fewer threads, or by an older version.
-    Its weights and, with the same --values, its outputs stay as they are but for rounding.
+    Use it for an artifact that was compiled on another kind of CPU, for fewer threads, or by an older version.
+    The weights stay the same; with the same --values the outputs change by rounding only.
     """
     opened = open_artifact(artifact)
     options = options_of(opened.model, CompileOptions(tune_seconds=tune_seconds, threads=threads))

@@ -32,7 +32,7 @@ _Check = Callable[[PackedView], None]
 _Table = npt.NDArray[np.int64]
 
 # To be raised when a packed format or the variants of a kernel change: plans of artifacts with another
-# number are not used, and their layers are packed anew from the neutral weights.
+# number are not used, and their layers are packed again from the neutral weights.
 PACKING_VERSION = 3
 
 

@@ -23,7 +23,7 @@ from engine.errors import (
 from engine.execution.workspace import Help
 from engine.program import InputSlot
 
-# More forms than this are worked out anew each time.
+# More forms than this are worked out each time.
 MAX_KNOWN_FORMS = 512
 _SHOWN_NAMES = 20
 _SHOWN_CHARACTERS = 80

@@ -1,4 +1,4 @@
-"""Steps, buffers and constants that no output needs are dropped, and buffers numbered anew."""
+"""Steps, buffers and constants that no output needs are dropped, and buffers numbered again."""
 
 from dataclasses import replace
 

@@ -111,7 +111,7 @@ def _length(item: Json, layer: Layer) -> int | None:
 
 
 class _Lowering:
-    """Walks models; every call of a nested model adds its nodes anew, with the same weights."""
+    """Walks models; every call of a nested model adds its nodes again, with the same weights."""
 
     def __init__(self, draft: Draft, weights: Mapping[str, LayerWeights]) -> None:
         self._draft = draft

@@ -66,7 +66,7 @@ class OpRules(Generic[OpT]):
     # Whether every output element is a copy of one input element.
     only_moves: ClassVar[bool] = False
     # Whether an input may change by what float32 rounding of that input hides. If not, no weight upstream is dropped or
-    # computed anew.
+    # replaced.
     bears_rounding: ClassVar[bool] = False
 
     def weights(self) -> list[Reals]:
