@@ -29,7 +29,7 @@ from engine.planning.plan import CompiledModel, ExecutionPlan, LayerPlan, Networ
 from engine.planning.schedule import Mode, Schedule, make_schedule
 from engine.target import Target, host_target
 
-# Workspaces kept for later calls; more concurrent calls than this allocate theirs again.
+# Workspaces kept for later calls; further concurrent calls allocate one each time.
 MAX_IDLE_CALLS = 16
 _FLOAT32, _ARRAY, _EMPTY = np.dtype(np.float32), np.ndarray, np.empty
 

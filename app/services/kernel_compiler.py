@@ -1,7 +1,7 @@
 """The server's compiler of kernels: a second confined process, which is told specifications and never sees an upload.
 
 The worker that reads an upload may not put code into the server, so nothing that it compiled is used. The server opens
-and checks the artifact and has the kernels that it names compiled again. A specification is one of a finite set, and its
+and checks the artifact and has the kernels that it names compiled. A specification is one of a finite set, and its
 text is written by this program; what a hostile artifact can still do is to name many kernels, or such that take long.
 That is why the work has a process of its own: it can be ended, and LLVM's memory goes with it.
 """

@@ -1,4 +1,4 @@
-"""Steps, buffers and constants that no output needs are dropped, and buffers numbered again."""
+"""Steps, buffers and constants that no output needs are dropped, and buffers get new numbers."""
 
 from dataclasses import replace
 
