@@ -4,6 +4,7 @@ One connection per process, behind a lock: every statement takes microseconds to
 other processes go on meanwhile. `synchronous=FULL` makes a committed row survive a power cut.
 """
 
+import functools
 import logging
 import sqlite3
 import threading
@@ -120,6 +121,8 @@ class Database:
 
     def _set_up(self) -> None:
         self._connection.row_factory = sqlite3.Row
+        # A text with damaged bytes is read as far as it goes: else it would hide all other rows of its table.
+        self._connection.text_factory = functools.partial(str, encoding="utf-8", errors="replace")
         self._connection.execute("PRAGMA journal_mode=WAL")
         self._connection.execute("PRAGMA synchronous=FULL")
         self._connection.execute("PRAGMA foreign_keys=ON")

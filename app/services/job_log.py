@@ -1,17 +1,27 @@
 """Jobs as rows: what was asked, how far it is, how it ended."""
 
+import logging
 import sqlite3
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeVar
 
 import orjson
 
-from app.errors import DuplicateVersionError, JobNotFoundError, QueueFullError
+from app.errors import (
+    DuplicateVersionError,
+    InternalError,
+    JobNotFoundError,
+    QueueFullError,
+)
 from app.problems import Problem
 from app.services.database import Database
 from app.version_errors import NoFreeVersionError
+
+T = TypeVar("T")
+_LOG = logging.getLogger(__name__)
 
 
 class JobState(StrEnum):
@@ -89,6 +99,7 @@ class JobLog:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._reader = _Reader()
 
     def add(self, new: NewJob, queue_max_jobs: int) -> Job:
         """Queue a job, and fix the version it will make.
@@ -129,7 +140,7 @@ class JobLog:
         found = self._database.rows("SELECT * FROM jobs WHERE id = ?", job_id)
         if not found:
             raise JobNotFoundError(job_id)
-        return _job(found[0])
+        return self._reader.job(found[0])
 
     def recent(self, limit: int) -> list[Job]:
         """Return the latest jobs, newest first."""
@@ -146,7 +157,7 @@ class JobLog:
     def _select(self, condition: str, *parameters: object) -> list[Job]:
         # `condition` is always one of the constants above; values are bound.
         rows = self._database.rows(f"SELECT * FROM jobs {condition}", *parameters)  # noqa: S608
-        return [_job(row) for row in rows]
+        return [self._reader.job(row) for row in rows]
 
     def count_by_state(self) -> dict[str, int]:
         """Return the number of jobs in each state, zeros included."""
@@ -240,8 +251,13 @@ def _free_version(connection: sqlite3.Connection, name: str, wanted: int | None)
         if wanted in taken:
             raise DuplicateVersionError(name, wanted)
         return wanted
-    row = connection.execute("SELECT last_version FROM models WHERE name = ?", (name,)).fetchone()
-    next_version: int = max(taken | {row[0] if row else 0}) + 1
+    # A number is not used again: the row of a model goes with its last version, what was deleted is still known.
+    used = connection.execute(
+        "SELECT last_version FROM models WHERE name = ? UNION"
+        " SELECT max(version) FROM deleted WHERE name = ?",
+        (name, name),
+    )
+    next_version: int = max(taken | {row[0] or 0 for row in used}, default=0) + 1
     if next_version > MAX_VERSION:
         raise NoFreeVersionError(name, MAX_VERSION)
     return next_version
@@ -251,21 +267,72 @@ def _timings_json(timings: Sequence[StageTiming]) -> str:
     return orjson.dumps([[timing.stage, timing.seconds] for timing in timings]).decode()
 
 
-def _job(row: sqlite3.Row) -> Job:
-    return Job(
-        id=row["id"],
-        name=row["name"],
-        version=row["version"],
-        state=JobState(row["state"]),
-        stage=row["stage"],
-        progress=row["progress"],
-        owner=row["owner"],
-        file_name=row["file_name"],
-        upload_bytes=row["upload_bytes"],
-        created_at=row["created_at"],
-        started_at=row["started_at"],
-        finished_at=row["finished_at"],
-        timings=tuple(StageTiming(*pair) for pair in orjson.loads(row["timings"])),
-        limits=orjson.loads(row["limits"]),
-        error=Problem.from_record(orjson.loads(row["error"])) if row["error"] else None,
-    )
+class _Reader:
+    """Reads rows, also damaged ones: what cannot be read is empty, and said in the log once."""
+
+    def __init__(self) -> None:
+        self._told: set[tuple[str, str]] = set()
+
+    def job(self, row: sqlite3.Row) -> Job:
+        """Return what a row says."""
+        return Job(
+            id=row["id"],
+            name=row["name"],
+            version=row["version"],
+            state=self._read(row, "state", JobState, JobState.FAILED),
+            stage=row["stage"],
+            progress=row["progress"],
+            owner=row["owner"],
+            file_name=row["file_name"],
+            upload_bytes=row["upload_bytes"],
+            created_at=row["created_at"],
+            started_at=row["started_at"],
+            finished_at=row["finished_at"],
+            timings=self._read(row, "timings", _timings, ()),
+            limits=self._read(row, "limits", _members, {}),
+            error=self._error(row),
+        )
+
+    def _error(self, row: sqlite3.Row) -> Problem | None:
+        if not row["error"]:
+            return None
+        lost = InternalError("why the job ended cannot be read any more")
+        return self._read(
+            row, "error", lambda text: Problem.from_record(_members(text)), Problem.of(lost)
+        )
+
+    def _read(self, row: sqlite3.Row, column: str, read: Callable[[str], T], empty: T) -> T:
+        try:
+            return read(row[column])
+        except (ValueError, TypeError) as error:
+            if (row["id"], column) not in self._told:
+                self._told.add((row["id"], column))
+                _LOG.error("the %s of job %s cannot be read: %s", column, row["id"], error)
+            return empty
+
+
+def _members(text: str) -> dict[str, object]:
+    """Return the object that a JSON text holds.
+
+    Raises:
+        ValueError: it is not JSON.
+        TypeError: it is something else.
+    """
+    found = orjson.loads(text)
+    if not isinstance(found, dict):
+        raise TypeError("it is no JSON object")
+    return found
+
+
+def _timings(text: str) -> tuple[StageTiming, ...]:
+    """Return the stages that a JSON text lists.
+
+    Raises:
+        ValueError: it is not JSON, or not a list of pairs.
+        TypeError: its values are of other types.
+    """
+    timings = tuple(StageTiming(stage, seconds) for stage, seconds in orjson.loads(text))
+    for timing in timings:
+        if not isinstance(timing.stage, str) or not isinstance(timing.seconds, int | float):
+            raise TypeError("it is no list of names and seconds")
+    return timings

@@ -1,5 +1,6 @@
 """The data folder: publishing is all or nothing, and nothing of a worker is trusted."""
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,14 +8,18 @@ import pytest
 
 from app.errors import (
     DuplicateVersionError,
+    JobCancelledError,
     JobCrashedError,
     ModelNotFoundError,
     ModelUnavailableError,
     QueueFullError,
     VersionNotFoundError,
 )
+from app.problems import Problem
 from app.services.database import Database
 from app.services.job_log import MAX_VERSION, JobLog, JobState, NewJob
+from app.services.ownership import Ownership
+from app.services.recovery import recover
 from app.services.storage import Storage, checked_name
 from app.services.stored_version import DamagedVersion
 from app.services.summary import ModelSummary, Tensor
@@ -124,7 +129,7 @@ def test_jobs_in_line_take_the_versions_that_come(storage: Storage, log: JobLog)
     storage.publish("b", "m", 2, SUMMARY, ())
     storage.delete("m", [2])
     finished(storage, log, "d")
-    assert log.get("d").version == 2  # the model is gone with its last version
+    assert log.get("d").version == 3  # also where the model has gone with its last version
 
 
 def test_the_queue_is_bounded(log: JobLog) -> None:
@@ -238,6 +243,60 @@ def test_a_damaged_row_stops_nothing_else_and_can_be_deleted(
         storage.version("m", 2)
     storage.delete("m", [2])
     assert [stored.version for stored in storage.all_versions()] == [1]
+
+
+@pytest.mark.parametrize(
+    ("column", "text"),
+    [
+        *(("timings", text) for text in ("no JSON", "3", '["ab"]', '[["a"]]', '[[1, "b"]]', "{")),
+        *(("limits", text) for text in ("no JSON", "[]", "3", '"text"')),
+        *(("error", text) for text in ("no JSON", "[]", "3", "null")),
+        ("state", "unheard of"),
+        ("stage", b"\xff\xfe"),
+    ],
+)
+def test_a_damaged_row_of_a_job_stops_nothing_else(
+    storage: Storage,
+    log: JobLog,
+    database: Database,
+    caplog: pytest.LogCaptureFixture,
+    column: str,
+    text: str | bytes,
+) -> None:
+    for job in ("a", "b", "c"):
+        log.add(NewJob(job, "m", None, "nobody", "f", 1), 9)
+    log.end("a", JobState.FAILED, Problem.of(JobCancelledError("no longer wanted")))
+    damaged = "a" if column == "error" else "b"
+    with database.transaction() as connection:
+        connection.execute("PRAGMA ignore_check_constraints=ON")
+        # Bytes that are no UTF-8: SQLite takes them for a text where it is told to.
+        assignment = f"UPDATE jobs SET {column} = CAST(? AS TEXT) WHERE id = ?"  # noqa: S608
+        connection.execute(assignment, (text, damaged))
+        connection.execute("PRAGMA ignore_check_constraints=OFF")
+    for _ in range(2):
+        assert {job.id for job in log.recent(9)} == {"a", "b", "c"}
+    assert len(log.active()) == len(log.preparing("m")) == (1 if column == "state" else 2)
+    assert log.get("b").timings == ()
+    assert log.get("b").limits == {}
+    said = [record.message for record in caplog.records if f"job {damaged} " in record.message]
+    assert len(said) == (0 if column == "stage" else 1)
+    error = log.get("a").error
+    assert error is not None
+    assert error.slug == ("internal-error" if column == "error" else "job-cancelled")
+    with contextlib.closing(Ownership(storage.root / "owners")) as ownership:
+        recover(storage, log, ownership)
+    assert log.get("c").state is JobState.FAILED
+    assert log.get("b").state is JobState.FAILED
+
+
+def test_numbers_of_deleted_versions_are_not_used_again(storage: Storage, log: JobLog) -> None:
+    for job in ("a", "b"):
+        finished(storage, log, job)
+        storage.publish(job, "m", log.get(job).version, SUMMARY, ())
+    storage.delete("m", [1, 2])
+    assert log.add(NewJob("c", "m", None, "me", "f", 1), 9).version == 3
+    assert log.add(NewJob("d", "other", None, "me", "f", 1), 9).version == 1
+    assert log.add(NewJob("e", "m", 1, "me", "f", 1), 9).version == 1
 
 
 def test_version_numbers_end_where_paths_end(storage: Storage, log: JobLog) -> None:
