@@ -310,6 +310,8 @@ class Jobs:
                 "the files of job %s cannot be removed; the next start tries again", job.id
             )
         while not await asyncio.to_thread(self._note_end, job.id, state, problem):
+            if self._lifecycle.stopping:
+                return  # waiting for room could keep the service from stopping: the next start ends the job
             await asyncio.sleep(_FULL_DISK_RETRY_SECONDS)
         self.metrics.jobs_finished.labels(counted_as(state, problem)).inc()
         _LOG.warning("job %s for model %r %s: %s", job.id, job.name, state.value, problem.detail)

@@ -1,5 +1,6 @@
 """A disk without a free byte: predictions and starts go on, models can be deleted, everything else says so with 507."""
 
+import asyncio
 import contextlib
 import errno
 import sqlite3
@@ -9,19 +10,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from app.errors import InternalError, StorageFullError
+from app.metrics import Metrics
+from app.model_request import ModelRequest
 from app.services import storage as storage_module
 from app.services.database import Database
 from app.services.job_log import JobLog, JobState, NewJob
+from app.services.jobs import Jobs
+from app.services.lifecycle import Lifecycle
+from app.services.onboarding import JobRequest
 from app.services.ownership import Ownership
 from app.services.recovery import recover
 from app.services.reserve import RESERVE_BYTES
 from app.services.storage import Storage
+from app.services.uploads import Upload
 from app.settings import Settings
 from app.storage_full import storage_full
 from engine.errors import ArtifactFileError
-from tests.app.live import Live, live, seed_objects
+from tests.app.live import DEADLINE_SECONDS, Live, live, seed_objects
 from tests.app.test_activation import answering, slug
 from tests.app.test_storage import SUMMARY, finished
 
@@ -218,6 +226,52 @@ def test_a_start_goes_on_where_the_end_of_a_broken_job_finds_no_room(
             recover(storage, log, ownership)
         ownership.close()
         assert log.get("a").state is state
+    database.close()
+
+
+class EndlessOnboarding:
+    """Jobs that go on until they are cancelled."""
+
+    owner_id = "me"
+
+    def __init__(self) -> None:
+        self.running = asyncio.Event()
+
+    async def run(self, *_: object) -> None:
+        self.running.set()
+        await asyncio.Event().wait()
+
+    def take_upload(self, _: Upload) -> None:
+        pass
+
+    def discard(self, _: str) -> None:
+        pass
+
+
+def test_a_full_disk_does_not_keep_the_service_from_stopping(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = Database(tmp_path / "prunus.db")
+    storage, log = Storage(tmp_path, database), JobLog(database)
+
+    async def stop_with_jobs() -> None:
+        onboarding: Any = EndlessOnboarding()
+        settings = Settings(data_dir=tmp_path)
+        jobs = Jobs(settings, log, onboarding, Metrics(CollectorRegistry()), Lifecycle())
+        jobs.start()
+        for job_id in ("runs", "waits"):
+            request = JobRequest("m", None, ModelRequest())
+            await jobs.submit(Upload(job_id, tmp_path / job_id), request)
+        await onboarding.running.wait()
+        with monkeypatch.context() as patch:
+            patch.setattr(JobLog, "end", full)
+            await asyncio.wait_for(jobs.close(), DEADLINE_SECONDS)
+
+    asyncio.run(stop_with_jobs())
+    assert {job.id for job in log.active()} == {"runs", "waits"}
+    with contextlib.closing(Ownership(tmp_path / "owners")) as ownership:
+        recover(storage, log, ownership)
+    assert {job.state for job in log.recent(9)} == {JobState.FAILED}
     database.close()
 
 
