@@ -246,7 +246,7 @@ async def _follow(services: Services) -> None:
         await asyncio.sleep(services.settings.refresh_seconds)
         try:
             latest = await asyncio.to_thread(storage.change_counter)
-            if latest != counter:
+            if latest != counter or registry.retry_due:
                 await registry.follow(read_stored)
                 counter = latest
         except sqlite3.Error:

@@ -128,8 +128,12 @@ async def delete_version(services: ServicesDep, name: str, version: Version) -> 
     responses=problems(404, 422, 503),
 )
 async def activate_version(services: ServicesDep, name: str, version: Version) -> VersionDocument:
-    """Let a version answer requests without a version, unless a higher one is active, too; doing it twice is fine."""
+    """Let a version answer requests without a version, unless a higher one is active, too; doing it twice is fine.
+
+    A version that could not be loaded is tried once more.
+    """
     stored = await asyncio.to_thread(services.storage.version, name, version)
+    await services.registry.retry(stored)
     services.registry.check_usable(stored.name, stored.version)
     return await _set_active(services, name, version, is_active=True)
 

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from app.metrics import Metrics
-from app.services.backlog import Backlog, Rate
+from app.services.backlog import Backlog
 from app.services.registry import LoadedModel
 from app.services.tensors import Array
 from app.settings import Settings
@@ -46,8 +46,6 @@ class Inference:
         )
         self._inline_max_seconds = settings.predict_inline_max_seconds
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="predict")
-        # Of what a batch takes, as a share of the upper bound; by model and version.
-        self._shares: dict[tuple[str, int], Rate] = {}
         metrics.predict_pending.set_function(lambda: self.backlog.requests)
 
     def is_inline(self, model: LoadedModel, samples: int) -> bool:
@@ -78,12 +76,11 @@ class Inference:
         """
         self.backlog.check()
         bound_seconds = model.sample_seconds * len(next(iter(arrays.values())))
-        share = self._shares.setdefault((model.name, model.version), Rate(1.0))
-        with self.backlog.entered(bound_seconds * share.seconds):
+        with self.backlog.entered(bound_seconds * model.share.seconds):
             call = functools.partial(_timed, model.executable.run, arrays, time.perf_counter())
             # Where the client goes meanwhile, the server cancels the task, and the pool skips the call.
             answer = await asyncio.get_running_loop().run_in_executor(self._pool, call)
-        share.learn(answer.compute_seconds, bound_seconds)
+        model.share.learn(answer.compute_seconds, bound_seconds)
         return answer
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,7 @@ from app.errors import (
 )
 from app.job_folder import ARTIFACT_FILE
 from app.metrics import ModelCollector, ModelSeries
+from app.services.backlog import Rate
 from app.services.model_numbers import numbers_of, renewed_numbers
 from app.services.stored_version import AnyVersion, StoredVersion
 from app.services.summary import ModelSummary
@@ -50,6 +51,7 @@ class LoadedModel:
     Attributes:
         job_id: the job that made it; a version that was deleted and made again has another one.
         sample_seconds: measured time of a call with one sample, on this machine, after warm-up.
+        share: what a batch takes, as a share of `sample_seconds` times samples; learned from its calls.
     """
 
     name: str
@@ -59,6 +61,7 @@ class LoadedModel:
     signature: Signature
     series: ModelSeries
     sample_seconds: float
+    share: Rate = field(default_factory=lambda: Rate(1.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +124,8 @@ class Registry:
         # Of what is loaded or broken; during the start also of what is still being loaded.
         self._standings: dict[str, dict[int, Standing]] = {}
         self._starting = True
+        # Whether the next `follow` tries again to load what could not be loaded.
+        self.retry_due = False
 
     @property
     def is_starting(self) -> bool:
@@ -291,6 +296,7 @@ class Registry:
             self._standings.pop(name, None)
         self._choose(name)
         if loaded is not None:
+            self.retry_due = bool(self._broken)
             self._collector.remove(name, version)
             loaded.executable.close()
 
@@ -300,7 +306,8 @@ class Registry:
         if self._starting:  # else a lower version would answer until the highest is loaded
             for one in stored:
                 self._stand(one.name, one.version, _standing(one))
-        known = self._known()
+        known = self._loaded() if self.retry_due else self._known()
+        self.retry_due = False
         new = [one for one in stored if (one.name, one.version, one.job_id) not in known]
         await asyncio.gather(*(self._load_stored(one) for one in new))
         # What was deleted, activated or deactivated while it was being loaded.
@@ -320,9 +327,17 @@ class Registry:
             self.set_standing(one.name, one.version, _standing(one))
         return stored
 
+    async def retry(self, stored: StoredVersion) -> None:
+        """Load a version whose loading failed once more; the reason may have passed."""
+        if (stored.name, stored.version, stored.job_id) in self._broken:
+            await self._load_stored(stored)
+
     def _known(self) -> set[Key]:
+        return self._loaded() | set(self._broken)
+
+    def _loaded(self) -> set[Key]:
         loaded = (one for versions in self._models.values() for one in versions.values())
-        return {(one.name, one.version, one.job_id) for one in loaded} | set(self._broken)
+        return {(one.name, one.version, one.job_id) for one in loaded}
 
     def _is_loaded(self, key: Key) -> bool:
         loaded = self._models.get(key[0], {}).get(key[1])
@@ -334,16 +349,33 @@ class Registry:
         if not isinstance(stored, StoredVersion):
             self._note_broken(key, stored.reason, _standing(stored))
             return
-        try:
-            warm = await self.load(stored.folder / ARTIFACT_FILE)
-        except (PrunusError, OSError) as error:
-            _LOG.error("version %d of model %r cannot be loaded: %s", key[1], key[0], error)
-            self._note_broken(key, str(error), _standing(stored))
-        except Exception:  # noqa: BLE001 - a bug over one version must not keep all others from serving
-            _LOG.exception("version %d of model %r cannot be loaded by a bug", key[1], key[0])
-            self._note_broken(key, "a bug; see the service's log", _standing(stored))
+        was_broken = key in self._broken
+        reason, warm = await self._attempt(stored)
+        if (
+            was_broken and key not in self._broken
+        ):  # deleted, or loaded by another attempt meanwhile
+            if warm is not None:
+                warm.executable.close()
+        elif warm is None:
+            self._note_broken(key, reason, _standing(stored))
         else:
+            standings = self._standings.get(stored.name, {})
+            heard = standings.get(stored.version) if was_broken else None
             self.put(key, warm, stored.summary, _standing(stored))
+            if heard is not None:
+                self._stand(stored.name, stored.version, heard)
+
+    async def _attempt(self, stored: StoredVersion) -> tuple[str, Warm | None]:
+        """Load a version; without one, the reason is the first value."""
+        shown = (stored.version, stored.name)
+        try:
+            return "", await self.load(stored.folder / ARTIFACT_FILE)
+        except (PrunusError, OSError) as error:
+            _LOG.error("version %d of model %r cannot be loaded: %s", *shown, error)
+            return str(error), None
+        except Exception:  # noqa: BLE001 - a bug over one version must not keep all others from serving
+            _LOG.exception("version %d of model %r cannot be loaded by a bug", *shown)
+            return "a bug; see the service's log", None
 
     def _note_broken(self, key: Key, reason: str, standing: Standing) -> None:
         self._broken[key] = reason

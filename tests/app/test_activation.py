@@ -140,6 +140,35 @@ def test_a_broken_version_answers_for_no_other_and_can_be_taken_out(two: Setting
         assert answering(service) == 1
 
 
+@pytest.mark.parametrize("way", ["delete", "activate"])
+def test_what_found_no_memory_answers_when_there_is_some(two: Settings, way: str) -> None:
+    with live(two) as service:
+        registry = service.app.state.services.registry
+        used = registry.executable("m", 1).resident_bytes
+    settings = two.model_copy(
+        update={"model_memory_max_bytes": used * 3 // 2, "refresh_seconds": 0.05}
+    )
+    with live(settings) as service:
+        registry = service.app.state.services.registry
+        (kept,) = (version for _, version in registry.versions())
+        absent = 3 - kept
+
+        def answers() -> bool:
+            answer = service.predict(model="m", version=absent, inputs=[[1] * 6])
+            return bool(answer.status_code == 200)
+
+        answer = change(service, absent, "activate")
+        assert (answer.status_code, slug(answer)) == (503, "model-unavailable")
+        assert not answers()
+        if way == "delete":
+            assert service.http.delete(f"/models/m/versions/{kept}").status_code == 204
+            wait_until(answers, "the version for which there is memory now")
+        else:
+            registry._memory_max_bytes = 2 * used  # as when another reason has passed
+            assert change(service, absent, "activate").json()["state"] == "loaded"
+            assert answers()
+
+
 def test_a_damaged_row_is_shown_and_can_be_deleted(two: Settings) -> None:
     connection = sqlite3.connect(two.data_dir / "prunus.db")
     with connection:

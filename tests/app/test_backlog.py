@@ -1,5 +1,6 @@
 """What waits for a thread is limited by time; what nobody waits for any more is not computed."""
 
+import asyncio
 import contextlib
 import socket
 import threading
@@ -9,16 +10,23 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import numpy as np
 import orjson
 import pytest
+from prometheus_client import CollectorRegistry
 
 from app.errors import OverloadedError
+from app.metrics import Metrics
 from app.services.backlog import Backlog, Rate
 from app.services.codecs import peek_model
 from app.services.conversion import SMALL_TEXT_BYTES
+from app.services.inference import Inference
+from app.services.registry import Registry, Warm
 from app.settings import Settings
 from tests.app.live import Live, live, wait_until
 from tests.app.test_predict import slug
+from tests.app.test_registry import ACTIVE, Model, World
+from tests.app.test_storage import SUMMARY
 
 Make = Callable[..., Settings]
 
@@ -162,3 +170,28 @@ def test_a_prediction_whose_client_has_gone_is_not_computed(
         assert service.predict(model="small", inputs=[[0] * 6]).status_code == 200
         assert blocked.calls == 2
         assert 'code="499"' in service.http.get("/metrics").text
+
+
+def test_what_calls_took_says_nothing_of_another_version_of_the_same_number() -> None:
+    expected: list[float] = []
+
+    class Quick(Model):
+        """Notes for how long its calls were expected to take."""
+
+        def run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+            expected.append(inference.backlog._seconds)
+            return {}
+
+    async def calls(registry: Registry) -> None:
+        for job_id in ("first", "again"):
+            executable: Any = Quick()
+            registry.put(("a", 1, job_id), Warm(executable, 1.0), SUMMARY, ACTIVE)
+            for _ in range(30):
+                await inference.run(registry.get("a", 1), {"x": np.zeros((1, 2), np.float32)})
+            registry.drop("a", 1)
+
+    inference = Inference(Settings(predict_threads=1), Metrics(CollectorRegistry()), 1)
+    asyncio.run(calls(World().registry))
+    inference.close()
+    assert expected[0] == expected[30] == 1.0
+    assert max(expected[29], expected[59]) < 0.5

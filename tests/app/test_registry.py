@@ -362,3 +362,64 @@ def test_what_is_published_as_inactive_does_not_answer() -> None:
         assert world.registry.get("a", None).version == 2
 
     run(test)
+
+
+def test_what_could_not_be_loaded_is_tried_again_when_a_version_has_gone() -> None:
+    async def test(world: World) -> None:
+        world.stored = [stored("a", 1), stored("a", 2), stored("b", 1)]
+        world.unreadable = {"a/2", "b/1"}
+        await world.registry.follow(world.read)
+        world.unreadable = {"b/1"}
+        assert not world.registry.retry_due
+        await world.registry.follow(world.read)
+        with pytest.raises(ModelUnavailableError):
+            world.registry.get("a", 2)
+        world.stored = [stored("a", 2), stored("b", 1)]
+        world.registry.drop("a", 1)
+        assert world.registry.retry_due
+        await world.registry.follow(world.read)
+        assert world.registry.get("a", None).version == 2
+        with pytest.raises(ModelUnavailableError):
+            world.registry.get("b", 1)
+        assert not world.registry.retry_due
+
+    run(test)
+
+
+def test_one_version_is_tried_again_and_keeps_the_latest_news() -> None:
+    async def test(world: World) -> None:
+        world.stored = [stored("a", 1, is_active=False)]
+        world.unreadable = {"a/1"}
+        await world.registry.follow(world.read)
+        await world.registry.retry(stored("a", 1, is_active=False))
+        with pytest.raises(ModelUnavailableError):
+            world.registry.check_usable("a", 1)
+        world.unreadable = set()
+        world.registry.set_standing("a", 1, Standing(is_active=True, revision=2))
+        await world.registry.retry(stored("a", 1, is_active=False))
+        await world.registry.retry(stored("a", 1, is_active=False))
+        world.registry.check_usable("a", 1)
+        assert world.registry.get("a", None).version == 1
+        assert len(world.loaded) == 1
+
+    run(test)
+
+
+def test_what_is_deleted_while_it_is_tried_again_stays_away() -> None:
+    async def test(world: World) -> None:
+        for is_readable in (False, True):
+            world.stored = [stored("a", 1)]
+            world.unreadable = {"a/1"}
+            await world.registry.follow(world.read)
+            world.unreadable = set() if is_readable else {"a/1"}
+            trying = asyncio.create_task(world.registry.retry(stored("a", 1)))
+            await asyncio.sleep(0)
+            world.registry.drop("a", 1)
+            await trying
+            with pytest.raises(ModelNotFoundError):
+                world.registry.get("a", None)
+            world.stored = []
+            await world.registry.follow(world.read)
+        assert [model.closed for model in world.loaded] == [True]
+
+    run(test)
