@@ -18,7 +18,7 @@ from benchmarks.contenders import ENTRIES, OWN, Entry, contender, cores_for, env
 from benchmarks.kernels import measure_roofs
 from benchmarks.machine import describe_cpu
 from benchmarks.networks import BATCHES, NETWORKS, Network
-from benchmarks.page import replace_section
+from benchmarks.page import replace_section, wrapped
 from benchmarks.picture import draw
 from benchmarks.protocol import REPOSITORY
 from benchmarks.report import FULL_PAGE, render, render_full
@@ -155,7 +155,7 @@ def write_pages(results: Results, page: Path) -> None:
     picture = Path("images") / "benchmarks.png"
     draw(results.grid, page.parent / picture)
     replace_section(page, COMMAND, render(results, picture.as_posix()))
-    (page.parent / FULL_PAGE).write_text(render_full(results) + "\n")
+    (page.parent / FULL_PAGE).write_text(wrapped(render_full(results)) + "\n")
 
 
 def say(line: str) -> None:

@@ -31,7 +31,7 @@ from benchmarks.networks import (
     reference_outputs,
     save_layers,
 )
-from benchmarks.page import table
+from benchmarks.page import table, wrapped
 from benchmarks.protocol import Contender, Worker, WorkerError
 from benchmarks.results import summarise
 
@@ -200,7 +200,7 @@ def render(points: Sequence[Point], grid: Grid, seconds: float) -> str:
     parts.append(f"{len(above)} of {len(points)} cells." if above else f"None of {len(points)}.")
     if above:
         parts.append(table(["layer", "ratio", *MODULES], [_row(point) for point in above]))
-    return "\n\n".join(parts) + "\n"
+    return wrapped("\n\n".join(parts)) + "\n"
 
 
 def _row(point: Point) -> list[str]:

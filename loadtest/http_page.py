@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 
 from benchmarks.machine import describe_cpu
+from benchmarks.page import wrapped
 from loadtest.network import DECIMALS, NETWORK, SPARSITY
 from loadtest.wrk_result import Line, WrkReport
 
 
 def page(report: WrkReport) -> str:
     """Return the page, `docs/http-load.md`, as Markdown."""
-    return "\n".join([*_introduction(report), *_rates(report), *_overheads(report)]) + "\n"
+    return wrapped("\n".join([*_introduction(report), *_rates(report), *_overheads(report)])) + "\n"
 
 
 def _introduction(report: WrkReport) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """The pages say what the grid holds."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from benchmarks.bench_peers import write_pages
 from benchmarks.footprint import Footprint, Imports, parse_imports
 from benchmarks.http_load import LoadStep
-from benchmarks.page import MarkerError, replace_section
+from benchmarks.page import MarkerError, replace_section, wrapped
 from benchmarks.report import render, render_full
 from benchmarks.results import Absent, Cell, Outcome, Place, Results, Run, Timing
 from benchmarks.round_trip import RoundTrip
@@ -151,3 +152,13 @@ def test_import_times_are_read_line_by_line() -> None:
         "something else",
     ]
     assert parse_imports(lines) == (Imports("numpy.linalg", 412e-6),)
+
+
+def test_long_paragraphs_and_items_are_wrapped_and_nothing_else_is(tmp_path: Path) -> None:
+    words = "word " * 40
+    kept = f"| {words}|\n\n# {words.strip()}\n\n```\n{words}\n\n{words}\n```\n\nshort\nlines"
+    assert wrapped(kept) == kept
+    text = wrapped(f"`a` {words}\n\n- first {words}\n- second")
+    assert max(map(len, text.split("\n"))) <= 120
+    assert text.split() == f"`a` {words} - first {words} - second".split()
+    assert re.findall(r"^- \w+|^  word", text, re.MULTILINE) == ["- first", "  word", "- second"]
