@@ -1,6 +1,7 @@
 """Upload jobs: how far they are, as JSON and as server-sent events; cancelling."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
@@ -63,9 +64,13 @@ async def watch_job(services: ServicesDep, job_id: str) -> Response:
 
 
 async def _events(jobs: Jobs, storage: Storage, job_id: str) -> AsyncIterator[dict[str, Any]]:
-    async for job in jobs.watch(job_id):
-        document = await asyncio.to_thread(_document, storage, job)
-        yield {"event": "job", "data": document.model_dump_json()}
+    async with contextlib.aclosing(jobs.watch(job_id)) as states:
+        async for job in states:
+            if job.state is JobState.DONE:
+                document = await asyncio.to_thread(_document, storage, job)
+            else:
+                document = JobDocument.of(job)
+            yield {"event": "job", "data": document.model_dump_json()}
 
 
 def _document(storage: Storage, job: Job) -> JobDocument:

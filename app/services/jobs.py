@@ -5,7 +5,7 @@ import contextlib
 import logging
 import sqlite3
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 from app.errors import (
@@ -21,6 +21,7 @@ from app.metrics import Metrics
 from app.problems import Problem
 from app.sandbox.confine import NOT_LIMITED
 from app.services.job_log import Job, JobLog, JobState, NewJob, StageTiming
+from app.services.job_watch import JobWatch
 from app.services.lifecycle import Lifecycle
 from app.services.onboarding import JobRequest, Onboarding
 from app.services.uploads import Upload
@@ -31,8 +32,6 @@ from graph.errors import PrunusError
 
 _LOG = logging.getLogger(__name__)
 _PROGRESS_INTERVAL_SECONDS = 0.25
-# Jobs of other server processes change without a notice: watchers look at them this often.
-_WATCH_INTERVAL_SECONDS = 0.5
 # How often the end of a job is tried to be written while the disk has no room for it.
 _FULL_DISK_RETRY_SECONDS = 1.0
 
@@ -115,7 +114,7 @@ class Jobs:
         self._running: dict[str, asyncio.Task[None]] = {}
         self._cancelled: set[str] = set()
         self._runners: list[asyncio.Task[None]] = []
-        self._changed = asyncio.Event()
+        self._watch = JobWatch(log, lifecycle)
         self._lifecycle = lifecycle
 
     def start(self) -> None:
@@ -200,34 +199,24 @@ class Jobs:
 
     def notify(self) -> None:
         """Wake those who wait for news of a job."""
-        self._changed.set()
-        self._changed = asyncio.Event()
+        self._watch.notify()
 
-    async def watch(self, job_id: str) -> AsyncIterator[Job]:
+    def watch(self, job_id: str) -> AsyncGenerator[Job, None]:
         """Yield a job now and whenever it has changed, until it has ended or the service stops.
 
         Raises:
             JobNotFoundError: there is no such job.
         """
-        last: Job | None = None
-        while True:
-            changed = self._changed
-            job = await asyncio.to_thread(self.log.get, job_id)
-            if job != last:
-                yield job
-            if job.ended or self._lifecycle.stopping:
-                return
-            last = job
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(changed.wait(), _WATCH_INTERVAL_SECONDS)
+        return self._watch.watch(job_id)
 
     async def wait(self, job_id: str, seconds: float) -> Job:
         """Return a job when it has ended, or after `seconds` as it is then."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                async for job in self.watch(job_id):
-                    if job.ended:
-                        return job
+                async with contextlib.aclosing(self.watch(job_id)) as states:
+                    async for job in states:
+                        if job.ended:
+                            return job
         return await asyncio.to_thread(self.log.get, job_id)
 
     async def _run_queue(self) -> None:
