@@ -3,7 +3,7 @@
 import itertools
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import NoReturn
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
@@ -24,7 +24,7 @@ _PREDICT_PATHS = re.compile(
 _MODEL_PATH = re.compile(rf"/models/(?P<name>{_NAME})/?")
 
 
-async def raise_http_error(request: Request, error: Exception) -> Any:
+async def raise_http_error(request: Request, error: Exception) -> NoReturn:
     """Turn what the router raises into our own error; the request layer answers it."""
     if not isinstance(error, HTTPException):
         raise error
@@ -80,7 +80,7 @@ def _similar_path(request: Request) -> str:
     return f"{question} GET / lists the routes".strip()
 
 
-async def raise_validation_error(_request: Request, error: Exception) -> Any:
+async def raise_validation_error(_request: Request, error: Exception) -> NoReturn:
     """Turn a path or query parameter that does not fit its type into our own error."""
     if not isinstance(error, RequestValidationError):
         raise error

@@ -12,6 +12,7 @@ from typing import Any
 
 import httptools
 import orjson
+from uvicorn._types import ASGI3Application
 from uvicorn.config import Config
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import (
@@ -55,7 +56,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def __init__(
         self,
         connections: Connections,
-        turnstile: Turnstile,
+        turnstile: Turnstile[RequestResponseCycle, ASGI3Application],
         turn_end: TurnEnd,
         config: Config,
         server_state: ServerState,
@@ -200,7 +201,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     # What the answers call.
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._running = cycle
         if self._connections.closing and not self.pipeline:
             cycle.keep_alive = False
@@ -210,7 +211,7 @@ class BoundedProtocol(HttpToolsProtocol):
         else:
             self._turnstile.wait(self, cycle, app)
 
-    def start_now(self, cycle: RequestResponseCycle, app: Any) -> None:
+    def start_now(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         """Begin to answer a request whose turn has come."""
         task = self._task = self.loop.create_task(cycle.run_asgi(app))
         task.add_done_callback(self.tasks.discard)

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from types import FrameType
 
 import uvicorn
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from app.connections import ConnectionLimits, Connections
 from app.main import Service
@@ -64,7 +66,9 @@ class GracefulServer(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start the application, then listen."""
         loop = self._loop = asyncio.get_running_loop()
-        turnstile = Turnstile(loop, self._settings.predict_queue_max_seconds)
+        turnstile = Turnstile[RequestResponseCycle, ASGI3Application](
+            loop, self._settings.predict_queue_max_seconds
+        )
         self._factory = functools.partial(
             BoundedProtocol,
             self.connections,

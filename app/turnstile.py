@@ -13,7 +13,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Generic, Protocol, TypeVar
 
 PROBES = frozenset({"/health/live", "/health/ready", "/metrics"})
 _TURN_SECONDS = 0.004
@@ -26,24 +26,36 @@ _SMOOTHING = 0.2
 class Cycle(Protocol):
     """A request under way, as the HTTP server keeps it."""
 
-    scope: Any
-    disconnected: bool
+    @property
+    def scope(self) -> Mapping[str, object]:
+        """What ASGI says of it."""
+
+    @property
+    def disconnected(self) -> bool:
+        """Whether its client has gone."""
 
 
-class Starter(Protocol):
+CycleT = TypeVar("CycleT", bound=Cycle)
+# The application that answers, as the HTTP server names it; here it is only handed on.
+AppT = TypeVar("AppT")
+_CycleT = TypeVar("_CycleT", contravariant=True)
+_AppT = TypeVar("_AppT", contravariant=True)
+
+
+class Starter(Protocol[_CycleT, _AppT]):
     """A connection that can start a request."""
 
-    def start_now(self, cycle: Any, app: Any) -> None:
+    def start_now(self, cycle: _CycleT, app: _AppT) -> None:
         """Begin to answer."""
 
-    def refuse_request(self, cycle: Any) -> None:
+    def refuse_request(self, cycle: _CycleT) -> None:
         """Answer that the service is overloaded."""
 
 
-Waiting = tuple[Starter, Any, Any, float]
+Waiting = tuple[Starter[CycleT, AppT], CycleT, AppT, float]
 
 
-class Turnstile:
+class Turnstile(Generic[CycleT, AppT]):
     """Starts requests, a few in each turn."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, queue_max_seconds: float) -> None:
@@ -61,10 +73,10 @@ class Turnstile:
         self._most_starts = 48
         self._pumped_at = 0.0
         self._pumped = 0
-        self._waiting: deque[Waiting] = deque()
-        self._probes: deque[Waiting] = deque()
+        self._waiting: deque[Waiting[CycleT, AppT]] = deque()
+        self._probes: deque[Waiting[CycleT, AppT]] = deque()
 
-    def passes(self, scope: Mapping[str, Any]) -> bool:
+    def passes(self, scope: Mapping[str, object]) -> bool:
         """Tell whether a request may start in this turn."""
         now = self._loop.time()
         if now != self._turn:
@@ -78,7 +90,7 @@ class Turnstile:
         self._starts += 1
         return True
 
-    def wait(self, starter: Starter, cycle: Cycle, app: Any) -> None:
+    def wait(self, starter: Starter[CycleT, AppT], cycle: CycleT, app: AppT) -> None:
         """Start a request in one of the next turns."""
         if not self._waiting and not self._probes:
             self._pumped = 0
