@@ -62,12 +62,13 @@ class Turnstile(Generic[CycleT, AppT]):
         """Start with nobody waiting.
 
         Args:
-            loop: an event loop whose time stands still within a turn, as uvloop's does.
+            loop: the event loop that the requests are answered in.
             queue_max_seconds: a request that has waited longer than this is refused.
         """
         self._loop = loop
         self._queue_max_seconds = queue_max_seconds
-        self._turn = 0.0
+        # Whether a request has come in this turn; the loop's time is no sign of that, as it goes on within one.
+        self._is_counting = False
         self._starts = 0
         self._probe_starts = 0
         self._most_starts = 48
@@ -78,10 +79,9 @@ class Turnstile(Generic[CycleT, AppT]):
 
     def passes(self, scope: Mapping[str, object]) -> bool:
         """Tell whether a request may start in this turn."""
-        now = self._loop.time()
-        if now != self._turn:
-            self._turn = now
-            self._starts = self._probe_starts = 0
+        if not self._is_counting:
+            self._is_counting = True
+            self._loop.call_soon(self._end_turn)
         if scope["path"] in PROBES:
             self._probe_starts += 1
             return self._probe_starts <= _PROBE_STARTS and not self._probes
@@ -96,9 +96,13 @@ class Turnstile(Generic[CycleT, AppT]):
             self._pumped = 0
             self._loop.call_soon(self._pump)
         if cycle.scope["path"] in PROBES:
-            self._probes.append((starter, cycle, app, self._turn))
+            self._probes.append((starter, cycle, app, self._loop.time()))
         else:
-            self._waiting.append((starter, cycle, app, self._turn))
+            self._waiting.append((starter, cycle, app, self._loop.time()))
+
+    def _end_turn(self) -> None:
+        self._is_counting = False
+        self._starts = self._probe_starts = 0
 
     def _pump(self) -> None:
         self._measure()

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -67,6 +68,22 @@ def test_requests_start_in_order_a_few_in_each_turn() -> None:
     turns = [turn for _, _, turn in events]
     assert max(turns.count(turn) for turn in set(turns)) <= 256
     assert turns.count(0) == 48
+
+
+def test_a_long_turn_starts_no_more_than_a_short_one() -> None:
+    async def started() -> list[int]:
+        turnstile = Turnstile[Cycle, None](asyncio.get_running_loop(), 60.0)
+        counts = []
+        for _ in range(2):
+            count = 0
+            for _ in range(4):
+                count += sum(turnstile.passes({"path": "/predict"}) for _ in range(100))
+                time.sleep(0.002)  # the time of the loop goes on
+            counts.append(count)
+            await asyncio.sleep(0)
+        return counts
+
+    assert uvloop.run(started()) == [48, 48]
 
 
 def test_probes_pass_those_that_wait() -> None:
