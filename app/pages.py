@@ -1,6 +1,6 @@
 """The HTML pages: index, routes, the report of a version, the meaning of a problem. Text from files is escaped."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -37,10 +37,15 @@ def report_page(report: bytes, stored: StoredVersion) -> str:
         report: its JSON form.
         stored: the version it is about.
     """
-    return (
+    return "".join(report_page_parts(report, stored))
+
+
+def report_page_parts(report: bytes, stored: StoredVersion) -> Iterator[str]:
+    """Yield a report as HTML, part by part; the arguments are those of `report_page`."""
+    yield from (
         _environment()
         .get_template("report.html")
-        .render(report=orjson.loads(report), stored=stored, summary=stored.summary)
+        .generate(report=orjson.loads(report), stored=stored, summary=stored.summary)
     )
 
 

@@ -8,18 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from app.job_folder import ARTIFACT_FILE, FILE_PARTS, OUTPUT_FOLDER, RESULT_FILE
+from app.job_folder import ARTIFACT_FILE, OUTPUT_FOLDER, REPORT_FILE, RESULT_FILE
 from app.model_request import ModelRequest
 from app.sandbox.confine import Limits
 from app.services.job_log import Job, StageTiming
 from app.services.ownership import Ownership
 from app.services.registry import Registry, Standing, Warm
 from app.services.storage import Storage
+from app.services.stored_version import StoredVersion
 from app.services.summary import ModelSummary
 from app.services.uploads import Upload
 from app.services.worker_events import LimitsEvent, ProgressEvent, StageEvent
 from app.services.worker_output import read_summary, take_output, with_facts
 from app.services.worker_process import WorkerRun, run_worker
+from app.services.worker_report import check_page
 from app.services.worker_watch import WatchedLimits
 from app.settings import Settings
 from app.stages import UPLOAD_STAGES
@@ -126,7 +128,7 @@ class Onboarding:
                     case LimitsEvent(limits):
                         await tracker.limits(dict(limits))
         await self._enter(tracker, "load")
-        summary = await asyncio.to_thread(self._take, folder)
+        summary = await asyncio.to_thread(self._take, folder, job)
         warm = await self._registry.load(folder / OUTPUT_FOLDER / ARTIFACT_FILE)
         await self._enter(tracker, "publish")
         tracker.leave()
@@ -134,11 +136,16 @@ class Onboarding:
         is_active = summary.may_take_traffic if asked is None else asked
         await _to_the_end(self._publish(job, summary, warm, tracker.timings, is_active=is_active))
 
-    def _take(self, folder: Path) -> ModelSummary:
+    def _take(self, folder: Path, job: Job) -> ModelSummary:
         output = folder / OUTPUT_FOLDER
         sha256 = take_output(folder, self._settings.job_file_max_bytes)
         summary = read_summary(output / RESULT_FILE)
-        return with_facts(summary, output, sha256, folder / FILE_PARTS["file"])
+        summary = with_facts(summary, output, sha256, job.upload_bytes)
+        report = output / REPORT_FILE
+        if report.exists():
+            shown = StoredVersion(job.name, job.version, job.created_at, job.id, summary, output)
+            check_page(report.read_bytes(), shown)
+        return summary
 
     async def _publish(
         self,

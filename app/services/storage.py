@@ -56,7 +56,6 @@ from app.storage_full import storage_full
 # Folders under `jobs/` without a row: prefix, mark of the server, a dot, and a random name.
 RETUNE_PREFIX = "retune."
 KERNELS_FOLDER = "kernels"
-RESULT_MAX_BYTES = 64 * 1024 * 1024
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 

@@ -10,7 +10,6 @@ import os
 import stat
 from pathlib import Path
 
-import orjson
 from pydantic import ValidationError
 
 from app.errors import JobCrashedError
@@ -23,13 +22,14 @@ from app.job_folder import (
     RESULT_FILE,
 )
 from app.services.files import remove
-from app.services.storage import RESULT_MAX_BYTES
 from app.services.summary import ModelSummary
+from app.services.worker_report import check_report, short
 
 _MODEL_FILES = (ARTIFACT_FILE, KERAS_FILE)
 # The service reads these whole, for each request that asks for one.
 _TEXT_FILES = (REPORT_FILE, REPORT_TEXT_FILE, RESULT_FILE)
-REPORT_MAX_BYTES = 64 * 1024 * 1024
+REPORT_MAX_BYTES = 8 * 1024 * 1024
+RESULT_MAX_BYTES = 8 * 1024 * 1024
 _TAKEN_FOLDER = "taken"
 _CHUNK_BYTES = 1024 * 1024
 _READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -100,9 +100,7 @@ def _check_reports(folder: Path) -> None:
         if (folder / REPORT_TEXT_FILE).exists():
             (folder / REPORT_TEXT_FILE).read_text("utf-8")
         if (folder / REPORT_FILE).exists():
-            report = orjson.loads((folder / REPORT_FILE).read_bytes())
-            if not isinstance(report, dict):
-                raise JobCrashedError("the job wrote a report that is no JSON object")
+            check_report((folder / REPORT_FILE).read_bytes())
     except ValueError as error:
         raise JobCrashedError("the job wrote a report that cannot be read") from error
 
@@ -126,19 +124,21 @@ def read_summary(path: Path) -> ModelSummary:
     try:
         if len(content) > RESULT_MAX_BYTES:
             raise JobCrashedError("the worker process left a result that is too large")
-        return ModelSummary.model_validate_json(content)
+        return short(ModelSummary.model_validate_json(content))
     except ValidationError as error:
         raise JobCrashedError("the worker process left a damaged result") from error
 
 
-def with_facts(summary: ModelSummary, output: Path, sha256: str, upload: Path) -> ModelSummary:
-    """Return the summary with the sizes and the checksum of the files as they are."""
+def with_facts(
+    summary: ModelSummary, output: Path, sha256: str, uploaded_bytes: int
+) -> ModelSummary:
+    """Return the summary with the sizes and the checksum of the files as they are, and of the upload as it arrived."""
     keras = output / KERAS_FILE
     return summary.model_copy(
         update={
             "artifact_bytes": (output / ARTIFACT_FILE).stat().st_size,
             "artifact_sha256": sha256,
             "keras_bytes": keras.stat().st_size if keras.is_file() else None,
-            "uploaded_bytes": upload.stat().st_size,
+            "uploaded_bytes": uploaded_bytes,
         }
     )
