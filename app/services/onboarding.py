@@ -184,7 +184,9 @@ def worker_limits(settings: Settings, cpu_max_seconds: int) -> Limits:
 
 def watched_limits(settings: Settings) -> WatchedLimits:
     """Return what the server itself holds a worker process to."""
-    return WatchedLimits(settings.job_disk_max_bytes, settings.job_threads_max)
+    return WatchedLimits(
+        settings.job_disk_max_bytes, settings.job_threads_max, settings.job_timeout_seconds
+    )
 
 
 def make_worker_request(

@@ -4,6 +4,7 @@ Known events only, each stage of the known list once and in order, the limits on
 and lengths. A process that says anything else is not doing its work any more, and its job fails.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
@@ -12,8 +13,9 @@ from app.problems import PROBLEMS, Problem
 from app.sandbox.confine import AppliedLimits
 from graph.errors import PrunusError
 
-# Honest workers tell their progress ten times a second, for half an hour at most by default.
-EVENTS_MAX = 100_000
+# Honest workers tell their progress at most ten times a second; twice that, and what is told besides.
+_EVENTS_PER_SECOND = 20.0
+_OTHER_EVENTS = 1_000
 _LIMIT_MAX_CHARACTERS = 200
 _DETAIL_MAX_CHARACTERS = 2_000
 
@@ -50,12 +52,18 @@ WorkerEvent = StageEvent | ProgressEvent | LimitsEvent
 _LIMIT_TYPES = {field.name: field.type for field in fields(AppliedLimits)}
 
 
+def events_max(seconds: float) -> int:
+    """Return how many events a job may have that may take so many seconds."""
+    return _OTHER_EVENTS + math.ceil(seconds * _EVENTS_PER_SECOND)
+
+
 class EventReader:
     """Reads the messages of one worker process."""
 
-    def __init__(self, stages: Sequence[str]) -> None:
+    def __init__(self, stages: Sequence[str], max_events: int) -> None:
         """Expect `stages`, in order; any of them may be left out."""
         self._stages = list(stages)
+        self._max_events = max_events
         self._has_limits = self._has_ended = False
         self._events = 0
 
@@ -66,21 +74,24 @@ class EventReader:
             JobCrashedError: no worker that does its work says this.
         """
         self._events += 1
-        if self._events > EVENTS_MAX:
-            raise _unexpected("too many events", f"at most {EVENTS_MAX:,}")
+        if self._events > self._max_events:
+            raise _unexpected("too many events", f"at most {self._max_events:,}")
         if self._has_ended:
             raise _unexpected("an event after the last one", "nothing after `done` or `failed`")
-        self._has_ended = message.get("event") in {"done", "failed"}
         match message:
             case {"event": "stage", "stage": str() as stage, **rest} if not rest:
                 return self._stage(stage)
-            case {"event": "progress", "fraction": int() | float() as fraction, **rest} if not rest:
+            case {"event": "progress", "fraction": int() | float() as fraction, **rest} if (
+                not rest and not isinstance(fraction, bool)
+            ):
                 return ProgressEvent(min(max(float(fraction), 0.0), 1.0))
             case {"event": "limits", "limits": dict() as limits, **rest} if not rest:
                 return self._limits(limits)
             case {"event": "done", **rest} if not rest:
+                self._has_ended = True
                 return OutcomeEvent(None)
             case {"event": "failed", "problem": dict() as problem, **rest} if not rest:
+                self._has_ended = True
                 return OutcomeEvent(problem_of_worker(problem))
         raise _unexpected("an event that is not known", "one of the documented events")
 

@@ -20,14 +20,20 @@ import orjson
 from app.errors import JobCpuError, JobCrashedError, JobMemoryError
 from app.problems import Problem
 from app.services.ownership import Ownership
-from app.services.worker_events import EventReader, OutcomeEvent, WorkerEvent, plain_line
+from app.services.worker_events import (
+    EventReader,
+    OutcomeEvent,
+    WorkerEvent,
+    events_max,
+    plain_line,
+)
 from app.services.worker_watch import WatchedLimits, watch
 from graph.errors import PrunusError
 
 # What a worker may know of the server's environment: nothing that could be a credential.
 ENVIRONMENT_ALLOWED = ("LANG", "LC_ALL", "LC_CTYPE", "TZ", "PRUNUS_ISA", "PRUNUS_TUNING_SEED")
 LINE_MAX_BYTES = 256 * 1024
-# Of each of its two streams; more would only keep the server busy.
+# Of each of its two streams, events apart; more would only keep the server busy.
 LINES_MAX = 100_000
 _OVERLONG_COUNTS_LINES = 100
 _STDERR_LINES_KEPT = 100
@@ -107,10 +113,11 @@ async def run_worker(run: WorkerRun) -> AsyncGenerator[WorkerEvent, None]:
     errors: deque[str] = deque(maxlen=_STDERR_LINES_KEPT)
     listener = asyncio.create_task(_keep_errors(process, errors))
     watcher = asyncio.create_task(_watch(process, run))
-    reader, outcome = EventReader(run.stages), OutcomeEvent(None)
+    max_events = events_max(run.limits.seconds_max)
+    reader, outcome = EventReader(run.stages, max_events), OutcomeEvent(None)
     has_ended = False
     try:
-        async for message in _messages(process):
+        async for message in _messages(process, LINES_MAX + max_events):
             event = reader.read(message)
             if isinstance(event, OutcomeEvent):
                 outcome, has_ended = event, True
@@ -144,11 +151,12 @@ async def _watch(process: asyncio.subprocess.Process, run: WorkerRun) -> PrunusE
         return await watch(process.pid, run.folder, run.limits)
     finally:
         # Also where watching failed by a bug: a process that nobody watches may not go on.
-        if process.returncode is None:
-            _kill(process)
+        _kill(process)
 
 
-async def _messages(process: asyncio.subprocess.Process) -> AsyncIterator[dict[str, object]]:
+async def _messages(
+    process: asyncio.subprocess.Process, max_lines: int
+) -> AsyncIterator[dict[str, object]]:
     """Yield the JSON objects that the process writes; other lines are dropped, up to a limit.
 
     Raises:
@@ -157,10 +165,10 @@ async def _messages(process: asyncio.subprocess.Process) -> AsyncIterator[dict[s
     stream, lines = process.stdout, 0
     while stream is not None:
         lines += 1
-        if lines > LINES_MAX:
+        if lines > max_lines:
             raise JobCrashedError(
                 "the worker process said what no worker says",
-                expected=f"at most {LINES_MAX:,} lines",
+                expected=f"at most {max_lines:,} lines",
                 hint="its work is not used; the service's log has its last lines",
             )
         try:
@@ -199,6 +207,10 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 
 def _kill(process: asyncio.subprocess.Process) -> None:
+    """Kill the process and its group; not another one that has got its number since it ended."""
+    if process.returncode is not None and Path(f"/proc/{process.pid}").exists():
+        return
+    # Where it has ended, and its number is no process: what is left of its group keeps the number from being given.
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
 

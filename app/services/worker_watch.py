@@ -35,10 +35,15 @@ class UncountableError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class WatchedLimits:
-    """What a worker process may use, besides the limits that it applies to itself."""
+    """What a worker process may use, besides the limits that it applies to itself.
+
+    Attributes:
+        seconds_max: wall-clock time of its job.
+    """
 
     disk_max_bytes: int
     threads_max: int
+    seconds_max: float
 
 
 async def watch(pid: int, folder: Path, limits: WatchedLimits) -> PrunusError:

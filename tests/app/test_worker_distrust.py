@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,7 +21,6 @@ from app.problems import Problem
 from app.sandbox.confine import AppliedLimits
 from app.services import (
     ownership,
-    worker_events,
     worker_output,
     worker_process,
     worker_watch,
@@ -30,16 +30,23 @@ from app.services.job_log import JobLog
 from app.services.ownership import Ownership
 from app.services.recovery import recover
 from app.services.storage import Storage
-from app.services.worker_events import EventReader, LimitsEvent, OutcomeEvent, StageEvent
+from app.services.worker_events import (
+    EventReader,
+    LimitsEvent,
+    OutcomeEvent,
+    StageEvent,
+    events_max,
+)
 from app.services.worker_output import take_output
 from app.services.worker_process import WorkerFailedError, WorkerRun, run_worker
 from app.services.worker_watch import WatchedLimits
 from app.settings import MIB
 from app.stages import UPLOAD_STAGES
+from app.worker import _PROGRESS_INTERVAL_SECONDS
 from tests.app.live import wait_until
 
 LIMITS = AppliedLimits(1, 2, 3, 4, 5, "none", "none", "job", "none", "no", "its own", 7, True)
-ROOM = WatchedLimits(disk_max_bytes=MIB, threads_max=8)
+ROOM = WatchedLimits(disk_max_bytes=MIB, threads_max=8, seconds_max=60.0)
 
 
 def test_the_stages_are_those_of_the_pipeline() -> None:
@@ -47,7 +54,7 @@ def test_the_stages_are_those_of_the_pipeline() -> None:
 
 
 def test_what_honest_workers_say_is_heard() -> None:
-    reader = EventReader(UPLOAD_STAGES)
+    reader = EventReader(UPLOAD_STAGES, 100)
     said: list[dict[str, Any]] = [
         {"event": "limits", "limits": LIMITS.to_record()},
         {"event": "stage", "stage": "read"},
@@ -73,6 +80,10 @@ def test_what_honest_workers_say_is_heard() -> None:
         [{"event": "unknown"}],
         [{"stage": "read"}],
         [{"event": "progress", "fraction": "1"}],
+        [{"event": "progress", "fraction": True}],
+        [{"event": ["done"]}],
+        [{"event": {"done": 1}}],
+        [{"event": None}],
         [{"event": "failed"}],
         [{"event": "done"}, {"event": "done"}],
         [{"event": "failed", "problem": {"slug": "custom-code"}}, {"event": "done"}],
@@ -84,16 +95,16 @@ def test_what_honest_workers_say_is_heard() -> None:
     ],
 )
 def test_anything_else_ends_the_job(said: list[dict[str, object]]) -> None:
-    reader = EventReader(UPLOAD_STAGES)
+    reader = EventReader(UPLOAD_STAGES, 100)
     for message in said[:-1]:
         reader.read(message)
     with pytest.raises(JobCrashedError, match="what no worker says"):
         reader.read(said[-1])
 
 
-def test_events_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker_events, "EVENTS_MAX", 3)
-    reader = EventReader(UPLOAD_STAGES)
+def test_events_are_bounded_by_the_time_of_the_job() -> None:
+    assert events_max(86_400) > 86_400 / _PROGRESS_INTERVAL_SECONDS
+    reader = EventReader(UPLOAD_STAGES, 3)
     for _ in range(3):
         reader.read({"event": "progress", "fraction": 0.5})
     with pytest.raises(JobCrashedError) as refused:
@@ -102,7 +113,7 @@ def test_events_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def reported(**record: object) -> Problem:
-    event = EventReader(()).read({"event": "failed", "problem": record})
+    event = EventReader((), 1).read({"event": "failed", "problem": record})
     assert isinstance(event, OutcomeEvent)
     assert event.problem is not None
     return event.problem
@@ -232,7 +243,7 @@ def outcome_of(body: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pr
     folder.mkdir()
 
     async def run() -> None:
-        limits = WatchedLimits(disk_max_bytes=MIB, threads_max=8)
+        limits = WatchedLimits(disk_max_bytes=MIB, threads_max=8, seconds_max=60.0)
         job = WorkerRun("hostile_program", folder, UPLOAD_STAGES, limits, ownership)
         async for _ in run_worker(job):
             pass
@@ -286,6 +297,32 @@ def test_an_unknown_stage_ends_the_process_at_once(
     body = 'print(\'{{"event": "stage", "stage": "mine"}}\', flush=True); time.sleep(600)'
     problem = outcome_of(body.replace("{{", "{").replace("}}", "}"), tmp_path, monkeypatch)
     assert problem.got == "the stage 'mine'"
+
+
+@pytest.mark.parametrize(
+    ("is_another", "returncode", "is_killed"),
+    [(True, None, True), (False, 0, True), (True, 0, False)],
+)
+def test_a_number_that_another_process_may_have_is_not_killed(
+    is_another: bool, returncode: int | None, is_killed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed: list[int] = []
+    monkeypatch.setattr(os, "killpg", lambda pid, _: killed.append(pid))
+    with subprocess.Popen(["true"]) as ended:
+        pass
+    pid = os.getpid() if is_another else ended.pid
+    process: Any = SimpleNamespace(pid=pid, returncode=returncode)
+    worker_process._kill(process)
+    assert killed == [pid] * is_killed
+
+
+def test_what_a_worker_leaves_of_its_group_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = "import subprocess; print(subprocess.Popen(['sleep', '600'], stdout=-3, stderr=-3).pid, file=open(folder + '/pid', 'w'))"
+    assert outcome_of(body, tmp_path, monkeypatch).slug == "job-crashed"
+    left = int((tmp_path / "job" / "pid").read_text())
+    wait_until(lambda: is_gone(left), "a process of its group lives on")
 
 
 def test_a_worker_that_outlived_its_server_is_ended_by_the_next_start(tmp_path: Path) -> None:

@@ -22,13 +22,13 @@ from tests.app.live import wait_until
 from tests.app.test_removing import make_deep
 from tests.app.test_worker_distrust import is_gone
 
-ROOM = WatchedLimits(disk_max_bytes=MIB, threads_max=8)
+ROOM = WatchedLimits(disk_max_bytes=MIB, threads_max=8, seconds_max=60.0)
 
 
 def test_all_files_of_a_job_count_and_unlinked_ones_too(tmp_path: Path) -> None:
     for number in range(4):
         (tmp_path / str(number)).write_bytes(bytes(200 * 1024))
-    assert excess(os.getpid(), tmp_path, WatchedLimits(4 * MIB, 10_000)) is None
+    assert excess(os.getpid(), tmp_path, WatchedLimits(4 * MIB, 10_000, 60.0)) is None
     with (tmp_path / "hidden").open("wb") as file:
         file.write(bytes(400 * 1024))
         file.flush()
@@ -42,13 +42,13 @@ def test_all_files_of_a_job_count_and_unlinked_ones_too(tmp_path: Path) -> None:
 def test_too_many_files_and_threads_are_seen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    error = excess(os.getpid(), tmp_path, WatchedLimits(MIB, 0))
+    error = excess(os.getpid(), tmp_path, WatchedLimits(MIB, 0, 60.0))
     assert error is not None
     assert error.hint.endswith("PRUNUS_JOB_THREADS_MAX")
     monkeypatch.setattr("app.services.worker_watch.FILES_MAX", 3)
     for number in range(4):
         (tmp_path / str(number)).touch()
-    error = excess(os.getpid(), tmp_path, WatchedLimits(MIB, 10_000))
+    error = excess(os.getpid(), tmp_path, WatchedLimits(MIB, 10_000, 60.0))
     assert error is not None
     assert error.message == "the job made too many files"
 
@@ -140,7 +140,7 @@ def test_a_process_whose_main_thread_has_ended_is_seen_too(before: str, tmp_path
 
 def test_what_is_deeper_than_paths_are_long_is_not_passed_over(tmp_path: Path) -> None:
     make_deep(tmp_path, 40, "x" * 255)
-    error = excess(os.getpid(), tmp_path, WatchedLimits(4 * MIB, 10_000))
+    error = excess(os.getpid(), tmp_path, WatchedLimits(4 * MIB, 10_000, 60.0))
     assert error is not None
     assert error.slug == "job-disk-limit"
     assert error.got == "folders within folders, more than 32"
