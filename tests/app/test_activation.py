@@ -164,7 +164,8 @@ def test_what_found_no_memory_answers_when_there_is_some(two: Settings, way: str
             assert service.http.delete(f"/models/m/versions/{kept}").status_code == 204
             wait_until(answers, "the version for which there is memory now")
         else:
-            registry._memory_max_bytes = 2 * used  # as when another reason has passed
+            # As when another reason has passed; the two versions may differ in size, as tuning chose.
+            registry._memory_max_bytes = 4 * used
             assert change(service, absent, "activate").json()["state"] == "loaded"
             assert answers()
 
