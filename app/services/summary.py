@@ -6,7 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 _MAX_ITEMS = 4096
 Text = Annotated[str, Field(max_length=4096)]
-Count = Annotated[int, Field(ge=0)]
+# Within what databases, metrics and floats can hold; Python's own integers have no end.
+Count = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 class Tensor(BaseModel):
@@ -16,7 +17,7 @@ class Tensor(BaseModel):
 
     name: Text
     dtype: Text
-    shape: tuple[int | None, ...] = Field(
+    shape: tuple[Count | None, ...] = Field(
         max_length=16, description="Shape with the batch axis first, which is null."
     )
 
@@ -26,7 +27,7 @@ class Latency(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    batch: Annotated[int, Field(ge=1)]
+    batch: Annotated[int, Field(ge=1, lt=2**63)]
     dense_seconds: Annotated[float, Field(ge=0)] = Field(
         description="The original model by dense kernels, with subnormal numbers flushed to zero; median."
     )

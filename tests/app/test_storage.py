@@ -1,6 +1,7 @@
 """The data folder: publishing is all or nothing, and nothing of a worker is trusted."""
 
 import contextlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -147,6 +148,30 @@ def test_a_damaged_result_is_refused(tmp_path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(JobCrashedError):
         read_summary(path)
+
+
+@pytest.mark.parametrize(
+    ("path", "number"),
+    [
+        (("weights_before",), 2**63),
+        (("nonzeros_after",), 10**4000),
+        (("uploaded_bytes",), -1),
+        (("inputs", 0, "shape", 1), 10**400),
+        (("inputs", 0, "shape", 1), -1),
+    ],
+    ids=["64 bits", "4000 digits", "a negative size", "a shape without end", "a negative axis"],
+)
+def test_a_result_with_numbers_that_cannot_be_is_refused(
+    tmp_path: Path, path: tuple[str | int, ...], number: int
+) -> None:
+    members = json.loads(SUMMARY.model_dump_json())
+    place = members
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = number
+    (tmp_path / "result.json").write_text(json.dumps(members))
+    with pytest.raises(JobCrashedError):
+        read_summary(tmp_path / "result.json")
 
 
 def test_a_result_that_is_right_is_read(tmp_path: Path) -> None:
