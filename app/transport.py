@@ -59,13 +59,13 @@ class HeldWrites:
         self._transport = transport
         self._tasks = tasks
         self._turn_end = turn_end
-        self._held: list[bytes] = []
+        self._held: list[bytes | memoryview] = []
         # Whether what is held is sent at the end of the turn.
         self._is_due = False
         self._close = close or transport.close
         self._closing = False
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Send `data` soon, after what was written before."""
         held = self._held
         held.append(data)
@@ -107,10 +107,11 @@ class HeldWrites:
         return getattr(self._transport, name)
 
 
-def _is_followed_by_body(data: bytes) -> bool:
-    """Tell whether `data` is the head of an answer whose body follows at once."""
+def _is_followed_by_body(data: bytes | memoryview) -> bool:
+    """Tell whether `data` is the head of an answer whose body follows at once; parts of arrays come as views."""
     return (
-        data.startswith(b"HTTP/1.1 ")
+        isinstance(data, bytes)
+        and data.startswith(b"HTTP/1.1 ")
         and not data.startswith(b"HTTP/1.1 1")
         and b"\r\ntransfer-encoding: chunked\r\n" not in data
     )

@@ -60,12 +60,15 @@ STREAM = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
     [
         ([HEAD, b"body"], [HEAD + b"body"]),
         ([HEAD, b"bo", b"dy"], [HEAD + b"bo", b"dy"]),
+        ([HEAD, memoryview(b"bo"), memoryview(b"dy")], [HEAD + b"bo", b"dy"]),
         ([STREAM, b"4\r\nbody\r\n"], [STREAM, b"4\r\nbody\r\n"]),
         ([b"HTTP/1.1 100 Continue\r\n\r\n"], [b"HTTP/1.1 100 Continue\r\n\r\n"]),
         ([HEAD], []),
     ],
 )
-def test_an_answer_that_is_alone_waits_for_no_turn(pieces: list[bytes], sent: list[bytes]) -> None:
+def test_an_answer_that_is_alone_waits_for_no_turn(
+    pieces: list[bytes | memoryview], sent: list[bytes]
+) -> None:
     async def turn() -> tuple[list[bytes], list[bytes]]:
         wire = Wire()
         transport = HeldWrites(wire, {1}, TurnEnd(asyncio.get_running_loop()))

