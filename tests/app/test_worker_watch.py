@@ -116,6 +116,15 @@ def test_a_mapped_file_whose_size_is_not_told_ends_the_job(
     assert (error.slug, error.got) == ("job-disk-limit", "a file")
 
 
+def test_a_file_that_is_unmapped_while_it_is_looked_at_does_not_count(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert worker_watch._mapped(os.getpid(), ["none"]) == {}
+    looks = iter([{1: "0-1000"}, {}])  # no process has this page
+    monkeypatch.setattr(worker_watch, "_mapped", lambda *_: next(looks))
+    assert unlinked_bytes(2**30) == 0  # nor is there such a process
+
+
 def _uncountable(_: int) -> int:
     raise UncountableError("a file")
 
