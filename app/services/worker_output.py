@@ -76,7 +76,11 @@ def _copy(folder: int, name: str, target: Path, max_bytes: int) -> str | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        if error.errno not in {errno.ELOOP, errno.ENXIO}:  # a link, a socket
+        if error.errno not in {
+            errno.ELOOP,
+            errno.ENXIO,
+            errno.EACCES,
+        }:  # a link, a socket, closed by its mode
             raise
         raise _no_plain_file(name) from None
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):

@@ -1,6 +1,7 @@
 """Nothing that a worker process says or leaves is taken as it is."""
 
 import asyncio
+import errno
 import hashlib
 import os
 import signal
@@ -158,6 +159,22 @@ def test_output_is_copied_to_files_of_the_servers_own(tmp_path: Path) -> None:
     assert [path.name for path in output.iterdir()] == [ARTIFACT_FILE]
     assert (output / ARTIFACT_FILE).read_bytes() == b"artifact"
     assert (output / ARTIFACT_FILE).stat().st_nlink == 1
+
+
+def test_output_that_may_not_be_read_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, _ = job_folder(tmp_path)
+    honest = os.open
+
+    def refuse(path: Any, *more: Any, **named: Any) -> int:
+        if path == ARTIFACT_FILE:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return honest(path, *more, **named)
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(JobCrashedError, match="which is no plain file"):
+        take_output(folder, MIB)
 
 
 def _link(path: Path) -> None:

@@ -88,7 +88,22 @@ file.close()
 """
 
 
-@pytest.mark.parametrize("body", [MAPPED_ALONE, "page = mmap.mmap(file.fileno(), 4096)"])
+# A thread with a table of descriptors of its own, where the system lets it have one.
+THREAD_HOLDS_ALONE = """
+is_apart = threading.Event()
+def hold():
+    if ctypes.CDLL(None).unshare(0x400) == 0:  # CLONE_FILES
+        is_apart.set()
+    time.sleep(600)
+threading.Thread(target=hold, daemon=True).start()
+if is_apart.wait(5):
+    file.close()
+"""
+
+
+@pytest.mark.parametrize(
+    "body", [MAPPED_ALONE, THREAD_HOLDS_ALONE, "page = mmap.mmap(file.fileno(), 4096)"]
+)
 def test_a_file_of_which_a_page_is_mapped_counts_whole(body: str, tmp_path: Path) -> None:
     shared_memory = "nothing = mmap.mmap(-1, 4096)\n"
     try:
