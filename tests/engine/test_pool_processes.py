@@ -1,5 +1,6 @@
 """Workers of the thread pool in processes of their own: idle, ended in the middle of calls, and forked."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -34,9 +35,12 @@ def run_script(
     assert config.cache is not None
     objects = config.cache.mkdir("prunus-objects")
     command = [sys.executable, "-W", "ignore", "-c", script, str(folder / "a")]
+    # Coverage would wait in forked children for a lock that a thread of their parent held.
+    environment = {name: value for name, value in os.environ.items() if "COVERAGE" not in name}
     done = subprocess.run(
         [*command, str(objects), *arguments],
         cwd=REPOSITORY,
+        env=environment,
         capture_output=True,
         text=True,
         check=False,
