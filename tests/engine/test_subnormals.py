@@ -9,6 +9,7 @@ import pytest
 from engine.artifacts.artifact import artifact_bytes, parse_artifact
 from engine.compiler import CompileOptions, compile_graph
 from engine.errors import ManifestError
+from engine.kernels.subnormals import subnormals_text
 from engine.machine_code.object_cache import ObjectCache
 from engine.planning.plan import CompiledModel
 from engine.planning.schedule import Mode
@@ -155,3 +156,10 @@ def test_the_flag_is_taken_from_files_of_its_version_only(
     del new.manifest["plan"]["keeps_subnormals"]
     with pytest.raises(ManifestError, match="keeps_subnormals is missing"):
         parse_artifact(new.sealed())
+
+
+def test_other_processors_compute_as_they_are_set() -> None:
+    text = subnormals_text("riscv64")
+    assert "stmxcsr" not in text
+    assert "fpcr" not in text
+    assert "%flushed = or i64 %state, 0" in text

@@ -71,7 +71,12 @@ def test_a_title_of_its_own_is_not_shown(server: Server) -> None:
 
 
 def test_its_disk_and_threads_are_limited(server: Server) -> None:
-    assert taken_over_worker.filled_disk(server).endswith("job-disk-limit")
+    fillers = [
+        run for _, name, _, run in taken_over_worker.JOBS if name.startswith("fill the disk")
+    ]
+    assert len(fillers) >= 3
+    for fill in fillers:
+        assert fill(server).endswith("job-disk-limit")
     assert taken_over_worker.kept_threads(server).endswith("the job has too many threads")
 
 
