@@ -310,7 +310,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--page", type=Path, help="page whose section is written")
+    parser.add_argument(
+        "--page",
+        type=Path,
+        default=Path("docs/reliability.md"),
+        help="page whose section is written",
+    )
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="prunus-kills-") as folder:
         tally = run(options.kills, options.seed, Path(folder) / "data")
