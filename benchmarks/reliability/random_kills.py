@@ -306,7 +306,7 @@ def section(tally: Tally, command: str) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run, print, write the page where one is given; return 1 where there was a fault."""
+    """Run, print, write the page; return 1 where there was a fault."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
@@ -322,8 +322,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = f"{NAME} --kills {options.kills} --seed {options.seed}"
     text = section(tally, command)
     sys.stdout.write(text + "\n")
-    if options.page is not None:
-        replace_section(options.page, NAME, text)
+    replace_section(options.page, NAME, text)
     return 1 if tally.faults else 0
 
 
