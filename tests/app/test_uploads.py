@@ -240,11 +240,11 @@ def test_waiting_gives_the_finished_version(service: Live, small_file: Path) -> 
 
 def test_versions_count_up_and_the_new_one_answers(service: Live, small_file: Path) -> None:
     for version in (1, 2):
-        assert service.upload(small_file, "counted").json()["version"] == version
-    assert service.predict(model="counted", inputs=[[0] * 6]).json()["version"] == 2
-    assert service.predict(model="counted", version=1, inputs=[[0] * 6]).json()["version"] == 1
-    assert service.upload(small_file, "counted", version="7").json()["version"] == 7
-    assert service.upload(small_file, "counted").json()["version"] == 8
+        assert service.upload(small_file, "numbered").json()["version"] == version
+    assert service.predict(model="numbered", inputs=[[0] * 6]).json()["version"] == 2
+    assert service.predict(model="numbered", version=1, inputs=[[0] * 6]).json()["version"] == 1
+    assert service.upload(small_file, "numbered", version="7").json()["version"] == 7
+    assert service.upload(small_file, "numbered").json()["version"] == 8
     service.http.delete("/models/counted")
 
 
