@@ -39,7 +39,12 @@ _NPZ_MAX_RATIO = 100
 _NPZ_RATIO_FLOOR_BYTES = 1024 * 1024
 # What zipfile lets out for damaged files: ValueError for offsets that lie before the file.
 _ZIP_ERRORS = (
-    *(zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError),
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
 )
 _NPY_HINT = "write it with numpy.save, and send it with curl --data-binary @file"
 _NPZ_HINT = "write it with numpy.savez(file, name=array), and send it with curl --data-binary @file"

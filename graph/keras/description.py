@@ -1,6 +1,6 @@
 """What a configuration says, typed: models made of layers, layers called on tensors. Pure data, no weights."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from graph.keras.json_text import Json
@@ -104,3 +104,12 @@ class Model:
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
     order: tuple[tuple[int, int], ...]
+
+
+def leaves(model: Model) -> Iterator[Layer]:
+    """Yield the layers of a model that are no models themselves, those of nested models among them."""
+    for layer in model.layers:
+        if layer.model is None:
+            yield layer
+        else:
+            yield from leaves(layer.model)

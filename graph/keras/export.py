@@ -10,7 +10,7 @@ from pathlib import Path
 
 from graph.errors import GraphError
 from graph.graph import Graph
-from graph.keras.description import Layer, Model
+from graph.keras.description import Model, leaves
 from graph.keras.flat_model import FlatModel, Training, clean_name, flat_model
 from graph.keras.json_text import JsonObject
 from graph.keras.keras_file import weights_file, write_archive
@@ -57,16 +57,8 @@ def _compiled(config: JsonObject, settings: JsonObject | None) -> JsonObject:
     return config if settings is None else {**config, "compile_config": settings}
 
 
-def _leaves(model: Model) -> Iterator[Layer]:
-    for layer in model.layers:
-        if layer.model is None:
-            yield layer
-        else:
-            yield from _leaves(layer.model)
-
-
 def _training(model: Model) -> Iterator[tuple[str, Training]]:
-    for layer in _leaves(model):
+    for layer in leaves(model):
         frozen: JsonObject = {} if layer.is_trainable else {"trainable": False}
         yield layer.path, Training(layer.class_name, {**frozen, **layer.training})
 
@@ -80,11 +72,11 @@ def _on_layers(flat: FlatModel, model: Model) -> Iterator[str]:
         )
     if model.class_name == "Sequential" and not flat.is_sequential:
         yield "The Keras file that comes back is a functional model: pruned as it is, it is no Sequential any more."
-    if any("/" in layer.name for layer in _leaves(model)):
+    if any("/" in layer.name for layer in leaves(model)):
         yield (
             "Slashes in the names of layers are underscores in the Keras file that comes back, as Keras 3 allows none."
         )
-    inner = [layer for layer in _leaves(model) if layer.class_name != "InputLayer"]
+    inner = [layer for layer in leaves(model) if layer.class_name != "InputLayer"]
     found = flat.classes
     gone = [one.path for one in inner if found.get(clean_name(one.path)) != one.class_name]
     if gone:

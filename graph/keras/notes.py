@@ -1,9 +1,7 @@
 """What the report should say about how a file was read."""
 
-from collections.abc import Iterator
-
 from graph.keras.arguments import MIXED_POLICIES, policy_name
-from graph.keras.description import Layer, Model
+from graph.keras.description import Layer, Model, leaves
 from graph.keras.dialects import Dialect
 from graph.keras.json_text import Json, JsonObject
 from graph.keras.uploaded_code import training_code
@@ -11,7 +9,7 @@ from graph.keras.uploaded_code import training_code
 
 def notes_on(model: Model, dialect: Dialect, config: JsonObject) -> tuple[str, ...]:
     """Sentences on readings that are right but may surprise."""
-    layers = list(_leaves(model))
+    layers = list(leaves(model))
     notes = []
     mixed = sorted(_mixed_policies(config))
     if mixed:
@@ -40,14 +38,6 @@ def notes_on(model: Model, dialect: Dialect, config: JsonObject) -> tuple[str, .
     if fixed:
         notes.append(f"Input {fixed[0]!r} states a fixed batch size; any batch size is accepted.")
     return tuple(notes)
-
-
-def _leaves(model: Model) -> Iterator[Layer]:
-    for layer in model.layers:
-        if layer.model is None:
-            yield layer
-        else:
-            yield from _leaves(layer.model)
 
 
 def _mixed_policies(config: JsonObject) -> set[str]:
