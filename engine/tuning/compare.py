@@ -17,7 +17,13 @@ from engine.program import Program, reads, writes
 from engine.runtime import Executable
 from engine.target import Target
 from engine.tuning.clocks import own_time
-from engine.tuning.measure import REPORTED_BATCHES, random_batch, repeated_call, small_enough
+from engine.tuning.measure import (
+    REPORTED_BATCHES,
+    race_batches,
+    random_batch,
+    repeated_call,
+    small_enough,
+)
 from engine.tuning.stopwatch import Contender, Spread, race, spread_of
 
 # Readings of each: fewer tell nothing about their spread, more change little.
@@ -54,19 +60,22 @@ def race_networks(
     program = models[0].program
     batches = small_enough(program, REPORTED_BATCHES)
     deadline = own_time() + seconds
-    found = []
     with ExitStack() as stack:
         ready = [
             stack.enter_context(closing(Executable(model, cache, target, 1))) for model in models
         ]
-        for number, batch in enumerate(batches):
-            inputs = random_batch(program, batch)
-            contenders = [Contender(repeated_call(each, inputs)) for each in ready]
-            now = own_time()
-            end = now + (deadline - now) / (len(batches) - number)
-            race(contenders, end, MOST_READINGS, hopeless=float("inf"), least_rounds=LEAST_READINGS)
-            found.append(BatchRace(batch, tuple(spread_of(one.readings) for one in contenders)))
-    return tuple(found)
+        raced = race_batches(
+            program,
+            ready,
+            batches,
+            deadline,
+            most_rounds=MOST_READINGS,
+            least_rounds=LEAST_READINGS,
+        )
+    return tuple(
+        BatchRace(batch, tuple(spread_of(one.readings) for one in contenders))
+        for batch, contenders in zip(batches, raced, strict=True)
+    )
 
 
 def cost_of_subnormals(

@@ -174,12 +174,12 @@ def measure_network(
 
         several = model.plan.threads > 1
         end = (own_time() + deadline) / 2 if several else deadline
-        alone = _race_batches(model.program, executables(1), batches, end, own_time)
+        alone = _times(race_batches(model.program, executables(1), batches, end))
         if not several:
             return tuple(NetworkTime(b, *pair) for b, pair in zip(batches, alone, strict=True))
         wall = wall_time() + max(0.0, deadline - own_time())
-        threaded = _race_batches(
-            model.program, executables(model.plan.threads), batches, wall, wall_time
+        threaded = _times(
+            race_batches(model.program, executables(model.plan.threads), batches, wall, wall_time)
         )
     return tuple(
         NetworkTime(batch, *one, *many)
@@ -187,23 +187,50 @@ def measure_network(
     )
 
 
-def _race_batches(
+def race_batches(
     program: Program,
     executables: Sequence[Executable],
     batches: Sequence[int],
     deadline: float,
-    clock: Clock,
-) -> list[tuple[float, float]]:
-    """Return the seconds of the first and the last executable, by batch."""
-    times = []
+    clock: Clock = own_time,
+    most_rounds: int = MAX_ROUNDS,
+    least_rounds: int = 1,
+) -> list[list[Contender]]:
+    """Time whole calls of the executables in turn; each batch has its share of the time that is left.
+
+    Args:
+        program: a program of the executables' signature.
+        executables: what to time.
+        batches: numbers of samples of the calls.
+        deadline: value of `clock`.
+        clock: see `race`.
+        most_rounds: see `race`.
+        least_rounds: see `race`.
+
+    Returns:
+        By batch, a contender with its readings for each executable.
+    """
+    raced = []
     for number, batch in enumerate(batches):
         inputs = random_batch(program, batch)
         contenders = [Contender(repeated_call(each, inputs)) for each in executables]
         now = clock()
         end = now + (deadline - now) / (len(batches) - number)
-        race(contenders, end, MAX_ROUNDS, hopeless=float("inf"), clock=clock)
-        times.append((contenders[0].seconds, contenders[-1].seconds))
-    return times
+        race(
+            contenders,
+            end,
+            most_rounds,
+            hopeless=float("inf"),
+            clock=clock,
+            least_rounds=least_rounds,
+        )
+        raced.append(contenders)
+    return raced
+
+
+def _times(raced: Sequence[Sequence[Contender]]) -> list[tuple[float, float]]:
+    """Return the seconds of the first and the last executable, by batch."""
+    return [(contenders[0].seconds, contenders[-1].seconds) for contenders in raced]
 
 
 def repeated_call(
