@@ -35,7 +35,7 @@ from engine.kernels.emit import (
     module_text,
     vector,
 )
-from engine.kernels.registry import dense_candidates, emit
+from engine.kernels.registry import emit, kernel_candidates
 from engine.machine_code.linking import NativeLibrary, load_kernels
 from engine.machine_code.object_cache import ObjectCache
 from engine.target import Isa, Target, host_target
@@ -170,7 +170,7 @@ def rows_of_one_sample(layer: DenseLayer, bench: Bench) -> Iterator[tuple[str, .
     scipy_seconds = best_seconds(lambda: csr @ x, bench.seconds)
     ns = scipy_seconds / nonzeros * 1e9
     yield ("SciPy csr @ x", f"{scipy_seconds * 1e6:.1f}", f"{ns:.3f}", "1.0", "")
-    for candidate in dense_candidates(layer, bench.target.isa, 1):
+    for candidate in kernel_candidates(layer, bench.target.isa, 1):
         call, library = bind(candidate, layer, bench)
         seconds = best_seconds(call, bench.seconds)
         library.close()
@@ -187,7 +187,7 @@ def rows_of_one_sample(layer: DenseLayer, bench: Bench) -> Iterator[tuple[str, .
 def rows_of_tiles(layer: DenseLayer, lanes: int, bench: Bench) -> Iterator[tuple[str, ...]]:
     """Time all kernels for one number of lanes on one layer."""
     times = []
-    for candidate in dense_candidates(layer, bench.target.isa, lanes):
+    for candidate in kernel_candidates(layer, bench.target.isa, lanes):
         call, library = bind(candidate, layer, bench)
         times.append((candidate, best_seconds(call, bench.seconds)))
         library.close()

@@ -4,18 +4,8 @@ A buffer holds `rows` float32 rows; row i is element i of a sample (row-major), 
 the tile. A place is a run of rows of a buffer. Each row is written by one step only, before any step
 reads it, so a program needs no order but its own, and memory can be planned from it alone.
 
-    program mlp
-      %0: 784 rows
-      %1: 300 rows
-      %2: 10 rows
-      %0 = input x
-      %1 = dense+relu(%0) [hidden/kernel, hidden/bias]
-      %2 = dense+linear(%1) [out/kernel, out/bias]
-      output y = %2
-
+`engine.program_text` prints programs (docs/ir.md shows one); `engine.program_check` checks their invariants.
 Every function over steps names the kinds that it knows, so that a new kind is refused until it has its place in each.
-The invariants are checked by `engine.program_check`; text for people and golden tests is made by
-`engine.program_text`.
 """
 
 from collections.abc import Mapping
@@ -137,6 +127,27 @@ class DenseStep:
     positions: int
     nonzeros: int
     function: ElementFunction
+
+    @property
+    def kind(self) -> str:
+        """What reports call the layer."""
+        return "dense"
+
+    @property
+    def inputs(self) -> int:
+        """Weights of one output."""
+        return self.x.rows // self.positions
+
+    @property
+    def units(self) -> int:
+        """Outputs at one position."""
+        return self.y.rows // self.positions
+
+
+# Steps with weights: each has a choice of kernel and a packed form. What all of them have is `name`, `x`, `y`,
+# `kernel` (a constant whose last axis is the units), `bias`, `nonzeros`, `function`, `kind`, `inputs`, `units` and
+# `positions`; whoever needs more than that asks `match`, and lists every class.
+WeightedStep = DenseStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,9 +332,9 @@ class Program:
     steps: tuple[Step, ...]
     constants: Mapping[str, Constant]
 
-    def dense_steps(self) -> dict[int, DenseStep]:
-        """Return the dense steps by their number among all steps."""
-        return {n: step for n, step in enumerate(self.steps) if isinstance(step, DenseStep)}
+    def weighted_steps(self) -> dict[int, WeightedStep]:
+        """Return the steps with weights by their number among all steps."""
+        return {n: step for n, step in enumerate(self.steps) if isinstance(step, WeightedStep)}
 
 
 def reads(step: Step) -> tuple[Place, ...]:

@@ -239,7 +239,7 @@ def _helpers(schedule: Schedule, threads: int) -> tuple[Help | None, ...]:
 
 def plan_for(model: CompiledModel, target: Target, threads: int) -> ExecutionPlan:
     """Return the model's own plan where its instruction set is the target's, else best guesses."""
-    plan, layers = model.plan, model.program.dense_steps().keys()
+    plan, layers = model.plan, model.program.weighted_steps().keys()
     complete = all(tile.choices.keys() == layers for tile in plan.tiles)
     if plan.tiles and complete and plan.isa is target.isa:
         return plan

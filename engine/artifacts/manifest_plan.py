@@ -19,7 +19,7 @@ from engine.kernels.abi import (
     packed_layer,
 )
 from engine.planning.choose import tile_width
-from engine.planning.parts import ROW_STEP, are_parts, part_step
+from engine.planning.parts import ROW_STEP, are_parts, may_split, part_step
 from engine.planning.plan import (
     BucketPlan,
     ExecutionPlan,
@@ -29,7 +29,7 @@ from engine.planning.plan import (
     TilePlan,
     without_sharing,
 )
-from engine.program import DenseStep, Program
+from engine.program import Program, WeightedStep
 from engine.target import Isa
 
 MAX_VARIANTS = 16
@@ -44,7 +44,7 @@ _MODE_TIMES = ("half_seconds", "shared_seconds", "spread_seconds")
 
 def encode_plan(plan: ExecutionPlan, program: Program, sections: SectionWriter) -> dict[str, Any]:
     """As JSON; adds to `sections` the packed layers that can be checked when they are read."""
-    steps = program.dense_steps()
+    steps = program.weighted_steps()
     return {
         "packing": PACKING_VERSION,
         "isa": plan.isa.value,
@@ -163,24 +163,24 @@ def _time(seconds: float, path: str) -> float:
 
 def _decode_tile(record: Record, isa: Isa, program: Program, sections: SectionReader) -> TilePlan:
     tile = _decode_width(record, isa)
-    steps = program.dense_steps()
+    steps = program.weighted_steps()
 
     def decode_choice(value: Any, path: str) -> tuple[int, KernelChoice]:
         choice = Record(value, path)
         number = choice.integer("step")
         if number not in steps:
-            raise ManifestError(f"{path} names a step that is no dense layer", got=str(number))
+            raise ManifestError(f"{path} names a step without weights", got=str(number))
         return number, _decode_choice(choice, steps[number], isa, tile.lanes, sections)
 
     choices = dict(record.items("layers", limits.MAX_STEPS, decode_choice))
     record.done()
     if choices.keys() != steps.keys():
-        raise ManifestError(f"{record.path} does not choose a kernel for every dense layer")
+        raise ManifestError(f"{record.path} does not choose a kernel for every layer with weights")
     return replace(tile, choices=choices)
 
 
 def _encode_choice(
-    step: DenseStep, choice: KernelChoice, sections: SectionWriter
+    step: WeightedStep, choice: KernelChoice, sections: SectionWriter
 ) -> dict[str, Any]:
     packed = choice.packed
     if packed is not None and not _are_storable(step, choice, packed):
@@ -196,7 +196,9 @@ def _encode_choice(
     }
 
 
-def _are_storable(step: DenseStep, choice: KernelChoice, packed: tuple[PackedLayer, ...]) -> bool:
+def _are_storable(
+    step: WeightedStep, choice: KernelChoice, packed: tuple[PackedLayer, ...]
+) -> bool:
     return all(
         is_storable(choice.spec, part_step(step, rows), part)
         for rows, part in zip(choice.parts, packed, strict=True)
@@ -212,7 +214,7 @@ def _encode_packed(packed: PackedLayer, sections: SectionWriter) -> dict[str, An
 
 
 def _decode_choice(
-    record: Record, step: DenseStep, isa: Isa, lanes: int, sections: SectionReader
+    record: Record, step: WeightedStep, isa: Isa, lanes: int, sections: SectionReader
 ) -> KernelChoice:
     activation = record.take("activation")
     variant = record.record("variant")
@@ -246,12 +248,12 @@ def _decode_parts_packed(
     return as_items(value, path, count, decode, count)
 
 
-def _decode_parts(record: Record, step: DenseStep) -> tuple[range, ...]:
+def _decode_parts(record: Record, step: WeightedStep) -> tuple[range, ...]:
     """Ranges of outputs, from their ends."""
     ends = record.items("parts", limits.MAX_PARTS, as_integer, 1)
     parts = tuple(range(*pair) for pair in zip((0, *ends[:-1]), ends, strict=True))
-    units = step.y.rows // step.positions
-    if not are_parts(parts, units) or (len(parts) > 1 and step.positions > 1):
+    units = step.units
+    if not are_parts(parts, units) or (len(parts) > 1 and not may_split(step)):
         raise ManifestError(
             f"{record.path}.parts",
             expected=f"rising multiples of {ROW_STEP} that end with {units}",

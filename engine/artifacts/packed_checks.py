@@ -1,6 +1,6 @@
 """Checks that a packed layer from a file cannot lead its kernel outside of any buffer.
 
-One function per family of kernels for dense layers, beside the description of its format in
+One function per family of kernels for layers with weights, beside the description of its format in
 `engine.formats`. A family that has none is never stored packed: its layers are packed from the neutral
 weights when the artifact is loaded. What is checked is memory safety and completeness (every output is
 written), not that the numbers are those of the neutral weights: the checksum answers for that.
@@ -25,7 +25,7 @@ from engine.kernels.abi import FieldKind, KernelSpec, PackedLayer
 from engine.kernels.panels import AHEAD, AHEAD_BYTES, OPTIONAL_VARIANTS, UNIT_BYTES, column_unit
 from engine.kernels.registry import fields_of
 from engine.kernels.weight_spread import Spread
-from engine.program import DenseStep
+from engine.program import DenseStep, WeightedStep
 from engine.target import Isa
 
 _Check = Callable[[PackedView], None]
@@ -36,7 +36,7 @@ _Table = npt.NDArray[np.int64]
 PACKING_VERSION = 3
 
 
-def is_storable(spec: KernelSpec, step: DenseStep, packed: PackedLayer) -> bool:
+def is_storable(spec: KernelSpec, step: WeightedStep, packed: PackedLayer) -> bool:
     """Return whether a packed layer would pass the checks when it is read, and so may be stored."""
     try:
         check_packed(spec, step, packed, "layer")
@@ -45,13 +45,14 @@ def is_storable(spec: KernelSpec, step: DenseStep, packed: PackedLayer) -> bool:
     return True
 
 
-def check_packed(spec: KernelSpec, step: DenseStep, packed: PackedLayer, path: str) -> None:
+def check_packed(spec: KernelSpec, step: WeightedStep, packed: PackedLayer, path: str) -> None:
     """Check a packed layer against its kernel and layer.
 
     Raises:
         PackedLayerError: it does not fit.
     """
-    if spec.family not in _CHECKS:
+    checks = _CHECKS.get(type(step), {})
+    if spec.family not in checks:
         raise PackedLayerError(f"{path}: layers for {spec.family!r} are not stored packed")
     if spec.activation is not step.function.function:
         raise PackedLayerError(f"{path}: the kernel applies another activation")
@@ -64,7 +65,7 @@ def check_packed(spec: KernelSpec, step: DenseStep, packed: PackedLayer, path: s
         raise PackedLayerError(f"{path}: other numbers than the kernel takes")
     view = PackedView(spec, step, packed, path)
     view.expect_ints({**step.function.as_ints(), "positions": step.positions})
-    _CHECKS[spec.family](view)
+    checks[spec.family](view)
 
 
 def _check_dense(view: PackedView, height: int) -> None:
@@ -230,7 +231,7 @@ def _check_columns_of(view: PackedView, number: int, columns: npt.NDArray[np.uin
         view.expect(odd == 1 or not (columns % stride).any(), "whole columns")
 
 
-_CHECKS: Mapping[str, _Check] = {
+_DENSE_CHECKS: Mapping[str, _Check] = {
     dense_gemm.GEMM_FAMILY: _check_gemm,
     dense_gemm.GEMV_FAMILY: _check_gemv,
     dense_columns.FAMILY: _check_columns,
@@ -238,3 +239,5 @@ _CHECKS: Mapping[str, _Check] = {
     spmm_rows.FAMILY: _check_row_groups,
     spmm_patterns.FAMILY: _check_pattern_groups,
 }
+# By the kind of step: a family for one kind is refused for another.
+_CHECKS: Mapping[type[WeightedStep], Mapping[str, _Check]] = {DenseStep: _DENSE_CHECKS}

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from engine.errors import PackedLayerError
 from engine.kernels.abi import KernelSpec, PackedLayer
 from engine.kernels.weight_loads import CHOICE, OPTIONAL_VARIANTS
-from engine.program import DenseStep
+from engine.program import WeightedStep
 from engine.target import Isa
 
 
@@ -20,18 +20,20 @@ class PackedView:
         spec: the kernel.
         lanes: samples per tile.
         isa: instruction set level of the kernel.
-        inputs: length of the contracted axis.
-        units: outputs of the layer.
+        inputs: weights of one output.
+        units: outputs of the layer at one position.
         positions: how often the layer is applied to one sample.
         ints: values of the INT fields.
     """
 
-    def __init__(self, spec: KernelSpec, step: DenseStep, packed: PackedLayer, path: str) -> None:
+    def __init__(
+        self, spec: KernelSpec, step: WeightedStep, packed: PackedLayer, path: str
+    ) -> None:
         self.lanes = spec.lanes
         self.isa = spec.isa
         self.positions = step.positions
-        self.inputs = step.x.rows // step.positions
-        self.units = step.y.rows // step.positions
+        self.inputs = step.inputs
+        self.units = step.units
         self.ints: Mapping[str, int] = packed.ints
         self.spec = spec
         self._packed = packed

@@ -13,26 +13,26 @@ from engine.execution.memory import plan_arena
 from engine.execution.native import BoundTile
 from engine.kernels.abi import (
     ALIGNMENT_BYTES,
-    ElementFunction,
     KernelSpec,
     PackedLayer,
     ValueType,
 )
 from engine.kernels.alignment import aligned
-from engine.kernels.registry import dense_candidates
+from engine.kernels.registry import kernel_candidates
 from engine.planning.parts import part_layer, part_step
-from engine.planning.plan import ExecutionPlan, KernelChoice, TilePlan, dense_layer
-from engine.program import DenseStep, Program
+from engine.planning.plan import ExecutionPlan, KernelChoice, TilePlan, layer_of
+from engine.program import Place, Program, WeightedStep
 
 
 @dataclass(frozen=True, slots=True)
 class LayerKey:
-    """What the packed form of a step depends on: layers that agree in it are packed and tuned once."""
+    """What the packed form of a step depends on: layers that agree in it are packed and tuned once.
 
-    kernel: str
-    bias: str | None
-    function: ElementFunction
-    positions: int
+    Attributes:
+        step: the step, without its name and with places in no buffer.
+    """
+
+    step: WeightedStep
 
 
 _ArrayKey = tuple[str, tuple[int, ...], int]
@@ -41,9 +41,10 @@ _SAMPLE_BYTES = 4096
 _PackedKey = tuple[LayerKey, KernelSpec, tuple[range, ...]]
 
 
-def layer_key(step: DenseStep) -> LayerKey:
-    """Return the key of a dense step."""
-    return LayerKey(step.kernel, step.bias, step.function, step.positions)
+def layer_key(step: WeightedStep) -> LayerKey:
+    """Return the key of a step."""
+    x, y = (Place(-1, 0, place.rows) for place in (step.x, step.y))
+    return LayerKey(replace(step, name="", x=x, y=y))
 
 
 def aligned_layer(packed: PackedLayer) -> PackedLayer:
@@ -70,7 +71,7 @@ class Packer:
         self._arrays: dict[_ArrayKey, list[npt.NDArray[Any]]] = {}
         self._ids: set[int] = set()
 
-    def packed(self, step: DenseStep, choice: KernelChoice) -> tuple[PackedLayer, ...]:
+    def packed(self, step: WeightedStep, choice: KernelChoice) -> tuple[PackedLayer, ...]:
         """Return the parts of a step's layer in the format of the chosen kernel.
 
         Raises:
@@ -84,10 +85,10 @@ class Packer:
         return self._packed[key]
 
     def _pack(
-        self, step: DenseStep, spec: KernelSpec, parts: tuple[range, ...]
+        self, step: WeightedStep, spec: KernelSpec, parts: tuple[range, ...]
     ) -> tuple[PackedLayer, ...]:
-        layer = dense_layer(self._program, step, self._values)
-        for candidate in dense_candidates(layer, spec.isa, spec.lanes):
+        layer = layer_of(self._program, step, self._values)
+        for candidate in kernel_candidates(layer, spec.isa, spec.lanes):
             if candidate.spec == spec:
                 return self.shared(
                     tuple(aligned_layer(candidate.pack(part_layer(layer, rows))) for rows in parts)
@@ -136,12 +137,12 @@ def bind_tile(program: Program, plan: ExecutionPlan, tile: TilePlan, packer: Pac
     binder = Binder(program, plan.isa, tile.lanes, arena)
     steps: list[tuple[BoundStep, ...]] = []
     for number, step in enumerate(program.steps):
-        if isinstance(step, DenseStep):
+        if isinstance(step, WeightedStep):
             choice = tile.choices[number]
             packed = packer.packed(step, choice)
             steps.append(
                 tuple(
-                    binder.dense(part_step(step, rows), choice.spec, part)
+                    binder.weighted(part_step(step, rows), choice.spec, part)
                     for rows, part in zip(choice.parts, packed, strict=True)
                 )
             )

@@ -31,6 +31,7 @@ from engine.program import (
     SoftmaxStep,
     Step,
     Unpack,
+    WeightedStep,
     dense_array,
 )
 from engine.target import Isa
@@ -60,8 +61,8 @@ class Binder:
         self._lanes = lanes
         self._arena = arena
 
-    def dense(self, step: DenseStep, spec: KernelSpec, packed: PackedLayer) -> BoundStep:
-        """Bind a dense step to the kernel that was chosen for it."""
+    def weighted(self, step: WeightedStep, spec: KernelSpec, packed: PackedLayer) -> BoundStep:
+        """Bind a step with weights to the kernel that was chosen for it."""
         numbers = {"x": self._offset(step.x), "y": self._offset(step.y), **packed.ints}
         return BoundStep(spec, numbers, packed.constants)
 
@@ -69,7 +70,7 @@ class Binder:
         """Bind any other step.
 
         Raises:
-            ProgramError: a dense step, which needs a choice of kernel.
+            ProgramError: a step with weights, which needs a choice of kernel.
         """
         match step:
             case Pack():
@@ -94,7 +95,7 @@ class Binder:
             case CopyStep() | AffineStep() | PReluStep():
                 return self._row_step(step)
             case DenseStep():
-                raise ProgramError("a dense step was bound without a kernel")
+                raise ProgramError("a step with weights was bound without a kernel")
             case _:
                 assert_never(step)
 

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.errors import NarrowValuesError, PackError
-from engine.kernels.abi import DenseLayer, FloatArray, ValueType
+from engine.kernels.abi import FloatArray, ValueType, WeightedLayer
 
 _BFLOAT16_QUIET = np.uint32(0x0040_0000)
 # The largest finite float16.
@@ -37,7 +37,7 @@ class NarrowingError:
     rms: float
 
 
-def narrow_layer(layer: DenseLayer, values: ValueType) -> DenseLayer:
+def narrow_layer(layer: WeightedLayer, values: ValueType) -> WeightedLayer:
     """Return the layer with each weight rounded to a type, and marked so; biases stay float32.
 
     Raises:

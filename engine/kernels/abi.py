@@ -182,11 +182,27 @@ class DenseLayer:
         """Number M of outputs."""
         return int(self.kernel.shape[1])
 
+    @property
+    def x_rows(self) -> int:
+        """Rows of the whole input."""
+        return self.positions * self.inputs
+
+    @property
+    def y_rows(self) -> int:
+        """Rows of the whole output."""
+        return self.positions * self.units
+
     def bias_or_zeros(self) -> FloatArray:
         """Return the bias, float32[units]."""
         if self.bias is None:
             return np.zeros(self.units, np.float32)
         return self.bias
+
+
+# Layers with weights, as kernels take them; one class for each of `engine.program.WeightedStep`. All have `kernel`
+# (the last axis is the units), `bias`, `activation`, `nonzeros`, `density`, `values`, `inputs`, `units`, `positions`,
+# `x_rows` and `y_rows`.
+WeightedLayer = DenseLayer
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.kernels.abi import DenseLayer
+from engine.kernels.abi import WeightedLayer
 from engine.target import Isa
 
 # Nanoseconds per weight: dense weights from the cache, non-zeros by scalar loads and by a gather.
@@ -46,7 +46,7 @@ class LayerSize:
     density: float
 
 
-def layer_size(layer: DenseLayer) -> LayerSize:
+def layer_size(layer: WeightedLayer) -> LayerSize:
     """Count the weights of a layer."""
     nonzeros = layer.nonzeros
     if nonzeros is None:

@@ -1,6 +1,7 @@
 """All kernel families: which exist, their fields, their code, and which suit a layer."""
 
 from collections.abc import Mapping
+from typing import assert_never
 
 from engine.errors import UnknownFamilyError, UnsupportedKernelError
 from engine.kernels import (
@@ -24,7 +25,7 @@ from engine.kernels import (
     spmv_window,
     stamp,
 )
-from engine.kernels.abi import Candidate, DenseLayer, Field, KernelSpec
+from engine.kernels.abi import Candidate, DenseLayer, Field, KernelSpec, WeightedLayer
 from engine.kernels.family import Family, Lanes, fixed
 from engine.kernels.weight_loads import OPTIONAL_VARIANTS
 from engine.target import Isa
@@ -188,14 +189,23 @@ def emit(spec: KernelSpec) -> str:
     return family.emit(spec)
 
 
-def dense_candidates(layer: DenseLayer, isa: Isa, lanes: int) -> tuple[Candidate, ...]:
-    """Return the kernels that can compute a Dense layer, sparse and dense, best guess first.
+def kernel_candidates(layer: WeightedLayer, isa: Isa, lanes: int) -> tuple[Candidate, ...]:
+    """Return the kernels that can compute a layer, sparse and dense, best guess first.
 
     Args:
         layer: weights, bias, activation.
         isa: instruction set level to generate for.
         lanes: samples per tile: 1, or a multiple of the vector width.
     """
+    match layer:
+        case DenseLayer():
+            found = _dense_candidates(layer, isa, lanes)
+        case _:
+            assert_never(layer)
+    return tuple(sorted(found, key=lambda candidate: candidate.estimated_ns))
+
+
+def _dense_candidates(layer: DenseLayer, isa: Isa, lanes: int) -> list[Candidate]:
     # Where `dense_columns` is offered it is faster than `dense_gemm`, and gives the same bits.
     found = list(
         dense_columns.candidates(layer, isa, lanes) or dense_gemm.candidates(layer, isa, lanes)
@@ -207,7 +217,7 @@ def dense_candidates(layer: DenseLayer, isa: Isa, lanes: int) -> tuple[Candidate
     else:
         for family in _ONE_SAMPLE:
             found += family.candidates(layer, isa)
-    return tuple(sorted(found, key=lambda candidate: candidate.estimated_ns))
+    return found
 
 
 def _family(name: str) -> Family:

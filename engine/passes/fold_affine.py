@@ -6,7 +6,7 @@ import numpy as np
 
 from engine.kernels.abi import ElementFunction
 from engine.passes.rewrite import is_whole, readers
-from engine.program import AffineStep, Array, Constant, DenseStep, Program, dense_array
+from engine.program import AffineStep, Array, Constant, Program, WeightedStep, dense_array
 from graph.affine import ScaleAndOffset
 
 
@@ -20,8 +20,8 @@ def fold_affine(program: Program) -> Program:
     constants = dict(program.constants)
     dropped: set[int] = set()
     read_by = readers(program)
-    for number, dense in program.dense_steps().items():
-        step: DenseStep | None = dense
+    for number, dense in program.weighted_steps().items():
+        step: WeightedStep | None = dense
         # A folded step may be followed by another scale and shift.
         while step is not None:
             steps[number] = step
@@ -36,7 +36,7 @@ def fold_affine(program: Program) -> Program:
     return replace(program, steps=kept, constants=constants)
 
 
-def _fits(program: Program, step: DenseStep, affine: AffineStep) -> bool:
+def _fits(program: Program, step: WeightedStep, affine: AffineStep) -> bool:
     return (
         affine.x == step.y
         and is_whole(program, step.y)
@@ -46,8 +46,8 @@ def _fits(program: Program, step: DenseStep, affine: AffineStep) -> bool:
 
 
 def _folded(
-    constants: dict[str, Constant], step: DenseStep, affine: AffineStep
-) -> DenseStep | None:
+    constants: dict[str, Constant], step: WeightedStep, affine: AffineStep
+) -> WeightedStep | None:
     """Return the step with new weights, which are added to `constants`; None where they cannot be folded."""
     rows = [
         dense_array(constants[name]).reshape(step.positions, -1).astype(np.float64)

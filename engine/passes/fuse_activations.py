@@ -12,7 +12,7 @@ def fuse_activations(program: Program) -> Program:
     read_by = readers(program)
     steps = list(program.steps)
     dropped: set[int] = set()
-    for number, step in program.dense_steps().items():
+    for number, step in program.weighted_steps().items():
         users = read_by[step.y.buffer]
         if len(users) != 1 or step.function != ElementFunction():
             continue

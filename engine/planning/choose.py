@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from engine import limits
 from engine.errors import UnsupportedModelError
 from engine.execution.memory import plan_arena
-from engine.kernels.abi import Candidate, DenseLayer, ValueType
+from engine.kernels.abi import Candidate, ValueType, WeightedLayer
 from engine.kernels.estimate import layer_size
-from engine.kernels.registry import dense_candidates
-from engine.planning.parts import split_evenly, split_rows, whole
+from engine.kernels.registry import kernel_candidates
+from engine.planning.parts import may_split, split_evenly, split_rows, whole
 from engine.planning.plan import (
     ExecutionPlan,
     KernelChoice,
     TilePlan,
-    dense_layer,
+    layer_of,
     without_sharing,
 )
 from engine.program import Program
@@ -74,13 +74,13 @@ def fitting_widths(program: Program, widths: Sequence[int]) -> tuple[int, ...]:
 
 
 def layer_candidates(
-    layer: DenseLayer, isa: Isa, lanes: int, *, allow_sparse: bool = True
+    layer: WeightedLayer, isa: Isa, lanes: int, *, allow_sparse: bool = True
 ) -> tuple[Candidate, ...]:
     """Admissible kernels, best guess first.
 
     Without sparse ones where there is another, if asked or if the layer has next to no zeros to skip.
     """
-    found = dense_candidates(layer, isa, lanes)
+    found = kernel_candidates(layer, isa, lanes)
     dense = tuple(candidate for candidate in found if not candidate.sparse)
     some_zeros = layer_size(layer).density <= MOST_DENSITY
     return found if (allow_sparse and some_zeros) or not dense else dense
@@ -99,20 +99,20 @@ def worth_timing(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
     return tuple(one for one in candidates if one.estimated_ns <= limit or one in leaders)
 
 
-def part_count(layer: DenseLayer, candidate: Candidate, threads: int) -> int:
+def part_count(layer: WeightedLayer, candidate: Candidate, threads: int) -> int:
     """In how many parts a layer is split for a kernel: one for each thread, or as it is long enough for.
 
     One split serves all modes: one thread runs the parts in sequence. So the kernels are compared in
     parts, and one packed form is stored.
     """
-    if layer.positions > 1:
+    if not may_split(layer):
         return 1
     estimate = candidate.estimated_ns
     worth = max(math.sqrt(estimate / _BARRIER_THREAD_NS), estimate / LONG_PART_NS)
     return max(1, min(threads, limits.MAX_PARTS, int(worth)))
 
 
-def layer_parts(layer: DenseLayer, count: int, *, sparse: bool) -> tuple[range, ...]:
+def layer_parts(layer: WeightedLayer, count: int, *, sparse: bool) -> tuple[range, ...]:
     """So many parts of a layer that take about as long as each other, if it is wide enough.
 
     Args:
@@ -146,8 +146,8 @@ def default_plan(
     fitting = fitting_widths(program, widths)
     choices: dict[int, dict[int, KernelChoice]] = {lanes: {} for lanes in fitting}
     alone, shared = dict.fromkeys(fitting, 0.0), dict.fromkeys(fitting, 0.0)
-    for number, step in program.dense_steps().items():
-        layer = dense_layer(program, step, values)  # one at a time: it may have to be written out
+    for number, step in program.weighted_steps().items():
+        layer = layer_of(program, step, values)  # one at a time: it may have to be written out
         for lanes, chosen in choices.items():
             best = layer_candidates(layer, target.isa, lanes, allow_sparse=allow_sparse)[0]
             parts = layer_parts(layer, part_count(layer, best, threads), sparse=best.sparse)

@@ -1,6 +1,6 @@
-"""Splitting a dense layer into parts that threads compute at the same time.
+"""Splitting a layer with weights into parts that threads compute at the same time.
 
-A part is a range of the layer's outputs. It is a dense layer of its own, packed for the same kernel, that
+A part is a range of the layer's outputs. It is a layer of its own, packed for the same kernel, that
 writes its rows of the whole layer's result. One thread may run all parts one after another: the same code
 works on the same data, so results do not depend on how many threads there are.
 
@@ -10,13 +10,14 @@ Only layers that are applied once to a sample are split this way: rows of a part
 import itertools
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import assert_never
 
 import numpy as np
 import numpy.typing as npt
 
-from engine.kernels.abi import DenseLayer, FloatArray
+from engine.kernels.abi import DenseLayer, FloatArray, WeightedLayer
 from engine.kernels.estimate import layer_size
-from engine.program import DenseStep, Place
+from engine.program import DenseStep, WeightedStep
 
 # Boundaries between parts are multiples of this: whole vectors of every level, whole cache lines of y.
 ROW_STEP = 16
@@ -28,13 +29,13 @@ def split_rows(kernel: FloatArray, parts: int) -> tuple[range, ...]:
     """Cut a layer's outputs into ranges with about as many non-zeros each.
 
     Args:
-        kernel: float32[inputs][units].
+        kernel: float32[...][units].
         parts: number of parts that are wanted; at least 1. There are fewer where the layer is too narrow.
 
     Returns:
         Ranges that are not empty and follow each other from 0 to `units`.
     """
-    return _cut(np.count_nonzero(kernel, axis=0), parts)
+    return _cut(np.count_nonzero(kernel.reshape(-1, kernel.shape[-1]), axis=0), parts)
 
 
 def split_evenly(units: int, parts: int) -> tuple[range, ...]:
@@ -73,10 +74,10 @@ def are_parts(parts: Sequence[range], units: int) -> bool:
     )
 
 
-def part_layer(layer: DenseLayer, rows: range) -> DenseLayer:
+def part_layer(layer: WeightedLayer, rows: range) -> WeightedLayer:
     """Return the layer of some of the outputs; the layer itself where they are all of them.
 
-    The kernel of a part is a view: float32[inputs][len(rows)], not contiguous. A part is added up as the whole layer
+    The kernel of a part is a view, not contiguous. A part is added up as the whole layer
     would be, by its density.
     """
     if len(rows) == layer.units:
@@ -84,14 +85,41 @@ def part_layer(layer: DenseLayer, rows: range) -> DenseLayer:
     place = slice(rows.start, rows.stop)
     bias = None if layer.bias is None else layer.bias[place]
     density = layer_size(layer).density if layer.density is None else layer.density
-    return replace(layer, kernel=layer.kernel[:, place], bias=bias, nonzeros=None, density=density)
+    match layer:
+        case DenseLayer():
+            kernel = layer.kernel[:, place]
+            return replace(layer, kernel=kernel, bias=bias, nonzeros=None, density=density)
+        case _:
+            assert_never(layer)
 
 
-def part_step(step: DenseStep, rows: range) -> DenseStep:
-    """Return the step that computes some of the outputs, where it is applied once to a sample.
+def part_step(step: WeightedStep, rows: range) -> WeightedStep:
+    """Return the step that computes some of the outputs of one that may be split.
 
     Its number of non-zeros stays that of the whole step.
     """
-    if step.positions * len(rows) == step.y.rows:
+    if len(rows) == step.units:
         return step
-    return replace(step, y=Place(step.y.buffer, step.y.first + rows.start, len(rows)))
+    match step:
+        case DenseStep():
+            return replace(step, y=step.y.part(rows.start, len(rows)))
+        case _:
+            assert_never(step)
+
+
+def may_split(shape: WeightedLayer | WeightedStep) -> bool:
+    """Return whether a layer may have several parts: the rows of each must lie side by side."""
+    match shape:
+        case DenseLayer() | DenseStep():
+            return shape.positions == 1
+        case _:
+            assert_never(shape)
+
+
+def first_row(layer: WeightedLayer, rows: range) -> int:
+    """Return the row of the whole result that a part begins with."""
+    match layer:
+        case DenseLayer():
+            return rows.start
+        case _:
+            assert_never(layer)

@@ -2,16 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import assert_never
 
 from engine.formats.narrow import narrow_layer
-from engine.kernels.abi import DenseLayer, KernelSpec, PackedLayer, ValueType
-from engine.program import DenseStep, Program, dense_array
+from engine.kernels.abi import DenseLayer, KernelSpec, PackedLayer, ValueType, WeightedLayer
+from engine.program import DenseStep, Program, WeightedStep, dense_array
 from engine.target import Isa
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class KernelChoice:
-    """The kernel of one dense step in one tile width, and the layer packed for it.
+    """The kernel of one step with weights in one tile width, and the layer packed for it.
 
     Attributes:
         spec: the machine code.
@@ -32,7 +33,7 @@ class TilePlan:
 
     Attributes:
         lanes: samples per tile.
-        choices: the chosen kernels, by number of the dense step.
+        choices: the chosen kernels, by number of the step.
         seconds: measured or estimated time of one tile through the whole network, by one thread.
         half_seconds: the same with at most half of its samples, which kernels for few lanes make use of; None
             where it is no less.
@@ -61,7 +62,7 @@ class ExecutionPlan:
             best guess.
         tiles: the tiles by rising lanes; empty where this version has no use for the plan of a file.
         threads: number of threads that it was made for.
-        values: what the weights of dense layers are rounded to before they are packed.
+        values: what weights are rounded to before they are packed.
         keeps_subnormals: whether subnormal numbers are computed with while serving. They are flushed to zero, as
             TensorFlow does, but where that moves an output too far; such a plan has no times of mode SHARED.
     """
@@ -108,13 +109,13 @@ class BucketPlan:
 
 @dataclass(frozen=True, slots=True)
 class LayerPlan:
-    """One dense layer of the compiled network, for reports.
+    """One layer with weights of the compiled network, for reports.
 
     Attributes:
         name: name of the graph's node; a layer that is applied twice is there twice, under two names.
         op: kind of layer, with its fused activation, e.g. `dense+relu`.
-        inputs: length of the contracted axis.
-        units: number of outputs.
+        inputs: weights of one output.
+        units: number of outputs at one position.
         positions: how often the layer is applied to one sample.
         nonzeros: weights of the kernel that are not zero.
         sparsity: share of the kernel's weights that are zero, in [0, 1].
@@ -170,19 +171,19 @@ class CompiledModel:
     times: tuple[NetworkTime, ...]
 
 
-def dense_layer(
-    program: Program, step: DenseStep, values: ValueType = ValueType.FLOAT32
-) -> DenseLayer:
-    """Return a dense step with its weights, as kernels take it.
+def layer_of(
+    program: Program, step: WeightedStep, values: ValueType = ValueType.FLOAT32
+) -> WeightedLayer:
+    """Return a step with its weights, as kernels take it.
 
     Raises:
         NarrowValuesError: a weight is too large for `values`.
     """
-    layer = DenseLayer(
-        kernel=dense_array(program.constants[step.kernel]),
-        bias=None if step.bias is None else dense_array(program.constants[step.bias]),
-        activation=step.function,
-        positions=step.positions,
-        nonzeros=step.nonzeros,
-    )
+    kernel = dense_array(program.constants[step.kernel])
+    bias = None if step.bias is None else dense_array(program.constants[step.bias])
+    match step:
+        case DenseStep():
+            layer = DenseLayer(kernel, bias, step.function, step.positions, step.nonzeros)
+        case _:
+            assert_never(step)
     return narrow_layer(layer, values)

@@ -22,7 +22,7 @@ from engine.kernels.abi import KernelSpec
 from engine.kernels.stamp import stamp_spec
 from engine.machine_code.object_cache import ObjectCache
 from engine.planning.plan import ExecutionPlan
-from engine.program import DenseStep, Program
+from engine.program import Program, WeightedStep
 from engine.target import Isa, Target
 from engine.tuning.measure import random_batch
 
@@ -35,7 +35,7 @@ _TIMESPEC = np.dtype([("seconds", np.int64), ("nanoseconds", np.int64)])
 
 @dataclass(frozen=True, slots=True)
 class LayerRun:
-    """One dense layer in one tile width.
+    """One layer with weights in one tile width.
 
     Attributes:
         number: number of the step in the program.
@@ -77,7 +77,7 @@ class TileRun:
     Attributes:
         lanes: samples per tile.
         resident_bytes: packed weights and arena: what a call goes over again and again.
-        seconds: median time of one tile, steps that are no dense layers included.
+        seconds: median time of one tile, steps without weights included.
         layers: the layers in program order.
     """
 
@@ -90,7 +90,7 @@ class TileRun:
 def time_layers(
     program: Program, plan: ExecutionPlan, target: Target, cache: ObjectCache, seconds: float
 ) -> tuple[TileRun, ...]:
-    """Time the dense layers of a program in every tile width of a plan, all widths in turn.
+    """Time the layers with weights of a program in every tile width of a plan, all widths in turn.
 
     Args:
         program: a checked program.
@@ -180,7 +180,7 @@ def _tile_run(
     choices = next(each.choices for each in plan.tiles if each.lanes == tile.lanes)
     layers = tuple(
         _layer_run(number, step, tile.steps[number], choices[number].sparse, seconds[number])
-        for number, step in program.dense_steps().items()
+        for number, step in program.weighted_steps().items()
     )
     arrays = {
         id(array): array.nbytes
@@ -193,16 +193,15 @@ def _tile_run(
 
 
 def _layer_run(
-    number: int, step: DenseStep, phase: tuple[BoundStep, ...], sparse: bool, seconds: float
+    number: int, step: WeightedStep, phase: tuple[BoundStep, ...], sparse: bool, seconds: float
 ) -> LayerRun:
-    inputs, units = step.x.rows // step.positions, step.y.rows // step.positions
     return LayerRun(
         number=number,
         name=step.name,
         spec=phase[0].spec,
         sparse=sparse,
         nonzeros=step.nonzeros,
-        weights=inputs * units,
+        weights=step.inputs * step.units,
         positions=step.positions,
         bytes=sum(array.nbytes for part in phase for array in part.constants.values()),
         seconds=seconds,

@@ -17,7 +17,7 @@ from engine.planning.plan import (
     LayerPlan,
     TilePlan,
 )
-from engine.program import DenseStep, Program, dense_array
+from engine.program import Program, WeightedStep, dense_array
 from engine.target import Target
 from engine.tuning.clocks import own_time, wall_time
 from engine.tuning.measure import measure_network, measure_tiles
@@ -122,10 +122,10 @@ class _Job:
     def packed(self, plan: ExecutionPlan) -> ExecutionPlan:
         """Return the plan with every layer packed; no layer is packed twice for one kernel."""
         self.report("pack", 0.0)
-        steps = self.program.dense_steps()
+        steps = self.program.weighted_steps()
         return replace(plan, tiles=tuple(self._packed_tile(steps, tile) for tile in plan.tiles))
 
-    def _packed_tile(self, steps: dict[int, DenseStep], tile: TilePlan) -> TilePlan:
+    def _packed_tile(self, steps: dict[int, WeightedStep], tile: TilePlan) -> TilePlan:
         choices = {
             number: replace(
                 choice, packed=self.packer.shared(self.packer.packed(steps[number], choice))
@@ -181,23 +181,22 @@ def _model(program: Program, plan: ExecutionPlan, tuning: Tuning) -> CompiledMod
     """Return the model with a report for each layer."""
     layers = tuple(
         _layer_plan(program, number, step, plan, tuning)
-        for number, step in program.dense_steps().items()
+        for number, step in program.weighted_steps().items()
     )
     return CompiledModel(program, plan, layers, ())
 
 
 def _layer_plan(
-    program: Program, number: int, step: DenseStep, plan: ExecutionPlan, tuning: Tuning
+    program: Program, number: int, step: WeightedStep, plan: ExecutionPlan, tuning: Tuning
 ) -> LayerPlan:
-    inputs, units = step.x.rows // step.positions, step.y.rows // step.positions
     return LayerPlan(
         name=step.name,
-        op=f"dense+{step.function.function.value}",
-        inputs=inputs,
-        units=units,
+        op=f"{step.kind}+{step.function.function.value}",
+        inputs=step.inputs,
+        units=step.units,
         positions=step.positions,
         nonzeros=step.nonzeros,
-        sparsity=1 - step.nonzeros / (inputs * units),
+        sparsity=1 - step.nonzeros / (step.inputs * step.units),
         buckets=tuple(
             _bucket_plan(tile.lanes, tile.choices[number], tuning.of(step, tile.lanes))
             for tile in plan.tiles
@@ -206,7 +205,7 @@ def _layer_plan(
     )
 
 
-def _rounding(program: Program, step: DenseStep, values: ValueType) -> float:
+def _rounding(program: Program, step: WeightedStep, values: ValueType) -> float:
     if values is ValueType.FLOAT32:
         return 0.0
     return narrowing_error(dense_array(program.constants[step.kernel]), values).largest

@@ -1,4 +1,4 @@
-"""Chooses the kernel of every dense layer and tile width by timing it on this host.
+"""Chooses the kernel of every layer with weights and tile width by timing it on this host.
 
 A task is one class of layers in one tile width: layers of one shape and function, which the same kernels suit and
 whose numbers of non-zeros differ by less than 10 %, are timed once. The candidates are packed, run in turn on the same
@@ -26,19 +26,18 @@ from engine.execution.workspace import Workspace
 from engine.kernels.abi import (
     ALIGNMENT_BYTES,
     Candidate,
-    DenseLayer,
-    ElementFunction,
     KernelSpec,
     PackedLayer,
     ValueType,
+    WeightedLayer,
 )
 from engine.kernels.alignment import aligned
 from engine.machine_code.linking import NativeLibrary
 from engine.machine_code.object_cache import ObjectCache
 from engine.planning.choose import layer_candidates, layer_parts, part_count, worth_timing
-from engine.planning.parts import part_layer, split_rows
-from engine.planning.plan import ExecutionPlan, KernelChoice, TilePlan, dense_layer
-from engine.program import DenseStep, Program
+from engine.planning.parts import first_row, part_layer, split_rows
+from engine.planning.plan import ExecutionPlan, KernelChoice, TilePlan, layer_of
+from engine.program import Program, WeightedStep
 from engine.target import Target
 from engine.tuning.clocks import own_time, wall_time
 from engine.tuning.stopwatch import MOST_WALL, Contender, race
@@ -93,30 +92,23 @@ class TaskKey:
     """A class of layers in a tile width.
 
     Attributes:
-        inputs: rows of x.
-        units: rows of y.
-        positions: the positions of the step.
-        function: the function of the step.
-        nonzeros_class: number of non-zeros, on a scale of powers of 1.1.
+        layer: the layer without the names of its weights, its non-zeros on a scale of powers of 1.1.
         lanes: samples per tile.
         kernels: names of the kernels that suit the layer. Some need zeros in blocks, or a limited number of weights, so
             layers of one class have the same ones.
     """
 
-    inputs: int
-    units: int
-    positions: int
-    function: ElementFunction
-    nonzeros_class: int
+    layer: LayerKey
     lanes: int
     kernels: frozenset[KernelSpec]
 
 
-def task_key(step: DenseStep, lanes: int, candidates: Sequence[Candidate]) -> TaskKey:
-    """Return the class of a dense step that these candidates suit."""
+def task_key(step: WeightedStep, lanes: int, candidates: Sequence[Candidate]) -> TaskKey:
+    """Return the class of a step that these candidates suit."""
     scale = round(math.log(step.nonzeros + 1) / math.log(1 + SAME_CLASS_SHARE))
     kernels = frozenset(candidate.spec for candidate in candidates)
-    return TaskKey(step.x.rows, step.y.rows, step.positions, step.function, scale, lanes, kernels)
+    nameless = replace(step, kernel="", bias=None, nonzeros=scale)
+    return TaskKey(layer_key(nameless), lanes, kernels)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,20 +117,20 @@ class Tuning:
 
     layers: Mapping[tuple[LayerKey, int], TunedLayer]
 
-    def of(self, step: DenseStep, lanes: int) -> TunedLayer | None:
+    def of(self, step: WeightedStep, lanes: int) -> TunedLayer | None:
         """Return the outcome for a step, or None where it was not tuned."""
         return self.layers.get((layer_key(step), lanes))
 
     def applied(self, program: Program, plan: ExecutionPlan, *, dense_only: bool) -> ExecutionPlan:
         """Return the plan with every tuned choice in place of the guess."""
         tiles = tuple(self._tile(program, tile, dense_only) for tile in plan.tiles)
-        # A program without dense layers has no kernels to choose: tuned again, it would be as it is.
-        tuned = bool(self.layers) or not program.dense_steps()
+        # A program without weights has no kernels to choose: tuned again, it would be as it is.
+        tuned = bool(self.layers) or not program.weighted_steps()
         return replace(plan, tuned=tuned, tiles=tiles)
 
     def _tile(self, program: Program, tile: TilePlan, dense_only: bool) -> TilePlan:
         choices = dict(tile.choices)
-        for number, step in program.dense_steps().items():
+        for number, step in program.weighted_steps().items():
             tuned = self.of(step, tile.lanes)
             if tuned is not None:
                 choice = tuned.choice(layer_key(step), dense_only=dense_only)
@@ -146,11 +138,11 @@ class Tuning:
         return replace(tile, choices=choices)
 
 
-def _split_anew(program: Program, step: DenseStep, choice: KernelChoice) -> KernelChoice:
+def _split_anew(program: Program, step: WeightedStep, choice: KernelChoice) -> KernelChoice:
     """Return the choice with parts that suit the step's own zeros, where another layer of its class was timed."""
     if choice.packed is not None or len(choice.parts) < 2 or not choice.sparse:
         return choice
-    kernel = dense_layer(program, step).kernel
+    kernel = layer_of(program, step).kernel
     return replace(choice, parts=split_rows(kernel, len(choice.parts)))
 
 
@@ -158,7 +150,7 @@ def _split_anew(program: Program, step: DenseStep, choice: KernelChoice) -> Kern
 class _Task:
     lanes: int
     layer_keys: list[LayerKey]  # of the class; `layer` is the first
-    layer: DenseLayer
+    layer: WeightedLayer
     weights: int  # non-zeros x positions: how heavy it is
     candidates: tuple[Candidate, ...]
     threads: int
@@ -193,7 +185,7 @@ def tune(
     cache: ObjectCache,
     report: Report,
 ) -> Tuning:
-    """Time the kernels of every dense layer.
+    """Time the kernels of every layer with weights.
 
     Args:
         program: a checked program.
@@ -231,10 +223,10 @@ def tune(
 def _tasks(program: Program, target: Target, request: TuneRequest) -> list[_Task]:
     """Return each class of layers in each width, heaviest first."""
     found: dict[TaskKey, _Task] = {}
-    steps = program.dense_steps().values()
+    steps = program.weighted_steps().values()
     network = sum(step.nonzeros for step in steps)
     for name, step in {layer_key(step): step for step in steps}.items():
-        layer = dense_layer(program, step, request.values)
+        layer = layer_of(program, step, request.values)
         for lanes in request.widths:
             candidates = layer_candidates(
                 layer, target.isa, lanes, allow_sparse=request.allow_sparse
@@ -278,16 +270,16 @@ class _Bench:
     def run(self, task: _Task, deadline: float) -> TunedLayer:
         """Time the candidates of a task, until the deadline; each at least once."""
         lanes, layer = task.lanes, task.layer
-        x_bytes = padded(layer.positions * layer.inputs * lanes * 4) + ALIGNMENT_BYTES
-        y_bytes = padded(layer.positions * layer.units * lanes * 4)
+        x_bytes = padded(layer.x_rows * lanes * 4) + ALIGNMENT_BYTES
+        y_bytes = padded(layer.y_rows * lanes * 4)
         workspace = Workspace(x_bytes + y_bytes, 0, 0)
         rng = np.random.default_rng(0)
-        count = layer.positions * layer.inputs * lanes
+        count = layer.x_rows * lanes
         workspace.arena[:count] = rng.standard_normal(count, np.float32)
         tables = NativeTables(self._library)
 
         def contender(choice: KernelChoice) -> Contender:
-            steps = _part_steps(choice, lanes, x_bytes)
+            steps = _part_steps(layer, choice, lanes, x_bytes)
             size = sum(part.bytes for part in choice.packed or ())
             copies = copies_for(size, task.most_copies, self._cache_bytes)
             phases = (steps, *(_copied(steps) for _ in range(copies - 1)))
@@ -308,7 +300,7 @@ class _Bench:
 class _Packings:
     """Packs a layer for candidates; what they have in common is done once."""
 
-    def __init__(self, layer: DenseLayer, threads: int) -> None:
+    def __init__(self, layer: WeightedLayer, threads: int) -> None:
         self._layer = layer
         self._threads = threads
         self._splits: dict[tuple[int, bool], tuple[range, ...]] = {}
@@ -329,11 +321,16 @@ class _Packings:
         return KernelChoice(candidate.spec, candidate.sparse, self._packed[form], parts)
 
 
-def _part_steps(choice: KernelChoice, lanes: int, y: int) -> tuple[BoundStep, ...]:
+def _part_steps(
+    layer: WeightedLayer, choice: KernelChoice, lanes: int, y: int
+) -> tuple[BoundStep, ...]:
     """Return the parts of a layer whose x lies at 0 and whose y at byte `y`."""
+    row_bytes = lanes * 4
     return tuple(
         BoundStep(
-            choice.spec, {**part.ints, "x": 0, "y": y + rows.start * lanes * 4}, part.constants
+            choice.spec,
+            {**part.ints, "x": 0, "y": y + first_row(layer, rows) * row_bytes},
+            part.constants,
         )
         for rows, part in zip(choice.parts, choice.packed or (), strict=True)
     )

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from benchmarks import kernels
-from engine.kernels.registry import dense_candidates
+from engine.kernels.registry import kernel_candidates
 from engine.target import host_target
 
 
@@ -19,7 +19,7 @@ def test_every_candidate_gets_a_line(
     printed = capsys.readouterr().out
     layer = kernels.random_layer(70, 40, 0.9)
     for lanes in (1, 16):
-        for candidate in dense_candidates(layer, host_target().isa, lanes):
+        for candidate in kernel_candidates(layer, host_target().isa, lanes):
             assert candidate.spec.symbol in printed
     assert "SciPy csr @ x" in printed
     assert "FMA roof" in printed

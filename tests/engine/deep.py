@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 
 from engine.compiler import CompileOptions, compile_graph
-from engine.kernels.registry import dense_candidates
+from engine.kernels.registry import kernel_candidates
 from engine.machine_code.object_cache import ObjectCache
 from engine.planning.parts import whole
-from engine.planning.plan import CompiledModel, KernelChoice, dense_layer
+from engine.planning.plan import CompiledModel, KernelChoice, layer_of
 from engine.runtime import Executable
 from engine.target import Isa, host_target
 from graph import reference
@@ -86,13 +86,13 @@ def forced_models(
     """Models of one tile width, until every candidate kernel (of a family) of every layer has had its turn."""
     target = host_target(isa)
     model = compile_graph(graph, target, CompileOptions(tune=False, buckets=widths), cache)
-    steps = model.program.dense_steps()
-    layers = {number: dense_layer(model.program, step) for number, step in steps.items()}
+    steps = model.program.weighted_steps()
+    layers = {number: layer_of(model.program, step) for number, step in steps.items()}
     for tile in model.plan.tiles:
         found = {
             number: [
                 candidate
-                for candidate in dense_candidates(layer, isa, tile.lanes)
+                for candidate in kernel_candidates(layer, isa, tile.lanes)
                 if family in ("", candidate.spec.family)
             ]
             for number, layer in layers.items()

@@ -15,7 +15,7 @@ from engine.artifacts.artifact import open_artifact, write_artifact
 from engine.compiler import CompileOptions, compile_graph
 from engine.machine_code.object_cache import ObjectCache
 from engine.planning.parts import split_rows
-from engine.planning.plan import CompiledModel, dense_layer
+from engine.planning.plan import CompiledModel, layer_of
 from engine.planning.schedule import Mode, Schedule
 from engine.runtime import Executable
 from engine.target import Isa, available_isas, host_target
@@ -162,13 +162,13 @@ def shared_model(cache: ObjectCache, lanes: int) -> CompiledModel:
         value = b.dense(value, units, sparsity=0.9)
     options = CompileOptions(tune=False, buckets=(lanes,))
     model = compile_graph(b.build(value), host_target(), options, cache)
-    steps = model.program.dense_steps()
+    steps = model.program.weighted_steps()
     (tile,) = model.plan.tiles
     choices = {
         number: replace(
             choice,
             packed=None,
-            parts=split_rows(dense_layer(model.program, steps[number]).kernel, 3),
+            parts=split_rows(layer_of(model.program, steps[number]).kernel, 3),
         )
         for number, choice in tile.choices.items()
     }

@@ -11,7 +11,7 @@ from engine.compiler import compile_graph
 from engine.machine_code.object_cache import ObjectCache
 from engine.planning.choose import layer_candidates
 from engine.planning.parts import whole
-from engine.planning.plan import KernelChoice, dense_layer
+from engine.planning.plan import KernelChoice, layer_of
 from engine.runtime import Executable
 from engine.target import Isa, available_isas, host_target
 from graph import reference
@@ -66,12 +66,12 @@ def test_any_admissible_kernels_work_together(
     assume(is_well_conditioned(graph, inputs))
     target = host_target(isa)
     model = compile_graph(graph, target, UNTUNED, object_cache)
-    steps = model.program.dense_steps()
+    steps = model.program.weighted_steps()
     tiles = []
     for tile in model.plan.tiles:
         choices = {}
         for number, step in steps.items():
-            layer = dense_layer(model.program, step)
+            layer = layer_of(model.program, step)
             drawn = data.draw(st.sampled_from(layer_candidates(layer, isa, tile.lanes)))
             choices[number] = KernelChoice(drawn.spec, drawn.sparse, None, whole(layer.units))
         tiles.append(replace(tile, choices=choices, seconds=data.draw(st.floats(1e-6, 1e-3))))

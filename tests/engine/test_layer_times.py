@@ -26,9 +26,9 @@ def test_every_dense_layer_of_every_width_has_a_time(isa: Isa, object_cache: Obj
     assert [tile.lanes for tile in tiles] == [1, 16]
     for tile in tiles:
         first, second = tile.layers
-        assert [first.number, second.number] == list(program.dense_steps())
+        assert [first.number, second.number] == list(program.weighted_steps())
         assert (first.weights, second.weights) == (120_000, 6_400)
-        assert first.nonzeros == program.dense_steps()[first.number].nonzeros
+        assert first.nonzeros == program.weighted_steps()[first.number].nonzeros
         assert first.seconds > 0
         assert second.seconds > 0
         assert first.seconds + second.seconds <= tile.seconds

@@ -19,7 +19,7 @@ from engine.kernels.abi import (
     PackedLayer,
     ValueType,
 )
-from engine.kernels.registry import FAMILIES, dense_candidates
+from engine.kernels.registry import FAMILIES, kernel_candidates
 from engine.program import DenseStep, Place
 from engine.target import Isa
 from tests.engine.kernels.structured_layers import blocked_layer
@@ -50,7 +50,7 @@ def structured_layers() -> Iterator[tuple[KernelSpec, PackedLayer]]:
     """Kernels that are offered only where the weights have a structure."""
     for drawn in BLOCKED:
         for isa, values in product(Isa, ValueType):
-            for candidate in dense_candidates(narrow_layer(drawn, values), isa, 1):
+            for candidate in kernel_candidates(narrow_layer(drawn, values), isa, 1):
                 if candidate.spec.family == "spmv_blocks":
                     yield candidate.spec, candidate.pack(narrow_layer(drawn, values))
 
@@ -60,7 +60,7 @@ def packed_layers(sparsity: float = 0.8) -> Iterator[tuple[KernelSpec, PackedLay
     seen: set[KernelSpec] = set()
     for isa, lanes, values in product(Isa, (1, 8, 16, 64), ValueType):
         drawn = layer(sparsity, values)
-        for candidate in dense_candidates(drawn, isa, lanes):
+        for candidate in kernel_candidates(drawn, isa, lanes):
             if candidate.spec not in seen:
                 seen.add(candidate.spec)
                 yield candidate.spec, candidate.pack(drawn)

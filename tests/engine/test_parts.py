@@ -98,7 +98,7 @@ def test_a_network_in_parts_computes_what_the_oracle_does(
 def content(object_cache: ObjectCache) -> bytes:
     """An artifact whose layers are packed in parts."""
     model = in_parts(compile_graph(network(), host_target(), UNTUNED, object_cache), 2)
-    packer, steps = Packer(model.program), model.program.dense_steps()
+    packer, steps = Packer(model.program), model.program.weighted_steps()
     tiles = []
     for tile in model.plan.tiles:
         choices = {

@@ -188,7 +188,7 @@ def test_every_use_of_a_shared_layer_has_a_name_of_its_own() -> None:
     x = b.add(Dense(4, use_bias=False), [b.input(4)], [kernel], name="shared")
     graph = b.build(b.add(Dense(4, use_bias=False), [x], [kernel], name="shared_1"))
     graph = graph.with_nodes(replace(node, layer="shared") for node in graph.nodes)
-    names = [step.name for step in build_program(graph).dense_steps().values()]
+    names = [step.name for step in build_program(graph).weighted_steps().values()]
     assert names == ["shared", "shared_1"]
 
 

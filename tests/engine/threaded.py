@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from engine.machine_code.object_cache import ObjectCache
-from engine.planning.parts import split_rows
-from engine.planning.plan import CompiledModel, KernelChoice, dense_layer
+from engine.planning.parts import may_split, split_rows
+from engine.planning.plan import CompiledModel, KernelChoice, layer_of
 from engine.planning.schedule import Mode, Schedule, make_schedule
 from engine.program import Program
 from engine.runtime import Executable
@@ -27,8 +27,8 @@ def in_parts(model: CompiledModel, most: int) -> CompiledModel:
 
 
 def _in_parts(program: Program, number: int, choice: KernelChoice, most: int) -> KernelChoice:
-    layer = dense_layer(program, program.dense_steps()[number])
-    if layer.positions > 1:
+    layer = layer_of(program, program.weighted_steps()[number])
+    if not may_split(layer):
         return replace(choice, packed=None)
     return replace(choice, packed=None, parts=split_rows(layer.kernel, most))
 

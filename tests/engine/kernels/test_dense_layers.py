@@ -15,7 +15,7 @@ from engine.kernels.abi import (
     ValueType,
 )
 from engine.kernels.panels import PANEL_BYTES, panel_columns
-from engine.kernels.registry import dense_candidates
+from engine.kernels.registry import kernel_candidates
 from engine.target import Isa, available_isas
 from tests.engine.kernels.dense_oracle import (
     expected,
@@ -72,7 +72,7 @@ def test_every_candidate_gives_the_product(
 ) -> None:
     layer = drawn_layer(inputs, units, sparsity, positions)
     x = drawn_input(layer, lanes)
-    candidates = dense_candidates(layer, isa, lanes)
+    candidates = kernel_candidates(layer, isa, lanes)
     assert {candidate.sparse for candidate in candidates} == {True, False}
     for candidate in candidates:
         check(candidate, layer, x)
@@ -91,7 +91,7 @@ def test_drawn_shapes(inputs: int, units: int, sparsity: float, positions: int, 
     for isa in available_isas():
         for lanes in (1, isa.vector_floats, 2 * isa.vector_floats):
             x = drawn_input(layer, lanes)
-            for candidate in dense_candidates(layer, isa, lanes):
+            for candidate in kernel_candidates(layer, isa, lanes):
                 check(candidate, layer, x)
 
 
@@ -104,7 +104,7 @@ def test_rows_of_very_different_lengths_and_empty_ones(isa: Isa, lanes: int) -> 
         kernel[used, unit] = rng.normal(size=len(used))
     layer = DenseLayer(kernel)
     x = drawn_input(layer, lanes)
-    for candidate in dense_candidates(layer, isa, lanes):
+    for candidate in kernel_candidates(layer, isa, lanes):
         check(candidate, layer, x)
 
 
@@ -116,7 +116,7 @@ def test_sparse_kernels_let_nan_and_infinity_through_exactly_where_there_is_a_we
     x = drawn_input(layer, lanes)
     x[3], x[17, 0], x[88] = np.nan, np.inf, -np.inf
     exact, _ = expected(layer, x)
-    for candidate in dense_candidates(layer, isa, lanes):
+    for candidate in kernel_candidates(layer, isa, lanes):
         if candidate.sparse:
             y = run_candidate(candidate, layer, x)
             np.testing.assert_array_equal(np.isnan(y), np.isnan(exact), candidate.spec.symbol)
@@ -130,7 +130,7 @@ def test_dense_kernels_let_nan_through_everywhere(isa: Isa, lanes: int) -> None:
     layer = drawn_layer(90, 41, 0.9)
     x = drawn_input(layer, lanes)
     x[3] = np.nan
-    for candidate in dense_candidates(layer, isa, lanes):
+    for candidate in kernel_candidates(layer, isa, lanes):
         if not candidate.sparse:
             assert np.isnan(run_candidate(candidate, layer, x)).all()
 
@@ -140,7 +140,7 @@ def test_nan_weights_are_kept(isa: Isa, lanes: int) -> None:
     kernel = np.zeros((20, 5), np.float32)
     kernel[4, 2] = np.nan
     layer = DenseLayer(kernel)
-    for candidate in dense_candidates(layer, isa, lanes):
+    for candidate in kernel_candidates(layer, isa, lanes):
         y = run_candidate(candidate, layer, drawn_input(layer, lanes))
         assert np.isnan(y[2]).all(), candidate.spec.symbol
         np.testing.assert_array_equal(y[[0, 1, 3, 4]], 0)
@@ -172,7 +172,7 @@ def test_the_activation_is_applied_once_to_the_whole_sum(
         FusedActivation.LEAKY_RELU: np.where(exact > 0, exact, 0.25 * exact),
         FusedActivation.TANH: np.tanh(exact),
     }[function]
-    for candidate in dense_candidates(layer, isa, lanes):
+    for candidate in kernel_candidates(layer, isa, lanes):
         y = run_candidate(candidate, layer, x)
         assert np.max(abs(y - meaning) / (scale + 1)) <= TOLERANCE, candidate.spec.symbol
 
@@ -198,7 +198,7 @@ def test_rounded_weights_are_the_same_numbers_in_every_kernel(
     layer = narrow_layer(drawn, values)
     x = drawn_input(layer, lanes)
     exact, scale = expected(layer, x)
-    for candidate in dense_candidates(layer, isa, lanes):
+    for candidate in kernel_candidates(layer, isa, lanes):
         y = run_candidate(candidate, layer, x)
         error = np.nanmax(abs(y - exact) / (scale + 1e-30))
         assert error <= TOLERANCE, candidate.spec.symbol
@@ -214,7 +214,7 @@ def test_symbols_name_one_code_each() -> None:
         candidate.spec.symbol
         for isa in available_isas()
         for lanes in lanes_of(isa)
-        for candidate in dense_candidates(layer, isa, lanes)
+        for candidate in kernel_candidates(layer, isa, lanes)
     ]
     unique = set(symbols)
     assert len(unique) == len({s.replace("__", "") for s in unique})

@@ -5,7 +5,7 @@ import pytest
 
 from engine.kernels.abi import DenseLayer
 from engine.kernels.panels import layer_panel
-from engine.kernels.registry import dense_candidates
+from engine.kernels.registry import kernel_candidates
 from engine.planning.parts import part_layer
 from engine.target import host_target
 from tests.engine.kernels.dense_oracle import run_candidate
@@ -27,7 +27,7 @@ def test_errors_do_not_grow_with_the_length_of_a_row(
     x = np.abs(rng.standard_normal((inputs, lanes))).astype(np.float32)
     exact = kernel.T.astype(np.float64) @ x
     layer = DenseLayer(kernel)
-    candidates = dense_candidates(layer, host_target().isa, lanes)
+    candidates = kernel_candidates(layer, host_target().isa, lanes)
     assert candidates
     for candidate in candidates:
         error = (run_candidate(candidate, layer, x) - exact) / exact * 2.0**24

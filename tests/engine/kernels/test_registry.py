@@ -5,7 +5,7 @@ import pytest
 
 from engine.errors import UnknownFamilyError, UnsupportedKernelError
 from engine.kernels.abi import DenseLayer, FusedActivation, KernelSpec
-from engine.kernels.registry import FAMILIES, dense_candidates, emit, fields_of
+from engine.kernels.registry import FAMILIES, emit, fields_of, kernel_candidates
 from engine.target import Isa
 
 RELU = FusedActivation.RELU
@@ -80,13 +80,13 @@ def test_an_unknown_family_is_refused() -> None:
 def test_candidates_come_best_guess_first() -> None:
     rng = np.random.default_rng(0)
     kernel = rng.normal(size=(512, 256)).astype(np.float32)
-    dense = dense_candidates(DenseLayer(kernel), Isa.AVX512, 16)
+    dense = kernel_candidates(DenseLayer(kernel), Isa.AVX512, 16)
     assert not dense[0].sparse
     kernel[rng.random(kernel.shape) < 0.95] = 0
-    sparse = dense_candidates(DenseLayer(kernel), Isa.AVX512, 1)
+    sparse = kernel_candidates(DenseLayer(kernel), Isa.AVX512, 1)
     assert sparse[0].spec.family == "spmv_sweep"
     kernel[rng.random(kernel.shape) < 0.9] = 0
-    thin = dense_candidates(DenseLayer(kernel), Isa.AVX512, 1)
+    thin = kernel_candidates(DenseLayer(kernel), Isa.AVX512, 1)
     assert thin[0].spec.family == "spmv_sell"
 
 
@@ -94,7 +94,7 @@ def test_every_candidate_is_covered_by_its_family() -> None:
     layer = DenseLayer(np.ones((70, 40), np.float32))
     for isa in Isa:
         for lanes in (1, 4, 8, 16, 48):
-            for candidate in dense_candidates(layer, isa, lanes):
+            for candidate in kernel_candidates(layer, isa, lanes):
                 assert FAMILIES[candidate.spec.family].unmet(candidate.spec) is None
 
 
@@ -102,7 +102,7 @@ def test_candidates_of_one_format_share_the_packed_layer() -> None:
     layer, other = (DenseLayer(np.ones((70, size), np.float32)) for size in (40, 41))
     first, second = (
         candidate
-        for candidate in dense_candidates(layer, Isa.AVX512, 1)
+        for candidate in kernel_candidates(layer, Isa.AVX512, 1)
         if candidate.spec.family == "spmv_sell"
     )
     assert first.pack(layer) is second.pack(layer)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.kernels.abi import Candidate, DenseLayer, ValueType
-from engine.kernels.registry import dense_candidates
+from engine.kernels.registry import kernel_candidates
 from engine.target import Isa, available_isas
 from tests.engine.kernels.dense_oracle import expected, random_layer_kernel, run_candidate
 from tests.engine.kernels.structured_layers import blocked_layer, spread_layer
@@ -17,7 +17,7 @@ BLOCKS = [(1, 4), (1, 8), (1, 16), (4, 1), (8, 1), (16, 1), (8, 8), (4, 4), (2, 
 
 
 def offered(layer: DenseLayer, isa: Isa, family: str) -> list[Candidate]:
-    found = dense_candidates(layer, isa, 1)
+    found = kernel_candidates(layer, isa, 1)
     return [candidate for candidate in found if candidate.spec.family == family]
 
 
@@ -87,7 +87,7 @@ def test_zeros_inside_a_block_are_skipped_like_others(isa: Isa) -> None:
 @pytest.mark.parametrize("sparsity", [0.0, 0.1, 0.5, 0.9, 1.0])
 def test_weights_without_structure_are_not_offered_it(isa: Isa, sparsity: float) -> None:
     kernel = random_layer_kernel(np.random.default_rng(0), 256, 128, sparsity)
-    families = {one.spec.family for one in dense_candidates(DenseLayer(kernel), isa, 1)}
+    families = {one.spec.family for one in kernel_candidates(DenseLayer(kernel), isa, 1)}
     assert "spmv_blocks" not in families
 
 
