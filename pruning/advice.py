@@ -58,7 +58,7 @@ class Trial:
 
     Attributes:
         threshold: weights of at most this magnitude were set to zero.
-        removed_share: the share of the Dense weights that was removed.
+        removed_share: the share of the kernel weights that was removed.
         quality: what that did to the answers.
         is_good: whether the gate would allow it by default.
     """
@@ -146,7 +146,7 @@ def _recipe(threshold: float) -> PruningRecipe:
 
 
 def _pruned(graph: Graph, layers: Sequence[WeightedLayer], threshold: float) -> tuple[Graph, float]:
-    """Return the graph with small weights set to zero, and the share of its Dense weights that is zero then."""
+    """Return the graph with small weights set to zero, and the share of its kernel weights that is zero then."""
     masks = choose_masks(graph, layers, _recipe(threshold))
     pruned = apply_masks(graph, masks)
     total = sum(mask.size for mask in masks.values())
@@ -207,7 +207,7 @@ def _proposal(best: Trial, recipe: dict[str, object]) -> str:
         else f"your {quality.samples:,} samples"
     )
     found = [
-        f"The recipe `{json.dumps(recipe)}` would remove {percent(best.removed_share)} of the Dense weights. It was tried:"
+        f"The recipe `{json.dumps(recipe)}` would remove {percent(best.removed_share)} of the kernel weights. It was tried:"
         f" the answers stay the same on {quality.agreeing:,} of {where}."
     ]
     if quality.accuracy is not None:

@@ -29,11 +29,13 @@ class Candidate:
         name: the weight's name.
         scores: (inputs, units), at least 0: the larger, the later it goes.
         sparsity: its own target, or None to take part in the allocation.
+        dims: the sides of the kernel, for ERK; those of the scores where none are given.
     """
 
     name: str
     scores: Scores
     sparsity: float | None = None
+    dims: tuple[int, ...] = ()
 
     @property
     def shape(self) -> Shape:
@@ -57,7 +59,7 @@ def allocate(candidates: Sequence[Candidate], recipe: PruningRecipe) -> dict[str
     if recipe.allocation is Allocation.GLOBAL:
         masks = _global_masks(shared, target, pattern, recipe.keep_per_row)
     elif recipe.allocation is Allocation.ERK:
-        sparsities |= erk({c.name: (c.shape.inputs, c.shape.units) for c in shared}, target)
+        sparsities |= erk({c.name: c.dims or c.scores.shape for c in shared}, target)
     else:
         sparsities |= {candidate.name: target for candidate in shared}
     for candidate in candidates:

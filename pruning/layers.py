@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from graph.graph import Graph, Node
+from graph.linear import is_linear, kernel_layout
 from pruning.certificate import LayerCertificate, layer_certificate
 from pruning.lossless.attempt import Attempt
 from pruning.lossless.options import LosslessOptions
 from pruning.prunable import WeightedLayer
-from pruning.rules.dense import is_dense
 from pruning.simplify.rewrite import Change, Note
 
 
@@ -21,8 +21,9 @@ class LayerResult:
     Attributes:
         layer: its path in the original model.
         kind: the name of its op, for example "Dense".
+        has_kernel: whether its first weight is a kernel that it is linear in; only those weights are counted in totals.
         nodes: the nodes that applied it; the first is the name in the pruned graph, where it is still there.
-        shape_before: the shape of its first weight; (inputs, units) for a Dense kernel.
+        shape_before: the shape of its first weight; (inputs, units) for the kernel of a Dense layer.
         shape_after: the shape of that weight afterwards, or None if the layer is gone.
         weights_before: the number of elements of its first weight.
         weights_after: the number of elements afterwards, zeros included.
@@ -36,6 +37,7 @@ class LayerResult:
 
     layer: str
     kind: str
+    has_kernel: bool
     nodes: tuple[str, ...]
     shape_before: tuple[int, ...]
     shape_after: tuple[int, ...] | None
@@ -100,10 +102,13 @@ def _record(layer: WeightedLayer, outcome: Outcome, successors: Mapping[str, str
     left = [node for node in final.nodes if node.name in layer.nodes and node.weights]
     after = final.weights[left[0].weights[0]] if left else None
     heir = next((successors[name] for name in layer.nodes if name in successors), "")
-    units = before.shape[-1] if is_dense(original.node(layer.nodes[0])) else 0
+    op = original.node(layer.nodes[0]).op
+    units = _units(original, original.node(layer.nodes[0]))
+    units_left = _units(final, left[0]) if left else 0
     return LayerResult(
         layer=layer.layer,
-        kind=type(original.node(layer.nodes[0]).op).__name__,
+        kind=type(op).__name__,
+        has_kernel=is_linear(op),
         nodes=layer.nodes,
         shape_before=before.shape,
         shape_after=None if after is None else after.shape,
@@ -111,11 +116,17 @@ def _record(layer: WeightedLayer, outcome: Outcome, successors: Mapping[str, str
         weights_after=0 if after is None else after.size,
         nonzeros_before=int(np.count_nonzero(before)),
         nonzeros_after=0 if after is None else int(np.count_nonzero(after)),
-        units_removed=0 if heir or not units else units - (0 if after is None else after.shape[-1]),
+        units_removed=0 if heir else units - units_left,
         merged_into=original.node(heir).layer or heir if heir and not left else "",
         reason=layer.reason,
         certificate=_certify(layer, outcome, left[0] if left else None),
     )
+
+
+def _units(graph: Graph, node: Node) -> int:
+    """Return how many units a linear layer has; 0 for any other."""
+    shape = graph.weights[node.weights[0]].shape
+    return kernel_layout(node.op, shape).units if is_linear(node.op) else 0
 
 
 def _certify(layer: WeightedLayer, outcome: Outcome, left: Node | None) -> LayerCertificate:

@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from graph.graph import Graph
+from graph.linear import LinearKernel, kernel_of
 from pruning.allocate import Candidate, allocate
-from pruning.patterns import Mask, protected
+from pruning.patterns import Mask, Scores, protected
 from pruning.prunable import WeightedLayer
 from pruning.recipe import LayerOverride, Mode, PruningRecipe
 from pruning.simplify.rewrite import frozen
@@ -15,28 +16,38 @@ from pruning.simplify.rewrite import frozen
 def choose_masks(
     graph: Graph, layers: Sequence[WeightedLayer], recipe: PruningRecipe
 ) -> dict[str, Mask]:
-    """Return what every prunable kernel keeps, by weight name; empty for the lossless mode."""
+    """Return what every prunable kernel keeps, by weight name, in the kernel's shape; empty for the lossless mode."""
     prunable = [layer for layer in layers if layer.is_prunable]
+    layouts = {layer.weight: kernel_of(graph, graph.node(layer.nodes[0])) for layer in prunable}
+    masks: dict[str, Mask] = {}
     if recipe.mode is Mode.THRESHOLD:
-        return {layer.weight: _above(graph, layer, recipe) for layer in prunable}
+        masks = {
+            layer.weight: _above(_sizes(graph, layer, layouts), layer, recipe) for layer in prunable
+        }
     if recipe.mode is Mode.MAGNITUDE:
         candidates = [
             Candidate(
                 layer.weight,
-                np.abs(graph.weights[layer.weight].astype(np.float64)),
+                _sizes(graph, layer, layouts),
                 recipe.layers.get(layer.layer, LayerOverride()).sparsity,
+                layouts[layer.weight].dims,
             )
             for layer in prunable
         ]
-        return allocate(candidates, recipe)
-    return {}
+        masks = allocate(candidates, recipe)
+    return {name: layouts[name].array(mask) for name, mask in masks.items()}
 
 
-def _above(graph: Graph, layer: WeightedLayer, recipe: PruningRecipe) -> Mask:
+def _sizes(graph: Graph, layer: WeightedLayer, layouts: Mapping[str, LinearKernel]) -> Scores:
+    """Return the magnitudes of a kernel's weights as a matrix (inputs, units), float64."""
+    matrix = layouts[layer.weight].matrix(graph.weights[layer.weight])
+    return np.abs(matrix.astype(np.float64))
+
+
+def _above(size: Scores, layer: WeightedLayer, recipe: PruningRecipe) -> Mask:
     """Mask of the weights above the threshold, and of the largest ones of every row."""
     own = recipe.layers.get(layer.layer, LayerOverride()).threshold
     threshold = recipe.threshold if own is None else own
-    size = np.abs(graph.weights[layer.weight].astype(np.float64))
     mask: Mask = size > (threshold or 0.0)
     # Sorting takes long; units that keep enough above the threshold keep their largest weights anyway.
     few = np.count_nonzero(mask, axis=0) < recipe.keep_per_row

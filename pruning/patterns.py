@@ -1,8 +1,9 @@
 """Scores to masks: pure functions, exact counts, ties broken by position.
 
-A score matrix is (inputs, units), laid out as a Keras Dense kernel: a *row* of the layer, one output unit, is a
-column of the array. A mask has the same shape; True means kept. Of equal scores the one that comes first in row-major
-order of the kernel is kept.
+A score matrix is (inputs, units), as `graph.linear` lays out a kernel: a *row* of the layer, one output unit, is a
+column of the array. Of a convolution, the inputs that follow each other are the channels at one place of the window,
+then those at the next. A mask has the same shape; True means kept. Of equal scores the one that comes first in
+row-major order of the matrix is kept.
 """
 
 import math

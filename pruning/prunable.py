@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from graph.graph import Graph, Node
+from graph.linear import is_linear
 from pruning.errors import RecipeError
 from pruning.recipe import LayerOverride
-from pruning.rules.dense import is_dense
 
 _SHOWN_LAYERS = 20
 
@@ -20,7 +20,7 @@ class WeightedLayer:
     Attributes:
         layer: the path of the Keras layer, or the node's name.
         nodes: the names of the nodes that apply it; more than one for a shared layer.
-        weight: the name of its first weight, which is the kernel of a Dense layer.
+        weight: the name of its first weight, which is the kernel of a layer that is linear in one.
         reason: why nothing of it may be pruned; empty when it may.
     """
 
@@ -55,8 +55,8 @@ def _describe(
 ) -> WeightedLayer:
     layer = users[0].layer or users[0].name
     reason = ""
-    if not all(is_dense(node) and node.weights[0] == weight for node in users):
-        reason = f"{type(users[0].op).__name__}: only Dense kernels are pruned"
+    if not all(is_linear(node.op) and node.weights[0] == weight for node in users):
+        reason = f"{type(users[0].op).__name__}: it has no kernel that can be pruned"
     elif not np.isfinite(graph.weights[weight]).all():
         reason = "the kernel has NaN or infinite weights"
     elif overrides.get(layer, LayerOverride()).skip:

@@ -48,17 +48,17 @@ class PruneResult:
 
     @property
     def weights_before(self) -> int:
-        """Kernel weights of all Dense layers of the original, zeros included."""
-        return sum(layer.weights_before for layer in self.layers if layer.kind == "Dense")
+        """Kernel weights of all layers of the original, zeros included."""
+        return sum(layer.weights_before for layer in self.layers if layer.has_kernel)
 
     @property
     def nonzeros_after(self) -> int:
-        """Kernel weights of all Dense layers that are left and not zero."""
-        return sum(layer.nonzeros_after for layer in self.layers if layer.kind == "Dense")
+        """Kernel weights of all layers that are left and not zero."""
+        return sum(layer.nonzeros_after for layer in self.layers if layer.has_kernel)
 
     @property
     def weights_removed_share(self) -> float:
-        """Fraction of the Dense kernels' weights that is gone or zero."""
+        """Fraction of the kernels' weights that is gone or zero."""
         return 1.0 - self.nonzeros_after / self.weights_before if self.weights_before else 0.0
 
 

@@ -26,7 +26,7 @@ FLOAT_BYTES = 4
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """The whole model in numbers; weights are those of Dense kernels.
+    """The whole model in numbers; weights are those of kernels.
 
     Attributes:
         weights_before: elements, zeros included.
@@ -34,7 +34,7 @@ class Totals:
         weights_after: elements that are left, zeros included.
         nonzeros_after: how many are not zero now.
         removed_share: 1 - nonzeros_after / weights_before.
-        units_removed: output units of Dense layers.
+        units_removed: output units of layers with kernels; channels of a convolution.
         parameter_bytes_before: all weights as float32.
         parameter_bytes_after: the same for the pruned graph, with zeros stored.
     """
@@ -77,7 +77,7 @@ class Findings:
         quality: its answers beside the original's.
         gate: whether that is allowed.
         advice: what else could be done, where little was removed.
-        weight_type: what weights of Dense layers are rounded to.
+        weight_type: what the weights of kernels are rounded to.
         engine: timings on this host.
         files: sizes.
     """
@@ -124,7 +124,7 @@ class Report:
             first,
             findings.gate.text,
             *rest,
-            f"{percent(totals.removed_share)} of the Dense weights are gone: {totals.nonzeros_after:,} of"
+            f"{percent(totals.removed_share)} of the kernel weights are gone: {totals.nonzeros_after:,} of"
             f" {totals.weights_before:,} are left to compute with, and {totals.units_removed:,} units were removed.",
             f"Certificate: {guarantee}; {MEANING[guarantee]}.",
             "" if findings.engine is None else speed_headline(findings.engine),
@@ -168,7 +168,7 @@ def _served(result: PruneResult, weight_type: str) -> tuple[tuple[LayerResult, .
     """Return what is proven of the model as served: with weights of 16 bits less than of the pruned graph."""
     if weight_type == PLAIN_WEIGHTS:
         return result.layers, result.certificate
-    rounded = {layer.layer for layer in result.layers if layer.kind == "Dense"}
+    rounded = {layer.layer for layer in result.layers if layer.has_kernel}
     by_layer = {
         name: with_rounded_weights(known, weight_type) if name in rounded else known
         for name, known in result.certificate.layers.items()
@@ -180,14 +180,14 @@ def _served(result: PruneResult, weight_type: str) -> tuple[tuple[LayerResult, .
 
 
 def _totals(result: PruneResult) -> Totals:
-    dense = [layer for layer in result.layers if layer.kind == "Dense"]
+    kernels = [layer for layer in result.layers if layer.has_kernel]
     return Totals(
         weights_before=result.weights_before,
-        nonzeros_before=sum(layer.nonzeros_before for layer in dense),
-        weights_after=sum(layer.weights_after for layer in dense),
+        nonzeros_before=sum(layer.nonzeros_before for layer in kernels),
+        weights_after=sum(layer.weights_after for layer in kernels),
         nonzeros_after=result.nonzeros_after,
         removed_share=result.weights_removed_share,
-        units_removed=sum(layer.units_removed for layer in dense),
+        units_removed=sum(layer.units_removed for layer in kernels),
         parameter_bytes_before=_parameter_bytes(result.original),
         parameter_bytes_after=_parameter_bytes(result.graph),
     )

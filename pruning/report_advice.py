@@ -3,7 +3,7 @@
 from pruning.advice import Advice, SizeShare
 from pruning.markdown import percent, table
 
-SIZES = "Shares of the Dense weights that are no larger than a limit:"
+SIZES = "Shares of the kernel weights that are no larger than a limit:"
 TRIALS = "Thresholds that were tried, up to the first that changes too many answers:"
 SIZE_HEADS = ("limit", "magnitude at most the limit", "at most the limit times the layer's largest")
 
@@ -23,7 +23,7 @@ def _size_row(size: SizeShare) -> list[str]:
 def trial_table(advice: Advice) -> tuple[list[str], list[list[str]]]:
     """Return heads and rows of the table of what was tried."""
     has_labels = any(trial.quality.accuracy is not None for trial in advice.trials)
-    heads = ["threshold", "Dense weights removed", "same answers", *(["accuracy"] * has_labels)]
+    heads = ["threshold", "kernel weights removed", "same answers", *(["accuracy"] * has_labels)]
     rows = []
     for trial in advice.trials:
         quality = trial.quality

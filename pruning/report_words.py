@@ -122,7 +122,7 @@ class Sizes:
 
 @dataclass(frozen=True, slots=True)
 class WeightBytes:
-    """Bytes of all weights as float32: all of them, and those of Dense kernels that are not zero."""
+    """Bytes of all weights as float32: all of them, and those of kernels that are not zero."""
 
     before: int
     after: int
@@ -137,7 +137,7 @@ def sizes_of(
     rows = [
         SizeRow("all weights, as float32", weights.before, weights.after),
         SizeRow(
-            "Dense weights that are not zero, as float32",
+            "kernel weights that are not zero, as float32",
             weights.nonzero_before,
             weights.nonzero_after,
         ),

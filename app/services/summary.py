@@ -134,7 +134,7 @@ class ModelSummary(BaseModel):
     values: Text = Field(
         default="float32", description="What weights are rounded to: float32, bfloat16 or float16."
     )
-    weights_before: Count = Field(description="Weights of Dense layers as uploaded.")
+    weights_before: Count = Field(description="Weights of kernels as uploaded.")
     nonzeros_after: Count = Field(description="Of these, what is left to compute with.")
     removed_share: Share
     largest_change: float | None = Field(

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from graph.graph import Graph, Node
+from graph.linear import LinearKernel, kernel_of
 from pruning.lossless.bounds import Bounds
 from pruning.lossless.options import LosslessOptions
 from pruning.lossless.tolerance import by_kernel, tolerances
@@ -69,8 +70,12 @@ class DropResult:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """Budget of a kernel's rows: bounds of the inputs (inputs,), tolerances and scales of the units (units,)."""
+    """Budget of a kernel's rows: its layout, bounds of the inputs, tolerances and scales of the units (units,).
 
+    The inputs of a unit are a column of `inputs`, (fan_in, groups): that of the unit's group.
+    """
+
+    layout: LinearKernel
     inputs: Bound
     allowed: Bound
     scale: Bound
@@ -80,7 +85,7 @@ class _Row:
 def drop_negligible(
     graph: Graph, bounds: Bounds, options: LosslessOptions, excluded: Collection[str] = ()
 ) -> DropResult:
-    """Apply the rule to every Dense kernel.
+    """Apply the rule to every kernel.
 
     Args:
         graph: the graph; its weights are float32 or float64.
@@ -93,24 +98,29 @@ def drop_negligible(
     removed: dict[str, Reals] = {}
     claims: list[DropClaim] = []
     for name, nodes in by_kernel(graph).items():
-        kernel = np.asarray(graph.weights[name], np.float64)
         if name in excluded:
             continue
-        budget = _budget(nodes, bounds, allowed)
-        gone = _choose(kernel, budget, options)
+        layout = kernel_of(graph, nodes[0])
+        matrix = layout.matrix(np.asarray(graph.weights[name], np.float64))
+        budget = _budget(nodes, layout, bounds, allowed)
+        gone = _choose(matrix, budget, options)
         if gone.any():
-            kernels[name] = np.where(gone, 0.0, kernel)
-            removed[name] = np.where(gone, kernel, 0.0)
-            claims.append(_claim(name, removed[name], budget, options.assumed_magnitude))
+            lost = np.where(gone, matrix, 0.0)
+            kernels[name] = layout.array(np.where(gone, 0.0, matrix))
+            removed[name] = layout.array(lost)
+            claims.append(_claim(name, lost, budget, options.assumed_magnitude))
     return DropResult(kernels, removed, tuple(claims))
 
 
-def _budget(nodes: tuple[Node, ...], bounds: Bounds, allowed: Mapping[str, Bound]) -> _Row:
+def _budget(
+    nodes: tuple[Node, ...], layout: LinearKernel, bounds: Bounds, allowed: Mapping[str, Bound]
+) -> _Row:
     """Over all positions and all uses of a shared kernel: the largest inputs, the smallest tolerance."""
     inputs = [_flat(bounds.values[node.inputs[0]]) for node in nodes]
     limits = [_flat(allowed[node.name]) for node in nodes]
     scales = [_flat(bounds.values[node.name]) for node in nodes]
-    return _Row(_extreme(inputs, "max"), _extreme(limits, "min"), _extreme(scales, "min"))
+    largest = _extreme(inputs, "max").mapped(layout.rows)
+    return _Row(layout, largest, _extreme(limits, "min"), _extreme(scales, "min"))
 
 
 def _flat(value: Bound) -> Bound:
@@ -126,8 +136,8 @@ def _extreme(parts: list[Bound], which: str) -> Bound:
 
 
 def _choose(kernel: Reals, budget: _Row, options: LosslessOptions) -> Flags:
-    """Return which weights go, (inputs, units)."""
-    rho = options.assumed_magnitude
+    """Return which weights go, (fan_in, units)."""
+    rho, group = options.assumed_magnitude, budget.layout.group_of_unit
     size = np.abs(kernel)
     low, high = budget.inputs.constant, budget.inputs.at(rho)
     limit_low = budget.allowed.constant * _KEPT_SHARE
@@ -135,22 +145,31 @@ def _choose(kernel: Reals, budget: _Row, options: LosslessOptions) -> Flags:
     ceiling = np.where(budget.inputs.slope > 0, options.absolute_threshold, np.inf)
     ceiling = np.where(budget.inputs.unknown, 0.0, ceiling)
     # A unit that nothing reads has no limit; it is for the exact rewrites to remove, not a matter of rounding.
-    candidates = (size > 0) & (size <= ceiling[:, None]) & np.isfinite(limit_low)
+    candidates = (size > 0) & _below(size, ceiling, budget.layout) & np.isfinite(limit_low)
     gone = np.zeros(kernel.shape, np.bool_)
     for unit in np.flatnonzero(candidates.any(axis=0)):
         places = np.flatnonzero(candidates[:, unit])
+        order = np.argsort(size[places, unit] * high[places, group[unit]], kind="stable")
+        places = places[order]
         weights = size[places, unit]
-        order = np.argsort(weights * high[places], kind="stable")
-        places, weights = places[order], weights[order]
-        fits = np.cumsum(weights * low[places]) <= limit_low[unit]
-        fits &= np.cumsum(weights * high[places]) <= limit_high[unit]
+        fits = np.cumsum(weights * low[places, group[unit]]) <= limit_low[unit]
+        fits &= np.cumsum(weights * high[places, group[unit]]) <= limit_high[unit]
         count = len(fits) if fits.all() else int(np.argmin(fits))
         gone[places[:count], unit] = True
     return gone
 
 
+def _below(size: Reals, ceiling: Reals, layout: LinearKernel) -> Flags:
+    """Return where a weight is at most the limit of its row and group; limits (fan_in, groups)."""
+    groups = size.reshape(layout.fan_in, layout.groups, layout.units_of_group)
+    below: Flags = groups <= ceiling[:, :, None]
+    return below.reshape(size.shape)
+
+
 def _claim(name: str, removed: Reals, budget: _Row, rho: float) -> DropClaim:
-    spent = budget.inputs.mapped(lambda a: np.where(np.isinf(a), 0.0, a)).through(removed)
+    size, layout = np.abs(removed), budget.layout
+    known = budget.inputs.mapped(lambda a: np.where(np.isinf(a), 0.0, a))
+    spent = known.mapped(lambda rows: layout.sums(rows, size))
     touched: Flags = np.any(removed != 0, axis=0)
     steep = spent.slope <= budget.allowed.slope
     return DropClaim(

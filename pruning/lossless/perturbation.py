@@ -12,7 +12,6 @@ import numpy as np
 from graph.graph import Graph
 from pruning.lossless.bounds import Bounds
 from pruning.rules.bound import Bound, Reals, unknown, zeros
-from pruning.rules.dense import is_dense
 from pruning.rules.table import rules_of
 
 
@@ -25,7 +24,7 @@ def propagate_errors(
     Args:
         graph: the graph before removal.
         bounds: its magnitude bounds.
-        removed: the removed weights by kernel name, (inputs, units), 0 elsewhere.
+        removed: the removed weights by kernel name, of the kernel's shape, 0 elsewhere.
 
     Returns:
         By value name, of the value's sample shape.
@@ -40,8 +39,8 @@ def propagate_errors(
         else:
             error = rules[node.name].error(arguments, values)
         gone = [name for name in node.weights if name in removed]
-        if gone and gone == [node.weights[0]] and is_dense(node):
-            error = error.plus(values[0].through(removed[gone[0]]))
+        if gone and gone == [node.weights[0]]:
+            error = error.plus(rules[node.name].removal_error(removed[gone[0]], values))
         elif gone:
             error = unknown(error.shape)
         errors[node.name] = error

@@ -13,9 +13,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from graph.graph import Graph, Node
+from graph.linear import is_linear
 from pruning.lossless.bounds import Bounds
 from pruning.rules.bound import UNIT_ROUNDOFF, Bound, zeros
-from pruning.rules.dense import is_dense
 from pruning.rules.table import rules_of, unmovable_values
 
 
@@ -33,7 +33,7 @@ def tolerances(graph: Graph, bounds: Bounds) -> dict[str, Bound]:
     unmovable = unmovable_values(graph)
     for node in reversed(graph.nodes):
         rule, allowed = rules[node.name], found[node.name]
-        if is_dense(node) and node.name not in unmovable:
+        if is_linear(node.op) and node.name not in unmovable:
             allowed = larger(allowed, _rounding_of(bounds.values[node.name]))
             found[node.name] = allowed
         for place, name in enumerate(node.inputs):
@@ -62,7 +62,7 @@ def _rounding_of(bound: Bound) -> Bound:
 
 
 def by_kernel(graph: Graph) -> Mapping[str, tuple[Node, ...]]:
-    """Return the Dense nodes behind each kernel, more than one for a shared layer.
+    """Return the linear nodes behind each kernel, more than one for a shared layer.
 
     A kernel that is also something else (a bias, a weight of another op) is left out: the rule cannot see what that
     would do.
@@ -70,7 +70,7 @@ def by_kernel(graph: Graph) -> Mapping[str, tuple[Node, ...]]:
     users: dict[str, list[Node]] = {}
     others: set[str] = set()
     for node in graph.nodes:
-        others.update(node.weights[1:] if is_dense(node) else node.weights)
-        if is_dense(node):
+        others.update(node.weights[1:] if is_linear(node.op) else node.weights)
+        if is_linear(node.op):
             users.setdefault(node.weights[0], []).append(node)
     return {name: tuple(nodes) for name, nodes in users.items() if name not in others}

@@ -93,6 +93,10 @@ class DenseRules(OpRules[Dense]):
         """The error is at most |dx| @ |W|."""
         return errors[0].through(self.weights()[0])
 
+    def removal_error(self, removed: Reals, values: Sequence[Bound]) -> Bound:
+        """The output can move by |x| @ |removed|."""
+        return values[0].through(removed)
+
     def arithmetic_error(self, sizes: Sequence[Reals], result: Reals) -> Reals:
         """Each unit sums its weights' products and the bias."""
         weights = [np.abs(weight) for weight in self.weights()]

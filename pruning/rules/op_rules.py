@@ -113,6 +113,15 @@ class OpRules(Generic[OpT]):
         """Return how far the output can move when the inputs, of sizes up to `values`, move by up to `errors`."""
         return unknown(self.shape)
 
+    def removal_error(self, removed: Reals, values: Sequence[Bound]) -> Bound:
+        """Return how far the output can move when weights are taken from the kernel.
+
+        Args:
+            removed: the weights, of the kernel's shape; 0 where nothing was taken.
+            values: how large the inputs can get.
+        """
+        return unknown(self.shape)
+
     def tolerance(self, place: int, allowed: Bound, value: Bound) -> Bound:
         """Return how far input `place`, of a size up to `value`, may move while the output moves by at most `allowed`.
 
