@@ -1,14 +1,13 @@
 """What `/metrics` shows: names, labels and buckets, by Prometheus' naming conventions.
 
-Nothing here touches the process-wide default registry: `create_app` makes one and passes it in. The numbers of a
-prediction are plain lists that only the event loop writes, turned into samples when they are scraped: an observation
-costs a bisection and two additions. Series of a model version go when the version goes.
+Nothing here touches the process-wide default registry: `create_app` makes one and passes it in. What every request
+adds to is kept in plain numbers (`app.model_series`, `RequestCounts`), turned into samples when they are scraped.
+Series of a model version go when the version goes.
 """
 
-from bisect import bisect_left
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from itertools import accumulate
+from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from prometheus_client.core import (
@@ -19,104 +18,12 @@ from prometheus_client.core import (
 )
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
-from prometheus_client.utils import floatToGoString
 
+from app.model_series import PHASES, ModelNumbers, ModelSeries
 from app.version import VERSION
 
-PHASES = ("decode", "queue", "compute", "encode", "total")
-# 10 us to 7.4 s, each 1.8 times the one before: a sparse network can take a few microseconds.
-DURATION_BUCKETS_SECONDS = tuple(float(f"{1e-5 * 1.8**k:.2g}") for k in range(24))
-BATCH_BUCKETS_SAMPLES = tuple(float(2**k) for k in range(14))
 STAGE_BUCKETS_SECONDS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 MODEL_LABELS = ("model_name", "model_version")
-
-
-class HistogramCell:
-    """Counts per bucket and the sum of what was observed, for one set of label values."""
-
-    __slots__ = ("bounds", "counts", "sum")
-
-    def __init__(self, bounds: tuple[float, ...]) -> None:
-        self.bounds = bounds
-        self.counts = [0] * (len(bounds) + 1)
-        self.sum = 0.0
-
-    def observe(self, value: float) -> None:
-        """Count `value` in the first bucket whose upper bound is not below it."""
-        self.counts[bisect_left(self.bounds, value)] += 1
-        self.sum += value
-
-    def cumulative(self) -> list[tuple[str, float]]:
-        """Return (upper bound, count of values up to it), the last bound being +Inf."""
-        names = [*map(floatToGoString, self.bounds), "+Inf"]
-        return list(zip(names, map(float, accumulate(self.counts)), strict=True))
-
-
-@dataclass(frozen=True, slots=True)
-class LayerNumbers:
-    """What is known of one layer since it was compiled."""
-
-    layer: str
-    sparsity: float
-    nonzeros: int
-    dense_bytes: int
-    sparse_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class ModelNumbers:
-    """What is known of a model version since it was compiled.
-
-    Attributes:
-        speedups: dense time over sparse time by batch size, measured when the model was uploaded: 1 where both run the
-            same code, and no entry where the readings showed no difference.
-        latencies_seconds: measured time of one call by (batch size, "dense" or "sparse").
-        tuned_here: whether kernels were timed on a CPU of this kind, for as many threads.
-        accuracies: share of right answers on the labelled samples of the upload, by "before" and "after".
-        agreement: share of the upload's samples that the version answers as the original does; None without samples.
-    """
-
-    sparsity: float
-    nonzeros: int
-    dense_bytes: int
-    sparse_bytes: int
-    resident_bytes: int
-    layers: tuple[LayerNumbers, ...] = ()
-    speedups: Mapping[int, float] = field(default_factory=dict)
-    latencies_seconds: Mapping[tuple[int, str], float] = field(default_factory=dict)
-    tuned_here: bool = True
-    accuracies: Mapping[str, float] = field(default_factory=dict)
-    agreement: float | None = None
-
-
-class ModelSeries:
-    """The counters of one model version; only the event loop writes them."""
-
-    __slots__ = ("batches", "failures", "is_active", "labels", "numbers", "phases", "samples")
-
-    def __init__(self, name: str, version_number: int, numbers: ModelNumbers) -> None:
-        self.labels = (name, str(version_number))
-        self.numbers = numbers
-        self.is_active = True
-        self.phases = tuple(HistogramCell(DURATION_BUCKETS_SECONDS) for _ in PHASES)
-        self.batches = HistogramCell(BATCH_BUCKETS_SAMPLES)
-        self.samples = 0
-        self.failures: dict[str, int] = {}
-
-    def observe(
-        self, samples: int, decode: float, queue: float, compute: float, encode: float
-    ) -> None:
-        """Count one answered prediction: its samples, and the seconds of its phases."""
-        total = decode + queue + compute + encode
-        for cell, seconds in zip(self.phases, (decode, queue, compute, encode, total), strict=True):
-            cell.counts[bisect_left(DURATION_BUCKETS_SECONDS, seconds)] += 1
-            cell.sum += seconds
-        self.batches.observe(samples)
-        self.samples += samples
-
-    def fail(self, reason: str) -> None:
-        """Count one refused prediction; `reason` is the slug of the problem."""
-        self.failures[reason] = self.failures.get(reason, 0) + 1
 
 
 class ModelCollector(Collector):
@@ -186,6 +93,7 @@ def _prediction_families(series: list[ModelSeries]) -> Iterator[Metric]:
         labels=(*MODEL_LABELS, "reason"),
     )
     for one in series:
+        one.settle()
         for phase, cell in zip(PHASES, one.phases, strict=True):
             durations.add_metric((*one.labels, phase), cell.cumulative(), cell.sum)
         batches.add_metric(one.labels, one.batches.cumulative(), one.batches.sum)
@@ -277,6 +185,44 @@ def _layer_families(series: list[ModelSeries]) -> Iterator[Metric]:
     yield from (sparsity, nonzeros, size)
 
 
+@dataclass(slots=True, eq=False)
+class RequestCount:
+    """How many requests were answered so, and at which level each is logged."""
+
+    labels: tuple[str, str, str]
+    log_level: int
+    number: int = 0
+
+
+class RequestCounts(Collector):
+    """Counts answered HTTP requests; only the event loop does."""
+
+    def __init__(self) -> None:
+        self._counts: dict[tuple[str, str, str], RequestCount] = {}
+
+    def of(
+        self, route: str, method: str, code: str, log_level: int = logging.DEBUG
+    ) -> RequestCount:
+        """Return the count of one set of label values."""
+        labels = (route, method, code)
+        return self._counts.setdefault(labels, RequestCount(labels, log_level))
+
+    def describe(self) -> Iterable[Metric]:
+        """Return nothing: the family is known from `collect`."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the one family."""
+        requests = CounterMetricFamily(
+            "prunus_http_requests",
+            "HTTP requests that were answered.",
+            labels=("route", "method", "code"),
+        )
+        for count in list(self._counts.values()):
+            requests.add_metric(count.labels, count.number)
+        yield requests
+
+
 class JobCollector(Collector):
     """The number of jobs in each state, read from the database when Prometheus asks."""
 
@@ -304,12 +250,8 @@ class Metrics:
         self.models = ModelCollector()
         registry.register(self.models)
         ProcessCollector(registry=registry)
-        self.http_requests = Counter(
-            "prunus_http_requests",
-            "HTTP requests that were answered.",
-            ("route", "method", "code"),
-            registry=registry,
-        )
+        self.http_requests = RequestCounts()
+        registry.register(self.http_requests)
         self.http_in_flight = Gauge(
             "prunus_http_requests_in_flight", "HTTP requests under way.", registry=registry
         )

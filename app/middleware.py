@@ -7,7 +7,6 @@ import re
 import secrets
 import time
 from collections.abc import Awaitable
-from typing import Any
 
 import orjson
 from starlette.requests import ClientDisconnect
@@ -19,7 +18,7 @@ from app.errors import (
     ServiceError,
 )
 from app.logs import REQUEST_ID
-from app.metrics import Metrics
+from app.metrics import Metrics, RequestCount
 from app.problems import MEDIA_TYPE, Problem
 from app.site_guard import SiteGuard
 from app.storage_full import storage_full
@@ -58,24 +57,24 @@ class RequestAccount:
     def __init__(self, metrics: Metrics) -> None:
         self.in_flight = 0
         self._metrics = metrics
-        self._counters: dict[tuple[str, str, int], Any] = {}
+        self._counts: dict[tuple[str, str, int], RequestCount] = {}
         metrics.http_in_flight.set_function(lambda: self.in_flight)
 
     def count(self, scope: Scope, status: int, seconds: float) -> None:
         """Count and log one answered request."""
-        route = scope.get("route")
-        path = getattr(route, "path", _UNKNOWN_ROUTE)
-        method = scope["method"] if scope["method"] in _METHODS else "(other)"
-        key = (path, method, status)
-        counter = self._counters.get(key)
-        if counter is None:
-            counter = self._metrics.http_requests.labels(path, method, str(status))
-            self._counters[key] = counter
-        counter.inc()
-        level = logging.DEBUG if path in _QUIET_ROUTES and status < 500 else logging.INFO
-        if _LOG.isEnabledFor(level):
+        key = (getattr(scope.get("route"), "path", _UNKNOWN_ROUTE), scope["method"], status)
+        count = self._counts.get(key)
+        if count is None:
+            count = self._counts[key] = self._count_of(*key)
+        count.number += 1
+        if _LOG.isEnabledFor(count.log_level):
             shown = _shown(scope["path"])
-            _LOG.log(level, "%s %s %d %.6f s", scope["method"], shown, status, seconds)
+            _LOG.log(count.log_level, "%s %s %d %.6f s", scope["method"], shown, status, seconds)
+
+    def _count_of(self, path: str, method: str, status: int) -> RequestCount:
+        level = logging.DEBUG if path in _QUIET_ROUTES and status < 500 else logging.INFO
+        label = method if method in _METHODS else "(other)"
+        return self._metrics.http_requests.of(path, label, str(status), level)
 
     def note_lag(self, seconds: float) -> None:
         """Note how late the event loop is."""
@@ -84,7 +83,7 @@ class RequestAccount:
     def count_refusal(self, error: ServiceError) -> None:
         """Count a connection or a head that was refused before it became a request."""
         status = Problem.of(error).status
-        self._metrics.http_requests.labels(_NO_ROUTE, _NO_METHOD, str(status)).inc()
+        self._metrics.http_requests.of(_NO_ROUTE, _NO_METHOD, str(status)).number += 1
         _LOG.debug("%d %s", status, error)
 
 

@@ -30,6 +30,7 @@ from app.connection_errors import (
     UriTooLongError,
 )
 from app.connections import Connections
+from app.cycle import HeldCycle, target_parts
 from app.errors import OverloadedError, ServiceError
 from app.middleware import CLIENT_GONE, given_request_id
 from app.problems import MEDIA_TYPE, Problem
@@ -175,7 +176,31 @@ class BoundedProtocol(HttpToolsProtocol):
         self._connections.heads.pop(self, None)
         self._in_body = True
         self._open_bytes = 0
-        HttpToolsProtocol.on_headers_complete(self)
+        parser, scope = self.parser, self.scope
+        version = parser.get_http_version()
+        scope["method"] = parser.get_method().decode("ascii")
+        if version != "1.1":
+            scope["http_version"] = version
+        scope["path"], scope["raw_path"], scope["query_string"] = target_parts(self.url)
+        before = self.cycle
+        cycle = self.cycle = HeldCycle(
+            scope,
+            self.transport,
+            self.flow,
+            self.logger,
+            self.access_logger,
+            self.access_log,
+            self.server_state.default_headers,
+            asyncio.Event(),
+            self.expect_100_continue,
+            version != "1.0" and parser.should_keep_alive(),
+            self.on_response_complete,
+        )
+        if before is None or before.response_complete:
+            self._start_asgi_task(cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((cycle, self.app))
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body."""

@@ -14,7 +14,7 @@ import numpy as np
 from prometheus_client import CollectorRegistry, Histogram
 from python_multipart.multipart import MultipartParser
 
-from app.metrics import DURATION_BUCKETS_SECONDS, HistogramCell
+from app.model_series import DURATION_BUCKETS_SECONDS, ModelNumbers, ModelSeries
 from app.services.array_files import decode_npy, encode_npy
 
 ROUNDS = 15
@@ -38,14 +38,17 @@ def compare(name: str, own: Work, library: Work, calls: int) -> str:
 
 
 def histograms() -> str:
-    """Observe a value: a cell of our own, and a child of prometheus_client."""
-    cell = HistogramCell(DURATION_BUCKETS_SECONDS)
+    """Observe the six figures of a prediction: in plain numbers of our own, and by children of prometheus_client."""
+    series = ModelSeries("m", 1, ModelNumbers(0.5, 1, 1, 1, 1))
     histogram = Histogram(
         "x", "x", ("model",), buckets=DURATION_BUCKETS_SECONDS, registry=CollectorRegistry()
     ).labels("m")
-    return compare(
-        "histogram", lambda: cell.observe(0.0003), lambda: histogram.observe(0.0003), 20_000
-    )
+
+    def library() -> None:
+        for seconds in (1e-5, 0.0, 3e-5, 1e-5, 5e-5, 1.0):
+            histogram.observe(seconds)
+
+    return compare("histograms", lambda: series.observe(1, 1e-5, 0.0, 3e-5, 1e-5), library, 5_000)
 
 
 def npy_reading() -> str:

@@ -38,21 +38,30 @@ async def encode(form: str, found: Prediction, conversion: Conversion, *, bare: 
         bare: write a single output as a nested list instead of an object.
     """
     outputs, size = found.outputs, found.samples * found.model.signature.answer_bytes
+    if size <= SMALL_TEXT_BYTES:
+        return small_answer(form, found, bare=bare)
     if form == JSON:
-        if size <= SMALL_TEXT_BYTES:
-            return _json(found, bare=bare)
         return await conversion.text(size, partial(_json, found, bare=bare), has_begun=True)
+    if size <= SMALL_ARRAY_BYTES:
+        return small_answer(form, found, bare=bare)
     if form == NPY and len(outputs) == 1:
         (array,) = outputs.values()
-        if size > SMALL_ARRAY_BYTES:
-            parts = npy_parts(array)
-            return Answer(NPY, sum(map(len, parts)), parts)
+        parts = npy_parts(array)
+        return Answer(NPY, sum(map(len, parts)), parts)
+    content = await conversion.arrays(size, partial(encode_npz, outputs), has_begun=True)
+    return Answer(NPZ, len(content), (content,))
+
+
+def small_answer(form: str, found: Prediction, *, bare: bool) -> Answer:
+    """Write an answer that takes no time to speak of; arguments as for `encode`."""
+    if form == JSON:
+        return _json(found, bare=bare)
+    outputs = found.outputs
+    if form == NPY and len(outputs) == 1:
+        (array,) = outputs.values()
         content = encode_npy(array)
         return Answer(NPY, len(content), (content,))
-    if size > SMALL_ARRAY_BYTES:
-        content = await conversion.arrays(size, partial(encode_npz, outputs), has_begun=True)
-    else:
-        content = encode_npz(outputs)
+    content = encode_npz(outputs)
     return Answer(NPZ, len(content), (content,))
 
 

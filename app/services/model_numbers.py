@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from app.metrics import LayerNumbers, ModelNumbers
+from app.model_series import LayerNumbers, ModelNumbers
 from app.services.summary import ModelSummary
 from engine.planning.plan import LayerPlan
 from engine.runtime import Executable

@@ -24,7 +24,8 @@ from app.errors import (
     VersionNotFoundError,
 )
 from app.job_folder import ARTIFACT_FILE
-from app.metrics import ModelCollector, ModelSeries
+from app.metrics import ModelCollector
+from app.model_series import ModelSeries
 from app.services.backlog import Rate
 from app.services.model_numbers import numbers_of, renewed_numbers
 from app.services.stored_version import AnyVersion, StoredVersion

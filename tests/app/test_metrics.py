@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +13,14 @@ from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.metrics import DURATION_BUCKETS_SECONDS, PHASES, HistogramCell, Metrics
+from app.metrics import Metrics
+from app.model_series import (
+    DURATION_BUCKETS_SECONDS,
+    PHASES,
+    HistogramCell,
+    ModelNumbers,
+    ModelSeries,
+)
 from app.problems import Problem
 from app.services.job_log import JobState
 from app.services.jobs import counted_as
@@ -174,11 +182,28 @@ def test_the_light_histogram_counts_as_prometheus_own(values: list[float]) -> No
     cell = HistogramCell(DURATION_BUCKETS_SECONDS)
     for one in values:
         reference.observe(one)
-        cell.observe(one)
+    cell.observe(np.asarray(values))
     wanted = samples(registry.collect())
     for bound, count in cell.cumulative():
         assert value(wanted, "h_bucket", le=bound) == count
     assert value(wanted, "h_sum") == pytest.approx(cell.sum)
+
+
+def test_predictions_are_counted_once_however_they_are_settled() -> None:
+    series = ModelSeries("m", 1, ModelNumbers(0.5, 1, 1, 1, 1))
+    for number in range(1000):
+        series.observe(2, 0.001, 0.0, 0.002, 0.003)
+        if number % 301 == 0:
+            series.settle()
+    series.settle()
+    series.settle()
+    assert series.samples == 2000
+    decode, queue, compute, encode, total = series.phases
+    for cell, seconds in ((decode, 1.0), (queue, 0.0), (compute, 2.0), (encode, 3.0), (total, 6.0)):
+        assert cell.sum == pytest.approx(seconds)
+        assert cell.cumulative()[-1] == ("+Inf", 1000.0)
+    assert series.batches.cumulative()[0] == ("1.0", 0.0)
+    assert series.batches.cumulative()[1] == ("2.0", 1000.0)
 
 
 def test_two_services_share_no_metric() -> None:
