@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from graph import ops, shape_ops
+from graph import conv_ops, normalization_ops, ops, pooling_ops, resizing_ops, shape_ops
 from graph.graph import Graph, Node
 from pruning.rules.activations import activation_rules
 from pruning.rules.dense import DenseRules
@@ -32,6 +32,20 @@ RULES: Mapping[type[Any], Callable[..., OpRules[Any]]] = {
     shape_ops.Permute: PermuteRules,
     shape_ops.RepeatVector: RepeatRules,
     shape_ops.Concatenate: ConcatenateRules,
+    # Nothing is proven of these yet, so they have the rules of an unknown op.
+    conv_ops.Conv: OpRules,
+    conv_ops.ConvTranspose: OpRules,
+    conv_ops.DepthwiseConv: OpRules,
+    pooling_ops.Pool: OpRules,
+    pooling_ops.AdaptivePool: OpRules,
+    pooling_ops.GlobalPool: OpRules,
+    resizing_ops.Pad: OpRules,
+    resizing_ops.Crop: OpRules,
+    resizing_ops.Upsample: OpRules,
+    resizing_ops.Resize: OpRules,
+    normalization_ops.GroupNormalization: OpRules,
+    normalization_ops.RmsNormalization: OpRules,
+    normalization_ops.UnitNormalization: OpRules,
 }
 
 
