@@ -65,12 +65,12 @@ def pack_row_groups(
         )
     starts = range(0, inputs, panel_columns)
     panels: list[tuple[int, int, int]] = [(0, 0, 0)]
-    parts: list[_Bucket] = []
+    parts: list[LengthBucket] = []
     nonzeros = 0
     for start in starts:
         ends = start in {0, starts[-1]}
         panel = find_nonzeros(kernel[start : start + panel_columns])
-        new = _buckets(panel, rows_per_group, with_empty=ends)
+        new = length_buckets(panel, rows_per_group, with_empty=ends)
         parts.extend(new)
         nonzeros += len(panel.values)
         _, groups, entries = panels[-1]
@@ -90,14 +90,16 @@ def pack_row_groups(
 
 
 @dataclass(frozen=True, slots=True)
-class _Bucket:
+class LengthBucket:
+    """Rows of equal length, in groups; a row may be there again to fill the last one."""
+
     length: int
     rows: npt.NDArray[np.intp]  # [groups * R]
     columns: npt.NDArray[np.intp]  # [groups][L][R]
     values: FloatArray  # [groups][L][R]
 
 
-def _buckets(panel: Nonzeros, rows_per_group: int, *, with_empty: bool) -> list[_Bucket]:
+def length_buckets(panel: Nonzeros, rows_per_group: int, *, with_empty: bool) -> list[LengthBucket]:
     """Return the buckets of one panel, shortest first."""
     lengths = panel.lengths
     first = np.concatenate(([0], np.cumsum(lengths)[:-1]))
@@ -111,7 +113,7 @@ def _buckets(panel: Nonzeros, rows_per_group: int, *, with_empty: bool) -> list[
         places = first[rows][:, None] + np.arange(length)  # [rows][L]
         shape = (-1, rows_per_group, int(length))
         found.append(
-            _Bucket(
+            LengthBucket(
                 length=int(length),
                 rows=rows,
                 columns=_interleaved(panel.columns[places], shape),

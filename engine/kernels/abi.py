@@ -14,6 +14,7 @@ The tile may hold fewer valid samples than lanes; `pack` fills the surplus lanes
 last valid sample. They are computed like the rest and never read by `unpack`.
 """
 
+import math
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -203,6 +204,59 @@ class DenseLayer:
 # (the last axis is the units), `bias`, `activation`, `nonzeros`, `density`, `values`, `inputs`, `units`, `positions`,
 # `x_rows` and `y_rows`.
 WeightedLayer = DenseLayer
+
+
+@dataclass(frozen=True, slots=True)
+class ConvLayer:
+    """y[u][p] = activation(sum over c, t of kernel[c * taps + t][u] * x[c][rows[p] + taps[t]] + bias[u]).
+
+    x is a value in channels, padded where windows reach beyond its positions. Unit u of group g reads the
+    channels of that group; position p lies at row `rows[p]` of a channel (`formats.position_vectors.Grid`).
+
+    Attributes:
+        kernel: float32[channels of a group * taps][units]; zeros are what sparse kernels skip.
+        bias: float32[units], or None for zeros.
+        taps: uint32[taps], rows from a position to each element of its window.
+        groups: runs of units, each with channels of its own.
+        channel_rows: rows of a channel of x.
+        sizes: positions along each axis.
+        strides: rows of x from one position to the next along each axis; the last is 1.
+        activation: applied to each output.
+        adds: whether a value of the result's form is added before the activation.
+        nonzeros: number of weights that are not zero, where they were counted already; for estimates only.
+    """
+
+    kernel: FloatArray
+    bias: FloatArray | None
+    taps: npt.NDArray[np.uint32]
+    groups: int
+    channel_rows: int
+    sizes: tuple[int, ...]
+    strides: tuple[int, ...]
+    activation: ElementFunction = field(default_factory=ElementFunction)
+    adds: bool = False
+    nonzeros: int | None = None
+
+    @property
+    def units(self) -> int:
+        """Number of output channels."""
+        return int(self.kernel.shape[1])
+
+    @property
+    def group_channels(self) -> int:
+        """Channels of x that a unit reads."""
+        return int(self.kernel.shape[0]) // len(self.taps)
+
+    @property
+    def positions(self) -> int:
+        """Number of positions."""
+        return math.prod(self.sizes)
+
+    def bias_or_zeros(self) -> FloatArray:
+        """Return the bias, float32[units]."""
+        if self.bias is None:
+            return np.zeros(self.units, np.float32)
+        return self.bias
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,11 +159,13 @@ def _extreme(predicate: str) -> Callable[[KernelWriter, Value, Value], Value]:
     return combine
 
 
+larger = _extreme("ogt")
+
 _COMBINE = {
     MergeOp.ADD: _arithmetic("fadd"),
     MergeOp.AVERAGE: _arithmetic("fadd"),
     MergeOp.SUBTRACT: _arithmetic("fsub"),
     MergeOp.MULTIPLY: _arithmetic("fmul"),
-    MergeOp.MAXIMUM: _extreme("ogt"),
+    MergeOp.MAXIMUM: larger,
     MergeOp.MINIMUM: _extreme("olt"),
 }

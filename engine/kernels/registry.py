@@ -5,13 +5,17 @@ from typing import assert_never
 
 from engine.errors import UnknownFamilyError, UnsupportedKernelError
 from engine.kernels import (
+    conv_dense,
+    conv_rows,
     dense_columns,
     dense_gemm,
     dot,
     elementwise,
     groups,
     layout,
+    moves,
     panels,
+    position_blocks,
     rows,
     sparsemax,
     spmm_patterns,
@@ -24,6 +28,7 @@ from engine.kernels import (
     spmv_sweep,
     spmv_window,
     stamp,
+    window_channels,
 )
 from engine.kernels.abi import Candidate, DenseLayer, Field, KernelSpec, WeightedLayer
 from engine.kernels.family import Family, Lanes, fixed
@@ -128,6 +133,30 @@ FAMILIES: Mapping[str, Family] = {
         dense_columns.VARIANTS,
         dense_columns.ISAS,
     ),
+    conv_rows.FAMILY: Family(
+        conv_rows.fields,
+        conv_rows.emit,
+        Lanes.ONE,
+        True,
+        conv_rows.VARIANTS,
+        optional=position_blocks.OPTIONAL_VARIANTS,
+    ),
+    conv_dense.FAMILY: Family(
+        conv_dense.fields,
+        conv_dense.emit,
+        Lanes.ONE,
+        True,
+        conv_dense.VARIANTS,
+        optional=position_blocks.OPTIONAL_VARIANTS,
+    ),
+    window_channels.FAMILY: Family(
+        window_channels.fields,
+        window_channels.emit,
+        Lanes.ONE,
+        True,
+        window_channels.VARIANTS,
+    ),
+    moves.FAMILY: Family(fixed(moves.FIELDS), moves.emit, Lanes.ANY),
     elementwise.ACTIVATION_FAMILY: Family(
         fixed(elementwise.ACTIVATION_FIELDS), elementwise.emit_activation, Lanes.ONE, True
     ),

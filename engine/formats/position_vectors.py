@@ -1,0 +1,154 @@
+"""Where the vectors of a convolution lie: runs of positions that lie side by side in its input.
+
+A kernel computes the outputs of many positions at once, in vectors of `width` float32. Element e of a vector is one
+sample of one position; its input elements, whatever the tap, lie e elements behind those of element 0. Positions at
+the end of an image row and at the start of the next one may be in one vector: what lies between them in the input is
+computed too, and left out by the vector's mask when it is stored.
+
+vectors  u32[blocks][vectors][3]     input offset, output offset (bytes, within a channel), mask of elements
+
+Three columns of outputs, rows of the input five apart, one sample, vectors of eight::
+
+    input    0 1 2 . . 5 6 7 . . 10 11 12
+    vector   x x x . . x x x                mask 11100111, stored as 6 elements; the next one starts at 10
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.errors import PackError
+
+MAX_OFFSET_BYTES = 2**32 - 1
+# Vectors with parts left out cost more to store, so that a few more whole ones are as good.
+_WHOLE_MAY_COST = 1.06
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """The positions that a window visits in one channel of a value.
+
+    Attributes:
+        sizes: positions along each axis, outermost first.
+        strides: rows of the value from one position to the next along each axis; the last one is 1, and they do not
+            rise.
+    """
+
+    sizes: tuple[int, ...]
+    strides: tuple[int, ...]
+
+    @property
+    def positions(self) -> int:
+        """Number of positions."""
+        return int(np.prod(self.sizes))
+
+    def rows(self) -> npt.NDArray[np.int64]:
+        """Return the row of each position within a channel, rising: int64[positions]."""
+        rows = np.zeros(1, np.int64)
+        for size, stride in zip(self.sizes, self.strides, strict=True):
+            rows = (rows[:, None] + np.arange(size) * stride).reshape(-1)
+        return rows
+
+
+@dataclass(frozen=True, slots=True)
+class PositionVectors:
+    """The vectors that cover a grid; `table` is described above.
+
+    Attributes:
+        table: uint32[count][3].
+        whole: whether every element of every vector is stored.
+    """
+
+    table: npt.NDArray[np.uint32]
+    whole: bool
+
+    @property
+    def count(self) -> int:
+        """Number of vectors."""
+        return len(self.table)
+
+    def blocks(self, size: int) -> npt.NDArray[np.uint32]:
+        """Return the vectors in blocks of `size`, uint32[blocks][size][3]; the last one is repeated."""
+        missing = -self.count % size
+        return np.concatenate((self.table, np.repeat(self.table[-1:], missing, axis=0))).reshape(
+            -1, size, 3
+        )
+
+
+def cover(grid: Grid, lanes: int, width: int) -> PositionVectors:
+    """Cover a grid with vectors.
+
+    Args:
+        grid: the positions.
+        lanes: samples per tile.
+        width: float32 elements of a vector; a multiple of `lanes`, or `lanes` a multiple of it.
+
+    Raises:
+        PackError: an offset does not fit 32 bits.
+    """
+    rows = grid.rows()
+    if int(rows[-1] + 1) * lanes * 4 > MAX_OFFSET_BYTES:
+        raise PackError("position_vectors", f"channels of at most {MAX_OFFSET_BYTES} bytes", "more")
+    if lanes >= width:
+        return _within_positions(rows, lanes, width)
+    together = width // lanes
+    straddling = _straddling(rows, together)
+    whole = _whole(grid, rows, together)
+    if whole is not None and len(whole) <= _WHOLE_MAY_COST * len(straddling):
+        return _table(rows, [(first, (1 << together) - 1) for first in whole], lanes, whole=True)
+    full = (1 << together) - 1
+    return _table(rows, straddling, lanes, whole=all(mask == full for _, mask in straddling))
+
+
+def _within_positions(rows: npt.NDArray[np.int64], lanes: int, width: int) -> PositionVectors:
+    parts = np.arange(lanes // width) * width
+    inputs = (rows[:, None] * lanes + parts).reshape(-1) * 4
+    outputs = (np.arange(len(rows))[:, None] * lanes + parts).reshape(-1) * 4
+    masks = np.full(len(inputs), (1 << width) - 1, np.int64)
+    return PositionVectors(np.stack((inputs, outputs, masks), axis=1).astype(np.uint32), True)
+
+
+def _straddling(rows: npt.NDArray[np.int64], together: int) -> list[tuple[int, int]]:
+    """Return first position and mask of the fewest vectors, each of the positions that it reaches."""
+    ends = np.searchsorted(rows, rows + together)
+    found, first = [], 0
+    while first < len(rows):
+        reached = rows[first : int(ends[first])] - rows[first]
+        found.append((first, int(sum(1 << int(place) for place in reached))))
+        first = int(ends[first])
+    return found
+
+
+def _whole(grid: Grid, rows: npt.NDArray[np.int64], together: int) -> list[int] | None:
+    """Return first positions of vectors without gaps, each within a run; None where a run is too short."""
+    breaks = np.flatnonzero(np.diff(rows) != 1) + 1
+    starts = [0, *breaks.tolist()]
+    ends = [*breaks.tolist(), grid.positions]
+    found: list[int] = []
+    for start, end in zip(starts, ends, strict=True):
+        if end - start < together:
+            return None
+        found += range(start, end - together + 1, together)
+        if (end - start) % together:
+            found.append(end - together)  # over positions of the one before, which get the same again
+    return found
+
+
+def _table(
+    rows: npt.NDArray[np.int64], vectors: Sequence[tuple[int, int]], lanes: int, *, whole: bool
+) -> PositionVectors:
+    first = np.array([position for position, _ in vectors], np.int64)
+    elements = np.array([_spread(mask, lanes) for _, mask in vectors], np.int64)
+    table = np.stack((rows[first] * lanes * 4, first * lanes * 4, elements), axis=1)
+    return PositionVectors(table.astype(np.uint32), whole)
+
+
+def _spread(mask: int, lanes: int) -> int:
+    """Return the mask with each bit `lanes` times."""
+    found = 0
+    for place in range(mask.bit_length()):
+        if mask >> place & 1:
+            found |= ((1 << lanes) - 1) << (place * lanes)
+    return found

@@ -1,0 +1,139 @@
+"""Data movement: every channel of the result is filled with one number, then boxes of the input are copied into it.
+
+Padding, cropping, splitting positions by a stride's remainders, putting them together again, repeating positions and
+exchanging axes are boxes. A box is a block of rows along four axes, each with a step in the input and in the result::
+
+    boxes  i64[boxes][14]    first row of x, first row of y, then per axis: count, step in x, step in y
+
+Rows are moved in vectors where the last axis has steps of 1 on both sides (the samples of a row lie side by side), by
+two loads and a permutation where one sample takes every second row, and row by row elsewhere.
+
+Sample (a run of rows, AVX-512)::
+
+    %v = load <16 x float>, ptr %from
+    store <16 x float> %v, ptr %to            ; and the same once more under a mask for the rest
+"""
+
+from collections.abc import Sequence
+
+from engine.kernels.abi import Field, FieldKind, KernelSpec
+from engine.kernels.emit import F32, I64, Value, vector
+from engine.kernels.kernel_writer import KernelWriter, each_vector
+from engine.target import Isa
+
+FAMILY = "moves"
+AXES = 4
+BOX_NUMBERS = 2 + 3 * AXES
+FIELDS = (
+    Field("x", FieldKind.ARENA),
+    Field("y", FieldKind.ARENA),
+    Field("boxes", FieldKind.CONST),
+    Field("box_count", FieldKind.INT),
+    Field("outer", FieldKind.INT),
+    Field("x_rows", FieldKind.INT),
+    Field("y_rows", FieldKind.INT),
+    Field("filled", FieldKind.INT),
+    Field("fill", FieldKind.INT),
+)
+
+
+def move_spec(isa: Isa, lanes: int) -> KernelSpec:
+    """Fill and copy `outer` channels, `x_rows` rows of x and `y_rows` rows of y apart.
+
+    `filled` rows of each are filled with the float32 number whose bits are `fill`.
+    """
+    return KernelSpec(FAMILY, isa, lanes)
+
+
+def emit(spec: KernelSpec) -> str:
+    """Return the LLVM IR of a move."""
+    w = KernelWriter(spec, FIELDS)
+    x, y, boxes = w.argument("x"), w.argument("y"), w.argument("boxes")
+    fill = w.float_argument("fill", w.full_width)
+    filled = w.mul(w.argument("filled"), spec.lanes)
+    with w.loop(0, w.argument("outer")) as channel:
+        x_channel = w.row(x, w.mul(channel.index, w.argument("x_rows")))
+        y_channel = w.row(y, w.mul(channel.index, w.argument("y_rows")))
+
+        def store(index: Value, mask: Value | None) -> None:
+            w.store_part(fill, w.at(y_channel, index, F32), mask)
+
+        each_vector(w, filled, w.full_width, store)
+        with w.loop(0, w.argument("box_count")) as box:
+            entry = w.at(boxes, w.mul(box.index, BOX_NUMBERS), I64)
+            numbers = [w.load(I64, w.at(entry, place, I64), 8) for place in range(BOX_NUMBERS)]
+            axes = [tuple(numbers[place : place + 3]) for place in range(2, BOX_NUMBERS, 3)]
+            _emit_box(w, w.row(x_channel, numbers[0]), w.row(y_channel, numbers[1]), axes)
+    return w.finish()
+
+
+def _emit_box(w: KernelWriter, x: Value, y: Value, axes: Sequence[tuple[Value, ...]]) -> None:
+    """Write the loops over all axes but the last, then the last one."""
+    count, x_step, y_step = axes[0]
+    if len(axes) == 1:
+        _emit_run(w, x, y, count, (x_step, y_step))
+        return
+    with w.loop(0, count) as place:
+        _emit_box(
+            w,
+            w.row(x, w.mul(place.index, x_step)),
+            w.row(y, w.mul(place.index, y_step)),
+            axes[1:],
+        )
+
+
+def _emit_run(
+    w: KernelWriter, x: Value, y: Value, count: Value, steps: tuple[Value, Value]
+) -> None:
+    """Write the last axis, by what its steps are."""
+    x_step, y_step = steps
+    both = w.op("or", w.op("xor", x_step, w.i64(1)), w.op("xor", y_step, w.i64(1)))
+    beside = w.compare("eq", both, w.i64(0))
+    with w.when(beside):
+        _emit_beside(w, x, y, w.mul(count, w.spec.lanes))
+    apart = w.op("xor", beside, Value(beside.type, "true"))
+    if w.spec.lanes > 1:
+        with w.when(apart):
+            _emit_apart(w, x, y, (w.i64(0), count), steps)
+        return
+    with w.when(apart):
+        second = w.compare("eq", w.op("or", w.op("xor", x_step, w.i64(2)), w.op("xor", y_step, w.i64(1))), w.i64(0))
+        whole = w.op("and", w.add(count, -1), w.i64(-w.full_width))
+        halves = w.select(second, whole, w.i64(0))
+        _emit_halves(w, x, y, halves)
+        _emit_apart(w, x, y, (halves, count), steps)
+
+
+def _emit_beside(w: KernelWriter, x: Value, y: Value, elements: Value) -> None:
+    kind = vector(F32, w.full_width)
+
+    def body(index: Value, mask: Value | None) -> None:
+        w.store_part(w.load_part(kind, w.at(x, index, F32), mask), w.at(y, index, F32), mask)
+
+    each_vector(w, elements, w.full_width, body)
+
+
+def _emit_halves(w: KernelWriter, x: Value, y: Value, count: Value) -> None:
+    """Write every second element of x, in whole vectors; one element more than they need is read."""
+    width = w.full_width
+    kind = vector(F32, width)
+    with w.loop(0, count, width) as place:
+        source = w.at(x, w.mul(place.index, 2), F32)
+        pair = [w.load(kind, source), w.load(kind, w.at(source, width, F32))]
+        even = w.shuffle(pair[0], pair[1], range(0, 2 * width, 2))
+        w.store(even, w.at(y, place.index, F32))
+
+
+def _emit_apart(
+    w: KernelWriter,
+    x: Value,
+    y: Value,
+    bounds: tuple[Value, Value],
+    steps: tuple[Value, Value],
+) -> None:
+    with w.loop(*bounds) as place:
+        source = w.row(x, w.mul(place.index, steps[0]))
+        target = w.row(y, w.mul(place.index, steps[1]))
+        for part in range(w.parts):
+            value = w.load(w.vector, w.at(source, part * w.width, F32))
+            w.store(value, w.at(target, part * w.width, F32))

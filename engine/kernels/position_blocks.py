@@ -1,0 +1,153 @@
+"""What kernels over windows share: blocks of vectors of positions, and how results are stored.
+
+The vectors are those of `engine.formats.position_vectors`; several make a block, whose sums are in registers at once.
+The code does not depend on how many samples a tile has: the table of vectors does. So `lanes` of a specification is 1.
+
+Sample (a store of a vector with gaps, AVX-512)::
+
+    %near = vector.compress %sum, %mask                ; vcompressps: what is kept moves to the front
+    %y = relu(%near + bias)
+    masked store %y, y, first popcount(mask) elements
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from engine.kernels.abi import ARGUMENT_FIELDS, Field, FieldKind
+from engine.kernels.activations import Parameters, apply
+from engine.kernels.emit import F32, I1, I32, I64, Value, vector
+from engine.kernels.kernel_writer import KernelWriter
+from engine.target import Isa
+
+STORES = "stores"
+WHOLE, PARTIAL = "whole", "partial"
+VECTORS = "vectors"
+MOST_VECTORS = 8
+# Which stores the vectors of a layer need, and how many of them are a block.
+BLOCK_VARIANTS: Mapping[str, Collection[int | str]] = {
+    STORES: (WHOLE, PARTIAL),
+    VECTORS: range(1, MOST_VECTORS + 1),
+}
+# Whether another value of the result's form is added before the activation.
+ADDS = "adds"
+OPTIONAL_VARIANTS: Mapping[str, Collection[int | str]] = {ADDS: (1,)}
+# Sums that registers have room for, besides weights.
+SUMS = {Isa.AVX512: 24, Isa.AVX2: 12, Isa.GENERIC: 8}
+
+# The end of every kernel's fields.
+BLOCK_FIELDS = (
+    Field("table", FieldKind.CONST),
+    Field("first_block", FieldKind.INT),
+    Field("blocks", FieldKind.INT),
+    Field("y_bytes", FieldKind.INT),
+    *ARGUMENT_FIELDS,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One block in a kernel.
+
+    Attributes:
+        number: number of the block.
+        inputs: address of each vector's first element in the first channel.
+        outputs: offset of each vector in a channel of the result.
+        masks: elements of each vector that are stored; empty where all are.
+    """
+
+    number: Value
+    inputs: tuple[Value, ...]
+    outputs: tuple[Value, ...]
+    masks: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """Where results go.
+
+    Attributes:
+        y: address of the result's first channel.
+        added: address of the value that is added, or None.
+        parameters: parameters of the activation.
+    """
+
+    y: Value
+    added: Value | None
+    parameters: Parameters
+
+
+def results(w: KernelWriter, parameters: Parameters) -> Results:
+    """Return where the kernel's results go."""
+    added = w.argument("added") if ADDS in dict(w.spec.variant) else None
+    return Results(w.argument("y"), added, parameters)
+
+
+def with_added(variant: Sequence[tuple[str, int | str]]) -> tuple[Field, ...]:
+    """Return the field of the value that is added, where a variant has one."""
+    return (Field("added", FieldKind.ARENA),) if ADDS in dict(variant) else ()
+
+
+def each_block(w: KernelWriter, x: Value, body: Callable[[Block], None]) -> None:
+    """Write `body(block)` for the kernel's blocks; x is the address of the first channel."""
+    count = w.spec.number(VECTORS)
+    table = w.argument("table")
+    first = w.argument("first_block")
+    with w.loop(first, w.add(first, w.argument("blocks"))) as number:
+        start = w.at(table, w.mul(number.index, 3 * count), I32)
+        entries = [w.load(I32, w.at(start, place, I32)) for place in range(3 * count)]
+        inputs = tuple(w.at(x, w.cast("zext", entry, I64)) for entry in entries[::3])
+        outputs = tuple(w.cast("zext", entry, I64) for entry in entries[1::3])
+        masks = tuple(entries[2::3]) if w.spec.option(STORES) == PARTIAL else ()
+        body(Block(number.index, inputs, outputs, masks))
+
+
+def channel(w: KernelWriter, base: Value, number: Value) -> Value:
+    """Address of a channel of the result's form."""
+    return w.at(base, w.mul(number, w.argument("y_bytes")))
+
+
+def store_channel(
+    w: KernelWriter,
+    sums: Sequence[Value],
+    block: Block,
+    number: Value,
+    to: Results,
+    bias: Value | None,
+) -> None:
+    """Store one channel of a block.
+
+    Args:
+        w: the kernel's writer.
+        sums: one vector for each of the block.
+        block: the block.
+        number: number of the channel.
+        to: where results go.
+        bias: added to each element: one number; None for nothing.
+    """
+    y = channel(w, to.y, number)
+    added = None if to.added is None else channel(w, to.added, number)
+    spread = None if bias is None else w.splat(bias, w.full_width)
+    for place, total in enumerate(sums):
+        value, mask = _near(w, total, block.masks[place] if block.masks else None)
+        if spread is not None:
+            value = w.op("fadd", value, spread)
+        if added is not None:
+            other = w.load_part(value.type, w.at(added, block.outputs[place]), mask)
+            value = w.op("fadd", value, other)
+        value = apply(w, value, to.parameters)
+        w.store_part(value, w.at(y, block.outputs[place]), mask)
+
+
+def _near(w: KernelWriter, value: Value, bits: Value | None) -> tuple[Value, Value | None]:
+    """Return the elements that a mask keeps at the front of a vector, and the mask of that front."""
+    if bits is None:
+        return value, None
+    width = w.full_width
+    kept = bits if width == 32 else w.cast("trunc", bits, f"i{width}")
+    mask = w.value(vector(I1, width), f"bitcast {kept} to {vector(I1, width)}", "mask")
+    name = f"llvm.experimental.vector.compress.v{width}f32"
+    kind = vector(F32, width)
+    w.declarations[name] = f"declare {kind} @{name}({kind}, {mask.type}, {kind})"
+    near = w.value(kind, f"call {kind} @{name}({value}, {mask}, {kind} poison)", "near")
+    count = w.cast("zext", w.intrinsic("ctpop", bits), I64)
+    return near, w.first_lanes(count, width)

@@ -1,0 +1,55 @@
+"""Convolution kernels against sums in float64: every level, one sample and many, odd sizes, empty and full rows."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.kernels import conv_candidates
+from engine.kernels.abi import ElementFunction, FusedActivation
+from engine.target import Isa, available_isas
+from tests.engine.kernels.conv_oracle import (
+    Shape,
+    drawn_layer,
+    drawn_value,
+    expected,
+    run_conv,
+)
+
+
+@st.composite
+def shapes(draw: st.DrawFn) -> Shape:
+    rank = draw(st.integers(1, 3))
+    groups = draw(st.sampled_from([1, 1, 1, 2, 3]))
+    return Shape(
+        channels=groups * draw(st.integers(1, 5)),
+        groups=groups,
+        units=groups * draw(st.integers(1, 9)),
+        sizes=tuple(draw(st.integers(1, 40 if rank == 1 else 9)) for _ in range(rank)),
+        window=tuple(draw(st.integers(1, 3)) for _ in range(rank)),
+        gap=draw(st.integers(0, 2)),
+        sparsity=draw(st.sampled_from([0.0, 0.5, 0.9, 1.0])),
+    )
+
+
+@pytest.mark.parametrize("isa", available_isas())
+@settings(max_examples=30)
+@given(data=st.data(), shape=shapes(), lanes=st.sampled_from([1, 4, 8, 16, 32]), seed=st.integers(0, 99))
+def test_convolution(isa: Isa, data: st.DataObject, shape: Shape, lanes: int, seed: int) -> None:
+    adds = data.draw(st.booleans())
+    function = data.draw(st.sampled_from([FusedActivation.LINEAR, FusedActivation.RELU]))
+    layer = replace(drawn_layer(shape, seed, adds=adds), activation=ElementFunction(function))
+    x = drawn_value(layer, lanes, seed)
+    y, scale = expected(layer, x)
+    added = None
+    if adds:
+        added = np.random.default_rng(seed).normal(size=y.shape).astype(np.float32)
+        y, scale = y + added, scale + abs(added)
+    if function is FusedActivation.RELU:
+        y = np.maximum(y, 0)
+    for candidate in conv_candidates.candidates(layer, isa, lanes):
+        got = run_conv(candidate, layer, x, added)
+        error = abs(got - y)
+        assert (error <= 2e-6 * scale + 1e-30).all(), candidate.spec.symbol
