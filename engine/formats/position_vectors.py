@@ -132,7 +132,9 @@ def _whole(grid: Grid, rows: npt.NDArray[np.int64], together: int) -> list[int] 
             return None
         found += range(start, end - together + 1, together)
         if (end - start) % together:
-            found.append(end - together)  # over positions of the one before, which get the same again
+            found.append(
+                end - together
+            )  # over positions of the one before, which get the same again
     return found
 
 

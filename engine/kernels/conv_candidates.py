@@ -99,7 +99,9 @@ def dense_shape(count: int, layer: ConvLayer, isa: Isa) -> tuple[int, int]:
     return min(sums // size, units), size
 
 
-def _placed(layer: ConvLayer, spec: KernelSpec, lanes: int) -> tuple[dict[str, Any], dict[str, int]]:
+def _placed(
+    layer: ConvLayer, spec: KernelSpec, lanes: int
+) -> tuple[dict[str, Any], dict[str, int]]:
     """Return the constants and numbers that all kernels over blocks of positions have."""
     grid = Grid(layer.sizes, layer.strides)
     blocks = positions_of(grid, lanes, spec.isa.vector_floats).blocks(spec.number(VECTORS))

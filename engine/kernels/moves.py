@@ -97,7 +97,9 @@ def _emit_run(
             _emit_apart(w, x, y, (w.i64(0), count), steps)
         return
     with w.when(apart):
-        second = w.compare("eq", w.op("or", w.op("xor", x_step, w.i64(2)), w.op("xor", y_step, w.i64(1))), w.i64(0))
+        second = w.compare(
+            "eq", w.op("or", w.op("xor", x_step, w.i64(2)), w.op("xor", y_step, w.i64(1))), w.i64(0)
+        )
         whole = w.op("and", w.add(count, -1), w.i64(-w.full_width))
         halves = w.select(second, whole, w.i64(0))
         _emit_halves(w, x, y, halves)

@@ -55,9 +55,14 @@ def window_kernel(
     grid = Grid(layer.sizes, layer.strides)
     vectors = positions_of(grid, lanes, isa.vector_floats)
     size = min(
-        range(1, _MOST_VECTORS + 1), key=lambda size: (-(-vectors.count // size) * (size + 2), -size)
+        range(1, _MOST_VECTORS + 1),
+        key=lambda size: (-(-vectors.count // size) * (size + 2), -size),
     )
-    variant = ((KIND, layer.kind.value), (STORES, WHOLE if vectors.whole else PARTIAL), (VECTORS, size))
+    variant = (
+        (KIND, layer.kind.value),
+        (STORES, WHOLE if vectors.whole else PARTIAL),
+        (VECTORS, size),
+    )
     spec = KernelSpec(FAMILY, isa, 1, layer.activation.function, variant)
     blocks = vectors.blocks(size)
     constants: dict[str, npt.NDArray[Any]] = {

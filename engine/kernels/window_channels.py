@@ -43,7 +43,11 @@ class WindowKind(StrEnum):
 
 VARIANTS: Mapping[str, Collection[int | str]] = {**BLOCK_VARIANTS, KIND: tuple(WindowKind)}
 
-_START = (Field("x", FieldKind.ARENA), Field("y", FieldKind.ARENA), Field("offsets", FieldKind.CONST))
+_START = (
+    Field("x", FieldKind.ARENA),
+    Field("y", FieldKind.ARENA),
+    Field("offsets", FieldKind.CONST),
+)
 _END = (
     Field("taps", FieldKind.INT),
     Field("channels", FieldKind.INT),

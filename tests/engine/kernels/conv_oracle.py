@@ -88,7 +88,12 @@ def run_conv(
         offsets["added"] = 4 * starts[2]
     before = arena.copy()
     KernelCall(
-        kernel_address(candidate.spec), candidate.spec, arena, offsets, packed.constants, packed.ints
+        kernel_address(candidate.spec),
+        candidate.spec,
+        arena,
+        offsets,
+        packed.constants,
+        packed.ints,
     )()
     y = arena[starts[1] : starts[1] + y_size].copy()
     arena[starts[1] : starts[1] + y_size] = np.nan

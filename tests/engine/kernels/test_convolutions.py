@@ -36,7 +36,12 @@ def shapes(draw: st.DrawFn) -> Shape:
 
 @pytest.mark.parametrize("isa", available_isas())
 @settings(max_examples=30)
-@given(data=st.data(), shape=shapes(), lanes=st.sampled_from([1, 4, 8, 16, 32]), seed=st.integers(0, 99))
+@given(
+    data=st.data(),
+    shape=shapes(),
+    lanes=st.sampled_from([1, 4, 8, 16, 32]),
+    seed=st.integers(0, 99),
+)
 def test_convolution(isa: Isa, data: st.DataObject, shape: Shape, lanes: int, seed: int) -> None:
     adds = data.draw(st.booleans())
     function = data.draw(st.sampled_from([FusedActivation.LINEAR, FusedActivation.RELU]))

@@ -1,6 +1,5 @@
 """Kernels over windows of one channel, and moves, against NumPy: every level, one sample and many."""
 
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
