@@ -200,12 +200,6 @@ class DenseLayer:
         return self.bias
 
 
-# Layers with weights, as kernels take them; one class for each of `engine.program.WeightedStep`. All have `kernel`
-# (the last axis is the units), `bias`, `activation`, `nonzeros`, `density`, `values`, `inputs`, `units`, `positions`,
-# `x_rows` and `y_rows`.
-WeightedLayer = DenseLayer
-
-
 @dataclass(frozen=True, slots=True)
 class ConvLayer:
     """y[u][p] = activation(sum over c, t of kernel[c * taps + t][u] * x[c][rows[p] + taps[t]] + bias[u]).
@@ -224,6 +218,8 @@ class ConvLayer:
         activation: applied to each output.
         adds: whether a value of the result's form is added before the activation.
         nonzeros: number of weights that are not zero, where they were counted already; for estimates only.
+        density: share of non-zeros of the layer that this is a part of; None where it is a whole one.
+        values: type that holds every number of the kernel exactly.
     """
 
     kernel: FloatArray
@@ -236,6 +232,13 @@ class ConvLayer:
     activation: ElementFunction = field(default_factory=ElementFunction)
     adds: bool = False
     nonzeros: int | None = None
+    density: float | None = None
+    values: ValueType = ValueType.FLOAT32
+
+    @property
+    def inputs(self) -> int:
+        """Weights of one output."""
+        return int(self.kernel.shape[0])
 
     @property
     def units(self) -> int:
@@ -245,18 +248,96 @@ class ConvLayer:
     @property
     def group_channels(self) -> int:
         """Channels of x that a unit reads."""
-        return int(self.kernel.shape[0]) // len(self.taps)
+        return self.inputs // len(self.taps)
 
     @property
     def positions(self) -> int:
         """Number of positions."""
         return math.prod(self.sizes)
 
+    @property
+    def x_rows(self) -> int:
+        """Rows of the whole input."""
+        return self.groups * self.group_channels * self.channel_rows
+
+    @property
+    def y_rows(self) -> int:
+        """Rows of the whole output."""
+        return self.units * self.positions
+
     def bias_or_zeros(self) -> FloatArray:
         """Return the bias, float32[units]."""
         if self.bias is None:
             return np.zeros(self.units, np.float32)
         return self.bias
+
+
+@dataclass(frozen=True, slots=True)
+class DepthwiseLayer:
+    """y[u][p] = activation(sum over t of kernel[t][u] * x[u // multiplier][rows[p] + taps[t]] + bias[u]).
+
+    Attributes:
+        kernel: float32[taps][units].
+        bias: float32[units], or None for zeros.
+        taps: as in `ConvLayer`.
+        multiplier: units in a row that read the same channel.
+        channel_rows: as in `ConvLayer`.
+        sizes: as in `ConvLayer`.
+        strides: as in `ConvLayer`.
+        activation: applied to each output.
+        nonzeros: number of weights that are not zero, where they were counted already.
+        density: share of non-zeros of the layer that this is a part of; None where it is a whole one.
+        values: type that holds every number of the kernel exactly.
+    """
+
+    kernel: FloatArray
+    bias: FloatArray | None
+    taps: npt.NDArray[np.uint32]
+    multiplier: int
+    channel_rows: int
+    sizes: tuple[int, ...]
+    strides: tuple[int, ...]
+    activation: ElementFunction = field(default_factory=ElementFunction)
+    nonzeros: int | None = None
+    density: float | None = None
+    values: ValueType = ValueType.FLOAT32
+
+    @property
+    def inputs(self) -> int:
+        """Weights of one output."""
+        return int(self.kernel.shape[0])
+
+    @property
+    def units(self) -> int:
+        """Number of output channels."""
+        return int(self.kernel.shape[1])
+
+    @property
+    def positions(self) -> int:
+        """Number of positions."""
+        return math.prod(self.sizes)
+
+    @property
+    def x_rows(self) -> int:
+        """Rows of the whole input."""
+        return self.units // self.multiplier * self.channel_rows
+
+    @property
+    def y_rows(self) -> int:
+        """Rows of the whole output."""
+        return self.units * self.positions
+
+    def bias_or_zeros(self) -> FloatArray:
+        """Return the bias, float32[units]."""
+        if self.bias is None:
+            return np.zeros(self.units, np.float32)
+        return self.bias
+
+
+# Layers with weights, as kernels take them; one class for each of `engine.program.WeightedStep`. All have `kernel`
+# (the last axis is the units), `bias`, `activation`, `nonzeros`, `density`, `values`, `inputs`, `units`, `positions`,
+# `x_rows` and `y_rows`.
+WeightedLayer = DenseLayer | ConvLayer | DepthwiseLayer
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,13 +364,13 @@ class Candidate:
     Attributes:
         spec: the machine code.
         sparse: whether zeros are skipped.
-        pack: packs the layer; pure, may take milliseconds to seconds.
+        pack: packs a layer of the class that the kernel is for; pure, may take milliseconds to seconds.
         estimated_ns: rough time of one tile, for the order of candidates only.
     """
 
     spec: KernelSpec
     sparse: bool
-    pack: Callable[[DenseLayer], PackedLayer]
+    pack: Callable[[Any], PackedLayer]
     estimated_ns: float = 0.0
 
 

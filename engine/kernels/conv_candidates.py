@@ -36,17 +36,16 @@ def positions_of(grid: Grid, lanes: int, width: int) -> PositionVectors:
     return cover(grid, lanes, width)
 
 
-def candidates(layer: ConvLayer, isa: Isa, lanes: int) -> tuple[Candidate, ...]:
-    """Return the kernels that can compute a convolution, best guess first."""
+def candidates(layer: ConvLayer, isa: Isa, lanes: int) -> list[Candidate]:
+    """Return the kernels that can compute a convolution."""
     vectors = positions_of(Grid(layer.sizes, layer.strides), lanes, isa.vector_floats)
     nonzeros = layer.nonzeros
     if nonzeros is None:
         nonzeros = int(np.count_nonzero(layer.kernel))
-    found = (
+    return [
         _candidate(layer, isa, lanes, vectors, sparse_shape(vectors.count, isa), nonzeros),
         _candidate(layer, isa, lanes, vectors, dense_shape(vectors.count, layer, isa), None),
-    )
-    return tuple(sorted(found, key=lambda candidate: candidate.estimated_ns))
+    ]
 
 
 def _candidate(
@@ -68,8 +67,8 @@ def _candidate(
     ]
     if layer.adds:
         choices.append((ADDS, 1))
-    spec = KernelSpec(module.FAMILY, isa, 1, layer.activation.function, tuple(sorted(choices)))
-    pack = partial(pack_sparse if sparse else pack_dense, spec=spec, lanes=lanes)
+    spec = KernelSpec(module.FAMILY, isa, lanes, layer.activation.function, tuple(sorted(choices)))
+    pack = partial(pack_sparse if sparse else pack_dense, spec=spec)
     computed = -(-vectors.count // size) * size * isa.vector_floats
     share = _SPARSE_SHARE if sparse else _DENSE_SHARE
     products = (layer.kernel.size if nonzeros is None else nonzeros) * computed
@@ -99,16 +98,14 @@ def dense_shape(count: int, layer: ConvLayer, isa: Isa) -> tuple[int, int]:
     return min(sums // size, units), size
 
 
-def _placed(
-    layer: ConvLayer, spec: KernelSpec, lanes: int
-) -> tuple[dict[str, Any], dict[str, int]]:
+def _placed(layer: ConvLayer, spec: KernelSpec) -> tuple[dict[str, Any], dict[str, int]]:
     """Return the constants and numbers that all kernels over blocks of positions have."""
     grid = Grid(layer.sizes, layer.strides)
-    blocks = positions_of(grid, lanes, spec.isa.vector_floats).blocks(spec.number(VECTORS))
+    blocks = positions_of(grid, spec.lanes, spec.isa.vector_floats).blocks(spec.number(VECTORS))
     ints = {
         "first_block": 0,
         "blocks": len(blocks),
-        "y_bytes": layer.positions * lanes * 4,
+        "y_bytes": layer.positions * spec.lanes * 4,
         **layer.activation.as_ints(),
     }
     return {"table": blocks, "bias": layer.bias_or_zeros()}, ints
@@ -118,10 +115,10 @@ def _offsets(layer: ConvLayer, channels: int, lanes: int) -> npt.NDArray[np.int6
     return tap_offsets(layer.taps, channels, layer.channel_rows, lanes * 4)
 
 
-def pack_sparse(layer: ConvLayer, spec: KernelSpec, lanes: int) -> PackedLayer:
+def pack_sparse(layer: ConvLayer, spec: KernelSpec) -> PackedLayer:
     """Return a layer as `engine.kernels.conv_rows` reads it."""
-    constants, ints = _placed(layer, spec, lanes)
-    offsets = _offsets(layer, layer.group_channels * layer.groups, lanes)
+    constants, ints = _placed(layer, spec)
+    offsets = _offsets(layer, layer.group_channels * layer.groups, spec.lanes)
     rows = spec.number(conv_rows.ROWS)
     packed = pack_conv_groups(layer.kernel, offsets, layer.groups, rows)
     constants |= {
@@ -134,22 +131,22 @@ def pack_sparse(layer: ConvLayer, spec: KernelSpec, lanes: int) -> PackedLayer:
     return packed_layer(constants, ints, packed.nonzeros)
 
 
-def pack_dense(layer: ConvLayer, spec: KernelSpec, lanes: int) -> PackedLayer:
+def pack_dense(layer: ConvLayer, spec: KernelSpec) -> PackedLayer:
     """Return a layer as `engine.kernels.conv_dense` reads it."""
-    constants, ints = _placed(layer, spec, lanes)
+    constants, ints = _placed(layer, spec)
     units = layer.units // layer.groups
     parts = [
         pack_dense_blocks(layer.kernel[:, first : first + units], spec.number(conv_dense.ROWS))
         for first in range(0, layer.units, units)
     ]
     constants |= {
-        "offsets": _offsets(layer, layer.group_channels, lanes).astype(np.uint32),
+        "offsets": _offsets(layer, layer.group_channels, spec.lanes).astype(np.uint32),
         "weights": np.concatenate([part.weights for part in parts]),
     }
     ints |= {
         "taps": layer.kernel.shape[0],
         "groups": layer.groups,
         "group_units": units,
-        "group_bytes": layer.group_channels * layer.channel_rows * lanes * 4,
+        "group_bytes": layer.group_channels * layer.channel_rows * spec.lanes * 4,
     }
     return packed_layer(constants, ints, layer.kernel.size)

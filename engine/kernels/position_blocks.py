@@ -1,7 +1,7 @@
 """What kernels over windows share: blocks of vectors of positions, and how results are stored.
 
 The vectors are those of `engine.formats.position_vectors`; several make a block, whose sums are in registers at once.
-The code does not depend on how many samples a tile has: the table of vectors does. So `lanes` of a specification is 1.
+The code does not depend on how many samples a tile has: the table of vectors does.
 
 Sample (a store of a vector with gaps, AVX-512)::
 

@@ -5,17 +5,20 @@ from typing import assert_never
 
 from engine.errors import UnknownFamilyError, UnsupportedKernelError
 from engine.kernels import (
+    conv_candidates,
     conv_dense,
     conv_rows,
     dense_columns,
     dense_gemm,
     dot,
     elementwise,
+    group_sums,
     groups,
     layout,
     moves,
     panels,
     position_blocks,
+    resample,
     rows,
     sparsemax,
     spmm_patterns,
@@ -28,9 +31,18 @@ from engine.kernels import (
     spmv_sweep,
     spmv_window,
     stamp,
+    window_candidates,
     window_channels,
 )
-from engine.kernels.abi import Candidate, DenseLayer, Field, KernelSpec, WeightedLayer
+from engine.kernels.abi import (
+    Candidate,
+    ConvLayer,
+    DenseLayer,
+    DepthwiseLayer,
+    Field,
+    KernelSpec,
+    WeightedLayer,
+)
 from engine.kernels.family import Family, Lanes, fixed
 from engine.kernels.weight_loads import OPTIONAL_VARIANTS
 from engine.target import Isa
@@ -136,7 +148,7 @@ FAMILIES: Mapping[str, Family] = {
     conv_rows.FAMILY: Family(
         conv_rows.fields,
         conv_rows.emit,
-        Lanes.ONE,
+        Lanes.ANY,
         True,
         conv_rows.VARIANTS,
         optional=position_blocks.OPTIONAL_VARIANTS,
@@ -144,7 +156,7 @@ FAMILIES: Mapping[str, Family] = {
     conv_dense.FAMILY: Family(
         conv_dense.fields,
         conv_dense.emit,
-        Lanes.ONE,
+        Lanes.ANY,
         True,
         conv_dense.VARIANTS,
         optional=position_blocks.OPTIONAL_VARIANTS,
@@ -152,10 +164,23 @@ FAMILIES: Mapping[str, Family] = {
     window_channels.FAMILY: Family(
         window_channels.fields,
         window_channels.emit,
-        Lanes.ONE,
+        Lanes.ANY,
         True,
         window_channels.VARIANTS,
     ),
+    group_sums.REDUCE_FAMILY: Family(
+        fixed(group_sums.REDUCE_FIELDS),
+        group_sums.emit_reduce,
+        Lanes.ANY,
+        variants=group_sums.REDUCE_VARIANTS,
+    ),
+    group_sums.ROOT_FAMILY: Family(
+        fixed(group_sums.ROOT_FIELDS),
+        group_sums.emit_root,
+        Lanes.ANY,
+        variants=group_sums.ROOT_VARIANTS,
+    ),
+    resample.FAMILY: Family(fixed(resample.FIELDS), resample.emit, Lanes.ANY),
     moves.FAMILY: Family(fixed(moves.FIELDS), moves.emit, Lanes.ANY),
     elementwise.ACTIVATION_FAMILY: Family(
         fixed(elementwise.ACTIVATION_FIELDS), elementwise.emit_activation, Lanes.ONE, True
@@ -229,6 +254,10 @@ def kernel_candidates(layer: WeightedLayer, isa: Isa, lanes: int) -> tuple[Candi
     match layer:
         case DenseLayer():
             found = _dense_candidates(layer, isa, lanes)
+        case ConvLayer():
+            found = conv_candidates.candidates(layer, isa, lanes)
+        case DepthwiseLayer():
+            found = window_candidates.candidates(layer, isa, lanes)
         case _:
             assert_never(layer)
     return tuple(sorted(found, key=lambda candidate: candidate.estimated_ns))

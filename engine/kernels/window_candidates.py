@@ -1,6 +1,7 @@
 """How a step over windows of each channel is computed: its kernel, and the constants and numbers that it takes."""
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -8,13 +9,24 @@ import numpy.typing as npt
 
 from engine.formats.conv_groups import tap_offsets
 from engine.formats.position_vectors import Grid, PositionVectors
-from engine.kernels.abi import ElementFunction, FloatArray, KernelSpec
+from engine.kernels.abi import (
+    Candidate,
+    DepthwiseLayer,
+    ElementFunction,
+    FloatArray,
+    KernelSpec,
+    PackedLayer,
+    packed_layer,
+)
 from engine.kernels.conv_candidates import positions_of
+from engine.kernels.estimate import FMA_PER_NS
 from engine.kernels.position_blocks import PARTIAL, STORES, VECTORS, WHOLE
 from engine.kernels.window_channels import FAMILY, KIND, WindowKind
 from engine.target import Isa
 
 _MOST_VECTORS = 8
+# Share of the peak of multiply-adds.
+_SHARE = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +60,37 @@ class WindowLayer:
     activation: ElementFunction = field(default_factory=ElementFunction)
 
 
-def window_kernel(
-    layer: WindowLayer, isa: Isa, lanes: int
-) -> tuple[KernelSpec, dict[str, npt.NDArray[Any]], dict[str, int]]:
-    """Return the kernel of a layer, its constants and its numbers."""
-    grid = Grid(layer.sizes, layer.strides)
-    vectors = positions_of(grid, lanes, isa.vector_floats)
+def candidates(layer: DepthwiseLayer, isa: Isa, lanes: int) -> list[Candidate]:
+    """Return the kernel of a depthwise convolution."""
+    window = _window(layer)
+    spec = window_spec(window, isa, lanes)
+    estimate = layer.kernel.size * layer.positions * lanes / (FMA_PER_NS[isa] * _SHARE)
+    return [Candidate(spec, False, partial(_pack, spec=spec), estimate)]
+
+
+def _window(layer: DepthwiseLayer) -> WindowLayer:
+    return WindowLayer(
+        kind=WindowKind.WEIGHTED,
+        channels=layer.units // layer.multiplier,
+        multiplier=layer.multiplier,
+        taps=layer.taps,
+        channel_rows=layer.channel_rows,
+        sizes=layer.sizes,
+        strides=layer.strides,
+        weights=np.ascontiguousarray(layer.kernel.T),
+        bias=layer.bias_or_zeros(),
+        activation=layer.activation,
+    )
+
+
+def _pack(layer: DepthwiseLayer, spec: KernelSpec) -> PackedLayer:
+    constants, ints = window_arguments(_window(layer), spec)
+    return packed_layer(constants, ints, layer.kernel.size)
+
+
+def window_spec(layer: WindowLayer, isa: Isa, lanes: int) -> KernelSpec:
+    """Return the kernel of a layer."""
+    vectors = positions_of(Grid(layer.sizes, layer.strides), lanes, isa.vector_floats)
     size = min(
         range(1, _MOST_VECTORS + 1),
         key=lambda size: (-(-vectors.count // size) * (size + 2), -size),
@@ -63,7 +100,16 @@ def window_kernel(
         (STORES, WHOLE if vectors.whole else PARTIAL),
         (VECTORS, size),
     )
-    spec = KernelSpec(FAMILY, isa, 1, layer.activation.function, variant)
+    return KernelSpec(FAMILY, isa, lanes, layer.activation.function, variant)
+
+
+def window_arguments(
+    layer: WindowLayer, spec: KernelSpec
+) -> tuple[dict[str, npt.NDArray[Any]], dict[str, int]]:
+    """Return the constants and the numbers of a layer for its kernel."""
+    grid, lanes, width = Grid(layer.sizes, layer.strides), spec.lanes, spec.isa.vector_floats
+    vectors = positions_of(grid, lanes, width)
+    size = spec.number(VECTORS)
     blocks = vectors.blocks(size)
     constants: dict[str, npt.NDArray[Any]] = {
         "table": blocks,
@@ -72,7 +118,7 @@ def window_kernel(
     if layer.kind is WindowKind.WEIGHTED and layer.weights is not None and layer.bias is not None:
         constants |= {"weights": layer.weights, "bias": layer.bias}
     if layer.kind is WindowKind.AVERAGE and layer.counts is not None:
-        counts = _by_element(layer.counts, vectors, lanes, isa.vector_floats)
+        counts = _by_element(layer.counts, vectors, lanes, width)
         constants["counts"] = counts[np.minimum(np.arange(len(blocks) * size), vectors.count - 1)]
     ints = {
         "taps": len(layer.taps),
@@ -84,7 +130,7 @@ def window_kernel(
         "blocks": len(blocks),
         **layer.activation.as_ints(),
     }
-    return spec, constants, ints
+    return constants, ints
 
 
 def _by_element(

@@ -15,7 +15,7 @@ from typing import assert_never
 import numpy as np
 import numpy.typing as npt
 
-from engine.kernels.abi import DenseLayer, FloatArray, WeightedLayer
+from engine.kernels.abi import ConvLayer, DenseLayer, DepthwiseLayer, FloatArray, WeightedLayer
 from engine.kernels.estimate import layer_size
 from engine.program import DenseStep, WeightedStep
 
@@ -85,9 +85,9 @@ def part_layer(layer: WeightedLayer, rows: range) -> WeightedLayer:
     place = slice(rows.start, rows.stop)
     bias = None if layer.bias is None else layer.bias[place]
     density = layer_size(layer).density if layer.density is None else layer.density
+    kernel = layer.kernel[:, place]
     match layer:
-        case DenseLayer():
-            kernel = layer.kernel[:, place]
+        case DenseLayer() | ConvLayer() | DepthwiseLayer():
             return replace(layer, kernel=kernel, bias=bias, nonzeros=None, density=density)
         case _:
             assert_never(layer)
@@ -112,6 +112,10 @@ def may_split(shape: WeightedLayer | WeightedStep) -> bool:
     match shape:
         case DenseLayer() | DenseStep():
             return shape.positions == 1
+        case ConvLayer():
+            return shape.groups == 1
+        case DepthwiseLayer():
+            return shape.multiplier == 1
         case _:
             assert_never(shape)
 
@@ -121,5 +125,7 @@ def first_row(layer: WeightedLayer, rows: range) -> int:
     match layer:
         case DenseLayer():
             return rows.start
+        case ConvLayer() | DepthwiseLayer():
+            return rows.start * layer.positions
         case _:
             assert_never(layer)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from engine.formats.position_vectors import Grid, cover
 from engine.kernels import moves
-from engine.kernels.window_candidates import WindowLayer, window_kernel
+from engine.kernels.window_candidates import WindowLayer, window_arguments, window_spec
 from engine.kernels.window_channels import WindowKind
 from engine.target import Isa, available_isas
 from tests.engine.kernels.conv_oracle import Shape, drawn_layer, drawn_value, rows_of
@@ -57,7 +57,8 @@ def test_windows_of_channels(
         bias=rng.normal(size=channels * multiplier).astype(np.float32),
         counts=counts,
     )
-    spec, constants, ints = window_kernel(layer, isa, lanes)
+    spec = window_spec(layer, isa, lanes)
+    constants, ints = window_arguments(layer, spec)
     step = StepInput(
         values={"x": x},
         outputs={"y": (channels * multiplier, like.positions, lanes)},
