@@ -71,9 +71,9 @@ def main(request: CompileRequest) -> bytes:
     os.nice(_LOW_PRIORITY)
     confine(Limits(**request["limits"]), request["parent"])
     # Imported under the limits: whatever the libraries do when they are loaded is confined too.
+    from engine.core.target import Isa, Target
     from engine.execution.modules import source_of
     from engine.machine_code.object_cache import compile_here
-    from engine.target import Isa, Target
 
     asked = request["target"]
     target = Target(
@@ -91,8 +91,9 @@ def main(request: CompileRequest) -> bytes:
 
 def _written(each: WrittenKernel | str) -> "KernelSpec | str":
     """Return a kernel's specification, or the name of a part of the runtime, as the engine has it."""
-    from engine.kernels.abi import FusedActivation, KernelSpec
-    from engine.target import Isa
+    from engine.core.functions import FusedActivation
+    from engine.core.target import Isa
+    from engine.kernels.abi import KernelSpec
 
     if isinstance(each, str):
         return each

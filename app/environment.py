@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from app.settings import Settings
-from engine.target import THREADS_VARIABLE, environment_threads
+from engine.core.target import THREADS_VARIABLE, environment_threads
 from graph.errors import PrunusError
 
 PREFIX = "PRUNUS_"

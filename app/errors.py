@@ -26,7 +26,7 @@ ServiceError                    base
 │   ├── JobCrashedError / JobCancelledError / ServerStoppedError
 └── InternalError               our own bug
 
-Inputs that do not fit a model are the engine's: `engine.errors.InputError`. Two kinds more are found here:
+Inputs that do not fit a model are the engine's: `engine.core.errors.InputError`. Two kinds more are found here:
 
 InputError
 ├── RaggedInputError            nested lists whose rows differ in length
@@ -37,7 +37,7 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from app.suggestions import did_you_mean
-from engine.errors import InputError
+from engine.core.errors import InputError
 from graph.errors import PrunusError
 
 

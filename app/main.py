@@ -48,9 +48,9 @@ from app.services.uploads import Upload
 from app.settings import Settings
 from app.site_guard import SiteGuard
 from app.version import VERSION
+from engine.core.target import host_target
+from engine.execution.runtime import load
 from engine.machine_code.object_cache import ObjectCache
-from engine.runtime import load
-from engine.target import host_target
 
 DEMO_NAME = "digits"
 _DEMO = Path(__file__).parent / "demo"

@@ -21,10 +21,10 @@ from app.speed import Compiled, Host, compile_models, measure, with_subnormals
 from app.summarize import summarize
 from app.version import VERSION
 from engine.artifacts.artifact import ArtifactInfo, write_artifact
-from engine.kernels.abi import ValueType
+from engine.core.layers import ValueType
+from engine.core.target import host_target
+from engine.execution.runtime import load
 from engine.machine_code.object_cache import ObjectCache
-from engine.runtime import load
-from engine.target import host_target
 from graph.errors import ExportError
 from graph.graph import Graph
 from graph.keras.export import write_keras

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from engine.artifacts.artifact import open_artifact, write_artifact
+from engine.core.target import host_target
+from engine.execution.runtime import load
 from engine.machine_code.object_cache import ObjectCache
 from engine.retune import options_of, retune
-from engine.runtime import load
-from engine.target import host_target
 from engine.tuning.measure import random_batch
 from engine.tuning.planner import CompileOptions
 from pruning.output_check import check_retuned

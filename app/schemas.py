@@ -9,7 +9,7 @@ from app.services.job_log import Job
 from app.services.stored_version import StoredVersion
 from app.services.summary import ModelSummary, Quality
 from app.stages import SERVER_STAGES, UPLOAD_STAGES
-from engine.runtime import Executable
+from engine.execution.runtime import Executable
 
 
 class ProblemDocument(BaseModel):

@@ -5,12 +5,12 @@ from dataclasses import astuple, dataclass, replace
 
 from engine.artifacts.artifact import Artifact
 from engine.compiler import CompileOptions, compile_graph
-from engine.kernels.abi import ValueType
+from engine.core.layers import ValueType
+from engine.core.target import Target
+from engine.execution.runtime import load
 from engine.machine_code.object_cache import ObjectCache
 from engine.planning.plan import CompiledModel
 from engine.roofline.call_layers import CallLayer, layers_of_calls
-from engine.runtime import load
-from engine.target import Target
 from engine.tuning import compare
 from engine.tuning.compare import BatchRace
 from engine.tuning.measure import random_batch

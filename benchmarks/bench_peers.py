@@ -24,8 +24,8 @@ from benchmarks.protocol import REPOSITORY
 from benchmarks.report import FULL_PAGE, render, render_full
 from benchmarks.results import Absent, Outcome, Place, Results, Run, load, merge, save
 from benchmarks.side_by_side import FULL, QUICK, Effort, Plan, run_side_by_side
+from engine.core.target import host_target
 from engine.machine_code.object_cache import ObjectCache
-from engine.target import host_target
 
 PAGE = REPOSITORY / "docs" / "benchmarks.md"
 FOLDER = REPOSITORY / "build" / "bench-peers"

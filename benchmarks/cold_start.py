@@ -48,13 +48,13 @@ class Stages:
 def start(folder: Path) -> Stages:
     """From artifact and cached objects to the first answer."""
     stages = Stages()
-    stages.timed(IMPORT, lambda: importlib.import_module("engine.runtime"))
+    stages.timed(IMPORT, lambda: importlib.import_module("engine.execution.runtime"))
     import numpy as np
 
     from engine.artifacts.artifact import open_artifact
+    from engine.core.target import host_target
+    from engine.execution.runtime import Executable
     from engine.machine_code.object_cache import ObjectCache
-    from engine.runtime import Executable
-    from engine.target import host_target
 
     path = folder / ARTIFACT
     artifact = stages.timed("open and check the artifact", lambda: open_artifact(path))
@@ -69,12 +69,12 @@ def start(folder: Path) -> Stages:
 def parts(folder: Path) -> Stages:
     """What "bind, load objects" is made of."""
     from engine.artifacts.artifact import open_artifact
+    from engine.core.target import host_target
     from engine.execution.assemble import bind_plan
     from engine.execution.native import NativeTables, distinct_specs, load_specs
     from engine.machine_code.fingerprint import writers_fingerprint
     from engine.machine_code.object_cache import ObjectCache
     from engine.planning.schedule import make_schedule
-    from engine.target import host_target
 
     stages = Stages()
     model, cache = open_artifact(folder / ARTIFACT).model, ObjectCache(folder / OBJECTS)
@@ -99,9 +99,9 @@ def compile_from_nothing(folder: Path) -> Stages:
     from benchmarks.prunus_sparse import build_graph
     from engine.artifacts.artifact import write_artifact
     from engine.compiler import CompileOptions, compile_graph
+    from engine.core.target import host_target
+    from engine.execution.runtime import load
     from engine.machine_code.object_cache import ObjectCache
-    from engine.runtime import load
-    from engine.target import host_target
 
     graph = build_graph(load_layers(folder / WEIGHTS))
     stages = Stages()

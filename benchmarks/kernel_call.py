@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from engine.kernels.abi import Context, FloatArray, KernelSpec
-from engine.kernels.alignment import aligned
+from engine.core.arrays import FloatArray, aligned
+from engine.kernels.abi import Context, KernelSpec
 from engine.kernels.registry import fields_of
 
 _SIGNATURE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)

@@ -19,14 +19,11 @@ import numpy as np
 import scipy.sparse
 
 from benchmarks.kernel_call import KernelCall
-from engine.kernels.abi import (
-    Candidate,
-    DenseLayer,
-    ElementFunction,
-    FloatArray,
-    FusedActivation,
-)
-from engine.kernels.alignment import aligned_zeros
+from engine.core.arrays import FloatArray, aligned_zeros
+from engine.core.functions import ElementFunction, FusedActivation
+from engine.core.layers import DenseLayer
+from engine.core.target import Isa, Target, host_target
+from engine.kernels.abi import Candidate
 from engine.kernels.emit import (
     F32,
     PTR,
@@ -38,7 +35,6 @@ from engine.kernels.emit import (
 from engine.kernels.registry import emit, kernel_candidates
 from engine.machine_code.linking import NativeLibrary, load_kernels
 from engine.machine_code.object_cache import ObjectCache
-from engine.target import Isa, Target, host_target
 
 ROOF_ROUNDS = 100_000
 GATHER_FLOATS = 4096  # 16 KB: stays in the first-level cache

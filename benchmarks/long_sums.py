@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.compiler import CompileOptions, compile_graph
+from engine.core.target import host_target
+from engine.execution.runtime import Executable
 from engine.machine_code.object_cache import ObjectCache
-from engine.runtime import Executable
-from engine.target import host_target
 from graph.graph import Graph, Input, Node, Output
 from graph.ops import Dense
 from graph.tensor_type import float32

@@ -10,9 +10,9 @@ from app.version import VERSION
 from benchmarks.networks import FloatArray, Layer
 from engine.artifacts.artifact import write_artifact
 from engine.compiler import CompileOptions, compile_graph
+from engine.core.target import host_target
+from engine.execution.runtime import load
 from engine.machine_code.object_cache import ObjectCache
-from engine.runtime import load
-from engine.target import host_target
 from graph.activations import ActivationFunction, Function
 from graph.graph import Graph, Input, Node, Output, WeightArray
 from graph.op import Op

@@ -18,9 +18,9 @@ from pathlib import Path
 from benchmarks.networks import FloatArray, Network, random_layers
 from benchmarks.prunus_sparse import build_graph
 from engine.compiler import CompileOptions, compile_graph
+from engine.core.target import host_target
+from engine.execution.runtime import Executable
 from engine.machine_code.object_cache import ObjectCache
-from engine.runtime import Executable
-from engine.target import host_target
 from engine.tuning.measure import random_batch
 
 NETWORKS = (

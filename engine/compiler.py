@@ -1,9 +1,9 @@
 """Graph to compiled model: the stages, top to bottom."""
 
+from engine.core.target import Target
 from engine.machine_code.object_cache import ObjectCache
 from engine.passes.pipeline import build_program
 from engine.planning.plan import CompiledModel
-from engine.target import Target
 from engine.tuning.planner import CompileOptions as CompileOptions
 from engine.tuning.planner import Progress, plan_program
 from graph.graph import Graph

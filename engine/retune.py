@@ -8,9 +8,9 @@ threads, was compiled without timing, or was written by an older version.
 from dataclasses import replace
 
 from engine.artifacts.artifact import Artifact
+from engine.core.target import Target
 from engine.machine_code.object_cache import ObjectCache
 from engine.planning.plan import CompiledModel
-from engine.target import Target
 from engine.tuning.planner import CompileOptions, Progress, plan_program
 
 

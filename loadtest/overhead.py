@@ -24,9 +24,9 @@ from benchmarks.networks import random_layers
 from benchmarks.prunus_sparse import build_graph
 from engine.artifacts.artifact import write_artifact
 from engine.compiler import CompileOptions, compile_graph
+from engine.core.target import host_target
+from engine.execution.runtime import load
 from engine.machine_code.object_cache import ObjectCache
-from engine.runtime import load
-from engine.target import host_target
 from loadtest.network import MODEL, NETWORK, SPARSITY, Body, write_bodies
 
 ROUNDS = 40

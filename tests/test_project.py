@@ -136,7 +136,7 @@ def test_there_is_no_uv_lock() -> None:
 
 def test_the_serving_modules_need_neither_tensorflow_nor_the_front_half() -> None:
     code = (
-        "import sys, app.main, engine.runtime\n"
+        "import sys, app.main, engine.execution.runtime\n"
         "heavy = ['tensorflow', 'keras', 'tf_keras', 'h5py', 'scipy', 'pruning', 'graph.keras',"
         " 'engine.compiler', 'engine.passes', 'engine.tuning', 'engine.roofline']\n"
         "print([m for m in heavy if m in sys.modules])"
@@ -156,6 +156,26 @@ def imports_of(path: Path) -> set[str]:
         elif isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
     return found
+
+
+def folders_imported(path: Path) -> set[str]:
+    """The folders of the rooms that a file imports from, as dotted names."""
+    found = set()
+    for module in imports_of(path):
+        place = REPOSITORY.joinpath(*module.split("."))
+        found.add(module if place.is_dir() else module.rpartition(".")[0])
+    return found
+
+
+@pytest.mark.parametrize("room", ["pruning", "engine", "graph"])
+def test_no_two_folders_of_a_room_import_each_other(room: str) -> None:
+    edges = set()
+    for path in (REPOSITORY / room).rglob("*.py"):
+        folder = ".".join(path.relative_to(REPOSITORY).parent.parts)
+        edges |= {(folder, other) for other in folders_imported(path) - {folder}}
+    inside = {(one, other) for one, other in edges if other.split(".")[0] == room}
+    assert {room, *(folder for edge in inside for folder in edge)} != {room}
+    assert {edge for edge in inside if edge[::-1] in inside} == set()
 
 
 @pytest.mark.parametrize("room", ["pruning", "graph"])

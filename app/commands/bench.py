@@ -20,12 +20,12 @@ from app.commands.console import FILE, OUTPUT, cache_option, refusals_as_message
 from app.commands.sources import is_artifact, object_cache, read_recipe
 from engine.artifacts.artifact import Artifact, open_artifact
 from engine.compiler import compile_graph
+from engine.core.target import Target, host_target, wanted_threads
+from engine.execution.runtime import Executable, load, plan_for
 from engine.machine_code.object_cache import ObjectCache
 from engine.planning.plan import CompiledModel
 from engine.roofline.layer_times import time_layers
 from engine.roofline.roof import measure_roofs
-from engine.runtime import Executable, load, plan_for
-from engine.target import Target, host_target, wanted_threads
 from engine.tuning.compare import dense_twin, same_code
 from engine.tuning.planner import CompileOptions, plan_program
 from engine.tuning.stopwatch import spread_of

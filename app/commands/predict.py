@@ -15,7 +15,7 @@ from app.services.array_files import NpzBody, decode_npy, encode_npy, encode_npz
 from app.services.codecs import decode_json, encode_json
 from app.services.tensors import Signature
 from engine.artifacts.artifact import Artifact
-from engine.runtime import load
+from engine.execution.runtime import load
 from graph.input_names import by_input_name
 
 INPUT_MAX_BYTES = 2 * 1024**3

@@ -13,7 +13,7 @@ from app.logs import configure_logs
 from app.main import create_app
 from app.server import GracefulServer
 from app.startup import StartError, check_address, check_data_folder
-from engine.target import host_target
+from engine.core.target import host_target
 
 # A thread that converts a large body gives Python's lock back after this time instead of 5 ms: the event loop waits for
 # the lock at every turn, so small predictions would wait as long.

@@ -7,9 +7,9 @@ import orjson
 from app.errors import InvalidRequestError
 from engine.artifacts.artifact import MAGIC, open_artifact
 from engine.compiler import CompileOptions, compile_graph
+from engine.core.target import host_target
 from engine.machine_code.object_cache import ObjectCache
 from engine.planning.plan import CompiledModel
-from engine.target import host_target
 from graph.graph import Graph
 
 

@@ -8,10 +8,10 @@ import click
 from app.commands.console import FILE, OUTPUT, cache_option, refusals_as_messages
 from app.commands.sources import object_cache
 from engine.artifacts.artifact import open_artifact, write_artifact
-from engine.kernels.abi import ValueType
+from engine.core.layers import ValueType
+from engine.core.target import host_target
 from engine.planning.plan import CompiledModel
 from engine.retune import options_of, retune
-from engine.target import host_target
 from engine.tuning.planner import CompileOptions
 
 

@@ -13,7 +13,7 @@ import orjson
 from app.errors import InvalidArrayError, InvalidJsonError, InvalidRequestError
 from app.services.array_files import NPY_MAGIC, ZIP_MAGIC
 from app.services.tensors import Array, first_of, shown
-from engine.errors import InputDtypeError
+from engine.core.errors import InputDtypeError
 
 JSON = "application/json"
 _MODEL_FIRST = re.compile(rb'\s{0,16}\{\s{0,16}"model"\s{0,16}:\s{0,16}"([A-Za-z0-9._-]{1,64})"')

@@ -23,8 +23,8 @@ import orjson
 from app.job_errors import KernelCompilerError
 from app.sandbox.confine import Limits
 from app.services.worker_process import worker_environment
+from engine.core.target import Target
 from engine.machine_code.object_cache import OBJECT_MAX_BYTES, ModuleSource
-from engine.target import Target
 
 # It has no folder to write to.
 _NO_FOLDER = Path("/")

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from app.model_series import LayerNumbers, ModelNumbers
 from app.services.summary import ModelSummary
+from engine.execution.runtime import Executable
 from engine.planning.plan import LayerPlan
-from engine.runtime import Executable
 
 _FLOAT_BYTES = 4
 # Made-up inputs say nothing about real data: what was counted on them is no metric.

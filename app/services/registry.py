@@ -32,7 +32,7 @@ from app.services.stored_version import AnyVersion, StoredVersion
 from app.services.summary import ModelSummary
 from app.services.tensors import Signature
 from app.version_errors import NoActiveVersionError
-from engine.runtime import Executable
+from engine.execution.runtime import Executable
 from graph.errors import PrunusError
 
 _LOG = logging.getLogger(__name__)

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from app.errors import RaggedInputError
-from engine.errors import InputDtypeError, MissingInputError
-from engine.runtime import TensorSpec
+from engine.core.errors import InputDtypeError, MissingInputError
+from engine.execution.runtime import TensorSpec
 
 Array = npt.NDArray[Any]
 _SHOWN_CHARACTERS = 40

@@ -21,7 +21,6 @@ from threading import Thread
 
 import numpy as np
 
-from engine import limits
 from engine.artifacts.manifest_plan import (
     decode_layer,
     decode_plan,
@@ -40,7 +39,8 @@ from engine.artifacts.sections import (
     encode_section,
     padded,
 )
-from engine.errors import (
+from engine.core import limits
+from engine.core.errors import (
     ArtifactChecksumError,
     ArtifactFileError,
     ArtifactProgramError,
@@ -51,8 +51,8 @@ from engine.errors import (
     NotAnArtifactError,
     ProgramError,
 )
+from engine.core.program_check import check_program
 from engine.planning.plan import CompiledModel
-from engine.program_check import check_program
 
 MAGIC = b"PRUNUSA\0"
 VERSION = 3

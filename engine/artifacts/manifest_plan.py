@@ -6,18 +6,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from engine import limits
 from engine.artifacts.packed_checks import PACKING_VERSION, check_packed, is_storable
 from engine.artifacts.record import Record, as_integer, as_items
 from engine.artifacts.sections import SectionReader, SectionWriter
-from engine.errors import ManifestError
-from engine.kernels.abi import (
-    FusedActivation,
-    KernelSpec,
-    PackedLayer,
-    ValueType,
-    packed_layer,
-)
+from engine.core import limits
+from engine.core.errors import ManifestError
+from engine.core.functions import FusedActivation
+from engine.core.layers import ValueType
+from engine.core.program import Program
+from engine.core.steps import WeightedStep
+from engine.core.target import Isa
+from engine.kernels.abi import KernelSpec, PackedLayer, packed_layer
 from engine.planning.choose import tile_width
 from engine.planning.parts import ROW_STEP, are_parts, may_split, part_step
 from engine.planning.plan import (
@@ -29,8 +28,6 @@ from engine.planning.plan import (
     TilePlan,
     without_sharing,
 )
-from engine.program import Program, WeightedStep
-from engine.target import Isa
 
 MAX_VARIANTS = 16
 MAX_FIELDS = 64

@@ -1,7 +1,7 @@
 """A program as JSON, and back; arrays are named by section number.
 
 Steps are written by their class and fields: a place as [buffer, first row, rows], an element function
-as its name and parameters. Decoding checks kinds and ranges only; `engine.program_check` checks the
+as its name and parameters. Decoding checks kinds and ranges only; `engine.core.program_check` checks the
 rest on the program itself.
 """
 
@@ -12,32 +12,32 @@ from typing import Any
 
 import numpy as np
 
-from engine import limits
 from engine.artifacts.record import Record, as_float, as_integer, as_items, as_text
 from engine.artifacts.sections import SectionReader, SectionWriter
-from engine.errors import ManifestError, WeightFormError
-from engine.kernels.abi import MAX_PARAMETERS, ElementFunction, FusedActivation
-from engine.kernels.elementwise import MAX_MERGE_INPUTS, MergeOp
-from engine.program import (
+from engine.core import limits
+from engine.core.errors import ManifestError, WeightFormError
+from engine.core.functions import (
+    MAX_MERGE_INPUTS,
+    MAX_PARAMETERS,
+    ElementFunction,
+    FusedActivation,
+    MergeOp,
+)
+from engine.core.program import Array, Constant, InputSlot, OutputSlot, Program, SparseMatrix
+from engine.core.steps import (
     AffineStep,
-    Array,
-    Constant,
     CopyStep,
     DenseStep,
     DotStep,
     ElementStep,
     GluStep,
     GroupFunction,
-    InputSlot,
     LayerNormStep,
     MergeStep,
-    OutputSlot,
     Pack,
     Place,
     PReluStep,
-    Program,
     SoftmaxStep,
-    SparseMatrix,
     Step,
     Unpack,
 )

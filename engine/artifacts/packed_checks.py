@@ -13,7 +13,9 @@ import numpy.typing as npt
 
 from engine.artifacts.packed_one_sample import NARROW, ONE_SAMPLE_CHECKS
 from engine.artifacts.packed_view import PackedView
-from engine.errors import PackedLayerError
+from engine.core.errors import PackedLayerError
+from engine.core.steps import DenseStep, WeightedStep
+from engine.core.target import Isa
 from engine.formats.pattern_groups import MEMBERS
 from engine.kernels import (
     dense_columns,
@@ -25,8 +27,6 @@ from engine.kernels.abi import FieldKind, KernelSpec, PackedLayer
 from engine.kernels.panels import AHEAD, AHEAD_BYTES, OPTIONAL_VARIANTS, UNIT_BYTES, column_unit
 from engine.kernels.registry import fields_of
 from engine.kernels.weight_spread import Spread
-from engine.program import DenseStep, WeightedStep
-from engine.target import Isa
 
 _Check = Callable[[PackedView], None]
 _Table = npt.NDArray[np.int64]

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from engine.artifacts.packed_view import PackedView
+from engine.core.target import Isa
 from engine.formats.bitmask import MASK_BITS
 from engine.formats.sweep import MAX_WIDTH
 from engine.formats.unit_blocks import BlockShape
@@ -19,7 +20,6 @@ from engine.kernels import (
     spmv_window,
 )
 from engine.kernels.weight_loads import OPTIONAL_VARIANTS
-from engine.target import Isa
 
 NARROW = frozenset(OPTIONAL_VARIANTS)
 

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from engine.errors import PackedLayerError
+from engine.core.errors import PackedLayerError
+from engine.core.steps import WeightedStep
+from engine.core.target import Isa
 from engine.kernels.abi import KernelSpec, PackedLayer
 from engine.kernels.weight_loads import CHOICE, OPTIONAL_VARIANTS
-from engine.program import WeightedStep
-from engine.target import Isa
 
 
 class PackedView:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from engine.errors import ManifestError
+from engine.core.errors import ManifestError
 
 Item = TypeVar("Item")
 # 2^53: every integer up to here is the same in all JSON readers.

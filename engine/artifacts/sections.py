@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from engine import limits
 from engine.artifacts.record import Record, as_integer
-from engine.errors import SectionError
-from engine.kernels.abi import ALIGNMENT_BYTES
+from engine.core import limits
+from engine.core.arrays import ALIGNMENT_BYTES
+from engine.core.errors import SectionError
 
 # Element types of sections. Little-endian, as the header is.
 SECTION_DTYPES = ("uint8", "uint16", "uint32", "int32", "int64", "uint64", "float32")

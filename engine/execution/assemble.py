@@ -7,21 +7,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from engine.errors import PackedLayerError
+from engine.core.arrays import ALIGNMENT_BYTES, aligned
+from engine.core.errors import PackedLayerError
+from engine.core.layers import ValueType
+from engine.core.program import Program
+from engine.core.steps import Place, WeightedStep
 from engine.execution.bind import Binder, BoundStep
-from engine.execution.memory import plan_arena
 from engine.execution.native import BoundTile
-from engine.kernels.abi import (
-    ALIGNMENT_BYTES,
-    KernelSpec,
-    PackedLayer,
-    ValueType,
-)
-from engine.kernels.alignment import aligned
+from engine.kernels.abi import KernelSpec, PackedLayer
 from engine.kernels.registry import kernel_candidates
+from engine.planning.memory import plan_arena
 from engine.planning.parts import part_layer, part_step
 from engine.planning.plan import ExecutionPlan, KernelChoice, TilePlan, layer_of
-from engine.program import Place, Program, WeightedStep
 
 
 @dataclass(frozen=True, slots=True)

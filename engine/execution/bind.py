@@ -10,11 +10,10 @@ from typing import Any, assert_never
 
 import numpy.typing as npt
 
-from engine.errors import ProgramError
-from engine.execution.memory import ArenaPlan
-from engine.kernels import dot, elementwise, groups, layout, rows, sparsemax
-from engine.kernels.abi import ElementFunction, KernelSpec, PackedLayer, float_bits
-from engine.program import (
+from engine.core.errors import ProgramError
+from engine.core.functions import ElementFunction, float_bits
+from engine.core.program import Program, dense_array
+from engine.core.steps import (
     AffineStep,
     CopyStep,
     DenseStep,
@@ -27,14 +26,15 @@ from engine.program import (
     Pack,
     Place,
     PReluStep,
-    Program,
     SoftmaxStep,
     Step,
     Unpack,
     WeightedStep,
-    dense_array,
 )
-from engine.target import Isa
+from engine.core.target import Isa
+from engine.kernels import dot, elementwise, groups, layout, rows, sparsemax
+from engine.kernels.abi import KernelSpec, PackedLayer
+from engine.planning.memory import ArenaPlan
 
 
 @dataclass(frozen=True, slots=True, eq=False)

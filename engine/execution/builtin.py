@@ -3,7 +3,7 @@
 import ctypes
 from collections.abc import Callable
 
-from engine.errors import LinkError
+from engine.core.errors import LinkError
 from engine.execution.workspace import Workspace
 from engine.kernels.call import ARRAY_DATA_BYTES, SYMBOL
 from engine.kernels.driver import Request

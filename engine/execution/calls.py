@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 
+from engine.core.target import Target
 from engine.execution.forms import Form
 from engine.execution.native import NativePlan
 from engine.execution.pool import PROCESS_POOL, ThreadPool
 from engine.execution.workspace import Workspace
 from engine.kernels.driver import Request
 from engine.machine_code.object_cache import ObjectCache
-from engine.target import Target
 
 
 class Call:

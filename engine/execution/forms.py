@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from engine.errors import (
+from engine.core.errors import (
     BatchMismatchError,
     EmptyBatchError,
     InputDtypeError,
@@ -20,8 +20,8 @@ from engine.errors import (
     MissingInputError,
     UnknownInputError,
 )
+from engine.core.program import InputSlot
 from engine.execution.workspace import Help
-from engine.program import InputSlot
 
 # More forms than this are worked out each time.
 MAX_KNOWN_FORMS = 512

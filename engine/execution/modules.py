@@ -6,14 +6,14 @@ Each is written by this program from a few words, so that a process which never 
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from engine import limits
-from engine.errors import UnsupportedModelError
+from engine.core import limits
+from engine.core.errors import UnsupportedModelError
+from engine.core.target import Isa
 from engine.kernels import call, driver, share
 from engine.kernels.abi import KernelSpec
 from engine.kernels.registry import emit
 from engine.machine_code.fingerprint import writers_fingerprint
 from engine.machine_code.object_cache import ModuleSource
-from engine.target import Isa
 
 _PARTS: dict[str, Callable[[Isa], str]] = {
     driver.SYMBOL: driver.emit_driver,

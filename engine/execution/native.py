@@ -11,17 +11,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from engine.core.arrays import ALIGNMENT_BYTES, aligned
+from engine.core.target import Target
 from engine.execution.bind import BoundStep
 from engine.execution.builtin import builtin_of, method_of
 from engine.execution.modules import module_sources
 from engine.execution.workspace import HelperArenas, Workspace
 from engine.kernels import call, driver, share
-from engine.kernels.abi import ALIGNMENT_BYTES, FieldKind, KernelSpec
-from engine.kernels.alignment import aligned
+from engine.kernels.abi import FieldKind, KernelSpec
 from engine.kernels.registry import fields_of
 from engine.machine_code.linking import NativeLibrary, load_sources
 from engine.machine_code.object_cache import ObjectCache
-from engine.target import Target
 
 Run = Any  # ctypes' function pointer type has no public name that mypy can check calls of
 _RUN_SIGNATURE = ctypes.CFUNCTYPE(None, ctypes.c_void_p)

@@ -21,13 +21,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.errors import ThreadCountError
+from engine.core.errors import ThreadCountError
+from engine.core.target import Target, wanted_threads
 from engine.kernels import pool as native
 from engine.kernels import worker
 from engine.kernels.pool import Pool, Sleeper
 from engine.machine_code.linking import NativeLibrary, load_sources
 from engine.machine_code.object_cache import ModuleSource, ObjectCache
-from engine.target import Target, wanted_threads
 
 MAX_THREADS = native.MAX_WORKERS + 1
 # How long workers may take to leave at exit: a part of a layer, or a chunk of samples.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from engine.kernels.alignment import aligned_zeros
+from engine.core.arrays import aligned_zeros
 from engine.kernels.driver import Request
 
 # One-sample kernels may read, and ignore, up to the next vector behind a value.

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from engine.kernels.abi import FloatArray
+from engine.core.arrays import FloatArray
 
 MASK_BITS = 16
 

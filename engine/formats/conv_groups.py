@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from engine.errors import PackError
+from engine.core.arrays import FloatArray
+from engine.core.errors import PackError
 from engine.formats.nonzeros import find_nonzeros
 from engine.formats.position_vectors import MAX_OFFSET_BYTES
 from engine.formats.row_groups import length_buckets
-from engine.kernels.abi import FloatArray
 
 
 @dataclass(frozen=True, slots=True)

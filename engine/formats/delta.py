@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from engine.core.arrays import FloatArray
 from engine.formats.nonzeros import find_nonzeros
-from engine.kernels.abi import FloatArray
 
 MAX_DELTA = 255
 

@@ -5,8 +5,7 @@ weights  f32[blocks][inputs][height]     rows behind the last are zeros
 
 from dataclasses import dataclass
 
-from engine.kernels.abi import FloatArray
-from engine.kernels.alignment import aligned_zeros
+from engine.core.arrays import FloatArray, aligned_zeros
 
 
 @dataclass(frozen=True, slots=True)

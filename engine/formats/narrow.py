@@ -16,8 +16,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from engine.errors import NarrowValuesError, PackError
-from engine.kernels.abi import FloatArray, ValueType, WeightedLayer
+from engine.core.arrays import FloatArray
+from engine.core.errors import NarrowValuesError, PackError
+from engine.core.layers import ValueType, WeightedLayer
 
 _BFLOAT16_QUIET = np.uint32(0x0040_0000)
 # The largest finite float16.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from engine.kernels.abi import FloatArray
+from engine.core.arrays import FloatArray
 
 _SHORT_ROWS = 65_536
 

@@ -23,9 +23,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from engine.errors import PackError
+from engine.core.arrays import FloatArray
+from engine.core.errors import PackError
 from engine.formats.row_groups import MAX_COLUMN
-from engine.kernels.abi import FloatArray
 
 MEMBERS = 4
 # Numbers of pairs are multiples of this where there are singles too: fewer buckets, so that a loop

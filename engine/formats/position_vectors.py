@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from engine.errors import PackError
+from engine.core.errors import PackError
 
 MAX_OFFSET_BYTES = 2**32 - 1
 # Vectors with parts left out cost more to store, so that a few more whole ones are as good.

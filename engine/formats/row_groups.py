@@ -25,9 +25,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from engine.errors import PackError
+from engine.core.arrays import FloatArray
+from engine.core.errors import PackError
 from engine.formats.nonzeros import Nonzeros, find_nonzeros
-from engine.kernels.abi import FloatArray
 
 MAX_COLUMN = 65_535
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from engine.core.arrays import FloatArray
 from engine.formats.nonzeros import find_nonzeros
-from engine.kernels.abi import FloatArray
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from engine.core.arrays import FloatArray
 from engine.formats.row_order import SortedRows, sort_rows
-from engine.kernels.abi import FloatArray
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,10 +25,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from engine.errors import PackError
+from engine.core.arrays import FloatArray
+from engine.core.errors import PackError
 from engine.formats.row_order import sort_rows
 from engine.formats.sell import sliced
-from engine.kernels.abi import FloatArray
 
 MAX_INPUTS = 65_536
 MAX_WIDTH = 32

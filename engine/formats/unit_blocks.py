@@ -23,9 +23,9 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from engine.errors import PackError
+from engine.core.arrays import FloatArray
+from engine.core.errors import PackError
 from engine.formats.row_order import sort_rows
-from engine.kernels.abi import FloatArray
 
 MAX_INPUTS = 65_536
 # Inputs or outputs that are looked at before the whole matrix is.

@@ -22,9 +22,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from engine.errors import PackError
+from engine.core.arrays import FloatArray
+from engine.core.errors import PackError
 from engine.formats.row_order import SortedRows, sort_rows
-from engine.kernels.abi import FloatArray
 
 WINDOW_STEP = 16
 VALID = 128

@@ -14,21 +14,15 @@ The tile may hold fewer valid samples than lanes; `pack` fills the surplus lanes
 last valid sample. They are computed like the rest and never read by `unpack`.
 """
 
-import math
-import struct
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
-from engine.target import Isa
-
-FloatArray = npt.NDArray[np.float32]
-ALIGNMENT_BYTES = 64
-MAX_PARAMETERS = 3
+from engine.core.functions import MAX_PARAMETERS, FusedActivation
+from engine.core.target import Isa
 
 
 class Context(IntEnum):
@@ -55,63 +49,6 @@ class Field:
 
     name: str
     kind: FieldKind
-
-
-class FusedActivation(StrEnum):
-    """Element functions that kernels can apply to what they store; parameters in brackets.
-
-    Parameters are run-time arguments (`p0`, `p1`, `p2`), so one machine code serves all of them.
-    """
-
-    LINEAR = "linear"
-    RELU = "relu"
-    CLAMP = "clamp"  # [negative_slope, max_value, threshold] as keras.layers.ReLU; max may be inf
-    LEAKY_RELU = "leaky_relu"  # [negative_slope]
-    ELU = "elu"  # [alpha]
-    CELU = "celu"  # [alpha]
-    SELU = "selu"
-    GELU = "gelu"  # the exact form, by erf
-    GELU_TANH = "gelu_tanh"
-    SIGMOID = "sigmoid"
-    HARD_SIGMOID = "hard_sigmoid"  # Keras 3: slope 1/6
-    HARD_SIGMOID_KERAS2 = "hard_sigmoid_keras2"  # Keras 1 and 2: slope 0.2
-    HARD_SILU = "hard_silu"
-    TANH = "tanh"
-    HARD_TANH = "hard_tanh"
-    TANH_SHRINK = "tanh_shrink"
-    SILU = "silu"
-    MISH = "mish"
-    SOFTPLUS = "softplus"
-    SOFTSIGN = "softsign"
-    SOFT_SHRINK = "soft_shrink"  # [threshold]
-    HARD_SHRINK = "hard_shrink"  # [threshold]
-    THRESHOLD = "threshold"  # [threshold, default_value]
-    EXPONENTIAL = "exponential"
-    LOG_SIGMOID = "log_sigmoid"
-    SQUAREPLUS = "squareplus"  # [b]
-    SPARSE_PLUS = "sparse_plus"
-    SPARSE_SIGMOID = "sparse_sigmoid"
-
-
-@dataclass(frozen=True, slots=True)
-class ElementFunction:
-    """An element function with its parameters, e.g. CLAMP with slope 0, maximum 6, threshold 0."""
-
-    function: FusedActivation = FusedActivation.LINEAR
-    parameters: tuple[float, ...] = ()
-
-    def as_ints(self) -> dict[str, int]:
-        """Return the fields p0..p2: float32 bit patterns, zero where there is no parameter."""
-        padded = self.parameters + (0.0,) * (MAX_PARAMETERS - len(self.parameters))
-        return {f"p{i}": float_bits(value) for i, value in enumerate(padded)}
-
-
-class ValueType(StrEnum):
-    """What the weights of a layer are stored as; sums are float32 always."""
-
-    FLOAT32 = "float32"
-    BFLOAT16 = "bfloat16"
-    FLOAT16 = "float16"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,196 +85,6 @@ class KernelSpec:
     def number(self, name: str) -> int:
         """Return the variant choice called `name`, which is a number."""
         return int(self.option(name))
-
-
-@dataclass(frozen=True, slots=True)
-class DenseLayer:
-    """y = activation(x @ kernel + bias), for `positions` rows x of each sample.
-
-    Attributes:
-        kernel: float32[inputs][units], Keras' orientation; zeros are what sparse kernels skip.
-        bias: float32[units], or None for zeros.
-        activation: applied to each output.
-        positions: product of the sample axes before the contracted one (1 for a plain Dense).
-        nonzeros: number of weights that are not zero, where they were counted already; for estimates only.
-        density: share of non-zeros of the layer that this is a part of; None where it is a whole one.
-        values: type that holds every number of the kernel exactly (`engine.formats.narrow` rounds a
-            layer to it); kernels may store the weights so, or as float32.
-    """
-
-    kernel: FloatArray
-    bias: FloatArray | None = None
-    activation: ElementFunction = field(default_factory=ElementFunction)
-    positions: int = 1
-    nonzeros: int | None = None
-    density: float | None = None
-    values: ValueType = ValueType.FLOAT32
-
-    @property
-    def inputs(self) -> int:
-        """Size K of the contracted axis."""
-        return int(self.kernel.shape[0])
-
-    @property
-    def units(self) -> int:
-        """Number M of outputs."""
-        return int(self.kernel.shape[1])
-
-    @property
-    def x_rows(self) -> int:
-        """Rows of the whole input."""
-        return self.positions * self.inputs
-
-    @property
-    def y_rows(self) -> int:
-        """Rows of the whole output."""
-        return self.positions * self.units
-
-    def bias_or_zeros(self) -> FloatArray:
-        """Return the bias, float32[units]."""
-        if self.bias is None:
-            return np.zeros(self.units, np.float32)
-        return self.bias
-
-
-@dataclass(frozen=True, slots=True)
-class ConvLayer:
-    """y[u][p] = activation(sum over c, t of kernel[c * taps + t][u] * x[c][rows[p] + taps[t]] + bias[u]).
-
-    x is a value in channels, padded where windows reach beyond its positions. Unit u of group g reads the
-    channels of that group; position p lies at row `rows[p]` of a channel (`formats.position_vectors.Grid`).
-
-    Attributes:
-        kernel: float32[channels of a group * taps][units]; zeros are what sparse kernels skip.
-        bias: float32[units], or None for zeros.
-        taps: uint32[taps], rows from a position to each element of its window.
-        groups: runs of units, each with channels of its own.
-        channel_rows: rows of a channel of x.
-        sizes: positions along each axis.
-        strides: rows of x from one position to the next along each axis; the last is 1.
-        activation: applied to each output.
-        adds: whether a value of the result's form is added before the activation.
-        nonzeros: number of weights that are not zero, where they were counted already; for estimates only.
-        density: share of non-zeros of the layer that this is a part of; None where it is a whole one.
-        values: type that holds every number of the kernel exactly.
-    """
-
-    kernel: FloatArray
-    bias: FloatArray | None
-    taps: npt.NDArray[np.uint32]
-    groups: int
-    channel_rows: int
-    sizes: tuple[int, ...]
-    strides: tuple[int, ...]
-    activation: ElementFunction = field(default_factory=ElementFunction)
-    adds: bool = False
-    nonzeros: int | None = None
-    density: float | None = None
-    values: ValueType = ValueType.FLOAT32
-
-    @property
-    def inputs(self) -> int:
-        """Weights of one output."""
-        return int(self.kernel.shape[0])
-
-    @property
-    def units(self) -> int:
-        """Number of output channels."""
-        return int(self.kernel.shape[1])
-
-    @property
-    def group_channels(self) -> int:
-        """Channels of x that a unit reads."""
-        return self.inputs // len(self.taps)
-
-    @property
-    def positions(self) -> int:
-        """Number of positions."""
-        return math.prod(self.sizes)
-
-    @property
-    def x_rows(self) -> int:
-        """Rows of the whole input."""
-        return self.groups * self.group_channels * self.channel_rows
-
-    @property
-    def y_rows(self) -> int:
-        """Rows of the whole output."""
-        return self.units * self.positions
-
-    def bias_or_zeros(self) -> FloatArray:
-        """Return the bias, float32[units]."""
-        if self.bias is None:
-            return np.zeros(self.units, np.float32)
-        return self.bias
-
-
-@dataclass(frozen=True, slots=True)
-class DepthwiseLayer:
-    """y[u][p] = activation(sum over t of kernel[t][u] * x[u // multiplier][rows[p] + taps[t]] + bias[u]).
-
-    Attributes:
-        kernel: float32[taps][units].
-        bias: float32[units], or None for zeros.
-        taps: as in `ConvLayer`.
-        multiplier: units in a row that read the same channel.
-        channel_rows: as in `ConvLayer`.
-        sizes: as in `ConvLayer`.
-        strides: as in `ConvLayer`.
-        activation: applied to each output.
-        nonzeros: number of weights that are not zero, where they were counted already.
-        density: share of non-zeros of the layer that this is a part of; None where it is a whole one.
-        values: type that holds every number of the kernel exactly.
-    """
-
-    kernel: FloatArray
-    bias: FloatArray | None
-    taps: npt.NDArray[np.uint32]
-    multiplier: int
-    channel_rows: int
-    sizes: tuple[int, ...]
-    strides: tuple[int, ...]
-    activation: ElementFunction = field(default_factory=ElementFunction)
-    nonzeros: int | None = None
-    density: float | None = None
-    values: ValueType = ValueType.FLOAT32
-
-    @property
-    def inputs(self) -> int:
-        """Weights of one output."""
-        return int(self.kernel.shape[0])
-
-    @property
-    def units(self) -> int:
-        """Number of output channels."""
-        return int(self.kernel.shape[1])
-
-    @property
-    def positions(self) -> int:
-        """Number of positions."""
-        return math.prod(self.sizes)
-
-    @property
-    def x_rows(self) -> int:
-        """Rows of the whole input."""
-        return self.units // self.multiplier * self.channel_rows
-
-    @property
-    def y_rows(self) -> int:
-        """Rows of the whole output."""
-        return self.units * self.positions
-
-    def bias_or_zeros(self) -> FloatArray:
-        """Return the bias, float32[units]."""
-        if self.bias is None:
-            return np.zeros(self.units, np.float32)
-        return self.bias
-
-
-# Layers with weights, as kernels take them; one class for each of `engine.program.WeightedStep`. All have `kernel`
-# (the last axis is the units), `bias`, `activation`, `nonzeros`, `density`, `values`, `inputs`, `units`, `positions`,
-# `x_rows` and `y_rows`.
-WeightedLayer = DenseLayer | ConvLayer | DepthwiseLayer
 
 
 @dataclass(frozen=True, slots=True)
@@ -380,11 +127,6 @@ def packed_layer(
     """Build a `PackedLayer`, with its size taken from the arrays."""
     total = sum(int(array.nbytes) for array in constants.values())
     return PackedLayer(dict(constants), dict(ints), nonzeros, total)
-
-
-def float_bits(value: float) -> int:
-    """Return the float32 bit pattern of `value` (for INT fields that hold a float)."""
-    return int(struct.unpack("<I", struct.pack("<f", np.float32(value)))[0])
 
 
 ARGUMENT_FIELDS = tuple(Field(f"p{i}", FieldKind.INT) for i in range(MAX_PARAMETERS))

@@ -12,8 +12,8 @@ Sample (relu on 16 lanes)::
 import math
 from collections.abc import Callable, Mapping
 
+from engine.core.functions import FusedActivation
 from engine.kernels import vector_math as vm
-from engine.kernels.abi import FusedActivation
 from engine.kernels.emit import Value
 from engine.kernels.kernel_writer import KernelWriter
 

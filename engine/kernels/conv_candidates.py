@@ -6,11 +6,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from engine.core.layers import ConvLayer
+from engine.core.target import Isa
 from engine.formats.conv_groups import pack_conv_groups, tap_offsets
 from engine.formats.dense_blocks import pack_dense_blocks
 from engine.formats.position_vectors import Grid, PositionVectors, cover
 from engine.kernels import conv_dense, conv_rows
-from engine.kernels.abi import Candidate, ConvLayer, KernelSpec, PackedLayer, packed_layer
+from engine.kernels.abi import Candidate, KernelSpec, PackedLayer, packed_layer
 from engine.kernels.estimate import FMA_PER_NS
 from engine.kernels.position_blocks import (
     ADDS,
@@ -21,7 +23,6 @@ from engine.kernels.position_blocks import (
     VECTORS,
     WHOLE,
 )
-from engine.target import Isa
 
 _MOST_ROWS = 4
 # Loads beside those of the input that a weight takes: itself and its offset.

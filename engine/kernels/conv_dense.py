@@ -19,7 +19,7 @@ Long sums are added in blocks (`engine.kernels.sum_blocks`).
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from engine.errors import UnsupportedKernelError
+from engine.core.errors import UnsupportedKernelError
 from engine.kernels.abi import Field, FieldKind, KernelSpec
 from engine.kernels.activations import load_parameters
 from engine.kernels.emit import F32, I32, I64, Value, vector

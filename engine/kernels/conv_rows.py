@@ -21,7 +21,7 @@ A 1 x 1 convolution of stride 1 is the product of a sparse matrix with the matri
 
 from collections.abc import Collection, Mapping, Sequence
 
-from engine.errors import UnsupportedKernelError
+from engine.core.errors import UnsupportedKernelError
 from engine.kernels.abi import Field, FieldKind, KernelSpec
 from engine.kernels.activations import load_parameters
 from engine.kernels.emit import F32, I32, I64, Value, vector

@@ -15,20 +15,16 @@ samples of a tile exist, only those are computed: the others are copies of the l
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
-from engine.kernels.abi import (
-    Candidate,
-    Context,
-    DenseLayer,
-    FusedActivation,
-    KernelSpec,
-)
+from engine.core.functions import FusedActivation
+from engine.core.layers import DenseLayer
+from engine.core.target import Isa
+from engine.kernels.abi import Candidate, Context, KernelSpec
 from engine.kernels.activations import Parameters, apply, load_parameters
 from engine.kernels.dense_gemm import FIELDS, ask_ahead, pack_dense
 from engine.kernels.emit import F32, I64, Value, vector
 from engine.kernels.estimate import FMA_PER_NS, GEMM_SHARE, layer_size
 from engine.kernels.kernel_writer import KernelWriter, each_vector
 from engine.kernels.sum_blocks import sum_in_blocks
-from engine.target import Isa
 
 FAMILY = "dense_columns"
 ISAS = (Isa.AVX2, Isa.AVX512)

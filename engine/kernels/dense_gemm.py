@@ -14,14 +14,15 @@ GEMV turns the roles round: the vector holds W rows, x[k] is broadcast, `vectors
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
+from engine.core.functions import FusedActivation
+from engine.core.layers import DenseLayer
+from engine.core.target import Isa
 from engine.formats.dense_blocks import pack_dense_blocks
 from engine.kernels.abi import (
     ARGUMENT_FIELDS,
     Candidate,
-    DenseLayer,
     Field,
     FieldKind,
-    FusedActivation,
     KernelSpec,
     PackedLayer,
     packed_layer,
@@ -37,7 +38,6 @@ from engine.kernels.weight_loads import (
     weight_element,
     with_values,
 )
-from engine.target import Isa
 
 GEMM_FAMILY = "dense_gemm"
 GEMV_FAMILY = "dense_gemv"

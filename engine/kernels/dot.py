@@ -10,11 +10,11 @@ min(1 / |b|, 1e7), the lengths of the two vectors: Keras' l2_normalize with its 
 
 from collections.abc import Collection, Mapping
 
+from engine.core.target import Isa
 from engine.kernels import vector_math as vm
 from engine.kernels.abi import Field, FieldKind, KernelSpec
 from engine.kernels.emit import I32, I64, Value
 from engine.kernels.kernel_writer import KernelWriter
-from engine.target import Isa
 
 FAMILY = "dot"
 FIELDS = (

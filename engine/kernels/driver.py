@@ -37,10 +37,10 @@ Sample of what is generated::
 
 from enum import IntEnum
 
+from engine.core.target import Isa
 from engine.kernels.abi import Context
 from engine.kernels.emit import I64, PTR, Value, Writer, module_text
 from engine.kernels.subnormals import subnormals_text
-from engine.target import Isa
 
 SYMBOL = "prunus_run"
 

@@ -2,7 +2,7 @@
 
 import math
 
-from engine.kernels.abi import ElementFunction, FusedActivation
+from engine.core.functions import ElementFunction, FusedActivation
 from graph.activations import ActivationFunction, Function
 
 

@@ -10,26 +10,19 @@ the same place. Sample (add of two values, AVX-512)::
 """
 
 from collections.abc import Callable, Collection, Mapping
-from enum import StrEnum
 
-from engine.errors import UnsupportedKernelError
-from engine.kernels.abi import (
-    ARGUMENT_FIELDS,
-    Field,
-    FieldKind,
-    FusedActivation,
-    KernelSpec,
-)
+from engine.core.errors import UnsupportedKernelError
+from engine.core.functions import MAX_MERGE_INPUTS, FusedActivation, MergeOp
+from engine.core.target import Isa
+from engine.kernels.abi import ARGUMENT_FIELDS, Field, FieldKind, KernelSpec
 from engine.kernels.activations import apply, load_parameters
 from engine.kernels.emit import F32, Value, vector
 from engine.kernels.kernel_writer import KernelWriter, each_vector
 from engine.kernels.vector_math import sigmoid
-from engine.target import Isa
 
 ACTIVATION_FAMILY = "activation"
 MERGE_FAMILY = "merge"
 GLU_FAMILY = "glu"
-MAX_MERGE_INPUTS = 64
 
 ACTIVATION_FIELDS = (
     Field("x", FieldKind.ARENA),
@@ -43,17 +36,6 @@ GLU_FIELDS = (
     Field("outer", FieldKind.INT),
     Field("elements", FieldKind.INT),
 )
-
-
-class MergeOp(StrEnum):
-    """Elementwise merges; subtract takes two values, the others one or more."""
-
-    ADD = "add"
-    SUBTRACT = "subtract"
-    MULTIPLY = "multiply"
-    AVERAGE = "average"
-    MAXIMUM = "maximum"
-    MINIMUM = "minimum"
 
 
 MERGE_VARIANTS: Mapping[str, Collection[int | str]] = {

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.kernels.abi import WeightedLayer
-from engine.target import Isa
+from engine.core.layers import WeightedLayer
+from engine.core.target import Isa
 
 # Nanoseconds per weight: dense weights from the cache, non-zeros by scalar loads and by a gather.
 GEMV_NS = 0.043

@@ -4,8 +4,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from engine.core.target import Isa
 from engine.kernels.abi import Field, KernelSpec
-from engine.target import Isa
 
 MAX_LANES = 1024
 _NARROW = (4, 8)

@@ -10,12 +10,12 @@ of a channel of 49 positions, one sample)::
 from collections.abc import Collection, Mapping
 from enum import StrEnum
 
+from engine.core.target import Isa
 from engine.kernels.abi import Field, FieldKind, KernelSpec
 from engine.kernels.elementwise import larger
 from engine.kernels.emit import F32, Value, vector
 from engine.kernels.groups import GroupAccess, groups_kernel
 from engine.kernels.kernel_writer import KernelWriter
-from engine.target import Isa
 
 REDUCE_FAMILY = "reduce"
 ROOT_FAMILY = "divide_by_root"

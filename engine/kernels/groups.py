@@ -15,11 +15,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 
+from engine.core.target import Isa
 from engine.kernels import vector_math as vm
 from engine.kernels.abi import Field, FieldKind, KernelSpec
 from engine.kernels.emit import F32, Value, vector
 from engine.kernels.kernel_writer import KernelWriter, each_vector, fold
-from engine.target import Isa
 
 SOFTMAX_FAMILY = "softmax"
 LAYER_NORM_FAMILY = "layer_norm"

@@ -26,10 +26,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from engine.core.target import Isa
 from engine.kernels.abi import Context, Field, FieldKind, KernelSpec
 from engine.kernels.emit import F32, F64, I8, I16, I32, I64, PTR, Value, vector, width_of
 from engine.kernels.kernel_writer import KernelWriter
-from engine.target import Isa
 
 PACK_FAMILY = "pack"
 UNPACK_FAMILY = "unpack"

@@ -16,10 +16,10 @@ Sample (a run of rows, AVX-512)::
 
 from collections.abc import Sequence
 
+from engine.core.target import Isa
 from engine.kernels.abi import Field, FieldKind, KernelSpec
 from engine.kernels.emit import F32, I64, Value, vector
 from engine.kernels.kernel_writer import KernelWriter, each_vector
-from engine.target import Isa
 
 FAMILY = "moves"
 AXES = 4

@@ -5,7 +5,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from engine.kernels.abi import ARGUMENT_FIELDS, DenseLayer, Field, FieldKind, FloatArray
+from engine.core.arrays import FloatArray
+from engine.core.layers import DenseLayer
+from engine.kernels.abi import ARGUMENT_FIELDS, Field, FieldKind
 from engine.kernels.activations import Parameters, apply
 from engine.kernels.emit import F32, I32, I64, Value, vector
 from engine.kernels.kernel_writer import KernelWriter

@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy.typing as npt
 
-from engine.errors import UnsupportedKernelError
+from engine.core.errors import UnsupportedKernelError
+from engine.core.layers import DenseLayer
+from engine.core.target import Isa
 from engine.formats.pattern_groups import PatternGroups
 from engine.formats.row_groups import MAX_COLUMN, RowGroups
 from engine.kernels.abi import (
     ARGUMENT_FIELDS,
-    DenseLayer,
     Field,
     FieldKind,
     KernelSpec,
@@ -29,7 +30,6 @@ from engine.kernels.estimate import layer_size
 from engine.kernels.kernel_writer import KernelWriter
 from engine.kernels.sum_blocks import LONGEST_CHAIN, most_columns
 from engine.kernels.weight_spread import Spread
-from engine.target import Isa
 
 FIELDS = (
     Field("x", FieldKind.ARENA),

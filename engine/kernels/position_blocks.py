@@ -13,11 +13,11 @@ Sample (a store of a vector with gaps, AVX-512)::
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from engine.core.target import Isa
 from engine.kernels.abi import ARGUMENT_FIELDS, Field, FieldKind
 from engine.kernels.activations import Parameters, apply
 from engine.kernels.emit import F32, I1, I32, I64, Value, vector
 from engine.kernels.kernel_writer import KernelWriter
-from engine.target import Isa
 
 STORES = "stores"
 WHOLE, PARTIAL = "whole", "partial"

@@ -18,6 +18,7 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
+from engine.core.target import Isa
 from engine.kernels.emit import (
     F32,
     I16,
@@ -30,7 +31,6 @@ from engine.kernels.emit import (
     module_text,
     vector,
 )
-from engine.target import Isa
 
 # As many as hide the latency of two multiply-adds a cycle; with the constants they fit 16 registers.
 FMA_CHAINS = 12

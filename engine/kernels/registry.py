@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import assert_never
 
-from engine.errors import UnknownFamilyError, UnsupportedKernelError
+from engine.core.errors import UnknownFamilyError, UnsupportedKernelError
+from engine.core.layers import ConvLayer, DenseLayer, DepthwiseLayer, WeightedLayer
+from engine.core.target import Isa
 from engine.kernels import (
     conv_candidates,
     conv_dense,
@@ -34,18 +36,9 @@ from engine.kernels import (
     window_candidates,
     window_channels,
 )
-from engine.kernels.abi import (
-    Candidate,
-    ConvLayer,
-    DenseLayer,
-    DepthwiseLayer,
-    Field,
-    KernelSpec,
-    WeightedLayer,
-)
+from engine.kernels.abi import Candidate, Field, KernelSpec
 from engine.kernels.family import Family, Lanes, fixed
 from engine.kernels.weight_loads import OPTIONAL_VARIANTS
-from engine.target import Isa
 
 _DENSE_FIELDS = fixed(dense_gemm.FIELDS)
 

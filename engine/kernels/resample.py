@@ -8,10 +8,10 @@ Sample (bilinear, a vector of the inner rows)::
     %acc = fmuladd (broadcast weights[i][1]), load x[o][elements[i][1]] + v, %acc
 """
 
+from engine.core.target import Isa
 from engine.kernels.abi import Field, FieldKind, KernelSpec
 from engine.kernels.emit import F32, I32, I64, Value, vector
 from engine.kernels.kernel_writer import KernelWriter, each_vector
-from engine.target import Isa
 
 FAMILY = "resample"
 FIELDS = (

@@ -12,10 +12,10 @@ For lanes = 1 the rows themselves are the vector, and scale and shift are loaded
 
 from collections.abc import Callable, Sequence
 
+from engine.core.target import Isa
 from engine.kernels.abi import Field, FieldKind, KernelSpec
 from engine.kernels.emit import F32, I32, I64, Value, vector
 from engine.kernels.kernel_writer import KernelWriter, each_vector
-from engine.target import Isa
 
 GATHER_FAMILY = "gather_rows"
 AFFINE_FAMILY = "affine_rows"

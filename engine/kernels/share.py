@@ -32,12 +32,12 @@ Sample of a SHARED call with three parts, in time::
     worker                       take 1: 0b100  part 1 ............. done + 1   wait for a free bit
 """
 
+from engine.core.target import Isa
 from engine.kernels import shared_mode, spread_mode
 from engine.kernels.abi import Context
 from engine.kernels.driver import SYMBOL as RUN_SYMBOL
 from engine.kernels.driver import Plan, Request, Tile, emit_driver
 from engine.kernels.pool import caller_text, fill
-from engine.target import Isa
 
 SYMBOL = "prunus_share"
 # A late call after fewer times its own length without one is no accident.

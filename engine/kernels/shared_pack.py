@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from engine.kernels.abi import DenseLayer, PackedLayer
+from engine.core.layers import DenseLayer
+from engine.kernels.abi import PackedLayer
 
 
 class SharedPack:

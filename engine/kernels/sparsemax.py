@@ -14,12 +14,12 @@ the cumulative sums over the support, where Martins & Astudillo 2016 take the la
     y_j = max(z_j - tau, 0)
 """
 
+from engine.core.target import Isa
 from engine.kernels import vector_math as vm
 from engine.kernels.abi import KernelSpec
 from engine.kernels.emit import F32, I1, Value, vector
 from engine.kernels.groups import SOFTMAX_FIELDS, GroupAccess, each_group
 from engine.kernels.kernel_writer import KernelWriter
-from engine.target import Isa
 
 FAMILY = "sparsemax"
 FIELDS = SOFTMAX_FIELDS

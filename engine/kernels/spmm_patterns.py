@@ -16,8 +16,10 @@ a row is taken in the order of its steps. Requirement: lanes is 4, 8 or a multip
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
+from engine.core.layers import DenseLayer
+from engine.core.target import Isa
 from engine.formats.pattern_groups import MEMBERS, pack_pattern_groups, shared_share
-from engine.kernels.abi import Candidate, DenseLayer, KernelSpec, PackedLayer
+from engine.kernels.abi import Candidate, KernelSpec, PackedLayer
 from engine.kernels.emit import F32, I16, I32, I64, Value
 from engine.kernels.estimate import layer_size, patterns_share, tile_ns
 from engine.kernels.kernel_writer import KernelWriter
@@ -36,7 +38,6 @@ from engine.kernels.panels import (
 )
 from engine.kernels.shared_pack import SharedPack
 from engine.kernels.weight_spread import Spread, loaded_weights, permuted_weights
-from engine.target import Isa
 
 FAMILY = "spmm_patterns"
 VARIANTS: Mapping[str, Collection[int | str]] = {"spread": tuple(Spread)}

@@ -18,10 +18,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from engine.errors import UnsupportedKernelError
+from engine.core.errors import UnsupportedKernelError
+from engine.core.layers import DenseLayer
+from engine.core.target import Isa
 from engine.formats.row_groups import pack_row_groups
 from engine.kernels import panels
-from engine.kernels.abi import Candidate, DenseLayer, KernelSpec, PackedLayer
+from engine.kernels.abi import Candidate, KernelSpec, PackedLayer
 from engine.kernels.emit import F32, I16, I32, I64, Value
 from engine.kernels.estimate import layer_size, rows_share, tile_ns
 from engine.kernels.kernel_writer import KernelWriter
@@ -41,7 +43,6 @@ from engine.kernels.panels import (
 )
 from engine.kernels.shared_pack import SharedPack
 from engine.kernels.weight_spread import Spread, loaded_weights, permuted_weights
-from engine.target import Isa
 
 FAMILY = "spmm_rows"
 VARIANTS: Mapping[str, Collection[int | str]] = {"rows": (1, 2, 4), "spread": tuple(Spread)}

@@ -19,9 +19,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from engine.core.layers import DenseLayer
+from engine.core.target import Isa
 from engine.formats.sweep import choose_pace
 from engine.kernels import spmv_sweep
-from engine.kernels.abi import Candidate, DenseLayer, KernelSpec
+from engine.kernels.abi import Candidate, KernelSpec
 from engine.kernels.activations import Parameters, apply, load_parameters
 from engine.kernels.emit import F32, I16, I32, I64, PTR, Value, vector
 from engine.kernels.estimate import SWEEP_LANE_NS, layer_size
@@ -37,7 +39,6 @@ from engine.kernels.spmv_sweep import (
 )
 from engine.kernels.sum_blocks import windows_in_blocks
 from engine.kernels.weight_loads import load_weights, weight_element, with_values
-from engine.target import Isa
 
 FAMILY = "spmm_sweep"
 FIELDS = spmv_sweep.FIELDS

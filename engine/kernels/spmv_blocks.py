@@ -18,13 +18,15 @@ from typing import Any
 
 import numpy.typing as npt
 
+from engine.core.layers import DenseLayer
+from engine.core.target import Isa
 from engine.formats.unit_blocks import (
     MAX_INPUTS,
     BlockShape,
     block_fill,
     pack_unit_blocks,
 )
-from engine.kernels.abi import Candidate, DenseLayer, KernelSpec, PackedLayer, packed_layer
+from engine.kernels.abi import Candidate, KernelSpec, PackedLayer, packed_layer
 from engine.kernels.activations import load_parameters
 from engine.kernels.emit import F32, I16, I64, Value, vector, width_of
 from engine.kernels.estimate import blocks_ns, layer_size
@@ -37,7 +39,6 @@ from engine.kernels.weight_loads import (
     weight_element,
     with_values,
 )
-from engine.target import Isa
 
 FAMILY = "spmv_blocks"
 SIZES = (4, 8, 16)

@@ -17,15 +17,10 @@ from typing import Any
 
 import numpy.typing as npt
 
+from engine.core.layers import DenseLayer, ValueType
+from engine.core.target import Isa
 from engine.formats.delta import pack_deltas
-from engine.kernels.abi import (
-    Candidate,
-    DenseLayer,
-    KernelSpec,
-    PackedLayer,
-    ValueType,
-    packed_layer,
-)
+from engine.kernels.abi import Candidate, KernelSpec, PackedLayer, packed_layer
 from engine.kernels.activations import load_parameters
 from engine.kernels.emit import I8, I32, Value, vector
 from engine.kernels.estimate import SELL_GATHER_NS, layer_size
@@ -45,7 +40,6 @@ from engine.kernels.weight_loads import (
     weight_element,
     with_values,
 )
-from engine.target import Isa
 
 FAMILY = "spmv_delta"
 FIELDS = layer_fields("deltas", "values")

@@ -18,20 +18,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from engine.core.layers import DenseLayer
+from engine.core.target import Isa
 from engine.formats.bitmask import MASK_BITS, pack_bitmask
-from engine.kernels.abi import (
-    Candidate,
-    DenseLayer,
-    KernelSpec,
-    PackedLayer,
-    packed_layer,
-)
+from engine.kernels.abi import Candidate, KernelSpec, PackedLayer, packed_layer
 from engine.kernels.activations import load_parameters
 from engine.kernels.emit import F32, I1, I16, I64, Value, mangled, vector
 from engine.kernels.estimate import EXPAND_NS, layer_size
 from engine.kernels.kernel_writer import KernelWriter
 from engine.kernels.one_sample import chunk_loop, layer_fields, sum_type, tail_constants, tail_ints
-from engine.target import Isa
 
 FAMILY = "spmv_expand"
 # A step is an input here.

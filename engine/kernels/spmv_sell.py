@@ -20,15 +20,11 @@ from typing import Any
 
 import numpy.typing as npt
 
-from engine.errors import UnsupportedKernelError
+from engine.core.errors import UnsupportedKernelError
+from engine.core.layers import DenseLayer
+from engine.core.target import Isa
 from engine.formats.sell import pack_sell
-from engine.kernels.abi import (
-    Candidate,
-    DenseLayer,
-    KernelSpec,
-    PackedLayer,
-    packed_layer,
-)
+from engine.kernels.abi import Candidate, KernelSpec, PackedLayer, packed_layer
 from engine.kernels.activations import load_parameters
 from engine.kernels.emit import F32, I1, I16, I32, I64, PTR, Value, mangled, vector
 from engine.kernels.estimate import SELL_GATHER_NS, SELL_LOAD_NS, layer_size
@@ -48,7 +44,6 @@ from engine.kernels.weight_loads import (
     weight_element,
     with_values,
 )
-from engine.target import Isa
 
 FAMILY = "spmv_sell"
 FIELDS = layer_fields("columns", "values")

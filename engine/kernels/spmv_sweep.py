@@ -19,14 +19,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from engine.core.layers import DenseLayer
+from engine.core.target import Isa
 from engine.formats.sweep import MAX_INPUTS, choose_pace, pack_sweep
-from engine.kernels.abi import (
-    Candidate,
-    DenseLayer,
-    KernelSpec,
-    PackedLayer,
-    packed_layer,
-)
+from engine.kernels.abi import Candidate, KernelSpec, PackedLayer, packed_layer
 from engine.kernels.activations import load_parameters
 from engine.kernels.emit import F32, I8, I16, I32, I64, Value, vector
 from engine.kernels.estimate import SWEEP_LANE_NS, layer_size
@@ -47,7 +43,6 @@ from engine.kernels.weight_loads import (
     weight_element,
     with_values,
 )
-from engine.target import Isa
 
 FAMILY = "spmv_sweep"
 STREAMS = ("columns", "values", "rest", "rest_columns", "rest_values")

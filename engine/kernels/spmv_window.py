@@ -22,14 +22,10 @@ from typing import Any
 
 import numpy.typing as npt
 
+from engine.core.layers import DenseLayer
+from engine.core.target import Isa
 from engine.formats.window import WINDOW_STEP, pack_windows
-from engine.kernels.abi import (
-    Candidate,
-    DenseLayer,
-    KernelSpec,
-    PackedLayer,
-    packed_layer,
-)
+from engine.kernels.abi import Candidate, KernelSpec, PackedLayer, packed_layer
 from engine.kernels.activations import load_parameters
 from engine.kernels.emit import F32, I8, I16, I32, I64, Value, vector
 from engine.kernels.estimate import layer_size, window_ns
@@ -47,7 +43,6 @@ from engine.kernels.weight_loads import (
     weight_element,
     with_values,
 )
-from engine.target import Isa
 
 FAMILY = "spmv_window"
 FIELDS = layer_fields("windows", "columns", "values")

@@ -5,10 +5,10 @@
 `clock` and `out` are addresses in this process. Only the measuring code binds this step; no program has one.
 """
 
+from engine.core.target import Isa
 from engine.kernels.abi import Field, FieldKind, KernelSpec
 from engine.kernels.emit import I32, PTR, Value
 from engine.kernels.kernel_writer import KernelWriter
-from engine.target import Isa
 
 FAMILY = "stamp"
 FIELDS = (

@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy.typing as npt
 
+from engine.core.arrays import FloatArray
+from engine.core.layers import DenseLayer, ValueType
+from engine.core.target import Isa
 from engine.formats.narrow import stored
-from engine.kernels.abi import DenseLayer, FloatArray, KernelSpec, ValueType
+from engine.kernels.abi import KernelSpec
 from engine.kernels.emit import F32, I16, I32, Value, Writer, vector
-from engine.target import Isa
 
 CHOICE = "values"
 OPTIONAL_VARIANTS: Mapping[str, Collection[int | str]] = {CHOICE: ("bf16", "f16")}

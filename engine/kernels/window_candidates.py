@@ -7,22 +7,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from engine.core.arrays import FloatArray
+from engine.core.functions import ElementFunction
+from engine.core.layers import DepthwiseLayer
+from engine.core.target import Isa
 from engine.formats.conv_groups import tap_offsets
 from engine.formats.position_vectors import Grid, PositionVectors
-from engine.kernels.abi import (
-    Candidate,
-    DepthwiseLayer,
-    ElementFunction,
-    FloatArray,
-    KernelSpec,
-    PackedLayer,
-    packed_layer,
-)
+from engine.kernels.abi import Candidate, KernelSpec, PackedLayer, packed_layer
 from engine.kernels.conv_candidates import positions_of
 from engine.kernels.estimate import FMA_PER_NS
 from engine.kernels.position_blocks import PARTIAL, STORES, VECTORS, WHOLE
 from engine.kernels.window_channels import FAMILY, KIND, WindowKind
-from engine.target import Isa
 
 _MOST_VECTORS = 8
 # Share of the peak of multiply-adds.

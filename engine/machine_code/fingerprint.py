@@ -33,7 +33,8 @@ def writer_sources() -> list[Path]:
     folders = (_ENGINE / "kernels", _ENGINE / "formats")
     return [
         *(source for folder in folders for source in sorted(folder.glob("*.py"))),
-        *(_ENGINE / name for name in ("target.py", "machine_code/object_code.py")),
+        *(_ENGINE / "core" / f"{name}.py" for name in ("arrays", "functions", "layers", "target")),
+        _ENGINE / "machine_code" / "object_code.py",
         _ENGINE.parent / "graph" / "activations.py",
     ]
 

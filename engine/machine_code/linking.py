@@ -7,10 +7,10 @@ from typing import Any
 
 import llvmlite.binding as llvm
 
-from engine.errors import LinkError
+from engine.core.errors import LinkError
+from engine.core.target import Target
 from engine.machine_code.object_cache import ModuleSource, ObjectCache
 from engine.machine_code.object_code import LLVM_LOCK, target_machine
-from engine.target import Target
 
 
 class NativeLibrary:

@@ -20,10 +20,10 @@ from pathlib import Path
 import llvmlite
 import llvmlite.binding as llvm
 
-from engine.errors import CacheFolderError
+from engine.core.errors import CacheFolderError
+from engine.core.target import Target
 from engine.kernels.abi import KernelSpec
 from engine.machine_code.object_code import compile_to_object, on_cores
-from engine.target import Target
 
 # Part of every cache key: to be raised when the same IR text is compiled in another way.
 PIPELINE_VERSION = 1

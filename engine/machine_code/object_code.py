@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 
 import llvmlite.binding as llvm
 
-from engine.errors import CompileError
-from engine.target import Target
+from engine.core.errors import CompileError
+from engine.core.target import Target
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")

@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
+from engine.core.program import Program, dense_array, is_identity
+from engine.core.steps import CopyStep, Place
 from engine.passes.rewrite import is_whole, with_moved_buffers
-from engine.program import CopyStep, Place, Program, dense_array, is_identity
 
 
 def alias_copies(program: Program) -> Program:

@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
+from engine.core.program import Program
+from engine.core.steps import Place, Unpack, constants_of, reads, writes
 from engine.passes.rewrite import moved
-from engine.program import Place, Program, Unpack, constants_of, reads, writes
 
 
 def drop_unused(program: Program) -> Program:

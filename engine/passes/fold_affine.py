@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from engine.kernels.abi import ElementFunction
+from engine.core.functions import ElementFunction
+from engine.core.program import Array, Constant, Program, dense_array
+from engine.core.steps import AffineStep, WeightedStep
 from engine.passes.rewrite import is_whole, readers
-from engine.program import AffineStep, Array, Constant, Program, WeightedStep, dense_array
 from graph.affine import ScaleAndOffset
 
 

@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 
-from engine.kernels.abi import ElementFunction
+from engine.core.functions import ElementFunction
+from engine.core.program import Program
+from engine.core.steps import ElementStep
 from engine.passes.rewrite import is_whole, readers
-from engine.program import ElementStep, Program
 
 
 def fuse_activations(program: Program) -> Program:

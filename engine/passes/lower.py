@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from engine.errors import UnsupportedModelError, VariableLengthError
+from engine.core.errors import UnsupportedModelError, VariableLengthError
+from engine.core.program import InputSlot, OutputSlot, Program
+from engine.core.steps import Pack, Place, Unpack
 from engine.passes.lower_axes import (
     lower_activation,
     lower_concatenate,
@@ -27,7 +29,6 @@ from engine.passes.lower_rows import (
     lower_reshape,
 )
 from engine.passes.lowering import Lowering
-from engine.program import InputSlot, OutputSlot, Pack, Place, Program, Unpack
 from graph import ops, shape_ops
 from graph.graph import Graph, Node
 from graph.tensor_type import TensorType, format_shape

@@ -5,10 +5,8 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from engine.kernels.element_functions import element_function
-from engine.kernels.elementwise import MAX_MERGE_INPUTS, MergeOp
-from engine.passes.lowering import Lowering
-from engine.program import (
+from engine.core.functions import MAX_MERGE_INPUTS, MergeOp
+from engine.core.steps import (
     AffineStep,
     DotStep,
     ElementStep,
@@ -19,6 +17,8 @@ from engine.program import (
     Place,
     SoftmaxStep,
 )
+from engine.kernels.element_functions import element_function
+from engine.passes.lowering import Lowering
 from graph.activations import Function
 from graph.graph import Node
 from graph.ops import Activation, Dot, LayerNormalization, Merge, MergeKind

@@ -3,10 +3,10 @@
 import numpy as np
 import numpy.typing as npt
 
-from engine.errors import UnsupportedModelError
-from engine.kernels.abi import ElementFunction
+from engine.core.errors import UnsupportedModelError
+from engine.core.functions import ElementFunction
+from engine.core.steps import AffineStep, DenseStep, Place, PReluStep
 from engine.passes.lowering import Lowering
-from engine.program import AffineStep, DenseStep, Place, PReluStep
 from graph.affine import as_affine
 from graph.graph import Node
 from graph.op import Op

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from engine.program import Array, CopyStep, Place, Step
+from engine.core.program import Array
+from engine.core.steps import CopyStep, Place, Step
 from graph.graph import Node, WeightArray
 from graph.tensor_type import TensorType
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 
+from engine.core.program import Program
+from engine.core.program_check import check_program
 from engine.passes.alias_copies import alias_copies
 from engine.passes.drop_unused import drop_unused
 from engine.passes.fold_affine import fold_affine
 from engine.passes.fuse_activations import fuse_activations
 from engine.passes.lower import lower
 from engine.passes.place_concatenations import place_concatenations
-from engine.program import Program
-from engine.program_check import check_program
 from graph.graph import Graph
 
 PASSES: tuple[Callable[[Program], Program], ...] = (

@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 
-from engine.kernels.abi import ALIGNMENT_BYTES
+from engine.core.arrays import ALIGNMENT_BYTES
+from engine.core.program import Program, dense_array, is_identity
+from engine.core.steps import CopyStep, Place
 from engine.passes.rewrite import is_whole, with_moved_buffers
-from engine.program import CopyStep, Place, Program, dense_array, is_identity
 
 # A value starts on a 64-byte boundary in every tile width, one sample included.
 _ALIGNED_ROWS = ALIGNMENT_BYTES // 4

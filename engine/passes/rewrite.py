@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import assert_never
 
-from engine.program import (
+from engine.core.program import Program
+from engine.core.steps import (
     AffineStep,
     CopyStep,
     DenseStep,
@@ -16,7 +17,6 @@ from engine.program import (
     Pack,
     Place,
     PReluStep,
-    Program,
     SoftmaxStep,
     Step,
     Unpack,

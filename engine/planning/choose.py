@@ -3,12 +3,15 @@
 import math
 from collections.abc import Sequence
 
-from engine import limits
-from engine.errors import UnsupportedModelError
-from engine.execution.memory import plan_arena
-from engine.kernels.abi import Candidate, ValueType, WeightedLayer
+from engine.core import limits
+from engine.core.errors import UnsupportedModelError
+from engine.core.layers import ValueType, WeightedLayer
+from engine.core.program import Program
+from engine.core.target import Isa, Target
+from engine.kernels.abi import Candidate
 from engine.kernels.estimate import layer_size
 from engine.kernels.registry import kernel_candidates
+from engine.planning.memory import plan_arena
 from engine.planning.parts import may_split, split_evenly, split_rows, whole
 from engine.planning.plan import (
     ExecutionPlan,
@@ -17,8 +20,6 @@ from engine.planning.plan import (
     layer_of,
     without_sharing,
 )
-from engine.program import Program
-from engine.target import Isa, Target
 
 # Batch sizes to have a tile width for. Between 8 and 16, and 16 and 32, further widths save less than the
 # time and bytes that they cost: a sparse tile of 12 takes as long as one of 16, and 24 as 32.

@@ -15,9 +15,10 @@ from typing import assert_never
 import numpy as np
 import numpy.typing as npt
 
-from engine.kernels.abi import ConvLayer, DenseLayer, DepthwiseLayer, FloatArray, WeightedLayer
+from engine.core.arrays import FloatArray
+from engine.core.layers import ConvLayer, DenseLayer, DepthwiseLayer, WeightedLayer
+from engine.core.steps import DenseStep, WeightedStep
 from engine.kernels.estimate import layer_size
-from engine.program import DenseStep, WeightedStep
 
 # Boundaries between parts are multiples of this: whole vectors of every level, whole cache lines of y.
 ROW_STEP = 16

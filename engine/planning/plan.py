@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import assert_never
 
+from engine.core.layers import DenseLayer, ValueType, WeightedLayer
+from engine.core.program import Program, dense_array
+from engine.core.steps import DenseStep, WeightedStep
+from engine.core.target import Isa
 from engine.formats.narrow import narrow_layer
-from engine.kernels.abi import DenseLayer, KernelSpec, PackedLayer, ValueType, WeightedLayer
-from engine.program import DenseStep, Program, WeightedStep, dense_array
-from engine.target import Isa
+from engine.kernels.abi import KernelSpec, PackedLayer
 
 
 @dataclass(frozen=True, slots=True, eq=False)

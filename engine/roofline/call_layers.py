@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from engine.core.target import Target
 from engine.machine_code.object_cache import ObjectCache
 from engine.planning.plan import CompiledModel
 from engine.planning.schedule import make_schedule
 from engine.roofline.layer_times import time_layers
-from engine.target import Target
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from engine.core.program import Program
+from engine.core.steps import WeightedStep
+from engine.core.target import Isa, Target
 from engine.execution.assemble import bind_plan
 from engine.execution.bind import BoundStep
 from engine.execution.native import BoundTile, NativePlan
@@ -22,8 +25,6 @@ from engine.kernels.abi import KernelSpec
 from engine.kernels.stamp import stamp_spec
 from engine.machine_code.object_cache import ObjectCache
 from engine.planning.plan import ExecutionPlan
-from engine.program import Program, WeightedStep
-from engine.target import Isa, Target
 from engine.tuning.measure import random_batch
 
 MOST_TURNS = 100

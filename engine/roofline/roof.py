@@ -13,8 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
-from engine.kernels.abi import FloatArray
-from engine.kernels.alignment import aligned_zeros
+from engine.core.arrays import FloatArray, aligned_zeros
+from engine.core.target import Isa, Target, last_level_bytes
 from engine.kernels.probes import (
     BLOCK_VECTORS,
     FETCH_FLOATS,
@@ -29,7 +29,6 @@ from engine.kernels.probes import (
 )
 from engine.machine_code.linking import NativeLibrary, load_kernels
 from engine.machine_code.object_cache import ObjectCache
-from engine.target import Isa, Target, last_level_bytes
 
 # Readings of each loop, and how long one lasts; with twelve loops, about half a second.
 ROUNDS = 20

@@ -7,15 +7,16 @@ from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 
+from engine.core.layers import ValueType
+from engine.core.program import Program
+from engine.core.steps import reads, writes
+from engine.core.target import Target
 from engine.execution.assemble import bind_plan
 from engine.execution.native import BoundTile
-from engine.kernels.abi import ValueType
+from engine.execution.runtime import Executable
 from engine.machine_code.object_cache import ObjectCache
 from engine.planning.plan import CompiledModel
 from engine.planning.schedule import Schedule, make_schedule
-from engine.program import Program, reads, writes
-from engine.runtime import Executable
-from engine.target import Target
 from engine.tuning.clocks import own_time
 from engine.tuning.measure import (
     REPORTED_BATCHES,

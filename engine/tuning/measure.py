@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from engine.core.program import Program
+from engine.core.target import Target
 from engine.execution.assemble import bind_plan
 from engine.execution.native import NativePlan
+from engine.execution.runtime import Executable
 from engine.execution.workspace import Workspace
 from engine.machine_code.object_cache import ObjectCache
 from engine.planning.plan import CompiledModel, ExecutionPlan, NetworkTime, TilePlan
-from engine.program import Program
-from engine.runtime import Executable
-from engine.target import Target
 from engine.tuning.clocks import Clock, own_time, wall_time
 from engine.tuning.stopwatch import Contender, race
 

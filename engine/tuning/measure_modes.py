@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 
+from engine.core.target import Target
 from engine.execution.pool import PROCESS_POOL
+from engine.execution.runtime import Executable
 from engine.machine_code.object_cache import ObjectCache
 from engine.planning.plan import CompiledModel, ExecutionPlan, TilePlan
 from engine.planning.schedule import Mode, Schedule
-from engine.runtime import Executable
-from engine.target import Target
 from engine.tuning.clocks import wall_time
 from engine.tuning.measure import (
     random_batch,

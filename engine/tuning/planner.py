@@ -3,10 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from engine.core.layers import ValueType
+from engine.core.program import Program, dense_array
+from engine.core.steps import WeightedStep
+from engine.core.target import Target
 from engine.execution.assemble import Packer
 from engine.execution.pool import thread_count
 from engine.formats.narrow import narrowing_error
-from engine.kernels.abi import ValueType
 from engine.machine_code.object_cache import ObjectCache
 from engine.planning.choose import DEFAULT_BUCKETS, default_plan, tile_widths
 from engine.planning.plan import (
@@ -17,8 +20,6 @@ from engine.planning.plan import (
     LayerPlan,
     TilePlan,
 )
-from engine.program import Program, WeightedStep, dense_array
-from engine.target import Target
 from engine.tuning.clocks import own_time, wall_time
 from engine.tuning.measure import measure_network, measure_tiles
 from engine.tuning.measure_modes import measure_modes

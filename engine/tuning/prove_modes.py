@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 
+from engine.core.target import Target
+from engine.execution.runtime import Executable
 from engine.machine_code.object_cache import ObjectCache
 from engine.planning.plan import CompiledModel, ExecutionPlan, TilePlan
 from engine.planning.schedule import Mode, Schedule, make_schedule
-from engine.runtime import Executable
-from engine.target import Target
 from engine.tuning.measure import (
     REPORTED_BATCHES,
     random_batch,

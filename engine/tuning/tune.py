@@ -19,26 +19,21 @@ from functools import partial
 import numpy as np
 
 from engine.artifacts.sections import padded
+from engine.core.arrays import ALIGNMENT_BYTES, aligned
+from engine.core.layers import ValueType, WeightedLayer
+from engine.core.program import Program
+from engine.core.steps import WeightedStep
+from engine.core.target import Target
 from engine.execution.assemble import LayerKey, aligned_layer, layer_key
 from engine.execution.bind import BoundStep
 from engine.execution.native import BoundTile, NativeTables, load_specs, run_function
 from engine.execution.workspace import Workspace
-from engine.kernels.abi import (
-    ALIGNMENT_BYTES,
-    Candidate,
-    KernelSpec,
-    PackedLayer,
-    ValueType,
-    WeightedLayer,
-)
-from engine.kernels.alignment import aligned
+from engine.kernels.abi import Candidate, KernelSpec, PackedLayer
 from engine.machine_code.linking import NativeLibrary
 from engine.machine_code.object_cache import ObjectCache
 from engine.planning.choose import layer_candidates, layer_parts, part_count, worth_timing
 from engine.planning.parts import first_row, part_layer, split_rows
 from engine.planning.plan import ExecutionPlan, KernelChoice, TilePlan, layer_of
-from engine.program import Program, WeightedStep
-from engine.target import Target
 from engine.tuning.clocks import own_time, wall_time
 from engine.tuning.stopwatch import MOST_WALL, Contender, race
 

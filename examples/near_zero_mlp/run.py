@@ -17,8 +17,8 @@ import numpy.typing as npt
 from app.job_folder import ARTIFACT_FILE
 from app.model_request import ModelRequest
 from app.pipeline import PipelineRequest, Progress, run_pipeline
+from engine.execution.runtime import load
 from engine.machine_code.object_cache import ObjectCache
-from engine.runtime import load
 from examples.near_zero_mlp.data import fashion_mnist
 from graph import reference
 from graph.keras.read import read_model

@@ -15,11 +15,11 @@ import llvmlite.binding as llvm
 from app.job_folder import OBJECTS_FOLDER
 from app.worker import Events, do_task, main
 from app.worker_request import WorkerRequest
+from engine.core.target import host_target
 from engine.execution.modules import source_of
 from engine.kernels import driver
 from engine.machine_code.object_cache import ObjectCache
 from engine.machine_code.object_code import compile_to_object
-from engine.target import host_target
 
 # mkdir of x86_64, mkdirat of aarch64, without libc: the object must link on its own.
 _CALLS = {

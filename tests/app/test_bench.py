@@ -25,13 +25,14 @@ from app.commands.bench_result import (
     summary,
 )
 from app.commands.roofline import draw
-from engine.kernels.abi import FusedActivation, KernelSpec
+from engine.core.functions import FusedActivation
+from engine.core.target import Isa, available_isas
+from engine.execution.runtime import load
+from engine.kernels.abi import KernelSpec
 from engine.machine_code.object_cache import ObjectCache
 from engine.planning.plan import LayerPlan
 from engine.roofline.layer_times import LayerRun, TileRun
 from engine.roofline.roof import MEMORY, MemoryLevel, Roofs
-from engine.runtime import load
-from engine.target import Isa, available_isas
 
 Bench = Callable[..., Result]
 RELU = FusedActivation.RELU

@@ -28,7 +28,7 @@ from app.services.storage import Storage
 from app.services.uploads import Upload
 from app.settings import Settings
 from app.storage_full import storage_full
-from engine.errors import ArtifactFileError
+from engine.core.errors import ArtifactFileError
 from tests.app.live import DEADLINE_SECONDS, Live, live, seed_objects
 from tests.app.test_activation import answering, slug
 from tests.app.test_storage import SUMMARY, finished

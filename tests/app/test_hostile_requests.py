@@ -22,7 +22,7 @@ from app.services.array_files import NpzBody
 from app.services.codecs import decode_json
 from app.services.onboarding import JobRequest
 from app.services.uploads import Upload
-from engine.errors import InputDtypeError
+from engine.core.errors import InputDtypeError
 from graph.errors import GraphError, PrunusError
 from tests.app.live import Live
 

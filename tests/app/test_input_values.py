@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from app.services.codecs import decode_json
 from app.services.tensors import Signature, first_of
-from engine.errors import InputDtypeError, InputError
-from engine.runtime import TensorSpec
+from engine.core.errors import InputDtypeError, InputError
+from engine.execution.runtime import TensorSpec
 from tests.app.live import Live
 from tests.app.test_predict import JSON, slug
 

@@ -12,8 +12,8 @@ import pytest
 
 from app.settings import Settings
 from engine.artifacts.artifact import open_artifact
+from engine.execution.runtime import load
 from engine.machine_code.object_cache import ObjectCache
-from engine.runtime import load
 from graph.graph import Graph
 from graph.keras.read import read_model
 from graph.reference import run

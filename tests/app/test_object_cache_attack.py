@@ -22,15 +22,16 @@ from app.services.ownership import Ownership
 from app.services.recovery import recover
 from app.services.storage import Storage
 from app.settings import GIB, Settings
-from engine import limits
-from engine.errors import UnsupportedModelError
+from engine.core import limits
+from engine.core.errors import UnsupportedModelError
+from engine.core.functions import FusedActivation
+from engine.core.target import Isa, host_target
 from engine.execution.modules import module_sources, source_of
 from engine.execution.native import load_specs, run_function
 from engine.kernels import driver
-from engine.kernels.abi import FusedActivation, KernelSpec
+from engine.kernels.abi import KernelSpec
 from engine.kernels.elementwise import activation_spec
 from engine.machine_code.object_cache import ObjectCache, compile_here
-from engine.target import Isa, host_target
 from graph import reference
 from graph.graph import Graph
 from tests.app.cache_attack_worker import MARK, planted
@@ -230,7 +231,7 @@ def test_what_a_confined_process_compiles_is_found_in_its_folder(tmp_path: Path)
         "confine(Limits(1 << 33, 60, 1 << 30, 64, 64, False), os.getppid(), Path(sys.argv[1]))\n"
         "from engine.execution.modules import module_sources\n"
         "from engine.machine_code.object_cache import ObjectCache\n"
-        "from engine.target import host_target\n"
+        "from engine.core.target import host_target\n"
         "target = host_target()\n"
         "sources = module_sources([], target.isa, several_threads=False)\n"
         "ObjectCache(Path(sys.argv[1]) / 'objects').get_all(sources, target)\n"

@@ -20,8 +20,8 @@ from app.metrics import ModelCollector
 from app.services.registry import Registry, Standing, Warm
 from app.services.stored_version import AnyVersion, DamagedVersion, StoredVersion
 from app.version_errors import NoActiveVersionError
-from engine.errors import ArtifactError
-from engine.runtime import TensorSpec
+from engine.core.errors import ArtifactError
+from engine.execution.runtime import TensorSpec
 from tests.app.test_storage import SUMMARY
 
 ACTIVE = Standing(is_active=True, revision=1)

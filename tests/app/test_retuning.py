@@ -15,8 +15,8 @@ from app.retune import retune_artifact
 from app.services.retuning import Retuning
 from app.services.storage import Storage
 from app.settings import Settings
+from engine.execution.runtime import Executable, load
 from engine.machine_code.object_cache import ObjectCache
-from engine.runtime import Executable, load
 from graph.graph import Graph
 from pruning.errors import OutputCheckError
 from tests.app.live import Live, live

@@ -17,11 +17,11 @@ from app.job_errors import SandboxUnavailableError
 from app.sandbox import capabilities, confine, landlock, private_root, seccomp
 from app.sandbox.confine import Limits
 from app.sandbox.system import SandboxError, libc_call, prctl, syscall
+from engine.core.functions import FusedActivation
+from engine.core.target import host_target
 from engine.execution.modules import module_sources
-from engine.kernels.abi import FusedActivation
 from engine.kernels.elementwise import activation_spec, glu_spec
 from engine.machine_code.object_cache import compile_here
-from engine.target import host_target
 
 LIMITS = Limits(1 << 33, 60, 1 << 20, 64, 64, sandbox_required=False)
 

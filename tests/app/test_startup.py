@@ -76,7 +76,7 @@ def test_a_serving_process_never_imports_what_only_jobs_need(
         server.process.terminate()
         log = server.finish()
     imported = {line.split("|")[-1].strip() for line in re.findall(r"import time:.*", log)}
-    assert {"engine.runtime", "app.main"} <= imported
+    assert {"engine.execution.runtime", "app.main"} <= imported
     assert [name for name in sorted(imported) if name.split(".")[0] in HEAVY] == []
     assert not {"graph.keras.read", "engine.compiler", "pruning.prune"} & imported
 

@@ -23,8 +23,8 @@ from app.services.codecs import decode_json, sniff
 from app.services.tensors import Signature
 from app.services.uploads import Upload, receive_upload
 from app.settings import Settings
-from engine.errors import InputError
-from engine.runtime import TensorSpec
+from engine.core.errors import InputError
+from engine.execution.runtime import TensorSpec
 from graph.errors import PrunusError
 
 BOUNDARY = b"0123abcd"

@@ -9,10 +9,10 @@ from click.testing import CliRunner, Result
 from app.cli import main
 from engine.artifacts.artifact import open_artifact, write_artifact
 from engine.compiler import CompileOptions, compile_graph
-from engine.kernels.abi import ValueType
+from engine.core.layers import ValueType
+from engine.core.target import Isa, host_target
+from engine.execution.runtime import load
 from engine.machine_code.object_cache import ObjectCache
-from engine.runtime import load
-from engine.target import Isa, host_target
 from graph.graph import Graph
 from graph.reference import run
 from tests.app.test_predict import close

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from app.model_request import WEIGHT_TYPES
-from engine.kernels.abi import ValueType
+from engine.core.layers import ValueType
 from graph.graph import Graph
 from graph.reference import run
 from pruning.output_check import WEIGHT_TYPE_TOLERANCE

@@ -5,8 +5,8 @@ import sys
 import pytest
 
 from benchmarks import kernels
+from engine.core.target import host_target
 from engine.kernels.registry import kernel_candidates
-from engine.target import host_target
 
 
 @pytest.mark.parametrize("markdown", [False, True])

@@ -4,9 +4,9 @@ import numpy as np
 
 from engine.artifacts.artifact import artifact_bytes, parse_artifact
 from engine.compiler import CompileOptions, compile_graph
+from engine.core.target import Isa, host_target
+from engine.execution.runtime import Executable, load
 from engine.machine_code.object_cache import ObjectCache
-from engine.runtime import Executable, load
-from engine.target import Isa, host_target
 from graph import reference
 from graph.graph import Graph
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 
 from engine.compiler import CompileOptions, compile_graph
+from engine.core.target import Isa, host_target
+from engine.execution.runtime import Executable
 from engine.kernels.registry import kernel_candidates
 from engine.machine_code.object_cache import ObjectCache
 from engine.planning.parts import whole
 from engine.planning.plan import CompiledModel, KernelChoice, layer_of
-from engine.runtime import Executable
-from engine.target import Isa, host_target
 from graph import reference
 from graph.activations import ActivationFunction, Function
 from graph.graph import Graph

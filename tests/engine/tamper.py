@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from engine.artifacts.artifact import parse_artifact
-from engine.errors import ArtifactError
+from engine.core.errors import ArtifactError
+from engine.execution.runtime import load
 from engine.machine_code.object_cache import ObjectCache
-from engine.runtime import load
 
 HEADER = struct.Struct("<8sIIQ32s8s")
 

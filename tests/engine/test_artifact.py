@@ -18,7 +18,7 @@ from engine.artifacts.artifact import (
     write_artifact,
 )
 from engine.compiler import compile_graph
-from engine.errors import (
+from engine.core.errors import (
     ArtifactChecksumError,
     ArtifactError,
     ArtifactFileError,
@@ -31,10 +31,10 @@ from engine.errors import (
     SectionError,
     WeightFormError,
 )
+from engine.core.target import host_target
+from engine.execution.runtime import load
 from engine.machine_code.object_cache import ObjectCache
 from engine.planning.plan import CompiledModel
-from engine.runtime import load
-from engine.target import host_target
 from graph.activations import ActivationFunction, Function
 from graph.graph import Graph
 from graph.shape_ops import Permute, Reshape

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from engine.artifacts.artifact import artifact_bytes
 from engine.compiler import compile_graph
+from engine.core.target import host_target
 from engine.machine_code.object_cache import ObjectCache
-from engine.target import host_target
 from tests.builders import random_inputs
 from tests.engine.compiled import UNTUNED
 from tests.engine.tamper import Tampered, leaves, outcome

@@ -8,7 +8,7 @@ import weakref
 import numpy as np
 import pytest
 
-from engine.errors import (
+from engine.core.errors import (
     BatchMismatchError,
     InputDtypeError,
     InputShapeError,
@@ -17,8 +17,8 @@ from engine.errors import (
     UnknownInputError,
 )
 from engine.execution import builtin, forms
+from engine.execution.runtime import Executable
 from engine.machine_code.object_cache import ObjectCache
-from engine.runtime import Executable
 from graph.graph import Graph
 from tests.builders import GraphBuilder, random_inputs
 from tests.engine.compiled import assert_close, compiled, oracle

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from engine.compiler import CompileOptions, compile_graph
-from engine.kernels.abi import ValueType
+from engine.core.layers import ValueType
+from engine.core.target import host_target
 from engine.machine_code.object_cache import ObjectCache
 from engine.planning.plan import CompiledModel
 from engine.roofline.call_layers import layers_of_calls
-from engine.target import host_target
 from engine.tuning import compare
 from graph.activations import Function
 from graph.graph import Graph

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from engine.compiler import CompileOptions, compile_graph
+from engine.core.target import Isa, available_isas, host_target
 from engine.machine_code.object_cache import ObjectCache
-from engine.target import Isa, available_isas, host_target
 from graph import reference
 from graph.activations import ActivationFunction, Function
 from tests.builders import random_inputs

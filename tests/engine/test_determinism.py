@@ -13,12 +13,12 @@ import pytest
 
 from engine.artifacts.artifact import open_artifact, write_artifact
 from engine.compiler import CompileOptions, compile_graph
+from engine.core.target import Isa, available_isas, host_target
+from engine.execution.runtime import Executable
 from engine.machine_code.object_cache import ObjectCache
 from engine.planning.parts import split_rows
 from engine.planning.plan import CompiledModel, layer_of
 from engine.planning.schedule import Mode, Schedule
-from engine.runtime import Executable
-from engine.target import Isa, available_isas, host_target
 from tests.builders import GraphBuilder, random_inputs
 from tests.engine.deep import executable, forced_models, well_posed_graph
 
@@ -76,7 +76,7 @@ def test_other_processes_give_the_same_bits(
         "from pathlib import Path\n"
         "import numpy as np\n"
         "from engine.machine_code.object_cache import ObjectCache\n"
-        "from engine.runtime import load\n"
+        "from engine.execution.runtime import load\n"
         "folder = Path(sys.argv[1])\n"
         "ready = load(folder / 'model.prunus', ObjectCache(folder / 'objects'), threads=1)\n"
         "with np.load(folder / 'inputs.npz') as inputs:\n"

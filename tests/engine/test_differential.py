@@ -8,12 +8,12 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from engine.compiler import compile_graph
+from engine.core.target import Isa, available_isas, host_target
+from engine.execution.runtime import Executable
 from engine.machine_code.object_cache import ObjectCache
 from engine.planning.choose import layer_candidates
 from engine.planning.parts import whole
 from engine.planning.plan import KernelChoice, layer_of
-from engine.runtime import Executable
-from engine.target import Isa, available_isas, host_target
 from graph import reference
 from graph.graph import Graph
 from tests.builders import random_inputs

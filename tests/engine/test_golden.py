@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine.core.target import Isa, available_isas
 from engine.machine_code.object_cache import ObjectCache
-from engine.target import Isa, available_isas
 from graph.keras.read import read_model
 from tests.conftest import REPOSITORY
 from tests.engine.compiled import assert_close, compiled

@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 
 from engine.compiler import compile_graph
+from engine.core.target import host_target, usable_cores
 from engine.execution.pool import PROCESS_POOL, PoolTimes, ProcessPool, ThreadPool
+from engine.execution.runtime import Executable
 from engine.kernels.pool import Pool
 from engine.machine_code.object_cache import ObjectCache
 from engine.planning.plan import CompiledModel
 from engine.planning.schedule import Mode
-from engine.runtime import Executable
-from engine.target import host_target, usable_cores
 from engine.tuning.measure_modes import race_modes
 from engine.tuning.stopwatch import Contender
 from graph.graph import Graph

@@ -4,11 +4,11 @@ import time
 
 import pytest
 
+from engine.core.target import Isa, available_isas, host_target
 from engine.machine_code.object_cache import ObjectCache
 from engine.passes.pipeline import build_program
 from engine.planning.choose import default_plan
 from engine.roofline.layer_times import time_layers
-from engine.target import Isa, available_isas, host_target
 from graph.activations import Function
 from tests.builders import GraphBuilder
 

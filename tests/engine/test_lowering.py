@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from engine.errors import UnsupportedModelError
+from engine.core.errors import UnsupportedModelError
+from engine.core.target import Isa, available_isas
 from engine.machine_code.object_cache import ObjectCache
 from engine.passes.pipeline import build_program
-from engine.target import Isa, available_isas
 from graph.activations import ActivationFunction, FloatArray, Function
 from graph.graph import Graph
 from graph.op import WeightShapes

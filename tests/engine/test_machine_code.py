@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import CacheFolderError, CompileError, LinkError
+from engine.core.errors import CacheFolderError, CompileError, LinkError
+from engine.core.target import Isa, available_isas, host_target
 from engine.machine_code import linking, object_cache
 from engine.machine_code.linking import load_kernels
 from engine.machine_code.object_cache import ModuleSource, ObjectCache, cache_key
 from engine.machine_code.object_code import LLVM_LOCK, compile_to_object, on_cores
-from engine.target import Isa, available_isas, host_target
 from tests.engine.forks import exit_code_of_child, held_by_another_thread
 
 SYMBOL = "answer"
@@ -257,7 +257,7 @@ def test_several_processes_fill_one_folder_at_once(tmp_path: Path) -> None:
     code = (
         "from pathlib import Path\n"
         "from engine.machine_code.object_cache import ObjectCache\n"
-        "from engine.target import host_target\n"
+        "from engine.core.target import host_target\n"
         "from tests.engine.test_machine_code import modules\n"
         f"print(len(ObjectCache(Path({str(path)!r})).get_all(modules(20), host_target())))\n"
     )

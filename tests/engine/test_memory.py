@@ -3,24 +3,22 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.execution.memory import plan_arena
-from engine.kernels.abi import ElementFunction
-from engine.passes.pipeline import build_program
-from engine.program import (
+from engine.core.functions import ElementFunction
+from engine.core.program import InputSlot, OutputSlot, Program
+from engine.core.program_check import check_program
+from engine.core.steps import (
     AffineStep,
     ElementStep,
-    InputSlot,
-    OutputSlot,
     Pack,
     Place,
     PReluStep,
-    Program,
     SoftmaxStep,
     Unpack,
     reads,
     writes,
 )
-from engine.program_check import check_program
+from engine.passes.pipeline import build_program
+from engine.planning.memory import plan_arena
 from graph.activations import Function
 from graph.graph import Graph
 from tests.builders import GraphBuilder

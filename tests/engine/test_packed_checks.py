@@ -9,19 +9,14 @@ import numpy as np
 import pytest
 
 from engine.artifacts.packed_checks import check_packed, is_storable
-from engine.errors import PackedLayerError
+from engine.core.errors import PackedLayerError
+from engine.core.functions import ElementFunction, FusedActivation
+from engine.core.layers import DenseLayer, ValueType
+from engine.core.steps import DenseStep, Place
+from engine.core.target import Isa
 from engine.formats.narrow import narrow_layer
-from engine.kernels.abi import (
-    DenseLayer,
-    ElementFunction,
-    FusedActivation,
-    KernelSpec,
-    PackedLayer,
-    ValueType,
-)
+from engine.kernels.abi import KernelSpec, PackedLayer
 from engine.kernels.registry import FAMILIES, kernel_candidates
-from engine.program import DenseStep, Place
-from engine.target import Isa
 from tests.engine.kernels.structured_layers import blocked_layer
 
 RELU = ElementFunction(FusedActivation.RELU)

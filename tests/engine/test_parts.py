@@ -10,14 +10,15 @@ from hypothesis import strategies as st
 
 from engine.artifacts.artifact import artifact_bytes, parse_artifact
 from engine.compiler import compile_graph
-from engine.errors import ManifestError, PackedLayerError
+from engine.core.errors import ManifestError, PackedLayerError
+from engine.core.functions import ElementFunction
+from engine.core.layers import DenseLayer
+from engine.core.steps import DenseStep, Place
+from engine.core.target import Isa, available_isas, host_target
 from engine.execution.assemble import Packer
-from engine.kernels.abi import DenseLayer, ElementFunction
+from engine.execution.runtime import Executable
 from engine.machine_code.object_cache import ObjectCache
 from engine.planning.parts import ROW_STEP, are_parts, part_layer, part_step, split_rows
-from engine.program import DenseStep, Place
-from engine.runtime import Executable
-from engine.target import Isa, available_isas, host_target
 from graph.activations import Function
 from graph.graph import Graph
 from tests.builders import GraphBuilder, random_inputs

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engine.errors import VariableLengthError
+from engine.core.errors import VariableLengthError
+from engine.core.program_text import to_text
 from engine.passes.pipeline import build_program
-from engine.program_text import to_text
 from graph.activations import Function
 from graph.graph import Graph
 from graph.ops import BatchNormalization, Dense, Merge, MergeKind, Normalization, Rescaling

@@ -12,14 +12,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.compiler import compile_graph
-from engine.errors import ThreadCountError
+from engine.core.errors import ThreadCountError
+from engine.core.target import host_target, usable_cores, wanted_threads
 from engine.execution.pool import MAX_THREADS, PROCESS_POOL, PoolTimes, ProcessPool, ThreadPool
+from engine.execution.runtime import Executable
 from engine.machine_code.object_cache import ObjectCache
 from engine.machine_code.object_code import LLVM_LOCK
 from engine.planning.plan import CompiledModel
 from engine.planning.schedule import Mode
-from engine.runtime import Executable
-from engine.target import host_target, usable_cores, wanted_threads
 from graph.graph import Graph
 from tests.builders import random_inputs
 from tests.engine.compiled import UNTUNED

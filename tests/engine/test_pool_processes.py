@@ -9,9 +9,9 @@ import pytest
 
 from engine.artifacts.artifact import write_artifact
 from engine.compiler import compile_graph
+from engine.core.target import host_target
 from engine.machine_code.object_cache import ObjectCache
 from engine.planning.plan import CompiledModel
-from engine.target import host_target
 from tests.conftest import REPOSITORY
 from tests.engine.compiled import UNTUNED
 from tests.engine.threaded import in_parts, threaded_network
@@ -61,7 +61,7 @@ from engine.artifacts.artifact import open_artifact
 from engine.execution.pool import PROCESS_POOL, PoolTimes
 from engine.machine_code.object_cache import ObjectCache
 from engine.planning.schedule import Mode
-from engine.target import host_target
+from engine.core.target import host_target
 from tests.engine.threaded import executable_in
 
 artifact, objects = sys.argv[1:3]
@@ -96,10 +96,10 @@ from pathlib import Path
 import numpy as np
 from engine.artifacts.artifact import open_artifact
 from engine.machine_code.object_cache import ObjectCache
-from engine.errors import ExecutableClosedError
+from engine.core.errors import ExecutableClosedError
 from engine.execution.pool import PROCESS_POOL, PoolTimes
 from engine.planning.schedule import Mode
-from engine.target import host_target
+from engine.core.target import host_target
 from tests.engine.threaded import executable_in
 
 artifact, objects, how, seed = sys.argv[1:]

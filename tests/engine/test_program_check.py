@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from engine.errors import ProgramError
-from engine.kernels.abi import ElementFunction
-from engine.kernels.elementwise import MergeOp
-from engine.passes.pipeline import build_program
-from engine.program import (
+from engine.core.errors import ProgramError
+from engine.core.functions import ElementFunction, MergeOp
+from engine.core.program import InputSlot, OutputSlot, Program
+from engine.core.program_check import check_program
+from engine.core.steps import (
     AffineStep,
     CopyStep,
     DenseStep,
@@ -20,19 +20,16 @@ from engine.program import (
     ElementStep,
     GluStep,
     GroupFunction,
-    InputSlot,
     LayerNormStep,
     MergeStep,
-    OutputSlot,
     Pack,
     Place,
     PReluStep,
-    Program,
     SoftmaxStep,
     Step,
     Unpack,
 )
-from engine.program_check import check_program
+from engine.passes.pipeline import build_program
 from graph.graph import Graph
 from tests.strategies import graphs
 

@@ -5,14 +5,14 @@ import pytest
 
 from engine.artifacts.artifact import artifact_bytes, parse_artifact
 from engine.compiler import CompileOptions, compile_graph
-from engine.errors import ThreadCountError
-from engine.kernels.abi import ValueType
+from engine.core.errors import ThreadCountError
+from engine.core.layers import ValueType
+from engine.core.target import Isa, available_isas, host_target
+from engine.execution.runtime import Executable, load
 from engine.machine_code.object_cache import ObjectCache
 from engine.planning.plan import CompiledModel
 from engine.planning.schedule import Mode
 from engine.retune import options_of, retune
-from engine.runtime import Executable, load
-from engine.target import Isa, available_isas, host_target
 from graph.activations import Function
 from graph.graph import Graph
 from tests.builders import GraphBuilder, random_inputs

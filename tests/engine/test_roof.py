@@ -2,7 +2,9 @@
 
 import pytest
 
-from engine.kernels.abi import FusedActivation, KernelSpec
+from engine.core.functions import FusedActivation
+from engine.core.target import Isa, available_isas, host_target
+from engine.kernels.abi import KernelSpec
 from engine.kernels.family import Lanes
 from engine.kernels.probes import Probe, emit_probe, probes_of
 from engine.kernels.registry import FAMILIES
@@ -10,7 +12,6 @@ from engine.machine_code.object_cache import ObjectCache
 from engine.roofline.layer_times import LayerRun
 from engine.roofline.roof import MEMORY, MemoryLevel, Roofs, measure_roofs
 from engine.roofline.roof_share import FETCHES, Roof, share_of
-from engine.target import Isa, available_isas, host_target
 from tests.engine.kernels.test_other_targets import assembly
 
 ROOFS = Roofs(

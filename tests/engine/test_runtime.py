@@ -8,7 +8,7 @@ import threading
 import numpy as np
 import pytest
 
-from engine.errors import (
+from engine.core.errors import (
     BatchMismatchError,
     EmptyBatchError,
     ExecutableClosedError,
@@ -17,8 +17,8 @@ from engine.errors import (
     MissingInputError,
     UnknownInputError,
 )
+from engine.execution.runtime import Executable, TensorSpec
 from engine.machine_code.object_cache import ObjectCache
-from engine.runtime import Executable, TensorSpec
 from graph.activations import Function
 from graph.graph import Graph
 from graph.ops import Merge, MergeKind
@@ -250,7 +250,7 @@ def test_an_input_may_be_unused_and_a_sample_a_scalar(object_cache: ObjectCache)
 
 def test_the_runtime_imports_no_compiler_and_no_reader() -> None:
     code = (
-        "import sys, engine.runtime\n"
+        "import sys, engine.execution.runtime\n"
         "unwanted = ('graph.keras', 'graph.ops', 'engine.compiler', 'engine.passes', 'engine.tuning',"
         " 'engine.roofline', 'pruning', 'h5py', 'scipy', 'tensorflow', 'keras', 'fastapi')\n"
         "found = [m for m in sys.modules if m.startswith(unwanted)]\n"

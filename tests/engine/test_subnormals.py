@@ -8,14 +8,14 @@ import pytest
 
 from engine.artifacts.artifact import artifact_bytes, parse_artifact
 from engine.compiler import CompileOptions, compile_graph
-from engine.errors import ManifestError
+from engine.core.errors import ManifestError
+from engine.core.target import Isa, available_isas, host_target
+from engine.execution.runtime import Executable, load
 from engine.kernels.subnormals import subnormals_text
 from engine.machine_code.object_cache import ObjectCache
 from engine.planning.plan import CompiledModel
 from engine.planning.schedule import Mode
 from engine.retune import options_of, retune
-from engine.runtime import Executable, load
-from engine.target import Isa, available_isas, host_target
 from graph.graph import Graph
 from graph.tensor_type import DType, TensorType
 from tests.builders import GraphBuilder

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import IsaUnavailableError, UnknownIsaError
-from engine.target import Isa, available_isas, host_target, parse_isa, usable_cores
+from engine.core.errors import IsaUnavailableError, UnknownIsaError
+from engine.core.target import Isa, available_isas, host_target, parse_isa, usable_cores
 
 
 def test_the_highest_level_is_the_default() -> None:
@@ -30,7 +30,7 @@ def test_an_unknown_level_is_refused() -> None:
 
 
 def test_a_level_that_the_cpu_lacks_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.target._host_features", dict)
+    monkeypatch.setattr("engine.core.target._host_features", dict)
     assert available_isas() == (Isa.GENERIC,)
     with pytest.raises(IsaUnavailableError, match="generic"):
         host_target(Isa.AVX2)

@@ -7,25 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.errors import UnsupportedModelError
+from engine.core.errors import UnsupportedModelError
+from engine.core.program import InputSlot, OutputSlot, Program
+from engine.core.program_check import check_program
+from engine.core.steps import Pack, Place, Unpack, constants_of, reads, writes
+from engine.core.target import Isa
 from engine.execution.bind import Binder
-from engine.execution.memory import ArenaPlan
 from engine.passes.drop_unused import drop_unused
 from engine.passes.pipeline import build_program
 from engine.passes.rewrite import moved
-from engine.program import (
-    InputSlot,
-    OutputSlot,
-    Pack,
-    Place,
-    Program,
-    Unpack,
-    constants_of,
-    reads,
-    writes,
-)
-from engine.program_check import check_program
-from engine.target import Isa
+from engine.planning.memory import ArenaPlan
 from graph.op import Op
 from tests.builders import GraphBuilder
 from tests.unknown_ops import SAME_SHAPE

@@ -6,9 +6,9 @@ import time
 
 import pytest
 
+from engine.core.target import host_target
 from engine.execution.pool import PoolTimes, ThreadPool
 from engine.machine_code.object_cache import ObjectCache
-from engine.target import host_target
 
 pytestmark = pytest.mark.skipif(
     not hasattr(os, "sched_setaffinity") or len(os.sched_getaffinity(0)) < 2,

@@ -2,13 +2,13 @@
 
 from dataclasses import replace
 
+from engine.core.program import Program
+from engine.core.target import Target
+from engine.execution.runtime import Executable
 from engine.machine_code.object_cache import ObjectCache
 from engine.planning.parts import may_split, split_rows
 from engine.planning.plan import CompiledModel, KernelChoice, layer_of
 from engine.planning.schedule import Mode, Schedule, make_schedule
-from engine.program import Program
-from engine.runtime import Executable
-from engine.target import Target
 from graph.activations import Function
 from graph.graph import Graph
 from tests.builders import GraphBuilder

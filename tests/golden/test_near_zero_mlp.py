@@ -9,9 +9,9 @@ import pytest
 
 from engine.artifacts.artifact import Artifact
 from engine.compiler import CompileOptions, compile_graph
+from engine.core.target import host_target
+from engine.execution.runtime import load
 from engine.machine_code.object_cache import ObjectCache
-from engine.runtime import load
-from engine.target import host_target
 from graph import reference
 from graph.graph import Graph
 from graph.keras.read import read_model

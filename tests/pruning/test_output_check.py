@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from engine.compiler import CompileOptions, compile_graph
+from engine.core.target import host_target
+from engine.execution.runtime import Executable
 from engine.machine_code.object_cache import ObjectCache
-from engine.runtime import Executable
-from engine.target import host_target
 from graph.activations import ActivationFunction, Function
 from graph.graph import Graph
 from graph.ops import Activation, Dense

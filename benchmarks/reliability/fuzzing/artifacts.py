@@ -7,8 +7,8 @@ from pathlib import Path
 from benchmarks.reliability.fuzzing.target import Target
 from engine.artifacts.artifact import artifact_bytes
 from engine.compiler import compile_graph
+from engine.core.target import host_target
 from engine.machine_code.object_cache import ObjectCache
-from engine.target import host_target
 from tests.engine.compiled import UNTUNED
 from tests.engine.tamper import Tampered, leaves, outcome
 from tests.engine.test_artifact import model_graph

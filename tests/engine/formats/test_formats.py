@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.errors import PackError
+from engine.core.errors import PackError
 from engine.formats.bitmask import MASK_BITS, pack_bitmask
 from engine.formats.delta import pack_deltas
 from engine.formats.dense_blocks import pack_dense_blocks

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.errors import NarrowValuesError, PackError
+from engine.core.errors import NarrowValuesError, PackError
+from engine.core.layers import DenseLayer, ValueType
 from engine.formats.narrow import loaded, narrow_layer, narrowing_error, rounded, stored
-from engine.kernels.abi import DenseLayer, ValueType
 
 NARROW = (ValueType.BFLOAT16, ValueType.FLOAT16)
 

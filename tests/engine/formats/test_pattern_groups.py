@@ -5,14 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.errors import PackError
+from engine.core.arrays import FloatArray
+from engine.core.errors import PackError
 from engine.formats.pattern_groups import (
     MEMBERS,
     PatternGroups,
     pack_pattern_groups,
     shared_share,
 )
-from engine.kernels.abi import FloatArray
 
 
 def unpacked(packed: PatternGroups, shape: tuple[int, int], panel: int) -> FloatArray:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.kernel_call import KernelCall
+from engine.core.arrays import FloatArray, aligned_zeros
+from engine.core.layers import ConvLayer
 from engine.formats.position_vectors import Grid
-from engine.kernels.abi import Candidate, ConvLayer, FloatArray
-from engine.kernels.alignment import aligned_zeros
+from engine.kernels.abi import Candidate
 from tests.engine.kernels.loaded import kernel_address
 
 # What kernels may read behind a value (`engine.kernels.abi`).

@@ -3,9 +3,10 @@
 import numpy as np
 
 from benchmarks.kernel_call import KernelCall
-from engine.kernels.abi import Candidate, DenseLayer, FloatArray
-from engine.kernels.alignment import aligned_zeros
-from engine.target import Isa
+from engine.core.arrays import FloatArray, aligned_zeros
+from engine.core.layers import DenseLayer
+from engine.core.target import Isa
+from engine.kernels.abi import Candidate
 from tests.engine.kernels.loaded import kernel_address
 
 

@@ -5,11 +5,12 @@
 
 from pathlib import Path
 
-from engine.kernels.abi import FusedActivation, KernelSpec
+from engine.core.functions import FusedActivation
+from engine.core.target import Isa
+from engine.kernels.abi import KernelSpec
 from engine.kernels.elementwise import activation_spec
 from engine.kernels.layout import pack_spec
 from engine.kernels.registry import emit
-from engine.target import Isa
 
 FOLDER = Path(__file__).parent / "golden"
 SPECS = (

@@ -2,11 +2,11 @@
 
 from functools import cache
 
+from engine.core.target import host_target
 from engine.kernels.abi import KernelSpec
 from engine.kernels.registry import emit
 from engine.machine_code.linking import NativeLibrary, load_kernels
 from engine.machine_code.object_cache import ObjectCache
-from engine.target import host_target
 
 
 @cache

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.kernel_call import KernelCall
-from engine.kernels.abi import FloatArray, KernelSpec
-from engine.kernels.alignment import aligned_zeros
+from engine.core.arrays import FloatArray, aligned_zeros
+from engine.kernels.abi import KernelSpec
 from tests.engine.kernels.loaded import kernel_address
 
 GUARD_FLOATS = 64

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from engine.kernels.abi import DenseLayer, ElementFunction
+from engine.core.functions import ElementFunction
+from engine.core.layers import DenseLayer
 
 LINEAR = ElementFunction()
 

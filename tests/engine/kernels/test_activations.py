@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from engine.kernels.abi import FusedActivation
+from engine.core.functions import FusedActivation
+from engine.core.target import Isa, available_isas
 from engine.kernels.element_functions import element_function
 from engine.kernels.elementwise import activation_spec
-from engine.target import Isa, available_isas
 from graph.activations import ActivationFunction, Function
 from tests.engine.kernels.step_runner import StepInput, run_step
 

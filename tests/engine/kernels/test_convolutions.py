@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.core.functions import ElementFunction, FusedActivation
+from engine.core.target import Isa, available_isas
 from engine.kernels import conv_candidates
-from engine.kernels.abi import ElementFunction, FusedActivation
-from engine.target import Isa, available_isas
 from tests.engine.kernels.conv_oracle import (
     Shape,
     drawn_layer,

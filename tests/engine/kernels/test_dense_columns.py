@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from benchmarks.kernel_call import KernelCall
-from engine.kernels.abi import DenseLayer, ElementFunction, FusedActivation
-from engine.kernels.alignment import aligned_zeros
+from engine.core.arrays import aligned_zeros
+from engine.core.functions import ElementFunction, FusedActivation
+from engine.core.layers import DenseLayer
+from engine.core.target import Isa, available_isas
 from engine.kernels.dense_columns import ISAS, candidates
-from engine.target import Isa, available_isas
 from tests.engine.kernels.dense_oracle import random_layer_kernel
 from tests.engine.kernels.loaded import kernel_address
 

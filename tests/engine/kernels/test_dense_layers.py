@@ -5,18 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.core.arrays import FloatArray
+from engine.core.functions import ElementFunction, FusedActivation
+from engine.core.layers import DenseLayer, ValueType
+from engine.core.target import Isa, available_isas
 from engine.formats.narrow import narrow_layer
-from engine.kernels.abi import (
-    Candidate,
-    DenseLayer,
-    ElementFunction,
-    FloatArray,
-    FusedActivation,
-    ValueType,
-)
+from engine.kernels.abi import Candidate
 from engine.kernels.panels import PANEL_BYTES, panel_columns
 from engine.kernels.registry import kernel_candidates
-from engine.target import Isa, available_isas
 from tests.engine.kernels.dense_oracle import (
     expected,
     lanes_of,

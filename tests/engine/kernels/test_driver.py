@@ -5,15 +5,16 @@ import ctypes
 import numpy as np
 import pytest
 
-from engine.kernels.abi import FusedActivation, KernelSpec
-from engine.kernels.alignment import aligned_zeros
+from engine.core.arrays import aligned_zeros
+from engine.core.functions import FusedActivation
+from engine.core.target import Isa, available_isas, host_target
+from engine.kernels.abi import KernelSpec
 from engine.kernels.driver import SYMBOL, Request, emit_driver
 from engine.kernels.elementwise import activation_spec
 from engine.kernels.layout import pack_spec, unpack_spec
 from engine.kernels.registry import emit, fields_of
 from engine.machine_code.linking import load_kernels
 from engine.machine_code.object_cache import ObjectCache
-from engine.target import Isa, available_isas, host_target
 
 ELEMENTS = 21
 

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from engine.core.arrays import FloatArray
+from engine.core.functions import float_bits
+from engine.core.target import Isa, available_isas
 from engine.kernels import group_sums, resample
-from engine.kernels.abi import FloatArray, float_bits
 from engine.kernels.group_sums import Reduction, Root
-from engine.target import Isa, available_isas
 from tests.engine.kernels.step_runner import StepInput, lanes_for, run_step
 
 LEVELS = [

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from engine.errors import UnsupportedKernelError
+from engine.core.errors import UnsupportedKernelError
+from engine.core.target import Isa, available_isas
 from engine.kernels import layout
 from engine.kernels.registry import emit
-from engine.target import Isa, available_isas
 from tests.engine.kernels.step_runner import StepInput, lanes_for, run_step
 
 LEVELS = [

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from engine.kernels.abi import DenseLayer
+from engine.core.layers import DenseLayer
+from engine.core.target import host_target
 from engine.kernels.panels import layer_panel
 from engine.kernels.registry import kernel_candidates
 from engine.planning.parts import part_layer
-from engine.target import host_target
 from tests.engine.kernels.dense_oracle import run_candidate
 
 # Root mean square of errors, in units of 2^-24 of the sum of absolute products, where all products are positive: what

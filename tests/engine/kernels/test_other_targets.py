@@ -3,13 +3,13 @@
 import llvmlite.binding as llvm
 import pytest
 
+from engine.core.functions import FusedActivation, MergeOp
+from engine.core.target import Isa
 from engine.kernels import dot, driver, elementwise, groups, layout, rows, sparsemax, stamp
-from engine.kernels.abi import FusedActivation, KernelSpec
+from engine.kernels.abi import KernelSpec
 from engine.kernels.dense_gemm import GEMM_FAMILY, GEMV_FAMILY
-from engine.kernels.elementwise import MergeOp
 from engine.kernels.groups import SoftmaxKind
 from engine.kernels.registry import FAMILIES, emit
-from engine.target import Isa
 
 G = Isa.GENERIC
 RELU = FusedActivation.RELU

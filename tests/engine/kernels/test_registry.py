@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
-from engine.errors import UnknownFamilyError, UnsupportedKernelError
-from engine.kernels.abi import DenseLayer, FusedActivation, KernelSpec
+from engine.core.errors import UnknownFamilyError, UnsupportedKernelError
+from engine.core.functions import FusedActivation
+from engine.core.layers import DenseLayer
+from engine.core.target import Isa
+from engine.kernels.abi import KernelSpec
 from engine.kernels.registry import FAMILIES, emit, fields_of, kernel_candidates
-from engine.target import Isa
 
 RELU = FusedActivation.RELU
 GOOD = KernelSpec("spmm_rows", Isa.AVX512, 16, RELU, (("rows", 4), ("spread", "permute")))

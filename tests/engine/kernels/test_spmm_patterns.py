@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
+from engine.core.functions import ElementFunction, FusedActivation
+from engine.core.layers import DenseLayer
+from engine.core.target import Isa, available_isas
 from engine.kernels import spmm_rows
-from engine.kernels.abi import DenseLayer, ElementFunction, FusedActivation
 from engine.kernels.registry import emit
 from engine.kernels.spmm_patterns import candidates
-from engine.target import Isa, available_isas
 from tests.engine.kernels.dense_oracle import expected, lanes_of, run_candidate
 from tests.engine.kernels.structured_layers import blocked_layer
 

@@ -5,10 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.core.arrays import FloatArray
+from engine.core.layers import DenseLayer, ValueType
+from engine.core.target import Isa, available_isas
 from engine.formats.narrow import narrow_layer
 from engine.kernels import spmm_sweep, spmv_sweep
-from engine.kernels.abi import Candidate, DenseLayer, FloatArray, ValueType
-from engine.target import Isa, available_isas
+from engine.kernels.abi import Candidate
 from tests.engine.kernels.dense_oracle import run_candidate
 from tests.engine.kernels.test_dense_layers import drawn_input, drawn_layer
 

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from engine.errors import UnsupportedKernelError
+from engine.core.arrays import FloatArray
+from engine.core.errors import UnsupportedKernelError
+from engine.core.functions import MergeOp, float_bits
+from engine.core.target import Isa, available_isas
 from engine.kernels import dot, elementwise, groups, rows, sparsemax
-from engine.kernels.abi import FloatArray, float_bits
-from engine.kernels.elementwise import MergeOp
 from engine.kernels.groups import SoftmaxKind
 from engine.kernels.registry import emit
-from engine.target import Isa, available_isas
 from graph import ops
 from graph.activations import ActivationFunction, Function
 from tests.engine.kernels.step_runner import StepInput, lanes_for, run_step

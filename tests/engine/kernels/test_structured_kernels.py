@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.kernels.abi import Candidate, DenseLayer, ValueType
+from engine.core.layers import DenseLayer, ValueType
+from engine.core.target import Isa, available_isas
+from engine.kernels.abi import Candidate
 from engine.kernels.registry import kernel_candidates
-from engine.target import Isa, available_isas
 from tests.engine.kernels.dense_oracle import expected, random_layer_kernel, run_candidate
 from tests.engine.kernels.structured_layers import blocked_layer, spread_layer
 from tests.engine.kernels.test_dense_layers import check, drawn_input

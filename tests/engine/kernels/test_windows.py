@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.core.target import Isa, available_isas
 from engine.formats.position_vectors import Grid, cover
 from engine.kernels import moves
 from engine.kernels.window_candidates import WindowLayer, window_arguments, window_spec
 from engine.kernels.window_channels import WindowKind
-from engine.target import Isa, available_isas
 from tests.engine.kernels.conv_oracle import Shape, drawn_layer, drawn_value, rows_of
 from tests.engine.kernels.step_runner import StepInput, run_step
 

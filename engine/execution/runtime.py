@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.artifacts.artifact import Artifact, open_artifact
-from engine.errors import ExecutableClosedError
+from engine.core.errors import ExecutableClosedError
+from engine.core.target import Target, host_target
 from engine.execution.assemble import bind_plan
 from engine.execution.calls import Call
 from engine.execution.forms import Forms
@@ -27,7 +28,6 @@ from engine.machine_code.object_cache import ObjectCache
 from engine.planning.choose import DEFAULT_BUCKETS, default_plan, tile_widths
 from engine.planning.plan import CompiledModel, ExecutionPlan, LayerPlan, NetworkTime
 from engine.planning.schedule import Mode, Schedule, make_schedule
-from engine.target import Target, host_target
 
 # Workspaces kept for later calls; further concurrent calls allocate one each time.
 MAX_IDLE_CALLS = 16

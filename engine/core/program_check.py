@@ -1,6 +1,6 @@
 """What must hold of every program, checked after every compiler pass and before an artifact is used.
 
-1. Counts and sizes keep the limits of `engine.limits`.
+1. Counts and sizes keep the limits of `engine.core.limits`.
 2. Every place lies inside its buffer, and has the number of rows its step needs.
 3. Every constant exists and has the dtype and shape its step needs; row numbers stay inside the value.
 4. A row is written once, before it is read; a step never writes what it reads.
@@ -15,12 +15,12 @@ from typing import assert_never
 
 import numpy as np
 
-from engine import limits
-from engine.errors import ProgramError
-from engine.kernels.elementwise import MergeOp
-from engine.program import (
+from engine.core import limits
+from engine.core.errors import ProgramError
+from engine.core.functions import MergeOp
+from engine.core.program import Constant, Program, dense_array
+from engine.core.steps import (
     AffineStep,
-    Constant,
     CopyStep,
     DenseStep,
     DotStep,
@@ -31,12 +31,10 @@ from engine.program import (
     Pack,
     Place,
     PReluStep,
-    Program,
     SoftmaxStep,
     Step,
     Unpack,
     constants_of,
-    dense_array,
     reads,
     writes,
 )

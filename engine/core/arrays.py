@@ -1,11 +1,12 @@
-"""Arrays that start on the boundary that kernels expect."""
+"""Arrays of weights and values, and the boundary that they start on."""
 
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from engine.kernels.abi import ALIGNMENT_BYTES, FloatArray
+FloatArray = npt.NDArray[np.float32]
+ALIGNMENT_BYTES = 64
 
 
 def aligned_zeros(count: int) -> FloatArray:

@@ -7,17 +7,9 @@ where that dies in the step. Free ranges are searched best fit first.
 
 from dataclasses import dataclass
 
-from engine.kernels.abi import ALIGNMENT_BYTES
-from engine.program import (
-    AffineStep,
-    ElementStep,
-    PReluStep,
-    Program,
-    SoftmaxStep,
-    Step,
-    reads,
-    writes,
-)
+from engine.core.arrays import ALIGNMENT_BYTES
+from engine.core.program import Program
+from engine.core.steps import AffineStep, ElementStep, PReluStep, SoftmaxStep, Step, reads, writes
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import llvmlite.binding as llvm
 
-from engine.errors import IsaUnavailableError, ThreadCountError, UnknownIsaError
+from engine.core.errors import IsaUnavailableError, ThreadCountError, UnknownIsaError
 
 ISA_VARIABLE = "PRUNUS_ISA"
 THREADS_VARIABLE = "PRUNUS_THREADS"

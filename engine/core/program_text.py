@@ -1,6 +1,7 @@
 """The stable printed form of a program, for people and golden tests: one line per step."""
 
-from engine.program import (
+from engine.core.program import Program
+from engine.core.steps import (
     DenseStep,
     DotStep,
     ElementStep,
@@ -8,7 +9,6 @@ from engine.program import (
     MergeStep,
     Pack,
     Place,
-    Program,
     SoftmaxStep,
     Step,
     Unpack,

@@ -200,7 +200,7 @@ class VariableLengthError(UnsupportedModelError):
 
 
 class ProgramError(EngineError):
-    """A program breaks one of the invariants listed in `engine.program_check`."""
+    """A program breaks one of the invariants listed in `engine.core.program_check`."""
 
     slug = "invalid-program"
     title = "The compiled program is not valid"
@@ -226,7 +226,7 @@ class ArtifactVersionError(ArtifactError):
 
 
 class ArtifactTooLargeError(ArtifactError):
-    """A size is over a limit of `engine.limits`."""
+    """A size is over a limit of `engine.core.limits`."""
 
 
 class ArtifactTruncatedError(ArtifactError):
