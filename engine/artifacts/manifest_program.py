@@ -26,21 +26,29 @@ from engine.core.functions import (
 from engine.core.program import Array, Constant, InputSlot, OutputSlot, Program, SparseMatrix
 from engine.core.steps import (
     AffineStep,
+    ConvStep,
     CopyStep,
     DenseStep,
+    DepthwiseStep,
     DotStep,
     ElementStep,
     GluStep,
     GroupFunction,
     LayerNormStep,
     MergeStep,
+    MoveStep,
     Pack,
     Place,
+    PoolStep,
     PReluStep,
+    ReduceStep,
+    ResampleStep,
+    RootStep,
     SoftmaxStep,
     Step,
     Unpack,
 )
+from engine.core.window_steps import Reduction, Root
 
 _STEP_CLASSES: dict[str, type[Any]] = {
     "pack": Pack,
@@ -55,6 +63,13 @@ _STEP_CLASSES: dict[str, type[Any]] = {
     "softmax": SoftmaxStep,
     "layer_norm": LayerNormStep,
     "dot": DotStep,
+    "conv": ConvStep,
+    "depthwise": DepthwiseStep,
+    "pool": PoolStep,
+    "move": MoveStep,
+    "reduce": ReduceStep,
+    "resample": ResampleStep,
+    "root": RootStep,
 }
 _STEP_NAMES = {step: name for name, step in _STEP_CLASSES.items()}
 _Decode = Callable[[Any, str], Any]
@@ -177,12 +192,16 @@ _DECODERS: dict[Any, _Decode] = {
     bool: _decode_flag,
     float: as_float,
     str | None: lambda value, path: None if value is None else as_text(value, path),
+    float | None: lambda value, path: None if value is None else as_float(value, path),
     Place: _decode_place,
+    Place | None: lambda value, path: None if value is None else _decode_place(value, path),
     tuple[Place, ...]: lambda value, path: as_items(value, path, MAX_MERGE_INPUTS, _decode_place),
     tuple[int, ...]: lambda value, path: as_items(value, path, limits.MAX_AXES, as_integer),
     ElementFunction: _decode_function,
     MergeOp: _decode_enum(MergeOp),
     GroupFunction: _decode_enum(GroupFunction),
+    Reduction: _decode_enum(Reduction),
+    Root: _decode_enum(Root),
 }
 
 

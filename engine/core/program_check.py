@@ -16,9 +16,10 @@ from typing import assert_never
 import numpy as np
 
 from engine.core import limits
+from engine.core.constant_check import array_problems, group_problems, number_problems, same_rows
 from engine.core.errors import ProgramError
 from engine.core.functions import MergeOp
-from engine.core.program import Constant, Program, dense_array
+from engine.core.program import Program
 from engine.core.steps import (
     AffineStep,
     CopyStep,
@@ -30,14 +31,17 @@ from engine.core.steps import (
     MergeStep,
     Pack,
     Place,
+    PlainStep,
     PReluStep,
     SoftmaxStep,
+    SpatialStep,
     Step,
     Unpack,
     constants_of,
     reads,
     writes,
 )
+from engine.core.window_check import spatial_problems
 from graph.tensor_type import DType
 
 
@@ -53,7 +57,7 @@ def check_program(program: Program) -> None:
     for number, step in enumerate(program.steps):
         where = f"step {number} ({type(step).__name__})"
         _check_places(program, step, where)
-        for problem in _shape_problems(program, step):
+        for problem in _problems(program, step):
             raise ProgramError(f"{where}: {problem}")
         for place in reads(step):
             if not written.covers(place):
@@ -152,7 +156,13 @@ def _check_places(program: Program, step: Step, where: str) -> None:
             )
 
 
-def _shape_problems(program: Program, step: Step) -> Iterator[str]:
+def _problems(program: Program, step: Step) -> Iterator[str]:
+    if isinstance(step, SpatialStep):
+        return spatial_problems(program, step)
+    return _shape_problems(program, step)
+
+
+def _shape_problems(program: Program, step: PlainStep) -> Iterator[str]:
     """What is wrong with the sizes of a step; the places themselves lie in their buffers."""
     match step:
         case Pack():
@@ -166,7 +176,7 @@ def _shape_problems(program: Program, step: Step) -> Iterator[str]:
         case GluStep():
             yield from _glu_problems(step)
         case CopyStep():
-            yield from _number_problems(program, step.index, step.y.rows, step.x.rows)
+            yield from number_problems(program, step.index, step.y.rows, step.x.rows)
         case DotStep():
             yield from _dot_problems(program, step)
         case SoftmaxStep() | LayerNormStep():
@@ -180,10 +190,10 @@ def _shape_problems(program: Program, step: Step) -> Iterator[str]:
 def _rowwise_problems(
     program: Program, step: AffineStep | PReluStep | ElementStep
 ) -> Iterator[str]:
-    yield from _same_rows(step.x, step.y)
+    yield from same_rows(step.x, step.y)
     names: tuple[str, ...] = constants_of(step)
     for name in names:
-        yield from _array_problems(program, name, np.float32, (step.y.rows,))
+        yield from array_problems(program, name, np.float32, (step.y.rows,))
 
 
 def _slot_problems(slots: tuple[object, ...], slot: int, rows: int) -> Iterator[str]:
@@ -195,11 +205,6 @@ def _slot_problems(slots: tuple[object, ...], slot: int, rows: int) -> Iterator[
         yield f"{rows} rows do not hold a sample of shape {shape}"
 
 
-def _same_rows(x: Place, y: Place) -> Iterator[str]:
-    if x.rows != y.rows:
-        yield f"{x.rows} rows in, {y.rows} rows out"
-
-
 def _dense_problems(program: Program, step: DenseStep) -> Iterator[str]:
     if step.positions < 1 or step.x.rows % step.positions or step.y.rows % step.positions:
         yield f"rows are no multiple of {step.positions} positions"
@@ -207,9 +212,9 @@ def _dense_problems(program: Program, step: DenseStep) -> Iterator[str]:
     inputs, units = step.x.rows // step.positions, step.y.rows // step.positions
     if not 0 <= step.nonzeros <= inputs * units:
         yield f"{step.nonzeros} of {inputs * units} weights are not zero"
-    yield from _array_problems(program, step.kernel, np.float32, (inputs, units))
+    yield from array_problems(program, step.kernel, np.float32, (inputs, units))
     if step.bias is not None:
-        yield from _array_problems(program, step.bias, np.float32, (units,))
+        yield from array_problems(program, step.bias, np.float32, (units,))
 
 
 def _merge_problems(step: MergeStep) -> Iterator[str]:
@@ -218,7 +223,7 @@ def _merge_problems(step: MergeStep) -> Iterator[str]:
     if step.op is MergeOp.SUBTRACT and len(step.xs) != 2:
         yield f"subtract takes two values, not {len(step.xs)}"
     for x in step.xs:
-        yield from _same_rows(x, step.y)
+        yield from same_rows(x, step.y)
 
 
 def _glu_problems(step: GluStep) -> Iterator[str]:
@@ -233,36 +238,11 @@ def _dot_problems(program: Program, step: DotStep) -> Iterator[str]:
     sides = ((step.a, step.a_base, step.a_stride), (step.b, step.b_base, step.b_stride))
     for place, base, stride in sides:
         last = place.rows - (step.terms - 1) * stride
-        yield from _number_problems(program, base, step.y.rows, last)
+        yield from number_problems(program, base, step.y.rows, last)
 
 
 def _group_problems(program: Program, step: SoftmaxStep | LayerNormStep) -> Iterator[str]:
-    yield from _same_rows(step.x, step.y)
-    if min(step.outer, step.length, step.inner) < 1:
-        yield "groups have at least one element"
-    elif step.outer * step.length * step.inner != step.x.rows:
-        yield f"{step.outer} x {step.length} x {step.inner} groups in {step.x.rows} rows"
+    yield from group_problems(step.x, step.y, (step.outer, step.length, step.inner))
     if isinstance(step, LayerNormStep):
         for name in (step.gamma, step.beta):
-            yield from _array_problems(program, name, np.float32, (step.length,))
-
-
-def _number_problems(program: Program, name: str, count: int, limit: int) -> Iterator[str]:
-    """Row numbers: `count` of them, each below `limit`."""
-    problems = list(_array_problems(program, name, np.uint32, (count,)))
-    yield from problems
-    if not problems and (limit < 1 or int(dense_array(program.constants[name]).max()) >= limit):
-        yield f"a row number of {name!r} is not below {limit}"
-
-
-def _array_problems(
-    program: Program, name: str, dtype: type[np.generic], shape: tuple[int, ...]
-) -> Iterator[str]:
-    array: Constant | None = program.constants.get(name)
-    if array is None:
-        yield f"constant {name!r} is not there"
-    elif array.dtype != dtype or array.shape != shape:
-        yield (
-            f"constant {name!r} should be {np.dtype(dtype)}{list(shape)} "
-            f"and is {array.dtype}{list(array.shape)}"
-        )
+            yield from array_problems(program, name, np.float32, (step.length,))

@@ -1,15 +1,26 @@
 """The stable printed form of a program, for people and golden tests: one line per step."""
 
+import math
+from typing import assert_never
+
 from engine.core.program import Program
 from engine.core.steps import (
+    ConvStep,
     DenseStep,
+    DepthwiseStep,
     DotStep,
     ElementStep,
     LayerNormStep,
     MergeStep,
+    MoveStep,
     Pack,
     Place,
+    PoolStep,
+    ReduceStep,
+    ResampleStep,
+    RootStep,
     SoftmaxStep,
+    SpatialStep,
     Step,
     Unpack,
     constants_of,
@@ -44,6 +55,8 @@ def _line(program: Program, step: Step) -> str:
 
 
 def _name(step: Step) -> str:
+    if isinstance(step, SpatialStep):
+        return _spatial_name(step)
     match step:
         case DenseStep():
             positions = f" x{step.positions}" if step.positions > 1 else ""
@@ -60,6 +73,25 @@ def _name(step: Step) -> str:
             return f"dot<{step.terms}>"
         case _:
             return type(step).__name__.removesuffix("Step").lower()
+
+
+def _spatial_name(step: SpatialStep) -> str:
+    match step:
+        case ConvStep() | DepthwiseStep():
+            positions = f" x{step.positions}" if step.positions > 1 else ""
+            return f"{step.kind}+{step.function.function.value}{positions}"
+        case PoolStep():
+            return f"{step.kind.value}_pool x{math.prod(step.sizes)}"
+        case MoveStep():
+            return f"move<{step.outer}, {step.x_rows}, {step.y_rows}>"
+        case ReduceStep():
+            return f"{step.kind.value}<{step.length}>"
+        case ResampleStep():
+            return f"resample<{step.outer}, {step.length}, {step.inner}>"
+        case RootStep():
+            return f"divide_by_{step.kind.value}<{step.outer}, {step.length}, {step.inner}>"
+        case _:
+            assert_never(step)
 
 
 def _place(program: Program, place: Place) -> str:

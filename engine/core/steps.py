@@ -7,34 +7,33 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import assert_never
 
+from engine.core import window_steps
 from engine.core.functions import ElementFunction, MergeOp
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A run of rows of a buffer.
-
-    Attributes:
-        buffer: number of the buffer.
-        first: its first row.
-        rows: number of rows; at least 1.
-    """
-
-    buffer: int
-    first: int
-    rows: int
-
-    def part(self, first: int, rows: int) -> "Place":
-        """Return the run of `rows` rows that starts `first` rows into this one."""
-        return Place(self.buffer, self.first + first, rows)
-
-    def overlaps(self, other: "Place") -> bool:
-        """Return whether a row is in both."""
-        return (
-            self.buffer == other.buffer
-            and self.first < other.first + other.rows
-            and other.first < self.first + self.rows
-        )
+from engine.core.places import Place as Place
+from engine.core.window_steps import (
+    ConvStep as ConvStep,
+)
+from engine.core.window_steps import (
+    DepthwiseStep as DepthwiseStep,
+)
+from engine.core.window_steps import (
+    MoveStep as MoveStep,
+)
+from engine.core.window_steps import (
+    PoolStep as PoolStep,
+)
+from engine.core.window_steps import (
+    ReduceStep as ReduceStep,
+)
+from engine.core.window_steps import (
+    ResampleStep as ResampleStep,
+)
+from engine.core.window_steps import (
+    RootStep as RootStep,
+)
+from engine.core.window_steps import (
+    SpatialStep as SpatialStep,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +95,7 @@ class DenseStep:
 # Steps with weights: each has a choice of kernel and a packed form. What all of them have is `name`, `x`, `y`,
 # `kernel` (a constant whose last axis is the units), `bias`, `nonzeros`, `function`, `kind`, `inputs`, `units` and
 # `positions`; whoever needs more than that asks `match`, and lists every class.
-WeightedStep = DenseStep
+WeightedStep = DenseStep | ConvStep | DepthwiseStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +227,7 @@ class DotStep:
     normalize: bool
 
 
-Step = (
+PlainStep = (
     Pack
     | Unpack
     | DenseStep
@@ -242,10 +241,13 @@ Step = (
     | LayerNormStep
     | DotStep
 )
+Step = PlainStep | SpatialStep
 
 
 def reads(step: Step) -> tuple[Place, ...]:
     """Return the places that a step reads."""
+    if isinstance(step, SpatialStep):
+        return window_steps.reads(step)
     match step:
         case Pack():
             return ()
@@ -263,6 +265,8 @@ def reads(step: Step) -> tuple[Place, ...]:
 
 def writes(step: Step) -> tuple[Place, ...]:
     """Return the place that a step writes; none for Unpack."""
+    if isinstance(step, SpatialStep):
+        return (step.y,)
     match step:
         case Unpack():
             return ()
@@ -276,6 +280,8 @@ def writes(step: Step) -> tuple[Place, ...]:
 
 def constants_of(step: Step) -> tuple[str, ...]:
     """Return the names of the constants that a step uses."""
+    if isinstance(step, SpatialStep):
+        return window_steps.constants_of(step)
     match step:
         case DenseStep():
             return (step.kernel,) if step.bias is None else (step.kernel, step.bias)

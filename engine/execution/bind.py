@@ -15,6 +15,7 @@ from engine.core.functions import ElementFunction, float_bits
 from engine.core.program import Program, dense_array
 from engine.core.steps import (
     AffineStep,
+    ConvStep,
     CopyStep,
     DenseStep,
     DotStep,
@@ -25,13 +26,16 @@ from engine.core.steps import (
     MergeStep,
     Pack,
     Place,
+    PlainStep,
     PReluStep,
     SoftmaxStep,
+    SpatialStep,
     Step,
     Unpack,
     WeightedStep,
 )
 from engine.core.target import Isa
+from engine.execution.bind_spatial import bind_spatial
 from engine.kernels import dot, elementwise, groups, layout, rows, sparsemax
 from engine.kernels.abi import KernelSpec, PackedLayer
 from engine.planning.memory import ArenaPlan
@@ -64,6 +68,8 @@ class Binder:
     def weighted(self, step: WeightedStep, spec: KernelSpec, packed: PackedLayer) -> BoundStep:
         """Bind a step with weights to the kernel that was chosen for it."""
         numbers = {"x": self._offset(step.x), "y": self._offset(step.y), **packed.ints}
+        if isinstance(step, ConvStep) and step.added is not None:
+            numbers["added"] = self._offset(step.added)
         return BoundStep(spec, numbers, packed.constants)
 
     def step(self, step: Step) -> BoundStep:
@@ -72,6 +78,13 @@ class Binder:
         Raises:
             ProgramError: a step with weights, which needs a choice of kernel.
         """
+        if isinstance(step, SpatialStep):
+            return BoundStep(
+                *bind_spatial(self._program, self._isa, self._lanes, self._offset, step)
+            )
+        return self._plain(step)
+
+    def _plain(self, step: PlainStep) -> BoundStep:
         match step:
             case Pack():
                 dtype = self._program.inputs[step.slot].dtype

@@ -8,9 +8,9 @@ of a channel of 49 positions, one sample)::
 """
 
 from collections.abc import Collection, Mapping
-from enum import StrEnum
 
 from engine.core.target import Isa
+from engine.core.window_steps import Reduction, Root
 from engine.kernels.abi import Field, FieldKind, KernelSpec
 from engine.kernels.elementwise import larger
 from engine.kernels.emit import F32, Value, vector
@@ -27,20 +27,6 @@ REDUCE_FIELDS = (
     Field("group", FieldKind.INT),
 )
 ROOT_FIELDS = (*REDUCE_FIELDS, Field("inner", FieldKind.INT), Field("epsilon", FieldKind.INT))
-
-
-class Reduction(StrEnum):
-    """What is made of a group."""
-
-    MAXIMUM = "maximum"
-    AVERAGE = "average"
-
-
-class Root(StrEnum):
-    """What a group is divided by."""
-
-    MEAN_SQUARE = "mean_square"
-    NORM = "norm"
 
 
 REDUCE_VARIANTS: Mapping[str, Collection[int | str]] = {KIND: tuple(Reduction)}

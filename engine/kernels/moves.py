@@ -17,13 +17,12 @@ Sample (a run of rows, AVX-512)::
 from collections.abc import Sequence
 
 from engine.core.target import Isa
+from engine.core.window_steps import BOX_NUMBERS
 from engine.kernels.abi import Field, FieldKind, KernelSpec
 from engine.kernels.emit import F32, I64, Value, vector
 from engine.kernels.kernel_writer import KernelWriter, each_vector
 
 FAMILY = "moves"
-AXES = 4
-BOX_NUMBERS = 2 + 3 * AXES
 FIELDS = (
     Field("x", FieldKind.ARENA),
     Field("y", FieldKind.ARENA),

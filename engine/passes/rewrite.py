@@ -7,16 +7,23 @@ from typing import assert_never
 from engine.core.program import Program
 from engine.core.steps import (
     AffineStep,
+    ConvStep,
     CopyStep,
     DenseStep,
+    DepthwiseStep,
     DotStep,
     ElementStep,
     GluStep,
     LayerNormStep,
     MergeStep,
+    MoveStep,
     Pack,
     Place,
+    PoolStep,
     PReluStep,
+    ReduceStep,
+    ResampleStep,
+    RootStep,
     SoftmaxStep,
     Step,
     Unpack,
@@ -54,6 +61,13 @@ def moved(step: Step, to: PlaceMap) -> Step:
         case DenseStep() | ElementStep() | CopyStep() | AffineStep() | PReluStep():
             return replace(step, x=to(step.x), y=to(step.y))
         case GluStep() | SoftmaxStep() | LayerNormStep():
+            return replace(step, x=to(step.x), y=to(step.y))
+        case ConvStep():
+            added = None if step.added is None else to(step.added)
+            return replace(step, x=to(step.x), y=to(step.y), added=added)
+        case DepthwiseStep() | PoolStep() | MoveStep() | ReduceStep():
+            return replace(step, x=to(step.x), y=to(step.y))
+        case ResampleStep() | RootStep():
             return replace(step, x=to(step.x), y=to(step.y))
         case _:
             assert_never(step)

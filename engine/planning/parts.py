@@ -17,7 +17,13 @@ import numpy.typing as npt
 
 from engine.core.arrays import FloatArray
 from engine.core.layers import ConvLayer, DenseLayer, DepthwiseLayer, WeightedLayer
-from engine.core.steps import DenseStep, WeightedStep
+from engine.core.steps import (
+    ConvStep,
+    DenseStep,
+    DepthwiseStep,
+    Place,
+    WeightedStep,
+)
 from engine.kernels.estimate import layer_size
 
 # Boundaries between parts are multiples of this: whole vectors of every level, whole cache lines of y.
@@ -104,8 +110,20 @@ def part_step(step: WeightedStep, rows: range) -> WeightedStep:
     match step:
         case DenseStep():
             return replace(step, y=step.y.part(rows.start, len(rows)))
+        case ConvStep():
+            y = _channels(step.y, rows, step.positions)
+            added = None if step.added is None else _channels(step.added, rows, step.positions)
+            return replace(step, y=y, added=added)
+        case DepthwiseStep():
+            x = _channels(step.x, rows, step.channel_rows)
+            return replace(step, x=x, y=_channels(step.y, rows, step.positions))
         case _:
             assert_never(step)
+
+
+def _channels(place: Place, numbers: range, rows: int) -> Place:
+    """Return some channels of a value, each of so many rows."""
+    return place.part(numbers.start * rows, len(numbers) * rows)
 
 
 def may_split(shape: WeightedLayer | WeightedStep) -> bool:
@@ -113,9 +131,9 @@ def may_split(shape: WeightedLayer | WeightedStep) -> bool:
     match shape:
         case DenseLayer() | DenseStep():
             return shape.positions == 1
-        case ConvLayer():
+        case ConvLayer() | ConvStep():
             return shape.groups == 1
-        case DepthwiseLayer():
+        case DepthwiseLayer() | DepthwiseStep():
             return shape.multiplier == 1
         case _:
             assert_never(shape)

@@ -4,9 +4,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import assert_never
 
-from engine.core.layers import DenseLayer, ValueType, WeightedLayer
+from engine.core.layers import (
+    ConvLayer,
+    DenseLayer,
+    DepthwiseLayer,
+    ValueType,
+    WeightedLayer,
+)
 from engine.core.program import Program, dense_array
-from engine.core.steps import DenseStep, WeightedStep
+from engine.core.steps import (
+    ConvStep,
+    DenseStep,
+    DepthwiseStep,
+    WeightedStep,
+)
 from engine.core.target import Isa
 from engine.formats.narrow import narrow_layer
 from engine.kernels.abi import KernelSpec, PackedLayer
@@ -185,7 +196,34 @@ def layer_of(
     bias = None if step.bias is None else dense_array(program.constants[step.bias])
     match step:
         case DenseStep():
-            layer = DenseLayer(kernel, bias, step.function, step.positions, step.nonzeros)
+            layer: WeightedLayer = DenseLayer(
+                kernel, bias, step.function, step.positions, step.nonzeros
+            )
+        case ConvStep():
+            layer = ConvLayer(
+                kernel,
+                bias,
+                dense_array(program.constants[step.taps]),
+                step.groups,
+                step.channel_rows,
+                step.sizes,
+                step.strides,
+                step.function,
+                adds=step.added is not None,
+                nonzeros=step.nonzeros,
+            )
+        case DepthwiseStep():
+            layer = DepthwiseLayer(
+                kernel,
+                bias,
+                dense_array(program.constants[step.taps]),
+                step.multiplier,
+                step.channel_rows,
+                step.sizes,
+                step.strides,
+                step.function,
+                step.nonzeros,
+            )
         case _:
             assert_never(step)
     return narrow_layer(layer, values)

@@ -6,8 +6,8 @@ import pytest
 from engine.core.arrays import FloatArray
 from engine.core.functions import float_bits
 from engine.core.target import Isa, available_isas
+from engine.core.window_steps import Reduction, Root
 from engine.kernels import group_sums, resample
-from engine.kernels.group_sums import Reduction, Root
 from tests.engine.kernels.step_runner import StepInput, lanes_for, run_step
 
 LEVELS = [
