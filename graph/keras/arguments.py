@@ -4,8 +4,8 @@ import math
 from collections.abc import Mapping
 
 from graph.errors import ConfigError, UnsupportedArgumentError, UnsupportedDtypeError
-from graph.keras.dialects import COMMON_IGNORED, COMMON_STATED, REQUIRED, LayerClass
 from graph.keras.json_text import Json, JsonObject, as_list, as_object, show
+from graph.keras.layer_class import COMMON_IGNORED, COMMON_STATED, REQUIRED, LayerClass
 
 # Policies that keep weights in float32 and compute in 16 bits.
 MIXED_POLICIES = frozenset({"mixed_float16", "mixed_bfloat16"})

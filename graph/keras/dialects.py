@@ -8,13 +8,14 @@ Keras 1.2.2, 2.2.4, 2.15 and 3.15; the tests compare with tf-keras and Keras 3 t
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import IntEnum
 from types import MappingProxyType
 
 from graph.activations import ActivationFunction, Function
 from graph.errors import ConfigError
-from graph.keras.json_text import Json, show
+from graph.keras.json_text import show
+from graph.keras.layer_class import REQUIRED, WEIGHT_TRAINING, LayerClass, dropout, no_arguments
+from graph.keras.spatial_classes import SPATIAL_CLASSES
 
 
 class Dialect(IntEnum):
@@ -41,6 +42,11 @@ def dialect_of(version: str) -> Dialect:
     return Dialect(int(major))
 
 
+def resizes_from_corners(version: str) -> bool:
+    """Return whether bilinear upsampling is TensorFlow 1's: Keras 2.2 and 2.3 that are not part of TensorFlow."""
+    return re.fullmatch(r"2\.[23]\.\d{1,4}", version) is not None
+
+
 def stores_deviations(version: str) -> bool:
     """Return whether `running_std` of BatchNormalization may hold what its name says.
 
@@ -50,60 +56,10 @@ def stores_deviations(version: str) -> bool:
     return numbers is None or (int(numbers[1]), int(numbers[2])) < (1, 2)
 
 
-class _Required:
-    """Marks an argument without a default."""
-
-
-REQUIRED = _Required()
-
-
-@dataclass(frozen=True, slots=True)
-class LayerClass:
-    """Which arguments a layer class may have.
-
-    Attributes:
-        used: arguments that change the meaning, with the value they have when absent, or REQUIRED.
-        stated: arguments that are accepted only with one of these values.
-        ignored: arguments that matter only to training.
-        renamed: other names of used and ignored arguments, all versions together.
-    """
-
-    used: Mapping[str, "Json | _Required"] = field(default_factory=dict)
-    stated: Mapping[str, tuple[Json, ...]] = field(default_factory=dict)
-    ignored: frozenset[str] = frozenset()
-    renamed: Mapping[str, str] = field(default_factory=dict)
-
-
-# Arguments of every layer that only say what the layer is called or how it was made.
-COMMON_IGNORED = frozenset(
-    {"name", "trainable", "activity_regularizer", "batch_input_shape", "batch_shape", "batch_size",
-     "input_shape", "input_dtype", "input_dim", "input_length", "build_config"}
-)  # fmt: skip
-COMMON_STATED: Mapping[str, tuple[Json, ...]] = MappingProxyType(
-    {"dynamic": (False,), "sparse": (False, None), "ragged": (False, None), "autocast": (True,),
-     "quantization_config": (None,), "lora_rank": (None,), "lora_alpha": (None,), "weights": (None,)}
-)  # fmt: skip
-
-_WEIGHT_TRAINING = frozenset(
-    f"{weight}_{what}"
-    for weight in ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance", "alpha", "W", "b")
-    for what in ("initializer", "regularizer", "constraint", "init")
-)  # fmt: skip
-_RANDOM = frozenset({"seed", "noise_shape", "data_format", "dim_ordering"})
-
-
-def _no_arguments() -> LayerClass:
-    return LayerClass()
-
-
-def _dropout(*aliases: str, rate: str = "rate") -> LayerClass:
-    return LayerClass(ignored=_RANDOM | {rate}, renamed=dict.fromkeys(aliases, rate))
-
-
 _BATCH_NORMALIZATION = LayerClass(
     used={"axis": -1, "epsilon": 1e-3, "center": True, "scale": True, "mode": 0},
     stated={"renorm": (False, None), "virtual_batch_size": (None,), "adjustment": (None,)},
-    ignored=_WEIGHT_TRAINING
+    ignored=WEIGHT_TRAINING
     | {"momentum", "synchronized", "fused", "renorm_clipping", "renorm_momentum", "init"},
 )
 
@@ -116,7 +72,7 @@ LAYER_CLASSES: Mapping[str, LayerClass] = MappingProxyType(
         ),
         "Dense": LayerClass(
             used={"units": REQUIRED, "activation": None, "use_bias": True},
-            ignored=_WEIGHT_TRAINING | {"init"},
+            ignored=WEIGHT_TRAINING | {"init"},
             renamed={"output_dim": "units", "bias": "use_bias"},
         ),
         "Activation": LayerClass(used={"activation": REQUIRED}),
@@ -124,28 +80,28 @@ LAYER_CLASSES: Mapping[str, LayerClass] = MappingProxyType(
         "LeakyReLU": LayerClass(
             used={"negative_slope": 0.3}, renamed={"alpha": "negative_slope"}
         ),
-        "PReLU": LayerClass(used={"shared_axes": None}, ignored=_WEIGHT_TRAINING | {"init"}),
+        "PReLU": LayerClass(used={"shared_axes": None}, ignored=WEIGHT_TRAINING | {"init"}),
         "ELU": LayerClass(used={"alpha": 1.0}),
         "ThresholdedReLU": LayerClass(used={"theta": 1.0}),
         "Softmax": LayerClass(used={"axis": -1}),
         "BatchNormalization": _BATCH_NORMALIZATION,
         "LayerNormalization": LayerClass(
             used={"axis": -1, "epsilon": 1e-3, "center": True, "scale": True, "rms_scaling": False},
-            ignored=_WEIGHT_TRAINING,
+            ignored=WEIGHT_TRAINING,
         ),
         "Rescaling": LayerClass(used={"scale": REQUIRED, "offset": 0.0}),
         "Normalization": LayerClass(
             used={"axis": -1, "mean": None, "variance": None, "invert": False}
         ),
-        "Dropout": _dropout("p"),
-        "SpatialDropout1D": _dropout("p"),
-        "SpatialDropout2D": _dropout("p"),
-        "SpatialDropout3D": _dropout("p"),
-        "AlphaDropout": _dropout(),
-        "GaussianDropout": _dropout("p"),
-        "GaussianNoise": _dropout("sigma", rate="stddev"),
+        "Dropout": dropout("p"),
+        "SpatialDropout1D": dropout("p"),
+        "SpatialDropout2D": dropout("p"),
+        "SpatialDropout3D": dropout("p"),
+        "AlphaDropout": dropout(),
+        "GaussianDropout": dropout("p"),
+        "GaussianNoise": dropout("sigma", rate="stddev"),
         "ActivityRegularization": LayerClass(ignored=frozenset({"l1", "l2"})),
-        "Identity": _no_arguments(),
+        "Identity": no_arguments(),
         "Flatten": LayerClass(used={"data_format": "channels_last"}),
         "Reshape": LayerClass(used={"target_shape": REQUIRED}),
         "Permute": LayerClass(used={"dims": REQUIRED}),
@@ -160,8 +116,9 @@ LAYER_CLASSES: Mapping[str, LayerClass] = MappingProxyType(
                     "tensor_indices": (None,)},
         ),
         **dict.fromkeys(
-            ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum"), _no_arguments()
+            ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum"), no_arguments()
         ),
+        **SPATIAL_CLASSES,
     }
 )  # fmt: skip
 
@@ -184,24 +141,14 @@ PRUNING_IGNORED = frozenset(
 
 # Layers of Keras itself that are known and not read; anything else that is unknown is custom code.
 OTHER_KERAS_LAYERS = frozenset(
-    """AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D AdaptiveMaxPooling1D
-    AdaptiveMaxPooling2D AdaptiveMaxPooling3D AdditiveAttention Attention AtrousConvolution1D AtrousConvolution2D
-    AugMix AutoContrast AveragePooling1D AveragePooling2D AveragePooling3D Bidirectional CategoryEncoding CenterCrop
-    Conv1D Conv1DTranspose Conv2D Conv2DTranspose Conv3D Conv3DTranspose ConvLSTM1D ConvLSTM2D ConvLSTM3D Convolution1D
-    Convolution2D Convolution3D Cropping1D Cropping2D Cropping3D CuDNNGRU CuDNNLSTM CutMix Deconvolution2D
-    DenseFeatures DepthwiseConv1D DepthwiseConv2D Discretization EinsumDense Embedding Equalization FlaxLayer GRU
-    GRUCell GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D GlobalMaxPooling1D GlobalMaxPooling2D
-    GlobalMaxPooling3D GroupNormalization GroupQueryAttention HashedCrossing Hashing Highway IntegerLookup JaxLayer
-    LSTM LSTMCell LocallyConnected1D LocallyConnected2D Masking MaxNumBoundingBoxes MaxPooling1D MaxPooling2D
-    MaxPooling3D MaxoutDense MelSpectrogram MixUp MultiHeadAttention ParametricSoftplus Pipeline RMSNormalization RNN
-    RandAugment RandomBrightness RandomColorDegeneration RandomColorJitter RandomContrast RandomCrop
-    RandomElasticTransform RandomErasing RandomFlip RandomFourierFeatures RandomGaussianBlur RandomGrayscale RandomHeight
-    RandomHue RandomInvert RandomPerspective RandomPosterization RandomRotation RandomSaturation RandomSharpness
-    RandomShear RandomTranslation RandomWidth RandomZoom Resizing ReversibleEmbedding SReLU STFTSpectrogram
-    SeparableConv1D SeparableConv2D SeparableConvolution2D SimpleRNN SimpleRNNCell Solarization SpectralNormalization
-    StackedRNNCells StringLookup TFOpLambda SlicingOpLambda TFSMLayer TensorFlowOpLayer TextVectorization
-    TimeDistributed TimeDistributedDense TorchModuleWrapper UnitNormalization UpSampling1D UpSampling2D UpSampling3D
-    ZeroPadding1D ZeroPadding2D ZeroPadding3D""".split()  # noqa: SIM905
+    """AdditiveAttention Attention AtrousConvolution1D AtrousConvolution2D AutoContrast Bidirectional CategoryEncoding
+    ConvLSTM1D ConvLSTM2D ConvLSTM3D Convolution1D Convolution2D Convolution3D CuDNNGRU CuDNNLSTM Deconvolution2D
+    DenseFeatures Discretization EinsumDense Embedding Equalization FlaxLayer GRU GRUCell GroupQueryAttention
+    HashedCrossing Hashing Highway IntegerLookup JaxLayer LSTM LSTMCell LocallyConnected1D LocallyConnected2D
+    Masking MaxNumBoundingBoxes MaxoutDense MelSpectrogram MultiHeadAttention ParametricSoftplus Pipeline RNN
+    RandomFourierFeatures ReversibleEmbedding SReLU STFTSpectrogram SeparableConvolution2D SimpleRNN
+    SimpleRNNCell SpectralNormalization StackedRNNCells StringLookup TFOpLambda SlicingOpLambda TFSMLayer
+    TensorFlowOpLayer TextVectorization TimeDistributed TimeDistributedDense TorchModuleWrapper""".split()  # noqa: SIM905
 )
 CODE_LAYERS = frozenset({"Lambda", "TorchModuleWrapper", "FlaxLayer", "JaxLayer", "TFSMLayer"})
 

@@ -15,6 +15,7 @@ from graph.keras.dialects import Dialect
 from graph.keras.naming import numbered
 from graph.keras.slots import LayerWeights
 from graph.op import Op
+from graph.shape_ops import Permute
 from graph.tensor_type import DType, TensorType
 
 _FLOATS = frozenset({DType.FLOAT32, DType.FLOAT64, DType.FLOAT16})
@@ -27,14 +28,22 @@ class Draft:
     until a layer with weights, and arithmetic on integers means something else than on float32.
     """
 
-    def __init__(self, dialect: Dialect) -> None:
+    def __init__(self, dialect: Dialect, *, resizes_from_corners: bool = False) -> None:
+        """Begin a graph.
+
+        Args:
+            dialect: the version of Keras.
+            resizes_from_corners: bilinear upsampling lays the first pixels on each other, as TensorFlow 1 did.
+        """
         self.dialect = dialect
+        self.resizes_from_corners = resizes_from_corners
         self._inputs: list[Input] = []
         self._nodes: list[Node] = []
         self._weights: dict[str, WeightArray] = {}
         self._types: dict[str, TensorType] = {}
         self._keras_types: dict[str, DType] = {}
         self._counts: dict[str, int] = {}
+        self._permuted: dict[str, tuple[str, tuple[int, ...]]] = {}
 
     def add_input(self, name: str, value: TensorType) -> str:
         """Add a graph input."""
@@ -67,6 +76,15 @@ class Draft:
         self._types[fresh] = result
         self._keras_types[fresh] = DType.FLOAT32
         return fresh
+
+    def add_permute(self, name: str, value: str, dims: tuple[int, ...], layer: Layer) -> str:
+        """Add a Permute, unless it would only undo the one that made the value."""
+        source, before = self._permuted.get(value, ("", ()))
+        if source and tuple(before[dim - 1] for dim in dims) == tuple(range(1, len(dims) + 1)):
+            return source
+        found = self.add_node(name, Permute(dims), (value,), (), layer)
+        self._permuted[found] = (value, dims)
+        return found
 
     def add_weight(self, name: str, array: WeightArray) -> str:
         """Add a weight; the same name again is the same weight."""
@@ -169,6 +187,10 @@ class Site:
         """Add a node for this layer, called after it; on the layer's inputs unless `on` says otherwise."""
         wanted = f"{self.layer.path}/{name}" if name else self.layer.path
         return self.draft.add_node(wanted, op, on or self.inputs, weights, self.layer)
+
+    def permuted(self, value: str, dims: tuple[int, ...], name: str) -> str:
+        """Return a value with the axes of its samples in another order; see `graph.shape_ops.Permute`."""
+        return self.draft.add_permute(f"{self.layer.path}/{name}", value, dims, self.layer)
 
     def weight(
         self, role: str, shape: tuple[int | None, ...], reshaped: Sequence[int] | None = None

@@ -7,11 +7,11 @@ import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-import numpy as np
-
 from graph import limits as bounds
 from graph.activations import LINEAR, ActivationFunction
 from graph.errors import ShapeError, UnsupportedArgumentError, UnsupportedDtypeError
+from graph.keras import conv_layers, pooling_layers, resizing_layers
+from graph.keras import normalization_layers as normalizations
 from graph.keras.activation_layers import (
     activation_of,
     activation_of_layer,
@@ -20,20 +20,9 @@ from graph.keras.activation_layers import (
 )
 from graph.keras.dialects import OPERATION_ACTIVATIONS, OPERATION_MERGES
 from graph.keras.draft import Site
-from graph.ops import (
-    Activation,
-    BatchNormalization,
-    Dense,
-    Dot,
-    LayerNormalization,
-    Merge,
-    MergeKind,
-    Normalization,
-    PRelu,
-    Rescaling,
-)
+from graph.keras.spatial_classes import AUGMENTATIONS
+from graph.ops import Activation, Dense, Dot, Merge, MergeKind, PRelu, Rescaling
 from graph.shape_ops import Concatenate, Permute, RepeatVector, Reshape
-from graph.tensor_type import normalize_axis
 
 Lowering = Callable[[Site], str]
 
@@ -107,80 +96,9 @@ def _prelu(site: Site) -> str:
     return site.add(PRelu(), weights=[site.weight("alpha", tuple(shape))])
 
 
-def _batch_normalization(site: Site) -> str:
-    arguments = site.arguments
-    if arguments["mode"] != 0:
-        raise arguments.refuse("mode", "0: statistics from training are used")
-    axes = arguments.wholes("axis")
-    if len(axes) != 1:
-        raise arguments.refuse("axis", "one axis")
-    axis = normalize_axis(axes[0], site.type.rank)
-    scale, center = arguments.flag("scale"), arguments.flag("center")
-    roles = [*(["gamma"] if scale else []), *(["beta"] if center else [])]
-    shape = (site.type.shape[axis],)
-    weights = [site.weight(role, shape) for role in (*roles, "moving_mean", "moving_variance")]
-    op = BatchNormalization(axis, arguments.number("epsilon"), scale, center)
-    return site.add(op, weights=weights)
-
-
-def _layer_normalization(site: Site) -> str:
-    arguments = site.arguments
-    written = sorted(arguments.wholes("axis"))
-    axes = tuple(normalize_axis(axis, site.type.rank) for axis in written)
-    if list(axes) != sorted(set(axes)):
-        raise arguments.refuse("axis", "distinct axes, all counted from the same end")
-    rms = arguments.flag("rms_scaling")
-    scale = arguments.flag("scale") or rms
-    center = arguments.flag("center") and not rms
-    shape = tuple(site.type.shape[axis] for axis in axes)
-    roles = [*(["gamma"] if scale else []), *(["beta"] if center else [])]
-    op = LayerNormalization(axes, arguments.number("epsilon"), scale, center, rms)
-    return site.add(op, weights=[site.weight(role, shape) for role in roles])
-
-
 def _rescaling(site: Site) -> str:
     op = Rescaling(site.arguments.numbers("scale"), site.arguments.numbers("offset"))
     return site.add(op)
-
-
-def _normalization(site: Site) -> str:
-    arguments, rank = site.arguments, site.type.rank
-    written = [] if arguments["axis"] is None else arguments.wholes("axis")
-    kept = sorted({normalize_axis(axis, rank) for axis in written})
-    lengths = [site.type.shape[axis] for axis in kept]
-    if 0 in kept:
-        raise arguments.refuse("axis", "axes of fixed length, not the batch")
-    if None in lengths:
-        mean = site.weights.arrays.get("mean") if site.weights else None
-        raise ShapeError(
-            "the length of the axis that it normalizes is not known",
-            expected="an input of fixed shape"
-            + (f"; its statistics have shape {list(mean.shape)}" if mean is not None else ""),
-            got=str(site.type),
-            hint="put keras.Input with the full shape before it, and save the model again",
-        )
-    shape = tuple(length for length in lengths if length is not None)
-    spread = [1] * rank
-    for axis, length in zip(kept, shape, strict=True):
-        spread[axis] = length
-    names = [_statistic(site, role, shape, spread) for role in ("mean", "variance")]
-    return site.add(Normalization(arguments.flag("invert")), weights=names)
-
-
-def _statistic(site: Site, role: str, shape: tuple[int, ...], spread: list[int]) -> str:
-    """Mean or variance, with an axis of length 1 wherever it is not kept."""
-    if site.arguments["mean"] is None:
-        return site.weight(role, shape, spread)
-    try:
-        given = np.asarray(site.arguments[role], dtype=np.float64)
-        spaced = np.broadcast_to(given, shape) if given.ndim <= len(shape) else given
-        with np.errstate(over="ignore"):
-            array = spaced.reshape(spread).astype(np.float32)
-    except (ValueError, TypeError) as error:
-        raise site.arguments.refuse(role, f"numbers of shape {shape}") from error
-    if not np.isfinite(array).all():
-        raise site.arguments.refuse(role, "finite numbers")
-    return site.constant(role, array)
 
 
 def _flatten(site: Site) -> str:
@@ -296,11 +214,19 @@ def _operation_merge(site: Site) -> str:
     return site.add(Rescaling((scale,), (offset,)))
 
 
-_IDENTITIES = frozenset(
-    {"Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "AlphaDropout",
-     "GaussianDropout", "GaussianNoise", "ActivityRegularization", "Identity"}
-)  # fmt: skip
-_MOVES = frozenset({"Flatten", "Reshape", "Permute", "RepeatVector", "Concatenate"})
+def _of_ranks(
+    name: str, lowering: Lowering, suffix: str = "", *, last: int = 3
+) -> dict[str, Lowering]:
+    return {f"{name}{rank}D{suffix}": lowering for rank in range(1, last + 1)}
+
+
+_IDENTITIES = AUGMENTATIONS | {
+    "Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "AlphaDropout",
+    "GaussianDropout", "GaussianNoise", "ActivityRegularization", "Identity",
+}  # fmt: skip
+_MOVES = frozenset({"Flatten", "Reshape", "Permute", "RepeatVector", "Concatenate"}) | {
+    f"{name}{rank}D" for name in ("ZeroPadding", "Cropping") for rank in (1, 2, 3)
+}
 # Layers that convert integers to float32 before they calculate, as the graph does at its inputs.
 _TAKES_INTEGERS = _MOVES | {"Dense", "Rescaling", "Normalization"}
 
@@ -311,10 +237,31 @@ _LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
             ("Activation", "ReLU", "LeakyReLU", "ELU", "ThresholdedReLU", "Softmax"), _activation
         ),
         "PReLU": _prelu,
-        "BatchNormalization": _batch_normalization,
-        "LayerNormalization": _layer_normalization,
+        "BatchNormalization": normalizations.lower_batch_normalization,
+        "LayerNormalization": normalizations.lower_layer_normalization,
         "Rescaling": _rescaling,
-        "Normalization": _normalization,
+        "Normalization": normalizations.lower_normalization,
+        "GroupNormalization": normalizations.lower_group_normalization,
+        "RMSNormalization": normalizations.lower_rms_normalization,
+        "UnitNormalization": normalizations.lower_unit_normalization,
+        **_of_ranks("Conv", conv_layers.lower_conv),
+        **_of_ranks("Conv", conv_layers.lower_conv_transpose, "Transpose"),
+        **_of_ranks("DepthwiseConv", conv_layers.lower_depthwise_conv, last=2),
+        **_of_ranks("SeparableConv", conv_layers.lower_separable_conv, last=2),
+        **_of_ranks("MaxPooling", pooling_layers.lower_pooling),
+        **_of_ranks("AveragePooling", pooling_layers.lower_pooling),
+        **_of_ranks("GlobalMaxPooling", pooling_layers.lower_global_pooling),
+        **_of_ranks("GlobalAveragePooling", pooling_layers.lower_global_pooling),
+        **_of_ranks("AdaptiveMaxPooling", pooling_layers.lower_adaptive_pooling),
+        **_of_ranks("AdaptiveAveragePooling", pooling_layers.lower_adaptive_pooling),
+        **_of_ranks("ZeroPadding", resizing_layers.lower_zero_padding),
+        **_of_ranks("Cropping", resizing_layers.lower_cropping),
+        "UpSampling1D": resizing_layers.lower_upsampling1d,
+        "UpSampling2D": resizing_layers.lower_upsampling,
+        "UpSampling3D": resizing_layers.lower_upsampling,
+        "Resizing": resizing_layers.lower_resizing,
+        "CenterCrop": resizing_layers.lower_center_crop,
+        "RandomCrop": resizing_layers.lower_random_crop,
         "Flatten": _flatten,
         "Reshape": _reshape,
         "Permute": _permute,

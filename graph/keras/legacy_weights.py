@@ -29,6 +29,8 @@ _KERAS1_ROLES = {
     "moving_variance": "running_std",
     "alpha": "alphas",
 }
+# What other versions called them.
+_OTHER_ROLES = {"depthwise_kernel": "kernel"}
 
 
 def read_legacy(weights: h5py.Group, model: Model, collector: Collector) -> None:
@@ -101,7 +103,8 @@ def _scope(name: str, slot: Slot) -> str | None:
     """
     scope, _, last = name.rpartition("/")
     last = last.split(":")[0]
-    if re.fullmatch(rf"{slot.role}(_\d+)?", last):
+    names = (slot.role, _OTHER_ROLES.get(slot.role, slot.role))
+    if any(re.fullmatch(rf"{name}(_\d+)?", last) for name in names):
         return None if slot.role in WRAPPER_ROLES or slot.role in NOT_READ else scope
     keras1 = _KERAS1_ROLES.get(slot.role, slot.role)
     # Keras 1 put the role behind the layer's name, and a TensorFlow name scope before it.

@@ -14,7 +14,7 @@ from graph.errors import (
 from graph.graph import Graph, Output
 from graph.keras.arguments import Arguments, plain
 from graph.keras.description import Call, Layer, Model, Port, TensorRef
-from graph.keras.dialects import Dialect
+from graph.keras.dialects import dialect_of, resizes_from_corners
 from graph.keras.draft import Draft, Site
 from graph.keras.json_text import Json, show
 from graph.keras.layer_ops import lower_layer
@@ -24,14 +24,14 @@ from graph.tensor_type import DType, TensorType, format_shape
 from graph.verify import verify
 
 
-def lower_model(model: Model, weights: Mapping[str, LayerWeights], dialect: Dialect) -> Graph:
-    """Build the verified graph of a model.
+def lower_model(model: Model, weights: Mapping[str, LayerWeights], version: str) -> Graph:
+    """Build the verified graph of a model that this version of Keras wrote.
 
     Raises:
         ModelFileError: something in the model is not supported or does not fit.
         GraphError: shapes do not fit together, or the graph breaks an invariant.
     """
-    draft = Draft(dialect)
+    draft = Draft(dialect_of(version), resizes_from_corners=resizes_from_corners(version))
     layers = {layer.name: layer for layer in model.layers}
     given = [_add_input(draft, port, layers) for port in model.inputs]
     values = _Lowering(draft, weights).model(model, given)

@@ -58,7 +58,7 @@ def read_model(
         dialect = dialect_of(archive.keras_version)
         model = parse_model(archive, bounds)
         weights = read_weights(archive, model, allow_nonfinite=allow_nonfinite)
-        graph = lower_model(model, weights, dialect)
+        graph = lower_model(model, weights, archive.keras_version)
         notes = notes_on(model, dialect, archive.config)
         origin = origin_of(archive, model, dialect)
         return ModelFile(graph, archive.format, archive.keras_version, origin, notes)

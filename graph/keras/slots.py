@@ -12,8 +12,15 @@ from graph.graph import WeightArray
 from graph.keras.description import Layer
 from graph.keras.hdf5 import reading
 
-# Kinds of layers whose kernel tfmot's wrapper prunes; all others have only the step among the wrapper's own variables.
-_PRUNABLE = frozenset({"Dense"})
+# Which weight tfmot's wrapper prunes, by class; for all others it has only the step among its own variables.
+_PRUNED_ROLES = {
+    **dict.fromkeys(
+        ("Dense", *(f"Conv{rank}D{end}" for rank in (1, 2, 3) for end in ("", "Transpose"))),
+        "kernel",
+    ),
+    "SeparableConv1D": "pointwise_kernel",
+    "SeparableConv2D": "pointwise_kernel",
+}
 # The wrapper's own variables. `pruned_kernel` is the wrapped layer's kernel once more.
 WRAPPER_ROLES = ("pruned_kernel", "mask", "threshold", "pruning_step")
 NOT_READ = frozenset({"count", "threshold", "pruning_step"})
@@ -52,8 +59,9 @@ def own_roles(layer: Layer) -> tuple[Role, ...]:
     """The weights that a layer of its own has, in Keras' order; those of a pruning wrapper are not among them."""
     arguments = layer.arguments
     match layer.class_name:
-        case "Dense":
-            found = [Role("kernel"), *([Role("bias")] if arguments["use_bias"] else [])]
+        case name if name in _PRUNED_ROLES or name.startswith("DepthwiseConv"):
+            kernels = _kernel_roles(name)
+            found = [*kernels, *([Role("bias")] if arguments["use_bias"] else [])]
         case "BatchNormalization":
             found = [Role("gamma")] if arguments["scale"] else []
             found += [Role("beta")] if arguments["center"] else []
@@ -62,6 +70,11 @@ def own_roles(layer: Layer) -> tuple[Role, ...]:
             rms = arguments["rms_scaling"]
             found = [Role("gamma")] if arguments["scale"] or rms else []
             found += [Role("beta")] if arguments["center"] and not rms else []
+        case "GroupNormalization":
+            found = [Role("gamma")] if arguments["scale"] else []
+            found += [Role("beta")] if arguments["center"] else []
+        case "RMSNormalization":
+            found = [Role("scale")]
         case "PReLU":
             found = [Role("alpha")]
         case "Normalization":
@@ -72,6 +85,14 @@ def own_roles(layer: Layer) -> tuple[Role, ...]:
     return tuple(found)
 
 
+def _kernel_roles(class_name: str) -> list[Role]:
+    if class_name.startswith("DepthwiseConv"):
+        return [Role("depthwise_kernel")]
+    if class_name.startswith("SeparableConv"):
+        return [Role("depthwise_kernel"), Role("pointwise_kernel")]
+    return [Role("kernel")]
+
+
 def wrapper_roles(layer: Layer) -> tuple[str, ...]:
     """Return the variables of the pruning wrapper around a layer, in tfmot's order; none where there is no wrapper.
 
@@ -79,7 +100,7 @@ def wrapper_roles(layer: Layer) -> tuple[str, ...]:
     """
     if not layer.is_pruned:
         return ()
-    return WRAPPER_ROLES if layer.class_name in _PRUNABLE else WRAPPER_ROLES[-1:]
+    return WRAPPER_ROLES if layer.class_name in _PRUNED_ROLES else WRAPPER_ROLES[-1:]
 
 
 def has_weights(layer: Layer) -> bool:
@@ -95,12 +116,14 @@ class Collector:
     def __init__(self, *, allow_nonfinite: bool) -> None:
         self._allow_nonfinite = allow_nonfinite
         self._arrays: dict[str, dict[str, WeightArray]] = {}
+        self._pruned: dict[str, str] = {}
 
     def take(self, slot: Slot, dataset: h5py.Dataset) -> None:
         """Read the array of one slot."""
         if slot.role not in NOT_READ:
             array = _read_array(dataset, slot, allow_nonfinite=self._allow_nonfinite)
             self._arrays.setdefault(slot.layer.path, {})[slot.role] = array
+            self._pruned[slot.layer.path] = _PRUNED_ROLES.get(slot.layer.class_name, "")
 
     def finished(self) -> Mapping[str, LayerWeights]:
         """Everything that was read, with tfmot's masks applied.
@@ -109,14 +132,16 @@ class Collector:
             WeightsMismatchError: a mask does not fit its kernel, or the wrapper's copy of the kernel is another one.
         """
         return {
-            path: LayerWeights(path, _masked(path, arrays)) for path, arrays in self._arrays.items()
+            path: LayerWeights(path, _masked(path, self._pruned[path], arrays))
+            for path, arrays in self._arrays.items()
         }
 
 
-def _masked(path: str, arrays: Mapping[str, WeightArray]) -> Mapping[str, WeightArray]:
+def _masked(path: str, role: str, arrays: Mapping[str, WeightArray]) -> Mapping[str, WeightArray]:
+    """Return the arrays of a layer without those of a pruning wrapper; the mask is applied to the weight of that role."""
     found = dict(arrays)
     copy, mask = found.pop("pruned_kernel", None), found.pop("mask", None)
-    kernel = found.get("kernel")
+    kernel = found.get(role)
     if copy is not None and (kernel is None or not np.array_equal(copy, kernel, equal_nan=True)):
         raise WeightsMismatchError(
             f"layer {path!r} and its pruning wrapper hold two different kernels",
@@ -129,7 +154,7 @@ def _masked(path: str, arrays: Mapping[str, WeightArray]) -> Mapping[str, Weight
                 expected=str(None if kernel is None else kernel.shape),
                 got=str(mask.shape),
             )
-        found["kernel"] = kernel * mask
+        found[role] = kernel * mask
     return found
 
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
 
-from graph.keras.dialects import LayerClass
 from graph.keras.json_text import Json, JsonObject
+from graph.keras.layer_class import LayerClass
 
 OPTIMIZERS = frozenset(
     [

@@ -54,7 +54,10 @@ def keras_outputs(model: Any, inputs: dict[str, np.ndarray], names: list[str]) -
     """Outputs of a Keras model by the names that the reader gave, in the reader's order."""
     structure = getattr(model, "_inputs_struct", getattr(model, "_nested_inputs", None))
     given: Any = inputs if isinstance(structure, dict) else list(inputs.values())
-    found = model(given[0] if isinstance(given, list) and len(given) == 1 else given)
+    # Layers that change images in training do so by default when they are called.
+    found = model(
+        given[0] if isinstance(given, list) and len(given) == 1 else given, training=False
+    )
     if isinstance(found, dict):
         return [np.asarray(found[name]) for name in names]
     return [np.asarray(value) for value in (found if isinstance(found, list | tuple) else [found])]

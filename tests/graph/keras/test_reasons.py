@@ -15,6 +15,7 @@ from graph.errors import (
     UnsupportedLayerError,
     WeightsMismatchError,
 )
+from graph.keras.dialects import CODE_LAYERS, OTHER_KERAS_LAYERS
 from graph.keras.read import read_model
 from graph.limits import FileLimits
 from tests.graph.keras.conftest import assert_same_outputs, set_random_weights
@@ -47,10 +48,11 @@ def refusal(path: Path, config: Any, weights: Any = None, **options: Any) -> Gra
 
 
 def network(*, functional_form: bool = False) -> dict[str, Any]:
-    """x -> Conv2D -> MaxPooling2D -> Conv2D -> Flatten -> Dense."""
+    """x -> LocallyConnected2D -> Masking -> LocallyConnected2D -> Flatten -> Dense."""
     middle = [
-        layer("Conv2D", "c1", filters=2), layer("MaxPooling2D", "p1"), layer("Conv2D", "c2", filters=2),
-        layer("Flatten", "f"), layer("Dense", "d", units=2),
+        layer("LocallyConnected2D", "c1", filters=2), layer("Masking", "p1"),
+        layer("LocallyConnected2D", "c2", filters=2), layer("Flatten", "f"),
+        layer("Dense", "d", units=2),
     ]  # fmt: skip
     if not functional_form:
         return sequential(input_layer(8, 8, 1), *middle)
@@ -72,11 +74,11 @@ def test_all_layers_that_are_not_supported_are_named(tmp_path: Path, functional_
     error = refusal(tmp_path, network(functional_form=functional_form), WEIGHTS)
     assert type(error) is UnsupportedLayerError
     assert error.message == (
-        "layer 'c1' (Conv2D) is the first of 3 layers of kinds that Prunus does not support yet"
+        "layer 'c1' (LocallyConnected2D) is the first of 3 layers of kinds that Prunus does not support yet"
     )
     # 18 of 18 + 36 + 18 numbers.
     assert error.got == (
-        "Conv2D (2), MaxPooling2D (1); the layers that are read hold 25.0% of the weights"
+        "LocallyConnected2D (2), Masking (1); the layers that are read hold 25.0% of the weights"
     )
     assert error.hint == (
         "the layers behind can be served alone: save"
@@ -86,9 +88,9 @@ def test_all_layers_that_are_not_supported_are_named(tmp_path: Path, functional_
 
 @pytest.mark.parametrize("version", ["3.5.0", "2.15.0", "2.13.1"])
 def test_the_share_that_is_read_of_an_archive(tmp_path: Path, version: str) -> None:
-    second = "conv2d_2" if version == "2.13.1" else "conv2d_1"
+    second = "locally_connected2d_2" if version == "2.13.1" else "locally_connected2d_1"
     container = "_layer_checkpoint_dependencies" if version == "2.13.1" else "layers"
-    places = zip(("conv2d", second, "dense"), WEIGHTS.values(), strict=True)
+    places = zip(("locally_connected2d", second, "dense"), WEIGHTS.values(), strict=True)
     data = folders({f"{container}/{place}/vars/0": arrays[0][1] for place, arrays in places})
     path = write_archive(tmp_path / "m", network(), data, version=version)
     with pytest.raises(UnsupportedLayerError, match=r"hold 25\.0% of the weights"):
@@ -141,8 +143,7 @@ def test_limits_come_before_layers_that_are_not_supported(tmp_path: Path) -> Non
 
 
 def test_kinds_are_bounded(tmp_path: Path) -> None:
-    kinds = [f"{kind}{rank}D" for kind in ("Conv", "MaxPooling", "AveragePooling", "Cropping", "UpSampling")
-             for rank in (1, 2, 3)]  # fmt: skip
+    kinds = sorted(OTHER_KERAS_LAYERS - CODE_LAYERS)[:15]
     config = sequential(input_layer(3), *(layer(kind, kind) for kind in kinds))
     assert refusal(tmp_path, config).got.endswith(" and 3 more kinds")
 

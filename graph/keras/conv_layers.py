@@ -1,0 +1,132 @@
+"""Convolutions of every kind -> ops; the kernels are stored as the ops want them."""
+
+from graph.activations import LINEAR, ActivationFunction
+from graph.conv_ops import Conv, ConvTranspose, DepthwiseConv
+from graph.keras.activation_layers import activation_of
+from graph.keras.arguments import Arguments
+from graph.keras.channels import Channels
+from graph.keras.draft import Site
+from graph.ops import Activation
+from graph.windows import Padding
+
+
+def spatial_rank(site: Site) -> int:
+    """Return how many spatial axes a layer has, which its class names: Conv2D, MaxPooling1D."""
+    return int(site.layer.class_name.split("D")[-2][-1])
+
+
+def per_axis(arguments: Arguments, name: str, rank: int) -> tuple[int, ...]:
+    """Return an argument that is one whole number for each spatial axis, or one for all.
+
+    Raises:
+        UnsupportedArgumentError: it is something else.
+    """
+    numbers = arguments.wholes(name)
+    if len(numbers) == 1:
+        numbers = numbers * rank
+    if len(numbers) != rank:
+        raise arguments.refuse(name, f"a whole number, or {rank} of them")
+    return tuple(numbers)
+
+
+def padding_of(arguments: Arguments, *allowed: Padding) -> Padding:
+    """Return the argument `padding`.
+
+    Raises:
+        UnsupportedArgumentError: it is not one of those allowed.
+    """
+    value = arguments["padding"]
+    found = next((one for one in allowed if value in (one.value, one.value.upper())), None)
+    if found is None:
+        raise arguments.refuse("padding", " or ".join(one.value for one in allowed))
+    return found
+
+
+def lower_conv(site: Site) -> str:
+    """Add a Conv1D, Conv2D or Conv3D."""
+    arguments, rank = site.arguments, spatial_rank(site)
+    allowed = (Padding.VALID, Padding.SAME, *([Padding.CAUSAL] if rank == 1 else []))
+    op = Conv(
+        per_axis(arguments, "strides", rank),
+        per_axis(arguments, "dilation_rate", rank),
+        padding_of(arguments, *allowed),
+        arguments.whole("groups"),
+        arguments.flag("use_bias"),
+    )
+    channels, filters = Channels(site), arguments.whole("filters")
+    of_group = (channels.type.shape[-1] or 0) // max(1, op.groups)
+    size = per_axis(arguments, "kernel_size", rank)
+    weights = [site.weight("kernel", (*size, of_group, filters)), *_bias(site, filters)]
+    return _finished(site, channels, site.add(op, on=(channels.input,), weights=weights))
+
+
+def lower_conv_transpose(site: Site) -> str:
+    """Add a transposed convolution."""
+    arguments, rank = site.arguments, spatial_rank(site)
+    extra = None
+    if arguments["output_padding"] is not None:
+        extra = per_axis(arguments, "output_padding", rank)
+    op = ConvTranspose(
+        per_axis(arguments, "strides", rank),
+        per_axis(arguments, "dilation_rate", rank),
+        padding_of(arguments, Padding.VALID, Padding.SAME),
+        extra,
+        arguments.flag("use_bias"),
+    )
+    channels, filters = Channels(site), arguments.whole("filters")
+    size = per_axis(arguments, "kernel_size", rank)
+    kernel = site.weight("kernel", (*size, filters, channels.type.shape[-1]))
+    value = site.add(op, on=(channels.input,), weights=[kernel, *_bias(site, filters)])
+    return _finished(site, channels, value)
+
+
+def lower_depthwise_conv(site: Site) -> str:
+    """Add a depthwise convolution."""
+    channels = Channels(site)
+    op, kernel = _depthwise(site, channels, use_bias=site.arguments.flag("use_bias"))
+    outputs = (channels.type.shape[-1] or 0) * site.arguments.whole("depth_multiplier")
+    weights = [kernel, *_bias(site, outputs)]
+    return _finished(site, channels, site.add(op, on=(channels.input,), weights=weights))
+
+
+def lower_separable_conv(site: Site) -> str:
+    """Add a depthwise convolution without bias, and a convolution of one pixel."""
+    arguments, rank, channels = site.arguments, spatial_rank(site), Channels(site)
+    op, kernel = _depthwise(site, channels, use_bias=False)
+    inner = site.add(op, on=(channels.input,), weights=[kernel], name="depthwise")
+    filters, ones = arguments.whole("filters"), (1,) * rank
+    shape = (*ones, site.draft.type(inner).shape[-1], filters)
+    weights = [site.weight("pointwise_kernel", shape), *_bias(site, filters)]
+    pointwise = Conv(ones, ones, Padding.VALID, 1, arguments.flag("use_bias"))
+    return _finished(site, channels, site.add(pointwise, on=(inner,), weights=weights))
+
+
+def _depthwise(site: Site, channels: Channels, *, use_bias: bool) -> tuple[DepthwiseConv, str]:
+    arguments, rank = site.arguments, spatial_rank(site)
+    op = DepthwiseConv(
+        per_axis(arguments, "strides", rank),
+        per_axis(arguments, "dilation_rate", rank),
+        padding_of(arguments, Padding.VALID, Padding.SAME),
+        use_bias,
+    )
+    size, multiplier = per_axis(arguments, "kernel_size", rank), arguments.whole("depth_multiplier")
+    shape = (*size, channels.type.shape[-1], multiplier)
+    return op, site.weight("depthwise_kernel", shape)
+
+
+def _bias(site: Site, length: int) -> list[str]:
+    return [site.weight("bias", (length,))] if site.arguments.flag("use_bias") else []
+
+
+def _finished(site: Site, channels: Channels, value: str) -> str:
+    """Add the layer's activation; one along an axis counts the axes as the layer has them."""
+    function = activation_of(site.arguments["activation"], site.arguments, site.draft.dialect)
+    if function.is_elementwise:
+        return channels.restored(_activated(site, value, function))
+    return _activated(site, channels.restored(value), function)
+
+
+def _activated(site: Site, value: str, function: ActivationFunction) -> str:
+    if function == LINEAR:
+        return value
+    return site.add(Activation(function), on=(value,), name="activation")
