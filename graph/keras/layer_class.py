@@ -1,4 +1,4 @@
-"""Which arguments a class of layers may have, and the arguments that all of them may have; the classes are elsewhere."""
+"""Which arguments a class of layers may have, and those that all classes may have; the classes are elsewhere."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

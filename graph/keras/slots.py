@@ -138,7 +138,7 @@ class Collector:
 
 
 def _masked(path: str, role: str, arrays: Mapping[str, WeightArray]) -> Mapping[str, WeightArray]:
-    """Return the arrays of a layer without those of a pruning wrapper; the mask is applied to the weight of that role."""
+    """Return the arrays of a layer without those of a pruning wrapper; its mask is applied to the weight of `role`."""
     found = dict(arrays)
     copy, mask = found.pop("pruned_kernel", None), found.pop("mask", None)
     kernel = found.get(role)
