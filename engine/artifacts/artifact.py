@@ -55,11 +55,12 @@ from engine.core.program_check import check_program
 from engine.planning.plan import CompiledModel
 
 MAGIC = b"PRUNUSA\0"
-VERSION = 3
+FIRST_VERSION, VERSION = 1, 4
+# Scale, shift and alpha of files below this version have one number for each row.
+ROW_GROUPS_VERSION = 4
 # Files of these versions were checked with subnormal numbers kept: they keep them.
 KEEPING_VERSIONS = (1, 2)
-# Files of these older versions: their program is read, because its form has not changed; their plan is not, and a
-# new one is made.
+# Files of these older versions: their program is read; their plan is not, and a new one is made.
 PROGRAM_ONLY_VERSIONS = (1,)
 # magic, version, 4 zero bytes, manifest bytes, sha256, 8 zero bytes
 _HEADER = struct.Struct("<8sIIQ32s8s")
@@ -254,10 +255,10 @@ def _check_header(data: memoryview, allowed: ArtifactLimits) -> tuple[int, int, 
     magic, version, zero, manifest_bytes, digest, zeros = _HEADER.unpack(data[: _HEADER.size])
     if magic != MAGIC:
         raise NotAnArtifactError("the file is no Prunus artifact", expected=repr(MAGIC))
-    if version not in (VERSION, *KEEPING_VERSIONS):
+    if not FIRST_VERSION <= version <= VERSION:
         raise ArtifactVersionError(
             "artifact version",
-            expected=f"{min(KEEPING_VERSIONS)} to {VERSION}",
+            expected=f"{FIRST_VERSION} to {VERSION}",
             got=str(version),
             hint="compile the model again",
         )
@@ -273,7 +274,8 @@ def _check_header(data: memoryview, allowed: ArtifactLimits) -> tuple[int, int, 
 
 
 def _decode_model(record: Record, sections: SectionReader, version: int) -> CompiledModel:
-    program = decode_program(record.record("program"), sections)
+    grouped = version >= ROW_GROUPS_VERSION
+    program = decode_program(record.record("program"), sections, has_row_groups=grouped)
     try:
         check_program(program)
     except ProgramError as error:

@@ -90,8 +90,16 @@ def encode_program(program: Program, sections: SectionWriter) -> dict[str, Any]:
     }
 
 
-def decode_program(record: Record, sections: SectionReader) -> Program:
+def decode_program(
+    record: Record, sections: SectionReader, *, has_row_groups: bool = True
+) -> Program:
     """From JSON.
+
+    Args:
+        record: the program.
+        sections: the arrays of the file.
+        has_row_groups: whether steps with numbers for rows say how the rows are grouped; otherwise each row has its
+            own number.
 
     Raises:
         ManifestError: not of the documented form.
@@ -99,12 +107,13 @@ def decode_program(record: Record, sections: SectionReader) -> Program:
         WeightFormError: a sparse matrix that is none.
     """
     constants = record.record("constants")
+    decode_step = _decode_step if has_row_groups else _decode_ungrouped_step
     program = Program(
         name=record.text("name"),
         inputs=record.items("inputs", limits.MAX_SLOTS, _decoder(InputSlot)),
         outputs=record.items("outputs", limits.MAX_SLOTS, _decoder(OutputSlot)),
         buffers=record.items("buffers", limits.MAX_BUFFERS, as_integer),
-        steps=record.items("steps", limits.MAX_STEPS, _decode_step),
+        steps=record.items("steps", limits.MAX_STEPS, decode_step),
         constants={
             name: _decode_constant(value, f"{constants.path}.{name}", sections)
             for name, value in constants.entries(limits.MAX_SECTIONS)
@@ -140,6 +149,18 @@ def _decode_step(value: Any, path: str) -> Step:
     if name not in _STEP_CLASSES:
         raise ManifestError(f"{path} is of an unknown kind", got=name[:80])
     return _decode_fields(_STEP_CLASSES[name], record)
+
+
+def _decode_ungrouped_step(value: Any, path: str) -> Step:
+    """Decode a step of files in which each row has a number of its own."""
+    if not isinstance(value, dict) or value.get("kind") not in ("affine", "prelu"):
+        return _decode_step(value, path)
+    known = {"outer", "length", "inner"} & value.keys()
+    if known:
+        raise ManifestError(f"{path} has unknown fields", got=", ".join(sorted(known)))
+    place = value.get("y")
+    rows = place[-1] if isinstance(place, list) and place else None
+    return _decode_step({**value, "outer": 1, "length": rows, "inner": 1}, path)
 
 
 def _decoder(kind: type[Any]) -> _Decode:

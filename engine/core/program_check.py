@@ -179,21 +179,12 @@ def _shape_problems(program: Program, step: PlainStep) -> Iterator[str]:
             yield from number_problems(program, step.index, step.y.rows, step.x.rows)
         case DotStep():
             yield from _dot_problems(program, step)
-        case SoftmaxStep() | LayerNormStep():
+        case SoftmaxStep() | LayerNormStep() | AffineStep() | PReluStep():
             yield from _group_problems(program, step)
-        case AffineStep() | PReluStep() | ElementStep():
-            yield from _rowwise_problems(program, step)
+        case ElementStep():
+            yield from same_rows(step.x, step.y)
         case _:
             assert_never(step)
-
-
-def _rowwise_problems(
-    program: Program, step: AffineStep | PReluStep | ElementStep
-) -> Iterator[str]:
-    yield from same_rows(step.x, step.y)
-    names: tuple[str, ...] = constants_of(step)
-    for name in names:
-        yield from array_problems(program, name, np.float32, (step.y.rows,))
 
 
 def _slot_problems(slots: tuple[object, ...], slot: int, rows: int) -> Iterator[str]:
@@ -241,8 +232,9 @@ def _dot_problems(program: Program, step: DotStep) -> Iterator[str]:
         yield from number_problems(program, base, step.y.rows, last)
 
 
-def _group_problems(program: Program, step: SoftmaxStep | LayerNormStep) -> Iterator[str]:
+def _group_problems(
+    program: Program, step: SoftmaxStep | LayerNormStep | AffineStep | PReluStep
+) -> Iterator[str]:
     yield from group_problems(step.x, step.y, (step.outer, step.length, step.inner))
-    if isinstance(step, LayerNormStep):
-        for name in (step.gamma, step.beta):
-            yield from array_problems(program, name, np.float32, (step.length,))
+    for name in constants_of(step):
+        yield from array_problems(program, name, np.float32, (step.length,))

@@ -5,6 +5,7 @@ from typing import assert_never
 
 from engine.core.program import Program
 from engine.core.steps import (
+    AffineStep,
     ConvStep,
     DenseStep,
     DepthwiseStep,
@@ -16,6 +17,7 @@ from engine.core.steps import (
     Pack,
     Place,
     PoolStep,
+    PReluStep,
     ReduceStep,
     ResampleStep,
     RootStep,
@@ -69,6 +71,9 @@ def _name(step: Step) -> str:
             return f"{step.function.value}<{step.outer}, {step.length}, {step.inner}>"
         case LayerNormStep():
             return f"layer_norm<{step.outer}, {step.length}, {step.inner}>"
+        case AffineStep() | PReluStep():
+            name = "affine" if isinstance(step, AffineStep) else "prelu"
+            return f"{name}<{step.outer}, {step.length}, {step.inner}>"
         case DotStep():
             return f"dot<{step.terms}>"
         case _:

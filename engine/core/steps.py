@@ -118,20 +118,26 @@ class CopyStep:
 
 @dataclass(frozen=True, slots=True)
 class AffineStep:
-    """y[i] = scale[i] * x[i] + shift[i]; constants float32[rows]."""
+    """y[o][l][i] = scale[l] * x[o][l][i] + shift[l]; constants float32[length], x and y [outer][length][inner] rows."""
 
     x: Place
     y: Place
+    outer: int
+    length: int
+    inner: int
     scale: str
     shift: str
 
 
 @dataclass(frozen=True, slots=True)
 class PReluStep:
-    """y[i] = x[i] where x[i] >= 0 else alpha[i] * x[i]; constant float32[rows]."""
+    """y[o][l][i] = x[o][l][i] where that is >= 0, else alpha[l] * x[o][l][i]; constant float32[length]."""
 
     x: Place
     y: Place
+    outer: int
+    length: int
+    inner: int
     alpha: str
 
 

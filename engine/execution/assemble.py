@@ -11,7 +11,7 @@ from engine.core.arrays import ALIGNMENT_BYTES, aligned
 from engine.core.errors import PackedLayerError
 from engine.core.layers import ValueType
 from engine.core.program import Program
-from engine.core.steps import Place, WeightedStep
+from engine.core.steps import ConvStep, Place, WeightedStep
 from engine.execution.bind import Binder, BoundStep
 from engine.execution.native import BoundTile
 from engine.kernels.abi import KernelSpec, PackedLayer
@@ -40,8 +40,13 @@ _PackedKey = tuple[LayerKey, KernelSpec, tuple[range, ...]]
 
 def layer_key(step: WeightedStep) -> LayerKey:
     """Return the key of a step."""
-    x, y = (Place(-1, 0, place.rows) for place in (step.x, step.y))
-    return LayerKey(replace(step, name="", x=x, y=y))
+
+    def nowhere(place: Place) -> Place:
+        return Place(-1, 0, place.rows)
+
+    if isinstance(step, ConvStep) and step.added is not None:
+        step = replace(step, added=nowhere(step.added))
+    return LayerKey(replace(step, name="", x=nowhere(step.x), y=nowhere(step.y)))
 
 
 def aligned_layer(packed: PackedLayer) -> PackedLayer:

@@ -132,11 +132,14 @@ class Binder:
         return BoundStep(elementwise.merge_spec(self._isa, step.op, len(step.xs)), numbers, {})
 
     def _row_step(self, step: CopyStep | AffineStep | PReluStep) -> BoundStep:
-        numbers = {**self._xy(step.x, step.y), "rows": step.y.rows}
+        xy = self._xy(step.x, step.y)
+        if isinstance(step, CopyStep):
+            index = {"index": self._constant(step.index)}
+            return BoundStep(
+                rows.gather_spec(self._isa, self._lanes), {**xy, "rows": step.y.rows}, index
+            )
+        numbers = {**xy, "outer": step.outer, "length": step.length, "inner": step.inner}
         match step:
-            case CopyStep():
-                spec = rows.gather_spec(self._isa, self._lanes)
-                return BoundStep(spec, numbers, {"index": self._constant(step.index)})
             case AffineStep():
                 spec = rows.affine_spec(self._isa, self._lanes)
                 constants = {

@@ -1,13 +1,15 @@
 """Kernels over rows of `lanes` samples: gather, affine, PReLU.
 
-Sample (affine, lanes = 32 on AVX-512)::
+Values of affine and PReLU are [outer][length][inner] rows, with one number for each place on the middle axis. Sample
+(affine, inner 1, lanes = 32 on AVX-512)::
 
-    %a = broadcast scale[i]
-    %b = broadcast shift[i]
-    store (fmuladd %a, load x[i][0:16], %b), y[i][0:16]
-    store (fmuladd %a, load x[i][16:32], %b), y[i][16:32]
+    %a = broadcast scale[l]
+    %b = broadcast shift[l]
+    store (fmuladd %a, load x[o][l][0:16], %b), y[o][l][0:16]
+    store (fmuladd %a, load x[o][l][16:32], %b), y[o][l][16:32]
 
-For lanes = 1 the rows themselves are the vector, and scale and shift are loaded like x.
+With more rows on the inner axis, all samples of them are one run. For inner 1 and lanes = 1 the rows themselves are the
+vector, and scale and shift are loaded like x.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,18 +29,19 @@ GATHER_FIELDS = (
     Field("index", FieldKind.CONST),
     Field("rows", FieldKind.INT),
 )
+_COUNTS = tuple(Field(name, FieldKind.INT) for name in ("outer", "length", "inner"))
 AFFINE_FIELDS = (
     Field("x", FieldKind.ARENA),
     Field("y", FieldKind.ARENA),
     Field("scale", FieldKind.CONST),
     Field("shift", FieldKind.CONST),
-    Field("rows", FieldKind.INT),
+    *_COUNTS,
 )
 PRELU_FIELDS = (
     Field("x", FieldKind.ARENA),
     Field("y", FieldKind.ARENA),
     Field("alpha", FieldKind.CONST),
-    Field("rows", FieldKind.INT),
+    *_COUNTS,
 )
 
 
@@ -48,12 +51,12 @@ def gather_spec(isa: Isa, lanes: int) -> KernelSpec:
 
 
 def affine_spec(isa: Isa, lanes: int) -> KernelSpec:
-    """y[i] = scale[i] * x[i] + shift[i]; float32[rows] each."""
+    """y[o][l][i] = scale[l] * x[o][l][i] + shift[l]; constants float32[length]."""
     return KernelSpec(AFFINE_FAMILY, isa, lanes)
 
 
 def prelu_spec(isa: Isa, lanes: int) -> KernelSpec:
-    """y[i] = x[i] where x[i] >= 0 else alpha[i] * x[i]; float32[rows]."""
+    """y[o][l][i] = x[o][l][i] where that is >= 0, else alpha[l] * x[o][l][i]; constant float32[length]."""
     return KernelSpec(PRELU_FAMILY, isa, lanes)
 
 
@@ -87,27 +90,79 @@ def emit_prelu(spec: KernelSpec) -> str:
     return _emit_rowwise(KernelWriter(spec, PRELU_FIELDS), ("alpha",), function)
 
 
-def _emit_rowwise(
-    w: KernelWriter,
-    names: Sequence[str],
-    function: Callable[[KernelWriter, Value, Sequence[Value]], Value],
-) -> str:
-    """y = function(x, one constant per row and name)."""
-    x, y, rows = w.argument("x"), w.argument("y"), w.argument("rows")
+_Function = Callable[[KernelWriter, Value, Sequence[Value]], Value]
+
+
+def _emit_rowwise(w: KernelWriter, names: Sequence[str], function: _Function) -> str:
+    """y = function(x, one constant per place on the middle axis and name)."""
     tables = [w.argument(name) for name in names]
-    if w.spec.lanes == 1:
-        kind = vector(F32, w.full_width)
+    length, inner = w.argument("length"), w.argument("inner")
+    narrow = w.compare("eq", inner, w.i64(1))
+    x, y = w.argument("x"), w.argument("y")
+    with w.loop(0, w.argument("outer")) as outer:
+        first = w.mul(outer.index, w.mul(length, inner))
+        start = (w.row(x, first), w.row(y, first))
+        with w.when(narrow):
+            emit = _emit_flat if w.spec.lanes == 1 else _emit_rows
+            emit(w, start, length, tables, function)
+        with w.when(w.compare("sgt", inner, w.i64(1))), w.loop(0, length) as place:
+            constants = [
+                w.splat(w.load(F32, w.at(table, place.index, F32)), w.full_width)
+                for table in tables
+            ]
+            own = w.mul(place.index, inner)
+            _emit_run(w, [w.row(one, own) for one in start], inner, constants, function)
+    return w.finish()
 
-        def body(index: Value, mask: Value | None) -> None:
-            constants = [w.load_part(kind, w.at(table, index, F32), mask) for table in tables]
-            value = w.load_part(kind, w.at(x, index, F32), mask)
-            w.store_part(function(w, value, constants), w.at(y, index, F32), mask)
 
-        each_vector(w, rows, w.full_width, body)
-        return w.finish()
-    with w.loop(0, rows) as row:
+def _emit_flat(
+    w: KernelWriter,
+    start: Sequence[Value],
+    length: Value,
+    tables: Sequence[Value],
+    function: _Function,
+) -> None:
+    """One sample, one row for each constant: constants are loaded like x."""
+    x, y = start
+    kind = vector(F32, w.full_width)
+
+    def body(index: Value, mask: Value | None) -> None:
+        constants = [w.load_part(kind, w.at(table, index, F32), mask) for table in tables]
+        value = w.load_part(kind, w.at(x, index, F32), mask)
+        w.store_part(function(w, value, constants), w.at(y, index, F32), mask)
+
+    each_vector(w, length, w.full_width, body)
+
+
+def _emit_rows(
+    w: KernelWriter,
+    start: Sequence[Value],
+    length: Value,
+    tables: Sequence[Value],
+    function: _Function,
+) -> None:
+    """Several samples, one row for each constant."""
+    x, y = start
+    with w.loop(0, length) as row:
         constants = [w.splat(w.load(F32, w.at(table, row.index, F32)), w.width) for table in tables]
         for part in range(w.parts):
             value = w.load(w.vector, w.row(x, row.index, part))
             w.store(function(w, value, constants), w.row(y, row.index, part))
-    return w.finish()
+
+
+def _emit_run(
+    w: KernelWriter,
+    start: Sequence[Value],
+    inner: Value,
+    constants: Sequence[Value],
+    function: _Function,
+) -> None:
+    """All samples of the rows that share a constant."""
+    x, y = start
+    kind = vector(F32, w.full_width)
+
+    def body(index: Value, mask: Value | None) -> None:
+        value = w.load_part(kind, w.at(x, index, F32), mask)
+        w.store_part(function(w, value, constants), w.at(y, index, F32), mask)
+
+    each_vector(w, w.mul(inner, w.spec.lanes), w.full_width, body)

@@ -1,14 +1,15 @@
 """A scale and shift per row behind a Dense layer go into its weights: (x W + b) s + t = x (W s) + (b s + t)."""
 
 from dataclasses import replace
+from typing import assert_never
 
 import numpy as np
 
 from engine.core.functions import ElementFunction
 from engine.core.program import Array, Constant, Program, dense_array
-from engine.core.steps import AffineStep, WeightedStep
+from engine.core.steps import AffineStep, ConvStep, DenseStep, DepthwiseStep, WeightedStep
 from engine.passes.rewrite import is_whole, readers
-from graph.affine import ScaleAndOffset
+from graph.affine import Reals, ScaleAndOffset
 
 
 def fold_affine(program: Program) -> Program:
@@ -43,6 +44,7 @@ def _fits(program: Program, step: WeightedStep, affine: AffineStep) -> bool:
         and is_whole(program, step.y)
         and is_whole(program, affine.y)
         and step.function == ElementFunction()
+        and not (isinstance(step, ConvStep) and step.added is not None)
     )
 
 
@@ -51,7 +53,7 @@ def _folded(
 ) -> WeightedStep | None:
     """Return the step with new weights, which are added to `constants`; None where they cannot be folded."""
     rows = [
-        dense_array(constants[name]).reshape(step.positions, -1).astype(np.float64)
+        _by_unit(step, affine, dense_array(constants[name]))
         for name in (affine.scale, affine.shift)
     ]
     row = ScaleAndOffset(*rows).per_feature()
@@ -69,6 +71,19 @@ def _folded(
     ]
     nonzeros = int(np.count_nonzero(kernel))
     return replace(step, y=affine.y, kernel=names[0], bias=names[1], nonzeros=nonzeros)
+
+
+def _by_unit(step: WeightedStep, affine: AffineStep, numbers: Array) -> Reals:
+    """Return the numbers of an affine step for each position and unit of the layer before it."""
+    counts = (affine.outer, affine.length, affine.inner)
+    rows = np.broadcast_to(numbers.astype(np.float64)[:, None], counts).reshape(-1)
+    match step:
+        case DenseStep():
+            return rows.reshape(step.positions, step.units)
+        case ConvStep() | DepthwiseStep():
+            return rows.reshape(step.units, step.positions).T
+        case _:
+            assert_never(step)
 
 
 def _added(constants: dict[str, Constant], name: str, array: Array) -> str:

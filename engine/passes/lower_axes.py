@@ -106,10 +106,9 @@ def lower_merge(to: Lowering, node: Node, op: Merge) -> Place:
     if not average:
         return total
     y = to.new_buffer(total.rows)
-    share = np.full(total.rows, 1 / len(xs), np.float32)
-    scale = to.constant(f"{node.name}/share", share)
-    shift = to.constant(f"{node.name}/zero", np.zeros(total.rows, np.float32))
-    to.steps.append(AffineStep(total, y, scale, shift))
+    scale = to.constant(f"{node.name}/share", np.full(1, 1 / len(xs), np.float32))
+    shift = to.constant(f"{node.name}/zero", np.zeros(1, np.float32))
+    to.steps.append(AffineStep(total, y, 1, 1, total.rows, scale, shift))
     return y
 
 

@@ -7,6 +7,7 @@ from engine.core.errors import UnsupportedModelError
 from engine.core.functions import ElementFunction
 from engine.core.steps import AffineStep, DenseStep, Place, PReluStep
 from engine.passes.lowering import Lowering
+from engine.passes.row_constants import row_constants
 from graph.affine import as_affine
 from graph.graph import Node
 from graph.op import Op
@@ -29,18 +30,22 @@ def lower_dense(to: Lowering, node: Node, op: Dense) -> Place:
 
 
 def lower_prelu(to: Lowering, node: Node, op: Op) -> Place:
-    """Return one alpha per row."""
+    """Return one alpha per row, or per channel where all positions share it."""
     del op
     x, y = to.places[node.inputs[0]], to.result(node)
     alpha = np.broadcast_to(to.weight_array(node.weights[0]), to.shape(node.inputs[0]))
-    to.steps.append(PReluStep(x, y, to.constant(f"{node.name}/alpha", alpha.reshape(-1))))
+    rows = row_constants([alpha])
+    name = to.constant(f"{node.name}/alpha", rows.numbers[0])
+    to.steps.append(PReluStep(x, y, rows.outer, rows.length, rows.inner, name))
     return y
 
 
 def lower_affine(
     to: Lowering, node: Node, op: BatchNormalization | Normalization | Rescaling
 ) -> Place:
-    """Return one scale and shift per row, in float64 until the last rounding; see `graph.affine`.
+    """Return one scale and shift per row, or per channel where all positions share them.
+
+    They are float64 until the last rounding; see `graph.affine`.
 
     Where float32 would lose digits otherwise, the centre is taken off in a step of its own, as the op is written.
 
@@ -73,10 +78,10 @@ def _affine(
     part: str = "affine",
 ) -> Place:
     y = to.new_buffer(x.rows)
-    with np.errstate(all="ignore"):
-        names = [
-            to.constant(f"{node.name}/{part}/{kind}", array.reshape(-1).astype(np.float32))
-            for kind, array in (("scale", scale), ("shift", shift))
-        ]
-    to.steps.append(AffineStep(x, y, names[0], names[1]))
+    rows = row_constants([scale, shift])
+    names = [
+        to.constant(f"{node.name}/{part}/{kind}", numbers)
+        for kind, numbers in zip(("scale", "shift"), rows.numbers, strict=True)
+    ]
+    to.steps.append(AffineStep(x, y, rows.outer, rows.length, rows.inner, names[0], names[1]))
     return y

@@ -151,10 +151,11 @@ def test_reserved_bytes_are_zero(content: bytes, field: int) -> None:
         parse_artifact(seal(head, content[64:]))
 
 
-def test_another_version_is_refused(content: bytes) -> None:
+@pytest.mark.parametrize("version", [0, 5])
+def test_another_version_is_refused(content: bytes, version: int) -> None:
     head = list(HEADER.unpack(content[:64]))
-    head[1] = 4
-    with pytest.raises(ArtifactVersionError, match="expected 1 to 3; got 4"):
+    head[1] = version
+    with pytest.raises(ArtifactVersionError, match=f"expected 1 to 4; got {version}"):
         parse_artifact(seal(head, content[64:]))
 
 
@@ -297,12 +298,39 @@ def test_a_plan_of_another_packing_version_is_made_anew(
 def test_of_an_older_version_the_program_is_read(content: bytes, object_cache: ObjectCache) -> None:
     tampered = Tampered(content)
     tampered.head[1] = 1
+    ungroup_rows(tampered)
     tampered.manifest["plan"] = {"isa": "of another time"}
     tampered.manifest["layers"] = ["whatever"]
     tampered.manifest["times"] = None
     assert_made_anew(tampered, object_cache)
     tampered.manifest["program"]["buffers"] = []
     with pytest.raises(ArtifactError):
+        parse_artifact(tampered.sealed())
+
+
+def ungroup_rows(tampered: Tampered) -> None:
+    """Write the steps as before version 4."""
+    for step in tampered.manifest["program"]["steps"]:
+        if step["kind"] == "affine":
+            assert step["length"] == step["y"][2]
+            for name in ("outer", "length", "inner"):
+                del step[name]
+
+
+def test_of_version_3_rows_have_a_number_each(
+    content: bytes, object_cache: ObjectCache, tmp_path: Path
+) -> None:
+    tampered = Tampered(content)
+    tampered.head[1] = 3
+    with pytest.raises(ManifestError, match="unknown fields"):
+        parse_artifact(tampered.sealed())
+    ungroup_rows(tampered)
+    artifact = parse_artifact(tampered.sealed())
+    assert artifact.model.plan.tiles
+    inputs = random_inputs(model_graph(), 19)
+    assert_close(load(artifact, object_cache).run(inputs), oracle(model_graph(), inputs))
+    tampered.head[1] = 4
+    with pytest.raises(ManifestError, match="outer"):
         parse_artifact(tampered.sealed())
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from engine.core.errors import VariableLengthError
+from engine.core.program import dense_array
 from engine.core.program_text import to_text
 from engine.passes.pipeline import build_program
 from graph.activations import Function
@@ -56,14 +57,20 @@ def test_batch_normalization_is_not_folded_where_the_product_is_used_too() -> No
     b = GraphBuilder()
     x = b.dense(b.input(8), 6, name="a")
     found = steps(b.build(b.batch_normalization(x), x))
-    assert [line.split("(")[0] for line in found[1:3]] == ["%1 = dense+linear", "%2 = affine"]
+    assert [line.split("(")[0] for line in found[1:3]] == [
+        "%1 = dense+linear",
+        "%2 = affine<1, 6, 1>",
+    ]
 
 
 def test_a_scale_that_is_not_finite_is_not_folded() -> None:
     b = GraphBuilder()
     x = b.dense(b.input(8), 6, name="a")
     found = steps(b.build(b.add(Rescaling((float("inf"),)), [x])))
-    assert [line.split("(")[0] for line in found[1:3]] == ["%1 = dense+linear", "%2 = affine"]
+    assert [line.split("(")[0] for line in found[1:3]] == [
+        "%1 = dense+linear",
+        "%2 = affine<1, 1, 6>",
+    ]
 
 
 def test_a_scale_that_makes_weights_overflow_is_not_folded() -> None:
@@ -71,7 +78,10 @@ def test_a_scale_that_makes_weights_overflow_is_not_folded() -> None:
     kernel = np.full((2, 2), 1e30, np.float32)
     x = b.dense(b.input(2), 2, kernel=kernel, name="a")
     found = steps(b.build(b.add(Rescaling((1e10,), (0.0,)), [x])))
-    assert [line.split("(")[0] for line in found[1:3]] == ["%1 = dense+linear", "%2 = affine"]
+    assert [line.split("(")[0] for line in found[1:3]] == [
+        "%1 = dense+linear",
+        "%2 = affine<1, 1, 2>",
+    ]
 
 
 def test_a_shared_layer_keeps_its_weights_where_one_use_is_folded() -> None:
@@ -154,7 +164,23 @@ def test_a_concatenation_of_one_value_with_itself_is_right() -> None:
 def test_batch_normalization_is_one_affine_step() -> None:
     b = GraphBuilder()
     found = steps(b.build(b.batch_normalization(b.input(6))))
-    assert [line.split("(")[0] for line in found[1:-1]] == ["%1 = affine"]
+    assert [line.split("(")[0] for line in found[1:-1]] == ["%1 = affine<1, 6, 1>"]
+
+
+@pytest.mark.parametrize(
+    ("axis", "counts"), [(1, "<1, 20, 1000>"), (2, "<20, 10, 100>"), (-1, "<40, 500, 1>")]
+)
+def test_numbers_of_channels_are_not_repeated_for_every_row(axis: int, counts: str) -> None:
+    b = GraphBuilder()
+    program = build_program(b.build(b.batch_normalization(b.input(20, 10, 100), axis=axis)))
+    assert f"= affine{counts}(" in to_text(program)
+    assert max(array.size for array in map(dense_array, program.constants.values())) <= 512
+
+
+def test_one_number_is_kept_once() -> None:
+    b = GraphBuilder()
+    program = build_program(b.build(b.add(Rescaling((1 / 255,)), [b.input(9, 9, 3)])))
+    assert "= affine<1, 1, 243>(" in to_text(program)
 
 
 @pytest.mark.parametrize("op", [Normalization(), BatchNormalization(scale=False, center=False)])
@@ -164,7 +190,10 @@ def test_a_mean_far_from_zero_is_taken_off_first(op: Normalization | BatchNormal
     mean = b.weight("mean", b.rng.uniform(1e5, 2e5, shape))
     variance = b.weight("variance", b.rng.uniform(0.5, 1, shape))
     found = steps(b.build(b.add(op, [b.input(4)], [mean, variance])))
-    assert [line.split("(")[0] for line in found[1:-1]] == ["%1 = affine", "%2 = affine"]
+    assert [line.split("(")[0] for line in found[1:-1]] == [
+        "%1 = affine<1, 4, 1>",
+        "%2 = affine<1, 4, 1>",
+    ]
 
 
 def test_only_values_that_broadcast_are_copied() -> None:

@@ -48,6 +48,7 @@ def program(step: Step, **changes: Any) -> Program:
         {
             "numbers": NUMBERS,
             "rows": ROWS,
+            "two": ROWS[:2],
             "kernel": np.ones((8, 8), np.float32),
             "small": np.ones((4, 8), np.float32),
             "wide": ROWS.astype(np.float64),
@@ -62,6 +63,8 @@ COPY = CopyStep(X, Y, "numbers")
 DENSE = DenseStep("d", X, Y, "kernel", "rows", 1, 64, ElementFunction())
 DOT = DotStep(X, X, Y, "numbers", "numbers", 1, 1, 1, normalize=False)
 NORM = LayerNormStep(X, Y, 1, 8, 1, "rows", "rows", 1e-3, centred=True)
+AFFINE = AffineStep(X, Y, 1, 8, 1, "rows", "rows")
+PRELU = PReluStep(X, Y, 1, 8, 1, "rows")
 SOFTMAX = SoftmaxStep(GroupFunction.SOFTMAX, X, Y, 2, 4, 1)
 
 
@@ -74,8 +77,9 @@ SOFTMAX = SoftmaxStep(GroupFunction.SOFTMAX, X, Y, 2, 4, 1)
         DOT,
         NORM,
         SOFTMAX,
-        AffineStep(X, Y, "rows", "rows"),
-        PReluStep(X, Y, "rows"),
+        AFFINE,
+        replace(AFFINE, outer=2, length=2, inner=2, scale="two", shift="two"),
+        PRELU,
         MergeStep(MergeOp.ADD, (X, X), Y),
     ],
 )
@@ -121,8 +125,13 @@ def test_lowered_graphs_pass(graph: Graph) -> None:
         (replace(NORM, length=4, outer=2), "should be float32"),
         (replace(SOFTMAX, outer=3), "groups in 8 rows"),
         (replace(SOFTMAX, inner=0), "at least one element"),
-        (AffineStep(X, Y, "rows", "wide"), "should be float32"),
-        (PReluStep(X, Y, "numbers"), "should be float32"),
+        (replace(AFFINE, shift="wide"), "should be float32"),
+        (replace(AFFINE, length=4, inner=2), "should be float32"),
+        (replace(AFFINE, outer=2), "groups in 8 rows"),
+        (replace(AFFINE, inner=0), "at least one element"),
+        (replace(AFFINE, outer=-1, inner=-1), "at least one element"),
+        (replace(PRELU, alpha="numbers"), "should be float32"),
+        (replace(PRELU, length=2, inner=4), "should be float32"),
         (MergeStep(MergeOp.ADD, (), Y), "nothing to merge"),
         (MergeStep(MergeOp.ADD, (X, Place(0, 0, 4)), Y), "4 rows in"),
         (MergeStep(MergeOp.SUBTRACT, (X, X, X), Y), "two values, not 3"),

@@ -1,5 +1,7 @@
 """Step kernels against NumPy: every level, one lane and many, odd sizes."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -20,6 +22,8 @@ LEVELS = [
     for lanes in lanes_for(isa.vector_floats)
 ]
 SIZES = [1, 2, 5, 16, 37]
+# Outer, length and inner.
+SHAPES = [(1, 1, 1), (1, 37, 1), (3, 5, 1), (1, 1, 37), (2, 3, 16), (3, 2, 5)]
 
 
 def drawn(*shape: int, seed: int = 0) -> FloatArray:
@@ -65,35 +69,40 @@ def test_gather_rows(isa: Isa, lanes: int, size: int) -> None:
 
 
 @pytest.mark.parametrize(("isa", "lanes"), LEVELS)
-@pytest.mark.parametrize("size", SIZES)
-def test_affine_rows(isa: Isa, lanes: int, size: int) -> None:
-    x, scale, shift = drawn(size, lanes), drawn(size, seed=1), drawn(size, seed=2)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_affine_rows(isa: Isa, lanes: int, shape: tuple[int, int, int]) -> None:
+    outer, length, inner = shape
+    x = drawn(math.prod(shape), lanes)
+    scale, shift = drawn(length, seed=1), drawn(length, seed=2)
     x[-1] = np.nan
     step = StepInput(
         values={"x": x},
         outputs={"y": x.shape},
         constants={"scale": scale, "shift": shift},
-        ints={"rows": size},
+        ints={"outer": outer, "length": length, "inner": inner},
     )
     y = run_step(rows.affine_spec(isa, lanes), step)["y"]
-    exact = scale[:, None].astype(np.float64) * x + shift[:, None]
+    numbers = np.arange(len(x)) // inner % length
+    exact = scale[numbers, None].astype(np.float64) * x + shift[numbers, None]
     # One rounding of the product and one of the sum.
     np.testing.assert_allclose(y, exact, rtol=2e-7, atol=5e-7)
 
 
 @pytest.mark.parametrize(("isa", "lanes"), LEVELS)
-@pytest.mark.parametrize("size", SIZES)
-def test_prelu_rows(isa: Isa, lanes: int, size: int) -> None:
-    x, alpha = drawn(size, lanes), drawn(size, seed=1)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_prelu_rows(isa: Isa, lanes: int, shape: tuple[int, int, int]) -> None:
+    outer, length, inner = shape
+    x, alpha = drawn(math.prod(shape), lanes), drawn(length, seed=1)
     x[0] = np.nan
     step = StepInput(
         values={"x": x},
         outputs={"y": x.shape},
         constants={"alpha": alpha},
-        ints={"rows": size},
+        ints={"outer": outer, "length": length, "inner": inner},
     )
     y = run_step(rows.prelu_spec(isa, lanes), step)["y"]
-    np.testing.assert_array_equal(y, np.where(x < 0, alpha[:, None] * x, x))
+    numbers = np.arange(len(x)) // inner % length
+    np.testing.assert_array_equal(y, np.where(x < 0, alpha[numbers, None] * x, x))
 
 
 def run_groups(
