@@ -28,9 +28,17 @@ class ScaleAndOffset:
     scale: Reals
     offset: Reals
 
+    def compact(self) -> "ScaleAndOffset":
+        """Return both with 1 on the axes along which they only repeat themselves in memory."""
+        return ScaleAndOffset(_without_repeats(self.scale), _without_repeats(self.offset))
+
     def per_feature(self) -> "ScaleAndOffset | None":
         """Return the two vectors over the last axis; None where positions differ or a number is not finite."""
-        rows = [array.reshape(-1, array.shape[-1]) for array in (self.scale, self.offset)]
+        rows = []
+        for array in (self.scale, self.offset):
+            once = _without_repeats(array)
+            rows.append(np.broadcast_to(once, (*once.shape[:-1], array.shape[-1])))
+        rows = [array.reshape(-1, array.shape[-1]) for array in rows]
         if any((row != row[0]).any() or not np.isfinite(row).all() for row in rows):
             return None
         return ScaleAndOffset(rows[0][0], rows[1][0])
@@ -120,6 +128,11 @@ _RULES: Mapping[type[Any], Callable[[Any, list[Reals], int], ElementwiseAffine]]
     Normalization: _normalization,
     Rescaling: _rescaling,
 }
+
+
+def _without_repeats(array: Reals) -> Reals:
+    kept = tuple(slice(0, 1) if step == 0 else slice(None) for step in array.strides)
+    return array[kept]
 
 
 def _spread(array: Reals, shape: tuple[int, ...]) -> Reals:

@@ -14,7 +14,7 @@ from graph.graph import Graph, Input
 from graph.tensor_type import DType
 from pruning.lossless.options import InputRange
 from pruning.rules.bound import Bound
-from pruning.rules.table import rules_of
+from pruning.rules.fitted import graph_rules
 
 # Integer types narrow enough that the dtype alone is a useful bound.
 _DTYPE_LIMITS = {
@@ -31,7 +31,7 @@ class Bounds:
     """A bound for every value of a graph.
 
     Attributes:
-        values: the bound of each value, by its name; of the value's sample shape.
+        values: the bound of each value, by its name; of the value's form (`pruning.rules.forms`).
         undeclared: the names of the inputs whose size `rho` stands for.
     """
 
@@ -47,19 +47,19 @@ def magnitude_bounds(graph: Graph, ranges: Mapping[str, InputRange]) -> Bounds:
         graph: a verified graph with fixed sample shapes.
         ranges: the declared ranges by input name; "" stands for every input without a range of its own.
     """
+    rules = graph_rules(graph)
     values: dict[str, Bound] = {}
     undeclared: list[str] = []
     for given in graph.inputs:
         limit = _input_limit(given, ranges)
-        shape = given.type.static_sample_shape
+        shape = rules.forms[given.name]
         if limit is None:
             undeclared.append(given.name)
             values[given.name] = Bound(np.zeros(shape), np.ones(shape))
         else:
             values[given.name] = Bound(np.full(shape, limit), np.zeros(shape))
-    rules = rules_of(graph)
     for node in graph.nodes:
-        values[node.name] = rules[node.name].bound([values[name] for name in node.inputs])
+        values[node.name] = rules.nodes[node.name].bound([values[name] for name in node.inputs])
     return Bounds(values, tuple(undeclared))
 
 

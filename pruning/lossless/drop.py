@@ -116,15 +116,18 @@ def _budget(
     nodes: tuple[Node, ...], layout: LinearKernel, bounds: Bounds, allowed: Mapping[str, Bound]
 ) -> _Row:
     """Over all positions and all uses of a shared kernel: the largest inputs, the smallest tolerance."""
-    inputs = [_flat(bounds.values[node.inputs[0]]) for node in nodes]
-    limits = [_flat(allowed[node.name]) for node in nodes]
-    scales = [_flat(bounds.values[node.name]) for node in nodes]
+    inputs = [_flat(bounds.values[node.inputs[0]], layout.channels) for node in nodes]
+    limits = [_flat(allowed[node.name], layout.units) for node in nodes]
+    scales = [_flat(bounds.values[node.name], layout.units) for node in nodes]
     largest = _extreme(inputs, "max").mapped(layout.rows)
     return _Row(layout, largest, _extreme(limits, "min"), _extreme(scales, "min"))
 
 
-def _flat(value: Bound) -> Bound:
-    return value.mapped(lambda a: a.reshape(-1, a.shape[-1]))
+def _flat(value: Bound, features: int) -> Bound:
+    """Return a value's bound as (positions, features)."""
+    return value.mapped(
+        lambda a: np.broadcast_to(a, (*a.shape[:-1], features)).reshape(-1, features)
+    )
 
 
 def _extreme(parts: list[Bound], which: str) -> Bound:

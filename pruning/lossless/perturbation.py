@@ -12,7 +12,7 @@ import numpy as np
 from graph.graph import Graph
 from pruning.lossless.bounds import Bounds
 from pruning.rules.bound import Bound, Reals, unknown, zeros
-from pruning.rules.table import rules_of
+from pruning.rules.fitted import graph_rules
 
 
 @np.errstate(over="ignore", invalid="ignore")
@@ -27,10 +27,10 @@ def propagate_errors(
         removed: the removed weights by kernel name, of the kernel's shape, 0 elsewhere.
 
     Returns:
-        By value name, of the value's sample shape.
+        By value name, of the value's form.
     """
-    errors = {given.name: zeros(given.type.static_sample_shape) for given in graph.inputs}
-    rules = rules_of(graph)
+    errors = {given.name: zeros(bounds.values[given.name].shape) for given in graph.inputs}
+    rules = graph_rules(graph).nodes
     for node in graph.nodes:
         arguments = [errors[name] for name in node.inputs]
         values = [bounds.values[name] for name in node.inputs]

@@ -16,7 +16,8 @@ from graph.graph import Graph, Node
 from graph.linear import is_linear
 from pruning.lossless.bounds import Bounds
 from pruning.rules.bound import UNIT_ROUNDOFF, Bound, zeros
-from pruning.rules.table import rules_of, unmovable_values
+from pruning.rules.fitted import graph_rules
+from pruning.rules.table import unmovable_values
 
 
 @np.errstate(over="ignore", invalid="ignore")
@@ -24,9 +25,9 @@ def tolerances(graph: Graph, bounds: Bounds) -> dict[str, Bound]:
     """Tolerated change of every value, from outputs to inputs.
 
     Returns:
-        By value name, of the value's sample shape; an infinite constant means that nothing reads the element.
+        By value name, of the value's form; an infinite constant means that nothing reads the element.
     """
-    rules = rules_of(graph)
+    rules = graph_rules(graph).nodes
     found = {name: _unlimited(bound.shape) for name, bound in bounds.values.items()}
     for name in graph.output_values():
         found[name] = _rounding_of(bounds.values[name])

@@ -45,10 +45,10 @@ class ElementFunctionRules(ElementwiseRules[Activation]):
         if x.is_trivial:
             return alone(self.shape)
         if f.function is Function.LINEAR:
-            return grouped([x.leader], x.factor)
+            return grouped([x.leader], x.factor, self.shape)
         if f.function is Function.RELU and not f.threshold and f.max_value is None:
-            return grouped([x.leader, np.sign(x.factor)], np.abs(x.factor))
-        return grouped([x.leader, x.factor], np.ones(len(x.leader)))
+            return grouped([x.leader, np.sign(x.factor)], np.abs(x.factor), self.shape)
+        return grouped([x.leader, x.factor], np.ones(len(x.leader)), self.shape)
 
     def bound(self, inputs: Sequence[Bound]) -> Bound:
         """The bound follows from the envelope, and is unknown where that says nothing."""
@@ -87,6 +87,11 @@ class AxisFunctionRules(OpRules[Activation]):
         return x.mapped(
             lambda a: np.broadcast_to(a.max(axis=self._axis, keepdims=True), self.shapes[0])
         )
+
+    def links(self) -> Sequence[tuple[int, int, int]]:
+        """All axes go through but the function's own."""
+        rank = len(self.sample_shape)
+        return [(0, axis, axis) for axis in range(rank) if axis != self._axis % rank]
 
     def constants(self, inputs: Sequence[Reals]) -> Reals:
         """The output is constant where the whole input is."""

@@ -9,15 +9,15 @@ from functools import cached_property
 
 import numpy as np
 
-from graph.affine import ElementwiseAffine, as_affine
+from graph.affine import ScaleAndOffset, as_affine
 from graph.errors import GraphError
 from graph.graph import Node
 from graph.ops import BatchNormalization, Normalization, PRelu, Rescaling
 from graph.tensor_type import sample_axis
 from pruning.rules.arithmetic import FEW_ARGUMENT_UNITS, few_operations_error
 from pruning.rules.bound import Bound
-from pruning.rules.op_rules import Cut, Flags, OpRules, OpT, Reals, axis_mask
-from pruning.rules.relation import Relation, alone, grouped
+from pruning.rules.op_rules import Cut, Flags, OpRules, OpT, Reals, Shape, axis_mask
+from pruning.rules.relation import Relation, alone, by_element, grouped
 
 
 class ElementwiseRules(OpRules[OpT]):
@@ -25,6 +25,16 @@ class ElementwiseRules(OpRules[OpT]):
 
     mixes = False
     bears_rounding = True
+
+    def links(self) -> Sequence[tuple[int, int, int]]:
+        """All axes go through."""
+        return [(0, axis, axis) for axis in range(len(self.sample_shape))]
+
+    def taken_forms(
+        self, inputs: tuple[Shape, ...], output: Shape
+    ) -> tuple[tuple[Shape, ...], Shape]:
+        """Any form will do."""
+        return inputs, output
 
     def constants(self, inputs: Sequence[Reals]) -> Reals:
         """Where the input is constant, so is the output."""
@@ -55,16 +65,16 @@ class AffineRules(ElementwiseRules[OpT]):
     """y = scale * x + offset."""
 
     @cached_property
-    def affine(self) -> ElementwiseAffine:
-        """The two numbers of every element.
+    def affine(self) -> ScaleAndOffset:
+        """The two numbers of every element, with 1 on the axes along which both are the same.
 
         Raises:
             GraphError: `graph.affine` does not know the op; a bug of ours.
         """
-        found = as_affine(self.op, self.arrays, self.shape)
+        found = as_affine(self.op, self.arrays, self.sample_shape)
         if found is None:
             raise GraphError(f"node {self.node.name!r} has no scale and offset")
-        return found
+        return found.simple.compact()
 
     def is_identity(self) -> bool:
         """Scales of 1 with offsets of 0 change nothing."""
@@ -75,10 +85,12 @@ class AffineRules(ElementwiseRules[OpT]):
         (x,) = inputs
         if x.is_trivial:
             return alone(self.shape)
-        slope, offset = self.affine.scale.ravel() * x.factor, self.affine.offset.ravel()
-        linear = (offset == 0.0) & (slope != 0.0)
-        keys = [x.leader, offset, np.where(linear, 1.0, slope)]
-        return grouped(keys, np.where(linear, slope, 1.0))
+        scale, offset = (by_element(a, self.shape) for a in (self.affine.scale, self.affine.offset))
+        slope = scale * x.factor[:, None]
+        linear = (offset == 0.0).all(axis=1) & (slope == slope[:, :1]).all(axis=1)
+        linear &= slope[:, 0] != 0.0
+        keys = [x.leader, offset, np.where(linear[:, None], 1.0, slope)]
+        return grouped(keys, np.where(linear, slope[:, 0], 1.0), self.shape)
 
     def bound(self, inputs: Sequence[Bound]) -> Bound:
         """The bound is |scale| |x| + |offset|."""
@@ -131,8 +143,8 @@ class PReluRules(ElementwiseRules[PRelu]):
     """y = x where x >= 0, else alpha * x."""
 
     def _steepest(self) -> Reals:
-        """The larger of the two slopes, of the sample shape."""
-        return np.maximum(np.abs(self.weights()[0]), 1.0) + np.zeros(self.shape)
+        """The larger of the two slopes."""
+        return np.maximum(np.abs(self.weights()[0]), 1.0)
 
     def cut(self, cut: Cut) -> tuple[Node, Mapping[str, Reals]]:
         """Alpha is cut along the axes that it has."""
@@ -147,8 +159,8 @@ class PReluRules(ElementwiseRules[PRelu]):
         (x,) = inputs
         if x.is_trivial:
             return alone(self.shape)
-        alpha = np.broadcast_to(self.arrays[0], self.shape)
-        return grouped([x.leader, np.sign(x.factor), alpha], np.abs(x.factor))
+        keys = [x.leader, np.sign(x.factor), by_element(self.arrays[0], self.shape)]
+        return grouped(keys, np.abs(x.factor), self.shape)
 
     def bound(self, inputs: Sequence[Bound]) -> Bound:
         """The bound is the larger slope times |x|."""

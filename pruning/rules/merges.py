@@ -24,6 +24,21 @@ class MergeRules(OpRules[Merge]):
     mixes = False
     bears_rounding = True
 
+    def links(self) -> Sequence[tuple[int, int, int]]:
+        """All axes go through, but those that broadcast."""
+        rank, found = len(self.sample_shape), []
+        for place, shape in enumerate(self.sample_shapes):
+            lead = rank - len(shape)
+            pairs = enumerate(zip(shape, self.sample_shape[lead:], strict=True))
+            found += [(place, axis, axis + lead) for axis, (own, whole) in pairs if own == whole]
+        return found
+
+    def taken_forms(
+        self, inputs: tuple[Shape, ...], output: Shape
+    ) -> tuple[tuple[Shape, ...], Shape]:
+        """Any form will do."""
+        return inputs, output
+
     def constants(self, inputs: Sequence[Reals]) -> Reals:
         """The output is constant where all operands are, or where one factor of a product is 0."""
         value: Reals = self.op.evaluate([x[None] for x in inputs], [])[0]
@@ -56,7 +71,7 @@ class MergeRules(OpRules[Merge]):
             padded = (1,) * (len(self.shape) - len(shape)) + shape
             parts = (relation.leader, relation.factor)
             keys += [np.broadcast_to(part.reshape(padded), self.shape) for part in parts]
-        return grouped(keys, np.ones(int(np.prod(self.shape))))
+        return grouped(keys, np.ones(int(np.prod(self.shape))), self.shape)
 
     def bound(self, inputs: Sequence[Bound]) -> Bound:
         """Bounds are added, multiplied, or the largest is taken, as the op does."""

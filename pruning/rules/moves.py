@@ -10,6 +10,7 @@ import numpy as np
 from graph.graph import Node
 from graph.op import Op
 from graph.shape_ops import Concatenate, Permute, RepeatVector, Reshape
+from graph.tensor_type import sample_axis
 from pruning.rules.bound import Bound
 from pruning.rules.op_rules import Cut, Flags, OpRules, OpT, Reals, Shape, axis_mask
 from pruning.rules.relation import Relation, alone, grouped
@@ -97,7 +98,7 @@ class MoveRules(OpRules[OpT]):
             index = origin.index.ravel()[here]
             leader[here], factor[here] = relation.leader[index], relation.factor[index]
             value[here] = names.index(self.node.inputs[place])
-        return grouped([value, leader], factor)
+        return grouped([value, leader], factor, self.shape)
 
     def bound(self, inputs: Sequence[Bound]) -> Bound:
         """A copy has the bound of the element that was copied."""
@@ -132,11 +133,21 @@ class ReshapeRules(MoveRules[Reshape]):
 
     def is_identity(self) -> bool:
         """A reshape to the same shape changes nothing."""
-        return self.shapes[0] == self.shape
+        return self.sample_shapes[0] == self.sample_shape
 
 
 class PermuteRules(MoveRules[Permute]):
     """A permutation brings the axes into another order, which a cut leaves as it is."""
+
+    def links(self) -> Sequence[tuple[int, int, int]]:
+        """Every axis goes to another place."""
+        return [(0, source - 1, axis) for axis, source in enumerate(self.op.dims)]
+
+    def taken_forms(
+        self, inputs: tuple[Shape, ...], output: Shape
+    ) -> tuple[tuple[Shape, ...], Shape]:
+        """Any form will do."""
+        return inputs, output
 
     def is_identity(self) -> bool:
         """A permutation to the same order changes nothing."""
@@ -149,6 +160,26 @@ class RepeatRules(MoveRules[RepeatVector]):
 
 class ConcatenateRules(MoveRules[Concatenate]):
     """A concatenation puts values one after the other."""
+
+    @property
+    def _axis(self) -> int:
+        return sample_axis(self.op.axis) % len(self.sample_shape)
+
+    def links(self) -> Sequence[tuple[int, int, int]]:
+        """All axes go through but the one along which values are joined."""
+        places, axes = range(len(self.sample_shapes)), range(len(self.sample_shape))
+        return [(place, axis, axis) for place in places for axis in axes if axis != self._axis]
+
+    def taken_forms(
+        self, inputs: tuple[Shape, ...], output: Shape
+    ) -> tuple[tuple[Shape, ...], Shape]:
+        """Elements are told apart along the joined axis."""
+        wholes = (*self.sample_shapes, self.sample_shape)
+        *taken, given = (
+            tuple(whole[a] if a == self._axis else n for a, n in enumerate(form))
+            for form, whole in zip((*inputs, output), wholes, strict=True)
+        )
+        return tuple(taken), given
 
     def cut(self, cut: Cut) -> tuple[Node, Mapping[str, Reals]]:
         """Inputs of which nothing stays are left out."""

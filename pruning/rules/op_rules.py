@@ -45,14 +45,17 @@ class Cut:
 class OpRules(Generic[OpT]):
     """One node, and the rules of its op.
 
-    Sample shapes leave the batch axis out. Arguments that stand for values or inputs are in the op's order.
+    Sample shapes leave the batch axis out. Arguments that stand for values or inputs are in the op's order. Facts about
+    elements are arrays of the shapes `shapes` and `shape`; see `pruning.rules.forms`.
 
     Attributes:
         node: the node.
         op: its op.
         arrays: its weights, float32 or float64.
-        shapes: sample shapes of its inputs.
-        shape: sample shape of its value.
+        shapes: the sample shapes of its inputs, with 1 on axes along which the facts do not tell elements apart.
+        shape: the same of its value.
+        sample_shapes: the sample shapes of its inputs.
+        sample_shape: the sample shape of its value.
     """
 
     node: Node
@@ -60,6 +63,8 @@ class OpRules(Generic[OpT]):
     arrays: tuple[Reals, ...]
     shapes: tuple[Shape, ...]
     shape: Shape
+    sample_shapes: tuple[Shape, ...]
+    sample_shape: Shape
 
     # Whether an output element may depend on any input element: then nothing can be cut out of the node.
     mixes: ClassVar[bool] = True
@@ -68,6 +73,27 @@ class OpRules(Generic[OpT]):
     # Whether an input may change by what float32 rounding of that input hides. If not, no weight upstream is dropped or
     # replaced.
     bears_rounding: ClassVar[bool] = False
+
+    # Whether it is applied over the spatial axes, all but the last, along which elements are then not told apart.
+    is_spatial: ClassVar[bool] = False
+
+    def links(self) -> Sequence[tuple[int, int, int]]:
+        """Return which axes belong together: input, axis of its sample, axis of the output's sample.
+
+        Along both, elements are told apart or not. An op that relates elements along other axes names none.
+        """
+        return ()
+
+    def taken_forms(
+        self, inputs: tuple[Shape, ...], output: Shape
+    ) -> tuple[tuple[Shape, ...], Shape]:
+        """Return the forms in which these rules take facts about the inputs and the output: here about every element.
+
+        Args:
+            inputs: the forms of the inputs.
+            output: the form of the output.
+        """
+        return self.sample_shapes, self.sample_shape
 
     def weights(self) -> list[Reals]:
         """Return the weights in float64."""
@@ -96,6 +122,17 @@ class OpRules(Generic[OpT]):
     def cut(self, cut: Cut) -> tuple[Node, Mapping[str, Reals]]:
         """Return the node with fewer elements, as `keep` allows, and its weights by name where they changed."""
         return self.node, {}
+
+    def unfoldable(self, constants: Reals, *, editable: bool) -> Flags:
+        """Return which constants of the first input must stay, because no bias of the op can take them over.
+
+        Only a linear op (`graph.linear`) takes constants over; what another op reads must stay for its own reasons.
+
+        Args:
+            constants: see `constants`.
+            editable: whether the op's weights may be recomputed.
+        """
+        return np.zeros(self.shapes[0], np.bool_)
 
     def is_identity(self) -> bool:
         """Return whether the output is the first input."""

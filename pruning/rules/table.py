@@ -6,6 +6,7 @@ from typing import Any
 from graph import conv_ops, normalization_ops, ops, pooling_ops, resizing_ops, shape_ops
 from graph.graph import Graph, Node
 from pruning.rules.activations import activation_rules
+from pruning.rules.convolutions import ConvRules, ConvTransposeRules
 from pruning.rules.dense import DenseRules
 from pruning.rules.elementwise import (
     BatchNormalizationRules,
@@ -15,8 +16,22 @@ from pruning.rules.elementwise import (
 )
 from pruning.rules.merges import DotRules, merge_rules
 from pruning.rules.moves import ConcatenateRules, PermuteRules, RepeatRules, ReshapeRules
-from pruning.rules.normalizations import LayerNormalizationRules
+from pruning.rules.normalizations import (
+    GroupNormalizationRules,
+    LayerNormalizationRules,
+    RmsNormalizationRules,
+    UnitNormalizationRules,
+)
 from pruning.rules.op_rules import OpRules, Reals, Shape
+from pruning.rules.spatial import (
+    AdaptivePoolRules,
+    CropRules,
+    GlobalPoolRules,
+    PadRules,
+    PoolRules,
+    ResizeRules,
+    UpsampleRules,
+)
 
 RULES: Mapping[type[Any], Callable[..., OpRules[Any]]] = {
     ops.Dense: DenseRules,
@@ -32,20 +47,19 @@ RULES: Mapping[type[Any], Callable[..., OpRules[Any]]] = {
     shape_ops.Permute: PermuteRules,
     shape_ops.RepeatVector: RepeatRules,
     shape_ops.Concatenate: ConcatenateRules,
-    # Nothing is proven of these yet, so they have the rules of an unknown op.
-    conv_ops.Conv: OpRules,
-    conv_ops.ConvTranspose: OpRules,
-    conv_ops.DepthwiseConv: OpRules,
-    pooling_ops.Pool: OpRules,
-    pooling_ops.AdaptivePool: OpRules,
-    pooling_ops.GlobalPool: OpRules,
-    resizing_ops.Pad: OpRules,
-    resizing_ops.Crop: OpRules,
-    resizing_ops.Upsample: OpRules,
-    resizing_ops.Resize: OpRules,
-    normalization_ops.GroupNormalization: OpRules,
-    normalization_ops.RmsNormalization: OpRules,
-    normalization_ops.UnitNormalization: OpRules,
+    conv_ops.Conv: ConvRules,
+    conv_ops.ConvTranspose: ConvTransposeRules,
+    conv_ops.DepthwiseConv: ConvRules,
+    pooling_ops.Pool: PoolRules,
+    pooling_ops.AdaptivePool: AdaptivePoolRules,
+    pooling_ops.GlobalPool: GlobalPoolRules,
+    resizing_ops.Pad: PadRules,
+    resizing_ops.Crop: CropRules,
+    resizing_ops.Upsample: UpsampleRules,
+    resizing_ops.Resize: ResizeRules,
+    normalization_ops.GroupNormalization: GroupNormalizationRules,
+    normalization_ops.RmsNormalization: RmsNormalizationRules,
+    normalization_ops.UnitNormalization: UnitNormalizationRules,
 }
 
 
@@ -71,7 +85,7 @@ def rules_of_node(
     node: Node, arrays: tuple[Reals, ...], shapes: tuple[Shape, ...], shape: Shape
 ) -> OpRules[Any]:
     """Return the rules of one node; see `OpRules` for the arguments."""
-    return RULES.get(type(node.op), OpRules)(node, node.op, arrays, shapes, shape)
+    return RULES.get(type(node.op), OpRules)(node, node.op, arrays, shapes, shape, shapes, shape)
 
 
 def unmovable_values(graph: Graph) -> frozenset[str]:

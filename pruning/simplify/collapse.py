@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 
 from graph.graph import Graph, Node
+from graph.linear import bias_of
 from pruning.rules.dense import is_dense
 from pruning.rules.op_rules import Reals
-from pruning.simplify.dense_edit import DenseEdit, apply_edits, bias_of, edit_dense
+from pruning.simplify.linear_edit import LinearEdit, apply_edits, edit_linear
 from pruning.simplify.rewrite import Change, Note, Rewrite, editable
 
 
@@ -20,7 +21,7 @@ def collapse_linear(graph: Graph) -> Rewrite:
     """
     producers, consumers = graph.producers(), graph.consumers()
     free, outputs = editable(graph), graph.output_values()
-    edits: list[DenseEdit] = []
+    edits: list[LinearEdit] = []
     joined: dict[str, str] = {}
     for second in graph.nodes:
         first = producers.get(second.inputs[0])
@@ -40,7 +41,7 @@ def collapse_linear(graph: Graph) -> Rewrite:
     return Rewrite(apply_edits(graph, edits), notes) if notes else Rewrite(graph)
 
 
-def _collapse(graph: Graph, first: Node, second: Node) -> DenseEdit | None:
+def _collapse(graph: Graph, first: Node, second: Node) -> LinearEdit | None:
     a, b = graph.weights[first.weights[0]], graph.weights[second.weights[0]]
     if a.shape[0] * b.shape[1] > a.size + b.size:
         return None
@@ -48,7 +49,7 @@ def _collapse(graph: Graph, first: Node, second: Node) -> DenseEdit | None:
     if not _is_sparse_enough(a, b, product):
         return None
     bias = bias_of(graph, second) + bias_of(graph, first) @ b
-    return edit_dense(graph, replace(second, inputs=first.inputs), product, bias)
+    return edit_linear(graph, replace(second, inputs=first.inputs), product, bias)
 
 
 def _is_sparse_enough(a: Reals, b: Reals, product: Reals) -> bool:

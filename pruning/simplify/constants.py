@@ -3,8 +3,8 @@
 import numpy as np
 
 from graph.graph import Graph
+from pruning.rules.fitted import graph_rules
 from pruning.rules.op_rules import Reals
-from pruning.rules.table import rules_of
 
 
 def constant_elements(graph: Graph) -> dict[str, Reals]:
@@ -14,14 +14,13 @@ def constant_elements(graph: Graph) -> dict[str, Reals]:
     constant zero): inputs are taken to be finite, as 0 * x is 0 only then. Numbers that are not finite do not count.
 
     Returns:
-        float64 by value name, of the sample shape: the number, or NaN where the element depends on the input.
+        float64 by value name, of the value's form (`pruning.rules.forms`): the number, or NaN where the element depends
+        on the input.
     """
-    found: dict[str, Reals] = {}
-    for given in graph.inputs:
-        found[given.name] = np.full(given.type.static_sample_shape, np.nan)
-    rules = rules_of(graph)
+    rules = graph_rules(graph)
+    found = {given.name: np.full(rules.forms[given.name], np.nan) for given in graph.inputs}
     with np.errstate(all="ignore"):
         for node in graph.nodes:
-            value = rules[node.name].constants([found[name] for name in node.inputs])
+            value = rules.nodes[node.name].constants([found[name] for name in node.inputs])
             found[node.name] = np.where(np.isfinite(value), value, np.nan)
     return found

@@ -6,31 +6,33 @@ The others' outgoing weights become zero, and the units go as dead units where n
 import numpy as np
 
 from graph.graph import Graph
-from pruning.rules.dense import is_dense
+from pruning.rules.fitted import graph_rules
+from pruning.rules.forms import fit_relation
+from pruning.rules.linear import linear_rules
 from pruning.rules.op_rules import Reals
-from pruning.rules.relation import feature_relation, merged_kernel
+from pruning.rules.relation import feature_relation
 from pruning.simplify.relations import relations
 from pruning.simplify.rewrite import Change, Note, Rewrite, editable, frozen
 
 
 def merge_duplicates(graph: Graph) -> Rewrite:
-    """Join the weights of related inputs in every Dense layer with a kernel of its own."""
+    """Join the weights of related inputs in every linear layer with a kernel of its own."""
     found = relations(graph)
-    shapes = {name: kind.static_sample_shape for name, kind in graph.value_types().items()}
+    rules = graph_rules(graph).nodes
     free = editable(graph)
     changed: dict[str, Reals] = {}
     notes: list[Note] = []
     for node in graph.nodes:
-        if not is_dense(node) or node.name not in free:
+        facts = linear_rules(rules[node.name].on_facts)
+        if facts is None or node.name not in free:
             continue
-        relation = feature_relation(found[node.inputs[0]], shapes[node.inputs[0]])
-        kernel = graph.weights[node.weights[0]]
+        relation = feature_relation(fit_relation(found[node.inputs[0]], facts.shapes[0]))
         if relation is None or relation.is_trivial:
             continue
         follower = relation.leader != np.arange(len(relation.leader))
-        busy = follower & np.any(kernel != 0, axis=1)
-        joined = merged_kernel(kernel, relation)
-        if busy.any() and np.isfinite(joined).all():
+        busy = follower & facts.read_channels
+        joined = facts.joined(relation) if busy.any() else None
+        if joined is not None and np.isfinite(joined).all():
             changed[node.weights[0]] = frozen(joined)
             notes.append(Note(Change.MERGED, node.name, int(busy.sum()), exact=False))
     return Rewrite(graph.with_weights(changed), tuple(notes)) if notes else Rewrite(graph)

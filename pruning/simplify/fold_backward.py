@@ -1,27 +1,27 @@
-"""Fold an affine layer into the Dense layer before it: scale * (x W + b) + offset = x (W scale) + (b scale + offset).
+"""Fold an affine layer into the linear layer before it: scale * (x W + b) + offset = x (W scale) + (b scale + offset).
 
 An algebraic identity. Nothing is lost in float32 either: the folded layer rounds no more than the two did.
 """
 
 from graph.affine import as_affine
 from graph.graph import Graph, Node
-from pruning.rules.dense import is_dense
-from pruning.simplify.dense_edit import DenseEdit, apply_edits, bias_of, edit_dense
+from graph.linear import bias_of, is_linear, kernel_of
+from pruning.simplify.linear_edit import LinearEdit, apply_edits, edit_linear
 from pruning.simplify.rewrite import Change, Note, Rewrite, editable
 
 
 def fold_backward(graph: Graph) -> Rewrite:
-    """Fold every BatchNormalization, Rescaling and Normalization whose producer is a Dense that nobody else reads.
+    """Fold every BatchNormalization, Rescaling and Normalization whose producer is linear and read by nobody else.
 
-    A Dense whose weights are shared, or whose own value is a graph output, stays as it is.
+    A linear layer whose weights are shared, or whose own value is a graph output, stays as it is.
     """
     types, producers, consumers = graph.value_types(), graph.producers(), graph.consumers()
     free = editable(graph) - graph.output_values()
-    edits: list[DenseEdit] = []
+    edits: list[LinearEdit] = []
     renamed: dict[str, str] = {}
     for node in graph.nodes:
         producer = producers.get(node.inputs[0])
-        if producer is None or producer.name not in free or not is_dense(producer):
+        if producer is None or producer.name not in free or not is_linear(producer.op):
             continue
         if len(consumers[producer.name]) != 1:
             continue
@@ -33,10 +33,11 @@ def fold_backward(graph: Graph) -> Rewrite:
     return Rewrite(apply_edits(graph, edits, renamed), notes) if notes else Rewrite(graph)
 
 
-def _fold(graph: Graph, node: Node, producer: Node, shape: tuple[int, ...]) -> DenseEdit | None:
+def _fold(graph: Graph, node: Node, producer: Node, shape: tuple[int, ...]) -> LinearEdit | None:
     affine = as_affine(node.op, [graph.weights[name] for name in node.weights], shape)
     row = None if affine is None else affine.simple.per_feature()
     if row is None:
         return None
-    kernel = graph.weights[producer.weights[0]] * row.scale
-    return edit_dense(graph, producer, kernel, bias_of(graph, producer) * row.scale + row.offset)
+    layout, kernel = kernel_of(graph, producer), graph.weights[producer.weights[0]]
+    scaled = layout.array(layout.matrix(kernel) * row.scale)
+    return edit_linear(graph, producer, scaled, bias_of(graph, producer) * row.scale + row.offset)

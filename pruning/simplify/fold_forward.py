@@ -1,4 +1,6 @@
-"""Fold an affine layer into the Dense layers after it: (scale x + offset) W + b = x (scale W) + (b + offset W).
+"""Fold an affine layer into the linear layers after it: (scale x + offset) W + b = x (scale W) + (b + offset W).
+
+A convolution whose windows reach over the border takes a scale only: padding is 0, and would be shifted too.
 
 Between the two there may be layers that only move elements (Flatten, Reshape, Permute). In exact arithmetic this is an
 identity. In float32 the shift is a trap: with x near 1e9 and a mean of 1e9, `x - mean` is exact, but
@@ -14,24 +16,25 @@ import numpy as np
 
 from graph.affine import MAX_OFFSET, ScaleAndOffset, as_affine
 from graph.graph import Graph, Node
-from pruning.rules.dense import is_dense
-from pruning.rules.op_rules import OpRules
+from pruning.rules.linear import linear_rules
+from pruning.rules.op_rules import OpRules, Reals
 from pruning.rules.table import rules_of
-from pruning.simplify.dense_edit import DenseEdit, apply_edits, bias_of, edit_dense
+from pruning.simplify.linear_edit import LinearEdit, apply_edits, edit_linear
 from pruning.simplify.rewrite import Change, Note, Rewrite, editable
 
 
 @dataclass(frozen=True, slots=True)
 class _Leaf:
-    """A Dense layer that reads the affine layer, and what the affine is by then."""
+    """A linear layer that reads the affine layer, and the kernel and bias that do without it."""
 
     node: Node
-    affine: ScaleAndOffset
+    kernel: Reals
+    bias: Reals
 
 
 @dataclass(frozen=True, slots=True)
 class _Readers:
-    """Who reads what, which Dense layers may be edited, which values must stay, and the rules of every node."""
+    """Who reads what, which layers may be edited, which values must stay, and the rules of every node."""
 
     consumers: Mapping[str, tuple[Node, ...]]
     free: frozenset[str]
@@ -40,10 +43,10 @@ class _Readers:
 
 
 def fold_forward(graph: Graph) -> Rewrite:
-    """Fold every affine layer that only Dense layers with weights of their own read."""
+    """Fold every affine layer that only linear layers with weights of their own read."""
     types = graph.value_types()
     readers = _Readers(graph.consumers(), editable(graph), graph.output_values(), rules_of(graph))
-    edits: list[DenseEdit] = []
+    edits: list[LinearEdit] = []
     notes: list[Note] = []
     renamed: dict[str, str] = {}
     for node in graph.nodes:
@@ -51,7 +54,7 @@ def fold_forward(graph: Graph) -> Rewrite:
             continue
         leaves = _foldable(graph, node, types[node.name].static_sample_shape, readers)
         for leaf in leaves or ():
-            edits.append(_fold_into(graph, leaf))
+            edits.append(edit_linear(graph, leaf.node, leaf.kernel, leaf.bias))
             notes.append(Note(Change.FOLDED, node.name, into=leaf.node.name, exact=False))
             renamed[node.name] = node.inputs[0]
     return Rewrite(apply_edits(graph, edits, renamed), tuple(notes)) if notes else Rewrite(graph)
@@ -61,21 +64,23 @@ def _foldable(
     graph: Graph, node: Node, shape: tuple[int, ...], readers: _Readers
 ) -> list[_Leaf] | None:
     affine = as_affine(node.op, [graph.weights[name] for name in node.weights], shape)
-    if affine is None or np.abs(affine.offset).max(initial=0.0) > MAX_OFFSET:
+    if affine is None or np.abs(affine.simple.compact().offset).max(initial=0.0) > MAX_OFFSET:
         return None
     return _leaves(node, affine.simple, readers)
 
 
 def _leaves(node: Node, affine: ScaleAndOffset, readers: _Readers) -> list[_Leaf] | None:
-    """Return the Dense layers reached through moves; None where anything else reads the value, or a caller gets it."""
+    """Return the linear layers reached through moves; None where anything else reads the value, or a caller gets it."""
     if node.name in readers.outputs:
         return None
     found: list[_Leaf] = []
     for reader in readers.consumers[node.name]:
         deeper: list[_Leaf] | None = None
-        if is_dense(reader) and reader.name in readers.free:
+        rules = linear_rules(readers.rules[reader.name])
+        if rules is not None and reader.name in readers.free:
             row = affine.per_feature()
-            deeper = None if row is None else [_Leaf(reader, row)]
+            folded = None if row is None else rules.absorbed(row.scale, row.offset)
+            deeper = None if folded is None else [_Leaf(reader, *folded)]
         elif readers.rules[reader.name].only_moves and len(reader.inputs) == 1:
             deeper = _leaves(reader, _moved(reader, affine), readers)
         if deeper is None:
@@ -87,9 +92,3 @@ def _leaves(node: Node, affine: ScaleAndOffset, readers: _Readers) -> list[_Leaf
 def _moved(node: Node, affine: ScaleAndOffset) -> ScaleAndOffset:
     scale, offset = (node.op.evaluate([a[None]], [])[0] for a in (affine.scale, affine.offset))
     return ScaleAndOffset(scale, offset)
-
-
-def _fold_into(graph: Graph, leaf: _Leaf) -> DenseEdit:
-    kernel = graph.weights[leaf.node.weights[0]]
-    bias = bias_of(graph, leaf.node) + leaf.affine.offset @ kernel
-    return edit_dense(graph, leaf.node, kernel * leaf.affine.scale[:, None], bias)

@@ -8,28 +8,27 @@ largest):
 - ops that mix elements (softmax, layer normalization, glu, dot products) and ops that nobody knows keep their inputs
   and outputs whole;
 - elementwise nodes and merges keep the same elements in all their inputs and outputs (along broadcast axes: any);
-- reshape, permute, repeat and concatenate carry an element's fate along;
+- reshape, permute, repeat, concatenate, pooling and resizing carry an element's fate along;
 - what stays of a value is a box: all combinations of what stays on each axis, or it would be no tensor;
-- a Dense layer cuts freely along its last axes, and keeps the same positions in front of them;
-- two Dense layers that share a kernel keep the same inputs and units; a layer that shares other weights stays whole;
-- a constant is folded into the bias of the Dense that reads it, which needs one number for all positions and a layer
-  that may be edited; where that fails the constant stays;
+- a linear layer cuts freely along its last axes, and keeps the same positions in front of them;
+- two linear layers that share a kernel keep the same inputs and units; a layer that shares other weights stays whole;
+- a constant is folded into the bias of the linear layer that reads it, which needs one number for all positions (0
+  where a convolution sees padding) and a layer that may be edited; where that fails the constant stays;
 - no value that something reads may become empty.
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
 from graph.graph import Graph, Node
-from pruning.rules.dense import is_dense
-from pruning.rules.op_rules import Flags, OpRules, Reals, axis_mask
-from pruning.rules.table import rules_of
+from graph.linear import is_linear
+from pruning.rules.fitted import FittedRules, graph_rules
+from pruning.rules.op_rules import Flags, Reals, axis_mask
 from pruning.simplify.rewrite import editable, unshared
 
 Kept = dict[str, Flags]
-Rules = Mapping[str, OpRules[Any]]
+Rules = Mapping[str, FittedRules]
 
 
 def kept_elements(
@@ -38,13 +37,13 @@ def kept_elements(
     """Solve the constraints.
 
     Returns:
-        By value name, of the sample shape: True where the element stays.
+        By value name, of the value's form: True where the element stays.
     """
     # np.array, for samples without axes would turn into scalars that cannot be written to.
     kept = {name: np.array(needed[name] & np.isnan(constants[name])) for name in constants}
-    rules = rules_of(graph)
+    rules = graph_rules(graph).nodes
     _keep_whole(graph, rules, kept)
-    _keep_unfoldable(graph, constants, kept)
+    _keep_unfoldable(graph, rules, constants, kept)
     families = _families(graph)
     while _sweep(graph, rules, kept, families):
         pass
@@ -56,43 +55,37 @@ def _keep_whole(graph: Graph, rules: Rules, kept: Kept) -> None:
         kept[name][...] = True
     free, users = unshared(graph), graph.weight_users()
     for node in graph.nodes:
-        if rules[node.name].mixes or (node.name not in free and not _shares_dense(node, users)):
+        if rules[node.name].mixes or (node.name not in free and not _shares_kernel(node, users)):
             for name in (*node.inputs, node.name):
                 kept[name][...] = True
 
 
-def _shares_dense(node: Node, users: Mapping[str, tuple[Node, ...]]) -> bool:
-    """Return whether every node that shares a weight with this one is a Dense of exactly the same weights."""
-    return is_dense(node) and all(
-        is_dense(other) and other.op == node.op and other.weights == node.weights
+def _shares_kernel(node: Node, users: Mapping[str, tuple[Node, ...]]) -> bool:
+    """Return whether all nodes that share a weight with this one are the same linear op of exactly the same weights."""
+    return is_linear(node.op) and all(
+        type(other.op) is type(node.op) and other.op == node.op and other.weights == node.weights
         for name in node.weights
         for other in users[name]
     )
 
 
-def _keep_unfoldable(graph: Graph, constants: Mapping[str, Reals], kept: Kept) -> None:
+def _keep_unfoldable(
+    graph: Graph, rules: Rules, constants: Mapping[str, Reals], kept: Kept
+) -> None:
     """Keep constants that no bias can take: other numbers at other positions, or a layer that may not be edited."""
     free = editable(graph)
     for node in graph.nodes:
-        if not is_dense(node):
-            continue
-        value = constants[node.inputs[0]]
-        rows = value.reshape(-1, value.shape[-1])
-        linked = (graph.weights[node.weights[0]] != 0).any(axis=1)
-        uniform = (
-            (rows == rows[0]).all(axis=0)
-            if node.name in free
-            else np.zeros(rows.shape[1], np.bool_)
-        )
-        stuck = linked & ~uniform & ~np.isnan(rows).all(axis=0)
-        kept[node.inputs[0]] |= stuck & ~np.isnan(value)
+        if is_linear(node.op):
+            name = node.inputs[0]
+            stuck = rules[node.name].unfoldable(constants[name], editable=node.name in free)
+            kept[name] |= stuck
 
 
 def _families(graph: Graph) -> list[list[Node]]:
-    """Dense nodes of one kernel, where there are several."""
+    """Linear nodes of one kernel, where there are several."""
     families: dict[str, list[Node]] = {}
     for node in graph.nodes:
-        if is_dense(node):
+        if is_linear(node.op):
             families.setdefault(node.weights[0], []).append(node)
     return [nodes for nodes in families.values() if len(nodes) > 1]
 

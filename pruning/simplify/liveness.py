@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from graph.graph import Graph
+from pruning.rules.fitted import graph_rules
 from pruning.rules.op_rules import Flags, Reals
-from pruning.rules.table import rules_of
 
 
 def needed_elements(graph: Graph, constants: Mapping[str, Reals]) -> dict[str, Flags]:
@@ -15,9 +15,9 @@ def needed_elements(graph: Graph, constants: Mapping[str, Reals]) -> dict[str, F
     What only a constant element reads is not needed: the constant is known.
 
     Returns:
-        By value name, of the sample shape.
+        By value name, of the value's form.
     """
-    rules = rules_of(graph)
+    rules = graph_rules(graph).nodes
     needed = {name: np.zeros(value.shape, np.bool_) for name, value in constants.items()}
     for name in graph.output_values():
         needed[name][...] = True

@@ -6,14 +6,14 @@ leaky relu, PReLU with equal slopes) also a positive factor.
 """
 
 from graph.graph import Graph
+from pruning.rules.fitted import graph_rules
 from pruning.rules.relation import Relation, alone
-from pruning.rules.table import rules_of
 
 
 def relations(graph: Graph) -> dict[str, Relation]:
     """Find the relations within every value, by value name."""
-    rules = rules_of(graph)
-    found = {given.name: alone(given.type.static_sample_shape) for given in graph.inputs}
+    rules = graph_rules(graph)
+    found = {given.name: alone(rules.forms[given.name]) for given in graph.inputs}
     for node in graph.nodes:
-        found[node.name] = rules[node.name].relation([found[name] for name in node.inputs])
+        found[node.name] = rules.nodes[node.name].relation([found[name] for name in node.inputs])
     return found

@@ -2,24 +2,26 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from graph.graph import Graph, Node
-from pruning.rules.dense import is_dense
-from pruning.rules.op_rules import Cut, Flags, OpRules, Reals, axis_mask
-from pruning.rules.table import rules_of
+from graph.linear import bias_of, is_linear, kernel_of
+from pruning.rules.fitted import FittedRules, GraphRules, graph_rules
+from pruning.rules.forms import any_of, fit, uniform
+from pruning.rules.op_rules import Cut, Flags, Reals, axis_mask
 from pruning.simplify.constants import constant_elements
-from pruning.simplify.dense_edit import DenseEdit, apply_edits, bias_of, edit_dense
 from pruning.simplify.keep import kept_elements
+from pruning.simplify.linear_edit import LinearEdit, apply_edits, edit_linear
 from pruning.simplify.liveness import needed_elements
 from pruning.simplify.rewrite import Change, Note, Rewrite, editable, frozen
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """The three analyses, by value name, and the nodes whose weights may be recomputed."""
+    """The rules, the three analyses by value name, and the nodes whose weights may be recomputed."""
+
+    rules: GraphRules
 
     constants: Mapping[str, Reals]
     needed: Mapping[str, Flags]
@@ -35,14 +37,15 @@ def shrink(graph: Graph) -> Rewrite:
     """
     constants = constant_elements(graph)
     needed = needed_elements(graph, constants)
-    plan = _Plan(constants, needed, kept_elements(graph, constants, needed), editable(graph))
+    kept = kept_elements(graph, constants, needed)
+    plan = _Plan(graph_rules(graph), constants, needed, kept, editable(graph))
     cleared, notes = _clear(graph, plan)
     notes += [note for node in graph.nodes for note in _removals(node, plan)]
     if not notes:
         return Rewrite(graph)
     nodes: list[Node] = []
     weights: dict[str, Reals] = {}
-    rules = rules_of(cleared)
+    rules = graph_rules(cleared).nodes
     for node in cleared.nodes:
         if plan.kept[node.name].any():
             cut, changed = _cut_node(cleared, node, rules[node.name], plan)
@@ -55,11 +58,11 @@ def shrink(graph: Graph) -> Rewrite:
 
 
 def _removals(node: Node, plan: _Plan) -> list[Note]:
-    """Return what goes from one node; units of a Dense by kind."""
+    """Return what goes from one node; units of a linear layer by kind."""
     gone = ~plan.kept[node.name]
     if not gone.any():
         return []
-    if not is_dense(node):
+    if not is_linear(node.op):
         return [Note(Change.REMOVED, node.name, int(gone.sum()))]
     units = ~axis_mask(plan.kept[node.name], -1)
     fixed = np.isnan(plan.constants[node.name]) | ~plan.needed[node.name]
@@ -75,34 +78,37 @@ def _removals(node: Node, plan: _Plan) -> list[Note]:
 def _clear(graph: Graph, plan: _Plan) -> tuple[Graph, list[Note]]:
     """Take the weights of units that nobody needs or that are constant anyway."""
     notes: list[Note] = []
-    edits: list[DenseEdit] = []
+    edits: list[LinearEdit] = []
     for node in graph.nodes:
-        if not is_dense(node) or node.name not in plan.editable:
+        if not is_linear(node.op) or node.name not in plan.editable:
             continue
-        kernel = graph.weights[node.weights[0]]
-        values = plan.constants[node.name].reshape(-1, kernel.shape[1])
+        layout, form = kernel_of(graph, node), plan.rules.nodes[node.name].on_facts.shape
+        kernel = layout.matrix(graph.weights[node.weights[0]])
+        values = fit(plan.constants[node.name], form, uniform).reshape(-1, layout.units)
         # A constant that nobody needs may still be kept, as the operand of a merge that is constant too.
-        unread = ~axis_mask(plan.needed[node.name], -1) & np.isnan(values).all(axis=0)
+        unread = ~axis_mask(fit(plan.needed[node.name], form, any_of), -1)
+        unread &= np.isnan(values).all(axis=0)
         fixed = (values == values[0]).all(axis=0)
         busy = (unread | fixed) & (kernel != 0).any(axis=0)
         if busy.any():
             bias = np.where(fixed, values[0], bias_of(graph, node))
-            cleared = np.where(unread | fixed, 0.0, kernel)
-            edits.append(edit_dense(graph, node, cleared, np.where(unread, 0.0, bias)))
+            cleared = layout.array(np.where(unread | fixed, 0.0, kernel))
+            edits.append(edit_linear(graph, node, cleared, np.where(unread, 0.0, bias)))
             exact = not (busy & fixed).any()
             notes.append(Note(Change.CLEARED, node.name, int(busy.sum()), exact=exact))
     return apply_edits(graph, edits), notes
 
 
 def _cut_node(
-    graph: Graph, node: Node, rules: OpRules[Any], plan: _Plan
+    graph: Graph, node: Node, rules: FittedRules, plan: _Plan
 ) -> tuple[Node, Mapping[str, Reals]]:
     """Return the node with fewer elements, and its weights by name where they changed."""
     inputs = tuple(plan.kept[name] for name in node.inputs)
     folded = None
-    if node.name in plan.editable and is_dense(node):
-        features = inputs[0].shape[-1]
-        values = plan.constants[node.inputs[0]].reshape(-1, features)[0]
-        folded = np.where(axis_mask(inputs[0], -1), 0.0, np.nan_to_num(values))
+    if node.name in plan.editable and is_linear(node.op):
+        form = rules.on_facts.shapes[0]
+        values = fit(plan.constants[node.inputs[0]], form, uniform).reshape(-1, form[-1])[0]
+        stays = axis_mask(fit(inputs[0], form, any_of), -1)
+        folded = np.where(stays, 0.0, np.nan_to_num(values))
     bias_name = graph.fresh_name(f"{node.name}/bias")
     return rules.cut(Cut(inputs, plan.kept[node.name], folded, bias_name))

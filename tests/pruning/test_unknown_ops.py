@@ -388,5 +388,5 @@ def test_only_the_rules_know_ops_by_name() -> None:
         for path in room.rglob("*.py")
         if path.parent.name != "rules" and ops.search(path.read_text())
     }
-    # The one makes Dense nodes; the other reads the last activation, by its exact class.
-    assert found == {"simplify/dense_edit.py", "answers.py"}
+    # It reads the last activation, by its exact class.
+    assert found == {"answers.py"}

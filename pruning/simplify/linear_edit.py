@@ -1,33 +1,26 @@
-"""Give Dense nodes other weights: edits are collected over a pass and applied at once."""
+"""Give linear nodes other weights: edits are collected over a pass and applied at once."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from graph.graph import Graph, Node
-from graph.ops import Dense
+from graph.linear import kernel_layout, resized
 from pruning.rules.op_rules import Reals
 from pruning.simplify.rewrite import frozen
 
 
 @dataclass(frozen=True, slots=True)
-class DenseEdit:
-    """A Dense node as it will be, and its weights by name."""
+class LinearEdit:
+    """A linear node as it will be, and its weights by name."""
 
     node: Node
     weights: Mapping[str, Reals]
 
 
-def bias_of(graph: Graph, node: Node) -> Reals:
-    """Return the bias of a Dense node, zeros where it has none; (units,)."""
-    if len(node.weights) > 1:
-        return graph.weights[node.weights[1]]
-    return np.zeros(graph.weights[node.weights[0]].shape[1])
-
-
-def edit_dense(graph: Graph, node: Node, kernel: Reals, bias: Reals) -> DenseEdit:
-    """Give a Dense node of its own weights another kernel and bias; a new bias of zeros is not added."""
+def edit_linear(graph: Graph, node: Node, kernel: Reals, bias: Reals) -> LinearEdit:
+    """Give a linear node of its own weights another kernel and bias; a new bias of zeros is not added."""
     has_bias = len(node.weights) > 1
     names = node.weights
     weights = {names[0]: frozen(np.array(kernel, np.float64, order="C"))}
@@ -35,12 +28,12 @@ def edit_dense(graph: Graph, node: Node, kernel: Reals, bias: Reals) -> DenseEdi
         names = (names[0], graph.fresh_name(f"{node.name}/bias"))
     if len(names) > 1:
         weights[names[1]] = frozen(np.array(bias, np.float64, order="C"))
-    op = Dense(kernel.shape[1], use_bias=len(names) > 1)
-    return DenseEdit(Node(node.name, op, node.inputs, names, node.layer), weights)
+    op = resized(node.op, kernel_layout(node.op, kernel.shape), use_bias=len(names) > 1)
+    return LinearEdit(replace(node, op=op, weights=names), weights)
 
 
 def apply_edits(
-    graph: Graph, edits: Sequence[DenseEdit], renamed: Mapping[str, str] | None = None
+    graph: Graph, edits: Sequence[LinearEdit], renamed: Mapping[str, str] | None = None
 ) -> Graph:
     """Return the graph with all edits made and readers rewired; what became dead is dropped.
 
