@@ -105,8 +105,8 @@ RELU = ActivationFunction(Function.RELU)
 
 
 def _relu(x: FloatArray, f: ActivationFunction) -> FloatArray:
-    positive = np.where(x > f.threshold, x, 0.0) if f.threshold else np.maximum(x, 0.0)
-    positive = np.where(np.isnan(x), x, positive)
+    # NaN stays NaN: `maximum` passes it on, and it is not at or below a threshold.
+    positive = np.where(x <= f.threshold, 0.0, x) if f.threshold else np.maximum(x, 0.0)
     if f.max_value is not None:
         positive = np.clip(positive, 0.0, f.max_value)
     if not f.negative_slope:

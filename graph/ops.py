@@ -46,7 +46,9 @@ class Dense:
     def evaluate(self, inputs: list[FloatArray], weights: list[FloatArray]) -> FloatArray:
         """y = x @ W + b."""
         y: FloatArray = inputs[0] @ weights[0]
-        return y + weights[1] if self.use_bias else y
+        if self.use_bias:
+            y += weights[1]
+        return y
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,10 @@ class BatchNormalization:
         gamma = rows.pop(0) if self.scale else x.dtype.type(1)
         beta = rows.pop(0) if self.center else x.dtype.type(0)
         mean, variance = rows
-        return (x - mean) * (gamma / np.sqrt(variance + x.dtype.type(self.epsilon))) + beta
+        y: FloatArray = x - mean
+        y *= gamma / np.sqrt(variance + x.dtype.type(self.epsilon))
+        y += beta
+        return y
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from functools import partial
 
 import numpy as np
 
+from graph.batches import operations
 from graph.graph import Graph
 from graph.reference import run
 from pruning.answers import Array
@@ -30,8 +31,10 @@ LITTLE_REMOVED = 0.5
 _LEAST_GAIN = 0.1
 _SIZES = (1e-15, 1e-9, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
 _LADDER = (1e-6, 1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
-_MULTIPLICATIONS = 10**10
-_LEAST_SAMPLES = 32
+# What all trials compute together, in `graph.batches.operations`; a small part of the time that a job takes.
+_MAX_OPERATIONS = 2 * 10**10
+# A network that takes very long to compute is tried on few samples.
+_LEAST_SAMPLES = 4
 _SHOWN_LIMIT = 1e-3
 # Probes are few, and some of them are close calls that no real input is; the proposal says that they decide nothing.
 _MIN_PROBE_AGREEMENT = 0.95
@@ -176,8 +179,7 @@ def _try(
     if not thresholds:
         return ()
     calibration, probes, answers = data
-    weights = sum(weight.size for weight in graph.weights.values())
-    room = _MULTIPLICATIONS // max(1, weights * (len(thresholds) + 1))
+    room = _MAX_OPERATIONS // (operations(graph) * (len(thresholds) + 1))
     original = OriginalAnswers(graph, calibration, probes, answers, max(room, _LEAST_SAMPLES))
     trials = []
     for threshold in thresholds:

@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 
 from graph.activations import FloatArray
+from graph.batches import samples_at_once
 from graph.graph import Graph
 from graph.reference import run
-from pruning.probe import ProbeSet
+from pruning.probe import ProbeSet, grouped, joined, rows_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,70 +54,100 @@ def compare(original: Graph, pruned: Graph, probes: Sequence[ProbeSet]) -> Compa
 
     A number that is not finite in the original must be the same in the pruned graph; otherwise the change is infinite.
     """
-    runs = [_run(original, pruned, probe) for probe in probes]
+    found = _compared(original, pruned, probes)
     outputs = []
     for output in original.outputs:
-        name = output.name
-        floor = max((_size(r.wide[name]) for r in runs if r.probe.is_ordinary), default=0.0)
-        found = [_change(name, r, floor) for r in runs]
-        worst = max(found, key=lambda change: change.change)
+        each = [(probe, found[probe.name, output.name]) for probe in probes]
+        floor = max((d.wide.size for probe, d in each if probe.is_ordinary), default=0.0)
+        changes = [_change(output.name, probe, d, floor) for probe, d in each]
+        worst = max(changes, key=lambda change: change.change)
         outputs.append(
             OutputChange(
-                name,
+                output.name,
                 worst.change,
-                max(change.change_float32 for change in found),
-                max(change.float32_error for change in found),
+                max(change.change_float32 for change in changes),
+                max(change.float32_error for change in changes),
                 worst.probe,
             )
         )
-    samples = sum(len(next(iter(probe.inputs.values()))) for probe in probes)
-    return Comparison(tuple(outputs), samples)
+    return Comparison(tuple(outputs), sum(probe.samples for probe in probes))
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
-    """Outputs of both graphs on one probe set."""
+class Distance:
+    """How far an output is from the expected one, over all that was looked at.
 
-    probe: ProbeSet
-    wide: Mapping[str, FloatArray]
-    wide_pruned: Mapping[str, FloatArray]
-    narrow: Mapping[str, FloatArray]
-    narrow_pruned: Mapping[str, FloatArray]
+    Attributes:
+        size: the largest expected magnitude, of the finite ones.
+        distance: the largest difference where both are finite; infinite where only one is, or where two numbers that
+            are not finite differ.
+    """
 
+    size: float = 0.0
+    distance: float = 0.0
 
-def _run(original: Graph, pruned: Graph, probe: ProbeSet) -> _Run:
-    return _Run(
-        probe,
-        run(original, probe.inputs, np.float64),
-        run(pruned, probe.inputs, np.float64),
-        run(original, probe.inputs, np.float32),
-        run(pruned, probe.inputs, np.float32),
-    )
+    def also(self, other: "Distance") -> "Distance":
+        """Return the same over what either looked at."""
+        return Distance(max(self.size, other.size), max(self.distance, other.distance))
 
-
-def _change(name: str, r: _Run, floor: float) -> OutputChange:
-    return OutputChange(
-        name,
-        relative_change(r.wide[name], r.wide_pruned[name], floor),
-        relative_change(r.narrow[name], r.narrow_pruned[name], floor),
-        relative_change(r.wide[name], r.narrow[name], floor),
-        r.probe.name,
-    )
+    def relative(self, floor: float = 0.0) -> float:
+        """Return the distance relative to the size, or to `floor` where that is larger."""
+        scale = max(self.size, floor)
+        if self.distance == 0.0:
+            return 0.0
+        return self.distance / scale if scale > 0 and np.isfinite(self.distance) else float("inf")
 
 
-def _size(values: FloatArray) -> float:
+def distance(expected: FloatArray, got: FloatArray) -> Distance:
+    """Compare two arrays of one shape."""
+    size = largest_magnitude(expected)
+    finite = np.isfinite(expected)
+    same = np.array_equal(expected[~finite], got[~finite], equal_nan=True)
+    if not same or not np.isfinite(got[finite]).all():
+        return Distance(size, float("inf"))
+    with np.errstate(over="ignore"):
+        difference = np.abs(got[finite].astype(np.float64) - expected[finite])
+    return Distance(size, float(difference.max(initial=0.0)))
+
+
+def largest_magnitude(values: FloatArray) -> float:
+    """Return the largest magnitude of the finite numbers; 0 if there are none."""
     return float(np.abs(values[np.isfinite(values)]).max(initial=0.0))
 
 
-def relative_change(expected: FloatArray, got: FloatArray, floor: float = 0.0) -> float:
-    """max |got - expected| / max(|expected|, floor) over the finite numbers; inf where only one is finite."""
-    finite = np.isfinite(expected)
-    if not np.array_equal(expected[~finite], got[~finite], equal_nan=True):
-        return float("inf")
-    if not finite.any():
-        return 0.0
-    difference = float(np.abs(got[finite].astype(np.float64) - expected[finite]).max())
-    scale = max(_size(expected), floor)
-    if difference == 0.0:
-        return 0.0
-    return difference / scale if scale > 0 and np.isfinite(difference) else float("inf")
+@dataclass(frozen=True, slots=True)
+class _Distances:
+    """One output on one probe set: pruned from original in float64, the same in float32, float32 from float64."""
+
+    wide: Distance = Distance()
+    narrow: Distance = Distance()
+    rounding: Distance = Distance()
+
+
+def _compared(
+    original: Graph, pruned: Graph, probes: Sequence[ProbeSet]
+) -> Mapping[tuple[str, str], _Distances]:
+    """Return the distances by the names of the probe set and of the output."""
+    found: dict[tuple[str, str], _Distances] = {}
+    for group in grouped(probes, samples_at_once(original)):
+        batch = joined(group)
+        wide, wide_pruned = run(original, batch, np.float64), run(pruned, batch, np.float64)
+        narrow, narrow_pruned = run(original, batch), run(pruned, batch)
+        for (probe, rows), name in product(rows_of(group), wide):
+            known = found.get((probe.name, name), _Distances())
+            found[probe.name, name] = _Distances(
+                known.wide.also(distance(wide[name][rows], wide_pruned[name][rows])),
+                known.narrow.also(distance(narrow[name][rows], narrow_pruned[name][rows])),
+                known.rounding.also(distance(wide[name][rows], narrow[name][rows])),
+            )
+    return found
+
+
+def _change(name: str, probe: ProbeSet, found: _Distances, floor: float) -> OutputChange:
+    return OutputChange(
+        name,
+        found.wide.relative(floor),
+        found.narrow.relative(floor),
+        found.rounding.relative(floor),
+        probe.name,
+    )

@@ -1,19 +1,21 @@
 """The last gate of a job: what the compiled model answers, beside the graphs as the NumPy oracle computes them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from graph.batches import samples_at_once
 from graph.reference import run
 from pruning.calibrate import Calibration
+from pruning.compare import largest_magnitude
 from pruning.errors import OutputCheckError
-from pruning.probe import ProbeSet, most_samples, probe_sets
+from pruning.probe import ProbeSet, grouped, joined, probe_sets, rows_of
 from pruning.prune import PruneResult
 from pruning.recipe import Mode
-from pruning.rounding import rounding_of
+from pruning.rounding import COMPUTATIONS_SIDE_BY_SIDE, rounding_of
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 Run = Callable[[Arrays], Arrays]
@@ -33,23 +35,25 @@ _WIDTHS_FACTOR = 4.0
 
 @dataclass(frozen=True, slots=True)
 class _Probed:
-    """Outputs on one probe set, by name.
+    """What was found of one output on one probe set, over all its samples.
 
     Attributes:
-        probe: the set.
-        found: what the compiled model answers.
-        exact: the pruned graph in float64.
-        plain: the same in float32, as NumPy computes it.
-        original: the original graph in float64.
-        spread: how far float32 rounding may move each output.
+        size: the largest magnitude in the original graph in float64.
+        spread: how far float32 rounding may move the output.
+        plain_error: how far NumPy's float32 is from float64, in the pruned graph.
+        error: how far the compiled model is from the pruned graph in float64.
+        original_error: the same from the original graph.
     """
 
-    probe: ProbeSet
-    found: Arrays
-    exact: Arrays
-    plain: Arrays
-    original: Arrays
-    spread: Mapping[str, float]
+    size: float = 0.0
+    spread: float = 0.0
+    plain_error: float = 0.0
+    error: float = 0.0
+    original_error: float = 0.0
+
+    def also(self, other: "_Probed") -> "_Probed":
+        """Return the same over what either looked at."""
+        return _Probed(*(max(a, b) for a, b in zip(astuple(self), astuple(other), strict=True)))
 
 
 def check_outputs(
@@ -86,25 +90,26 @@ def check_outputs(
         # A rounded weight times a huge input may turn a saturated unit over: that is no fault of the compiled model.
         if one.is_ordinary or weight_type == "float32"
     ]
-    probed = [
-        one
-        for group in _groups(sets, most_samples(pruned.original))
-        for one in _probe(compiled, pruned, group)
-    ]
+    probed = _probe(compiled, pruned, sets)
     rounding = WEIGHT_TYPE_TOLERANCE[weight_type]
     gate = pruned.recipe.lossless.gate if pruned.recipe.mode is Mode.LOSSLESS else np.inf
-    floors = {output.name: _floor(probed, output.name) for output in pruned.original.outputs}
     worst = 0.0
-    for one in probed:
-        for name, floor in floors.items():
-            scale = max(floor, _largest(one.original[name])) or 1.0
+    for output in pruned.original.outputs:
+        found = [
+            (one, probed[one.name, output.name])
+            for one in sets
+            if (one.name, output.name) in probed
+        ]
+        floor = max((seen.size for one, seen in found if one.is_ordinary), default=0.0)
+        for one, seen in found:
+            scale = max(floor, seen.size) or 1.0
             # Two orders of summation: the compiled model's beside the exact one, and nothing of it is counted twice.
-            allowed = max(TOLERANCE, one.spread[name] / scale) + rounding
-            plain_error = _distance(one.plain[name], one.exact[name]) / scale
-            if not (one.probe.is_ordinary or plain_error <= allowed):
+            allowed = max(TOLERANCE, seen.spread / scale) + rounding
+            if not (one.is_ordinary or seen.plain_error / scale <= allowed):
                 continue  # float32 itself goes wrong on such numbers, in NumPy, too: a square may overflow inside an op
-            _compare(one, name, one.exact[name], scale, allowed)
-            worst = max(worst, _compare(one, name, one.original[name], scale, allowed + gate))
+            _expect(output.name, one, seen.error / scale, allowed)
+            _expect(output.name, one, seen.original_error / scale, allowed + gate)
+            worst = max(worst, seen.original_error / scale)
     return worst
 
 
@@ -120,7 +125,7 @@ def check_retuned(before: Run, after: Run, batches: Sequence[Arrays]) -> None:
     answers = [(before(batch), after(batch)) for batch in batches]
     singles = [_one_by_one(before, batch) for batch in batches]
     for name in answers[0][0]:
-        scale = max(_largest(old[name]) for old, _ in answers)
+        scale = max(largest_magnitude(old[name]) for old, _ in answers)
         width = max(
             _distance(single[name], old[name])
             for single, (old, _) in zip(singles, answers, strict=True)
@@ -150,72 +155,48 @@ def _one_by_one(run_batch: Run, batch: Arrays) -> Arrays:
     return {name: np.concatenate([answer[name] for answer in answers]) for name in answers[0]}
 
 
-def _groups(sets: Sequence[ProbeSet], most: int) -> list[list[ProbeSet]]:
-    """Sets that are computed together, so many samples at a time: the oracle converts all weights for every batch."""
-    groups: list[list[ProbeSet]] = []
-    count = most
-    for one in sets:
-        count += one.samples
-        if count > most:
-            groups.append([])
-            count = one.samples
-        groups[-1].append(one)
-    return groups
-
-
-def _probe(compiled: Run, pruned: PruneResult, group: Sequence[ProbeSet]) -> list[_Probed]:
-    """Run a group of sets through both graphs, and each set by itself through the compiled model.
+def _probe(
+    compiled: Run, pruned: PruneResult, sets: Sequence[ProbeSet]
+) -> Mapping[tuple[str, str], _Probed]:
+    """Run all sets through both graphs and the compiled model; the result is by the names of set and output.
 
     Sets of extraordinary size are left out where a value of the graph overflows float32 on them.
     """
-    names = group[0].inputs
-    joined = {name: np.concatenate([one.inputs[name] for one in group]) for name in names}
-    rounding = rounding_of(pruned.graph, joined)
-    original = run(pruned.original, joined, np.float64)
-    found, start = [], 0
-    for one in group:
-        rows = slice(start, start + one.samples)
-        start += one.samples
-        if not one.is_ordinary and not rounding.fits[rows].all():
-            continue
-        found.append(
-            _Probed(
-                one,
-                compiled(dict(one.inputs)),
-                {name: array[rows] for name, array in rounding.exact.items()},
-                {name: array[rows] for name, array in rounding.plain.items()},
-                {name: array[rows] for name, array in original.items()},
-                {name: float(array[rows].max()) for name, array in rounding.spread.items()},
-            )
-        )
-    return found
+    found: dict[tuple[str, str], _Probed] = {}
+    overflowing = set()
+    most = samples_at_once(pruned.original, COMPUTATIONS_SIDE_BY_SIDE)
+    for group in grouped(sets, most):
+        batch = joined(group)
+        rounding = rounding_of(pruned.graph, batch)
+        original = run(pruned.original, batch, np.float64)
+        for one, rows in rows_of(group):
+            if not one.is_ordinary and not rounding.fits[rows].all():
+                overflowing.add(one.name)
+                continue
+            answers = compiled(dict(one.inputs))
+            for name, expected in original.items():
+                exact = rounding.exact[name][rows]
+                seen = _Probed(
+                    largest_magnitude(expected[rows]),
+                    float(rounding.spread[name][rows].max()),
+                    _distance(rounding.plain[name][rows], exact),
+                    _distance(answers[name], exact),
+                    _distance(answers[name], expected[rows]),
+                )
+                found[one.name, name] = found.get((one.name, name), _Probed()).also(seen)
+    return {key: seen for key, seen in found.items() if key[0] not in overflowing}
 
 
-def _floor(probed: Sequence[_Probed], name: str) -> float:
-    """Return the scale of an output: its largest magnitude over the sets of ordinary size."""
-    sizes = [_largest(one.original[name]) for one in probed if one.probe.is_ordinary]
-    return max(sizes, default=0.0)
-
-
-def _compare(
-    one: _Probed, name: str, wanted: npt.NDArray[Any], scale: float, allowed: float
-) -> float:
-    """Return the largest difference relative to the scale; refuse one that is not allowed."""
-    error = _distance(one.found[name], wanted) / scale
+def _expect(name: str, probe: ProbeSet, error: float, allowed: float) -> None:
+    """Refuse an error relative to the output's scale that is not allowed."""
     if not error <= allowed:
         raise OutputCheckError(
-            f"output {name!r} of the compiled model differs from the graph's on the probes {one.probe.name!r}",
+            f"output {name!r} of the compiled model differs from the graph's on the probes {probe.name!r}",
             expected=f"at most {allowed:.2g} of the output's scale",
             got=f"{error:.2g}",
             hint="with 16-bit weights: use float32. Where real inputs are smaller than the probes, say so by"
             " `lossless.input_range` in the recipe. Else this is a bug in Prunus, please report it with the model",
         )
-    return error
-
-
-def _largest(array: npt.NDArray[Any]) -> float:
-    finite = array[np.isfinite(array)]
-    return float(np.abs(finite).max(initial=0.0))
 
 
 def _distance(found: npt.NDArray[Any], wanted: npt.NDArray[Any]) -> float:

@@ -1,11 +1,12 @@
 """Probe inputs: what a pruned model is compared on. Deterministic, of several distributions and magnitudes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from graph.batches import operations
 from graph.graph import Graph, Input
 from graph.tensor_type import DType
 from pruning.lossless.options import InputRange
@@ -13,7 +14,9 @@ from pruning.lossless.options import InputRange
 Arrays = Mapping[str, np.ndarray[Any, np.dtype[Any]]]
 
 _SEED = 20170403
-_MAX_ELEMENTS_PER_SET = 8_000_000
+# What is computed on all probe sets together, in `graph.batches.operations`, by each computation of the graph: a second
+# or two in float64 on one core. No network has fewer samples of a set than one, or fewer sets than `_LEAST`.
+_MAX_OPERATIONS = 2 * 10**10
 _FLOATS = (DType.FLOAT16, DType.FLOAT32, DType.FLOAT64)
 
 
@@ -40,44 +43,78 @@ class ProbeSet:
         return self.name in _ORDINARY
 
 
-def most_samples(graph: Graph) -> int:
-    """Return how many samples are computed at once.
-
-    The interpreter keeps every value of a set in memory, so the largest value decides, not the largest input.
-    """
-    largest = max(kind.sample_size for kind in graph.value_types().values())
-    return max(1, _MAX_ELEMENTS_PER_SET // largest)
-
-
 def probe_sets(
     graph: Graph, ranges: Mapping[str, InputRange], samples: Arrays | None = None
 ) -> tuple[ProbeSet, ...]:
     """Make the probe sets of a graph.
 
     Zeros, ones, one-hot samples, normal numbers of three sizes, uniform numbers (over the declared range where there
-    is one), and large numbers; every value is brought into the declared range and into its dtype.
+    is one), and large numbers; every value is brought into the declared range and into its dtype. A network that takes
+    long to compute gets fewer samples of each set, and a very large one only the sets of `_LEAST`: what is proven does
+    not rest on them, and one sample of an image network goes through each of its weights thousands of times.
 
     Args:
         graph: verified, with fixed sample shapes.
         ranges: declared ranges by input name; "" stands for every input without its own.
         samples: calibration samples by input name, used as they are.
     """
-    room = most_samples(graph)
+    most = max(1, _MAX_OPERATIONS // operations(graph))
     made = [
         ProbeSet(
             name,
-            {
-                given.name: _fit(_draw(name, given, min(count, room)), given, ranges)
-                for given in graph.inputs
-            },
+            {given.name: _fit(_draw(name, given, count), given, ranges) for given in graph.inputs},
         )
-        for name, count in _COUNTS.items()
+        for name, count in _counts(most).items()
     ]
     if samples is not None:
-        made.append(
-            ProbeSet("calibration", {name: a[: min(room, 256)] for name, a in samples.items()})
-        )
+        count = min(_CALIBRATION_SAMPLES, max(most, len(_LEAST)))
+        made.append(ProbeSet("calibration", {name: a[:count] for name, a in samples.items()}))
     return tuple(made)
+
+
+def _counts(most: int) -> Mapping[str, int]:
+    """Return how many samples each set has if there is time for so many in all."""
+    total = sum(_COUNTS.values())
+    if most < len(_COUNTS):
+        return dict.fromkeys(_LEAST, 1)
+    return {name: max(1, min(count, count * most // total)) for name, count in _COUNTS.items()}
+
+
+def grouped(sets: Sequence[ProbeSet], most: int) -> Iterator[tuple[ProbeSet, ...]]:
+    """Yield groups of sets, or of parts of sets, that are computed together: at most so many samples each, in order.
+
+    Small sets share a group, for the interpreter converts all weights for every batch.
+    """
+    group: list[ProbeSet] = []
+    room = most
+    for one in sets:
+        first = 0
+        while first < one.samples:
+            part = {name: array[first : first + room] for name, array in one.inputs.items()}
+            group.append(ProbeSet(one.name, part))
+            first += group[-1].samples
+            room -= group[-1].samples
+            if room == 0:
+                yield tuple(group)
+                group, room = [], most
+    if group:
+        yield tuple(group)
+
+
+def joined(sets: Sequence[ProbeSet]) -> Arrays:
+    """Put the samples of sets behind one another."""
+    return {
+        name: np.concatenate([one.inputs[name] for one in sets]) if len(sets) > 1 else first
+        for name, first in sets[0].inputs.items()
+    }
+
+
+def rows_of(sets: Sequence[ProbeSet]) -> Iterator[tuple[ProbeSet, slice]]:
+    """Yield each set with the place of its samples in what `joined` returns."""
+    start = 0
+    for one in sets:
+        yield one, slice(start, start + one.samples)
+        start += one.samples
 
 
 _ORDINARY = frozenset({"ones", "one-hot", "normal", "uniform", "calibration"})
@@ -91,6 +128,8 @@ _COUNTS = {
     "uniform": 32,
     "large": 8,
 }
+_LEAST = ("normal", "uniform", "large")
+_CALIBRATION_SAMPLES = 256
 _SCALES = {"normal": 1.0, "normal / 100": 0.01, "normal * 100": 100.0, "large": 5000.0}
 
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 import numpy as np
 
+from graph.batches import batches, operations, samples_at_once
 from graph.graph import Graph
 from graph.reference import run
 from pruning.answers import (
@@ -27,9 +28,10 @@ from pruning.recipe import Answers
 
 Run = Callable[[Arrays], Mapping[str, Array]]
 
-# The interpreter keeps every value of a batch in memory, and all outputs of both models are kept.
-_BATCH_ELEMENTS = 4_000_000
+# All outputs of both models are kept.
 _OUTPUT_ELEMENTS = 8_000_000
+# What is computed for the original's answers, in `graph.batches.operations`: about half a minute on one core.
+_MAX_OPERATIONS = 10**12
 
 
 class Basis(StrEnum):
@@ -131,7 +133,8 @@ class OriginalAnswers:
             calibration: samples, and labels that passed `check_labels`.
             probes: what is used where there are no samples; only sets of ordinary size are.
             answers: what the user says the outputs are.
-            most_samples: how many are looked at, evenly spaced; all unless the outputs are huge.
+            most_samples: how many are looked at, evenly spaced; all unless
+                the outputs are huge or the network takes long to compute.
         """
         inputs = _joined(probes) if calibration is None else calibration.inputs
         labels = None if calibration is None else calibration.labels
@@ -216,10 +219,12 @@ def _joined(probes: tuple[ProbeSet, ...]) -> Arrays:
 
 
 def _chosen_samples(graph: Graph, samples: int, most: int | None) -> Array:
-    """Return the numbers of the samples that are looked at: all, or evenly spaced ones where outputs are huge."""
+    """Return the numbers of the samples that are looked at: all, or evenly spaced ones where that is too much."""
     types = graph.value_types()
     size = max(sum(types[output.value].sample_size for output in graph.outputs), 1)
-    count = max(1, min(samples, _OUTPUT_ELEMENTS // size, samples if most is None else most))
+    room = _MAX_OPERATIONS // operations(graph)
+    count = min(samples, _OUTPUT_ELEMENTS // size, room, samples if most is None else most)
+    count = max(1, count)
     return np.linspace(0, samples - 1, count).round().astype(np.int64)
 
 
@@ -228,15 +233,14 @@ class _Batches:
 
     def __init__(self, graph: Graph, inputs: Arrays, chosen: Array) -> None:
         """Cut the samples of `inputs` whose numbers are `chosen` for `graph`."""
-        largest = max(kind.sample_size for kind in graph.value_types().values())
-        self._step = max(1, _BATCH_ELEMENTS // largest)
+        self._most = samples_at_once(graph)
         self._inputs = inputs
         self._chosen = chosen
 
     def outputs(self, model: Run) -> dict[str, Array]:
         """Return a model's outputs for all samples, by name."""
-        parts = []
-        for first in range(0, len(self._chosen), self._step):
-            part = self._chosen[first : first + self._step]
-            parts.append(model({name: array[part] for name, array in self._inputs.items()}))
+        parts = [
+            model({name: array[part["sample"]] for name, array in self._inputs.items()})
+            for part in batches({"sample": self._chosen}, self._most)
+        ]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

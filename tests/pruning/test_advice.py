@@ -95,10 +95,10 @@ def test_a_network_without_dense_weights_gets_none() -> None:
 
 def test_the_work_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     graph = network(l1=True)
-    monkeypatch.setattr(advice_module, "_MULTIPLICATIONS", 1)
+    monkeypatch.setattr(advice_module, "_MAX_OPERATIONS", 1)
     found = advise(graph, 0.0, data(graph, labelled=True, count=5000), ())
     assert found is not None
-    assert {trial.quality.samples for trial in found.trials} == {32}
+    assert {trial.quality.samples for trial in found.trials} == {4}
 
 
 def test_thresholds_go_up_and_end_with_the_first_that_is_too_large() -> None:

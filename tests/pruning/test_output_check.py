@@ -1,5 +1,6 @@
 """The last gate of a job lets nothing wrong through, and healthy models in."""
 
+import tracemalloc
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,14 +13,14 @@ from engine.compiler import CompileOptions, compile_graph
 from engine.core.target import host_target
 from engine.execution.runtime import Executable
 from engine.machine_code.object_cache import ObjectCache
+from graph import batches as batches_module
 from graph.activations import ActivationFunction, Function
 from graph.graph import Graph
 from graph.ops import Activation, Dense
 from graph.reference import run
 from graph.tensor_type import DType, TensorType
 from pruning.errors import OutputCheckError
-from pruning.output_check import TOLERANCE, _groups, check_outputs, check_retuned
-from pruning.probe import ProbeSet
+from pruning.output_check import TOLERANCE, check_outputs, check_retuned
 from pruning.prune import PruneResult, prune
 from pruning.recipe_parser import parse_recipe
 from pruning.rounding import rounding_of
@@ -288,12 +289,31 @@ def test_probes_that_overflow_float32_are_left_out_only_where_they_are_extraordi
     check_outputs(answers_of(result.graph), result, None)
 
 
-def test_sets_are_computed_in_groups_of_at_most_so_many_samples() -> None:
-    def set_of(samples: int) -> ProbeSet:
-        return ProbeSet("normal", {"x": np.zeros((samples, 2))})
+def test_the_check_holds_a_few_values_and_not_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    b = GraphBuilder()
+    x = b.input(50, 100)
+    for _ in range(30):
+        x = b.activation(x, Function.TANH)
+    graph = b.build(x)
+    result = pruned_of(graph)
+    monkeypatch.setattr(batches_module, "HELD_BYTES", 4 * 1024 * 1024)
+    tracemalloc.start()
+    try:
+        check_outputs(answers_of(graph), result, None)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # The probes themselves take 122 samples of 5,000 numbers.
+    assert peak < 122 * 5000 * 8 + 3 * batches_module.HELD_BYTES
 
-    groups = _groups([set_of(count) for count in (1, 3, 4, 9, 2, 2)], 5)
-    assert [[one.samples for one in group] for group in groups] == [[1, 3], [4], [9], [2, 2]]
+
+def test_the_check_is_as_strict_in_small_batches(
+    pruned: PruneResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches_module, "HELD_BYTES", 1)
+    assert 0 <= check_outputs(answers_of(pruned.graph), pruned, None) <= TOLERANCE
+    with pytest.raises(OutputCheckError):
+        check_outputs(answers_of(pruned.graph, lambda a: a * np.float32(1.001)), pruned, None)
 
 
 def rounded(graph: Graph) -> Graph:

@@ -1,13 +1,18 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from graph import batches as batches_module
+from graph.activations import Function
+from graph.batches import held_elements, operations
 from graph.shape_ops import RepeatVector
 from graph.tensor_type import DType, TensorType
-from pruning.compare import compare, relative_change
+from pruning.compare import compare, distance
 from pruning.lossless.options import InputRange
-from pruning.probe import probe_sets
+from pruning.probe import ProbeSet, grouped, joined, probe_sets, rows_of
 from tests.builders import GraphBuilder
 
 
@@ -80,14 +85,79 @@ def test_a_change_near_zero_is_measured_against_outputs_of_ordinary_size() -> No
 def test_numbers_that_are_not_finite_must_stay_where_they_are() -> None:
     inf, nan = np.inf, np.nan
     same = np.array([1.0, inf, nan])
-    assert relative_change(same, same.copy()) == 0.0
-    assert relative_change(same, np.array([1.0, 2.0, nan])) == inf
-    assert relative_change(np.array([1.0]), np.array([nan])) == inf
-    assert relative_change(np.array([0.0]), np.array([1e-30])) == inf
-    assert relative_change(np.array([nan]), np.array([nan])) == 0.0
+    assert distance(same, same.copy()).relative() == 0.0
+    assert distance(same, np.array([1.0, 2.0, nan])).relative() == inf
+    assert distance(np.array([1.0]), np.array([nan])).relative() == inf
+    assert distance(np.array([1.0]), np.array([-inf])).relative() == inf
+    assert distance(np.array([0.0]), np.array([1e-30])).relative() == inf
+    assert distance(np.array([nan]), np.array([nan])).relative() == 0.0
 
 
-def test_a_large_value_makes_the_sets_small() -> None:
+def test_a_network_that_takes_long_gets_fewer_samples_of_each_set() -> None:
     b = GraphBuilder()
-    graph = b.build(b.add(RepeatVector(3_000_000), [b.input(1)]))
-    assert {len(probe.inputs["x0"]) for probe in probe_sets(graph, {})} == {1, 2}
+    graph = b.build(b.add(RepeatVector(8_000_000), [b.input(1)]))
+    sets = {probe.name: probe.samples for probe in probe_sets(graph, {})}
+    assert (sets["zeros"], sets["large"]) == (1, 2)
+    assert 1 < sets["normal"] < 32
+    assert sum(sets.values()) * operations(graph) < 2 * 10**10 + 8 * operations(graph)
+
+
+def test_a_network_that_takes_very_long_gets_one_sample_of_few_sets() -> None:
+    b = GraphBuilder()
+    graph = b.build(b.add(RepeatVector(50_000_000), [b.input(1)]))
+    samples = {"x0": np.zeros((100, 1), np.float32)}
+    sets = {probe.name: probe.samples for probe in probe_sets(graph, {}, samples)}
+    assert sets == {"normal": 1, "uniform": 1, "large": 1, "calibration": 6}
+
+
+def sets_of(*counts: int) -> list[ProbeSet]:
+    numbers = np.arange(sum(counts), dtype=np.float64).reshape(-1, 1)
+    ends = np.cumsum(counts)
+    return [
+        ProbeSet(f"set {place}", {"x": numbers[end - count : end]})
+        for place, (count, end) in enumerate(zip(counts, ends, strict=True))
+    ]
+
+
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=6), st.integers(1, 12))
+def test_groups_hold_every_sample_once_and_at_most_so_many(counts: list[int], most: int) -> None:
+    sets = sets_of(*counts)
+    groups = list(grouped(sets, most))
+    assert all(sum(one.samples for one in group) == most for group in groups[:-1])
+    assert 0 < sum(one.samples for one in groups[-1]) <= most
+    assert np.array_equal(np.concatenate([joined(g)["x"] for g in groups]), joined(sets)["x"])
+    for one in sets:
+        parts = [part for group in groups for part in group if part.name == one.name]
+        assert np.array_equal(joined(parts)["x"], one.inputs["x"])
+    for group in groups:
+        for part, rows in rows_of(group):
+            assert np.array_equal(joined(group)["x"][rows], part.inputs["x"])
+
+
+def test_a_change_is_the_same_in_batches_of_any_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    b = GraphBuilder()
+    graph = b.build(b.dense(b.input(3), 2, name="y"))
+    moved = graph.with_weights({"y/kernel": graph.weights["y/kernel"] + np.float32(1e-3)})
+    whole = compare(graph, moved, probe_sets(graph, {}))
+    monkeypatch.setattr(batches_module, "HELD_BYTES", 5 * 8 * held_elements(graph))
+    parts = compare(graph, moved, probe_sets(graph, {}))
+    assert parts.samples == whole.samples
+    assert parts.worst == pytest.approx(whole.worst, rel=1e-12)
+
+
+def test_comparing_holds_a_few_values_and_not_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    b = GraphBuilder()
+    x = b.input(50, 100)
+    for _ in range(30):
+        x = b.activation(x, Function.TANH)
+    graph = b.build(x)
+    monkeypatch.setattr(batches_module, "HELD_BYTES", 4 * 1024 * 1024)
+    probes = probe_sets(graph, {})
+    tracemalloc.start()
+    try:
+        compare(graph, graph, probes)
+        rounding_peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # Four outputs of a batch are kept besides, each at most a third of what is held.
+    assert rounding_peak < 3 * batches_module.HELD_BYTES

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from graph import batches as batches_module
 from graph.activations import Function
+from graph.batches import held_elements, operations
 from graph.graph import Graph
 from graph.reference import run
 from pruning import quality as quality_module
@@ -170,11 +172,20 @@ def test_batches_do_not_change_the_result(monkeypatch: pytest.MonkeyPatch) -> No
         seen.append(len(inputs["features"]))
         return run(damaged(graph, 0.5), inputs)
 
-    monkeypatch.setattr(quality_module, "_BATCH_ELEMENTS", 4 * 7)
+    monkeypatch.setattr(batches_module, "HELD_BYTES", 7 * 8 * held_elements(graph))
     parts = OriginalAnswers(graph, calibration, ()).compare(served)
     assert parts.agreeing == whole.agreeing
     assert max(seen) == 7
     assert sum(seen) == 100
+
+
+def test_a_network_that_takes_long_is_looked_at_on_evenly_spaced_samples(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    graph = classifier()
+    monkeypatch.setattr(quality_module, "_MAX_OPERATIONS", 10 * operations(graph))
+    quality = measured(graph, damaged(graph, 0.5), Calibration({"features": samples(100)}))
+    assert quality.samples == 10
 
 
 def test_the_default_recipe_has_no_gate_of_its_own() -> None:
