@@ -29,7 +29,8 @@ class Candidate:
         name: the weight's name.
         scores: (inputs, units), at least 0: the larger, the later it goes.
         sparsity: its own target, or None to take part in the allocation.
-        dims: the sides of the kernel, for ERK; those of the scores where none are given.
+        dims: the sides of the kernel: of its window, if it has one, inputs of a unit, units; those of the scores where
+            none are given.
     """
 
     name: str
@@ -40,7 +41,8 @@ class Candidate:
     @property
     def shape(self) -> Shape:
         """The kernel's shape."""
-        return Shape(*self.scores.shape)
+        inputs, units = self.scores.shape
+        return Shape(inputs, units, math.prod(self.dims[:-2]))
 
 
 def allocate(candidates: Sequence[Candidate], recipe: PruningRecipe) -> dict[str, Mask]:
@@ -51,7 +53,7 @@ def allocate(candidates: Sequence[Candidate], recipe: PruningRecipe) -> dict[str
     """
     pattern = recipe.pattern
     if isinstance(pattern, NofM):
-        return {candidate.name: n_of_m(candidate.scores, pattern) for candidate in candidates}
+        return {c.name: n_of_m(c.scores, pattern, c.shape.taps) for c in candidates}
     target = 0.0 if recipe.sparsity is None else recipe.sparsity
     shared = [candidate for candidate in candidates if candidate.sparsity is None]
     sparsities = {c.name: c.sparsity for c in candidates if c.sparsity is not None}
@@ -95,7 +97,7 @@ def erk(shapes: Mapping[str, tuple[int, ...]], sparsity: float) -> dict[str, flo
 
 
 def _layer_mask(candidate: Candidate, sparsity: float, pattern: Pattern, floor: int) -> Mask:
-    pooled = pool(candidate.scores, pattern)
+    pooled = pool(candidate.scores, pattern, candidate.shape.taps)
     mask = with_floor(pooled, kept_count(pooled.size, sparsity), floor)
     return expand(mask, pattern, candidate.shape)
 
@@ -106,7 +108,7 @@ def _global_masks(
     """Rank everything that is kept or removed whole in one list; the floor of every row goes first."""
     if not candidates:
         return {}
-    pooled = [pool(candidate.scores, pattern) for candidate in candidates]
+    pooled = [pool(c.scores, pattern, c.shape.taps) for c in candidates]
     floors = [protected(scores, floor) for scores in pooled]
     ranked = [np.where(keep, math.inf, s).ravel() for s, keep in zip(pooled, floors, strict=True)]
     count = kept_count(sum(scores.size for scores in pooled), sparsity)

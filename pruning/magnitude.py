@@ -25,6 +25,14 @@ def choose_masks(
             layer.weight: _above(_sizes(graph, layer, layouts), layer, recipe) for layer in prunable
         }
     if recipe.mode is Mode.MAGNITUDE:
+        # A depthwise kernel has few weights, and a channel that loses them loses all it has: only a recipe that names it
+        # prunes it by size.
+        named = [
+            layer
+            for layer in prunable
+            if not layouts[layer.weight].is_depthwise
+            or recipe.layers.get(layer.layer, LayerOverride()).sparsity is not None
+        ]
         candidates = [
             Candidate(
                 layer.weight,
@@ -32,7 +40,7 @@ def choose_masks(
                 recipe.layers.get(layer.layer, LayerOverride()).sparsity,
                 layouts[layer.weight].dims,
             )
-            for layer in prunable
+            for layer in named
         ]
         masks = allocate(candidates, recipe)
     return {name: layouts[name].array(mask) for name, mask in masks.items()}

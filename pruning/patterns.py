@@ -20,10 +20,11 @@ Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Shape of a kernel: `inputs` by `units`."""
+    """Shape of a kernel: `inputs` by `units`; the inputs are `taps` runs of channels, one for a place of a window."""
 
     inputs: int
     units: int
+    taps: int = 1
 
 
 def kept_count(candidates: int, sparsity: float) -> int:
@@ -46,15 +47,19 @@ def keep_largest(scores: Scores, count: int) -> Mask:
     return mask.reshape(scores.shape)
 
 
-def pool(scores: Scores, pattern: Pattern) -> Scores:
+def pool(scores: Scores, pattern: Pattern, taps: int = 1) -> Scores:
     """Return one score for each thing the pattern keeps or removes whole: a weight, or a block.
 
     Returns:
-        (inputs, units) for single weights; (ceil(inputs / cols), ceil(units / rows)) for blocks, each the mean or
-        the maximum of the scores it covers. A block at the border counts only the weights it has.
+        (inputs, units) for single weights; for blocks, (taps * ceil(inputs / taps / cols), ceil(units / rows)), each
+        the mean or the maximum of the scores it covers. A block at the border counts only the weights it has.
     """
     if not isinstance(pattern, Block):
         return scores
+    return np.concatenate([_pooled(part, pattern) for part in np.split(scores, taps)])
+
+
+def _pooled(scores: Scores, pattern: Block) -> Scores:
     inputs, units = scores.shape
     high, wide = math.ceil(inputs / pattern.cols), math.ceil(units / pattern.rows)
     fill = 0.0 if pattern.pooling is Pooling.AVG else -math.inf
@@ -72,7 +77,9 @@ def expand(mask: Mask, pattern: Pattern, shape: Shape) -> Mask:
     """Spread a mask over pooled scores to the weights; the inverse of `pool`."""
     if not isinstance(pattern, Block):
         return mask
-    tall = np.repeat(mask, pattern.cols, axis=0)[: shape.inputs]
+    inputs = shape.inputs // shape.taps
+    parts = np.split(mask, shape.taps)
+    tall = np.concatenate([np.repeat(part, pattern.cols, axis=0)[:inputs] for part in parts])
     return np.ascontiguousarray(np.repeat(tall, pattern.rows, axis=1)[:, : shape.units])
 
 
@@ -88,8 +95,12 @@ def protected(pooled: Scores, keep_per_row: int) -> Mask:
     return mask & (pooled > 0)
 
 
-def n_of_m(scores: Scores, pattern: NofM) -> Mask:
-    """Keep the `n` largest scores of every `m` consecutive inputs of a unit; the last group keeps min(n, size)."""
+def n_of_m(scores: Scores, pattern: NofM, taps: int = 1) -> Mask:
+    """Keep the `n` largest scores of every `m` consecutive channels at each tap; a last group keeps min(n, size)."""
+    return np.concatenate([_n_of_m(part, pattern) for part in np.split(scores, taps)])
+
+
+def _n_of_m(scores: Scores, pattern: NofM) -> Mask:
     inputs, units = scores.shape
     groups = math.ceil(inputs / pattern.m)
     padded = np.full((groups * pattern.m, units), -math.inf)
