@@ -46,6 +46,7 @@ from engine.core.steps import (
     RootStep,
     SoftmaxStep,
     Step,
+    TransposeStep,
     Unpack,
 )
 from engine.core.window_steps import Reduction, Root
@@ -56,6 +57,7 @@ _STEP_CLASSES: dict[str, type[Any]] = {
     "dense": DenseStep,
     "element": ElementStep,
     "copy": CopyStep,
+    "transpose": TransposeStep,
     "affine": AffineStep,
     "prelu": PReluStep,
     "merge": MergeStep,

@@ -9,6 +9,7 @@
 A program for which this holds cannot make a kernel leave its arena or read what no step has written.
 """
 
+import math
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import assert_never
@@ -36,6 +37,7 @@ from engine.core.steps import (
     SoftmaxStep,
     SpatialStep,
     Step,
+    TransposeStep,
     Unpack,
     constants_of,
     reads,
@@ -181,8 +183,8 @@ def _shape_problems(program: Program, step: PlainStep) -> Iterator[str]:
             yield from _dot_problems(program, step)
         case SoftmaxStep() | LayerNormStep() | AffineStep() | PReluStep():
             yield from _group_problems(program, step)
-        case ElementStep():
-            yield from same_rows(step.x, step.y)
+        case ElementStep() | TransposeStep():
+            yield from _row_problems(step)
         case _:
             assert_never(step)
 
@@ -194,6 +196,14 @@ def _slot_problems(slots: tuple[object, ...], slot: int, rows: int) -> Iterator[
     shape: tuple[int, ...] = getattr(slots[slot], "sample_shape")  # noqa: B009 (both slot types)
     if _rows_of(shape) != rows:
         yield f"{rows} rows do not hold a sample of shape {shape}"
+
+
+def _row_problems(step: ElementStep | TransposeStep) -> Iterator[str]:
+    yield from same_rows(step.x, step.y)
+    if isinstance(step, TransposeStep):
+        counts = (step.outer, step.rows, step.columns, step.inner)
+        if min(counts) < 1 or math.prod(counts) != step.x.rows:
+            yield f"{' x '.join(map(str, counts))} rows to exchange in {step.x.rows} rows"
 
 
 def _dense_problems(program: Program, step: DenseStep) -> Iterator[str]:

@@ -24,6 +24,7 @@ from engine.core.steps import (
     SoftmaxStep,
     SpatialStep,
     Step,
+    TransposeStep,
     Unpack,
     constants_of,
     reads,
@@ -74,6 +75,8 @@ def _name(step: Step) -> str:
         case AffineStep() | PReluStep():
             name = "affine" if isinstance(step, AffineStep) else "prelu"
             return f"{name}<{step.outer}, {step.length}, {step.inner}>"
+        case TransposeStep():
+            return f"transpose<{step.outer}, {step.rows}, {step.columns}, {step.inner}>"
         case DotStep():
             return f"dot<{step.terms}>"
         case _:

@@ -117,6 +117,18 @@ class CopyStep:
 
 
 @dataclass(frozen=True, slots=True)
+class TransposeStep:
+    """y[o][c][r][i] = x[o][r][c][i]; x is [outer][rows][columns][inner] rows."""
+
+    x: Place
+    y: Place
+    outer: int
+    rows: int
+    columns: int
+    inner: int
+
+
+@dataclass(frozen=True, slots=True)
 class AffineStep:
     """y[o][l][i] = scale[l] * x[o][l][i] + shift[l]; constants float32[length], x and y [outer][length][inner] rows."""
 
@@ -239,6 +251,7 @@ PlainStep = (
     | DenseStep
     | ElementStep
     | CopyStep
+    | TransposeStep
     | AffineStep
     | PReluStep
     | MergeStep
@@ -263,7 +276,7 @@ def reads(step: Step) -> tuple[Place, ...]:
             return (step.a, step.b)
         case Unpack() | DenseStep() | ElementStep() | CopyStep() | AffineStep() | PReluStep():
             return (step.x,)
-        case GluStep() | SoftmaxStep() | LayerNormStep():
+        case TransposeStep() | GluStep() | SoftmaxStep() | LayerNormStep():
             return (step.x,)
         case _:
             assert_never(step)
@@ -278,7 +291,9 @@ def writes(step: Step) -> tuple[Place, ...]:
             return ()
         case Pack() | DenseStep() | ElementStep() | CopyStep() | AffineStep() | PReluStep():
             return (step.y,)
-        case MergeStep() | GluStep() | SoftmaxStep() | LayerNormStep() | DotStep():
+        case (
+            TransposeStep() | MergeStep() | GluStep() | SoftmaxStep() | LayerNormStep() | DotStep()
+        ):
             return (step.y,)
         case _:
             assert_never(step)
@@ -301,7 +316,9 @@ def constants_of(step: Step) -> tuple[str, ...]:
             return (step.gamma, step.beta)
         case DotStep():
             return (step.a_base, step.b_base)
-        case Pack() | Unpack() | ElementStep() | MergeStep() | GluStep() | SoftmaxStep():
+        case Pack() | Unpack() | ElementStep() | TransposeStep():
+            return ()
+        case MergeStep() | GluStep() | SoftmaxStep():
             return ()
         case _:
             assert_never(step)

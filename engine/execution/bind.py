@@ -31,12 +31,13 @@ from engine.core.steps import (
     SoftmaxStep,
     SpatialStep,
     Step,
+    TransposeStep,
     Unpack,
     WeightedStep,
 )
 from engine.core.target import Isa
 from engine.execution.bind_spatial import bind_spatial
-from engine.kernels import dot, elementwise, groups, layout, rows, sparsemax
+from engine.kernels import dot, elementwise, groups, layout, rows, sparsemax, transpose
 from engine.kernels.abi import KernelSpec, PackedLayer
 from engine.planning.memory import ArenaPlan
 
@@ -86,13 +87,8 @@ class Binder:
 
     def _plain(self, step: PlainStep) -> BoundStep:
         match step:
-            case Pack():
-                dtype = self._program.inputs[step.slot].dtype
-                numbers = {"y": self._offset(step.y), "slot": step.slot, "elements": step.y.rows}
-                return BoundStep(layout.pack_spec(self._isa, self._lanes, dtype), numbers, {})
-            case Unpack():
-                numbers = {"x": self._offset(step.x), "slot": step.slot, "elements": step.x.rows}
-                return BoundStep(layout.unpack_spec(self._isa, self._lanes), numbers, {})
+            case Pack() | Unpack():
+                return self._border(step)
             case ElementStep():
                 return self._element(step.x, step.y, step.function)
             case MergeStep():
@@ -103,6 +99,12 @@ class Binder:
                 return BoundStep(elementwise.glu_spec(self._isa), numbers, {})
             case DotStep():
                 return self._dot(step)
+            case TransposeStep():
+                counts = {
+                    name: getattr(step, name) for name in ("outer", "rows", "columns", "inner")
+                }
+                spec = transpose.transpose_spec(self._isa, self._lanes)
+                return BoundStep(spec, {**self._xy(step.x, step.y), **counts}, {})
             case SoftmaxStep() | LayerNormStep():
                 return self._group(step)
             case CopyStep() | AffineStep() | PReluStep():
@@ -111,6 +113,14 @@ class Binder:
                 raise ProgramError("a step with weights was bound without a kernel")
             case _:
                 assert_never(step)
+
+    def _border(self, step: Pack | Unpack) -> BoundStep:
+        if isinstance(step, Pack):
+            dtype = self._program.inputs[step.slot].dtype
+            numbers = {"y": self._offset(step.y), "slot": step.slot, "elements": step.y.rows}
+            return BoundStep(layout.pack_spec(self._isa, self._lanes, dtype), numbers, {})
+        numbers = {"x": self._offset(step.x), "slot": step.slot, "elements": step.x.rows}
+        return BoundStep(layout.unpack_spec(self._isa, self._lanes), numbers, {})
 
     def _offset(self, place: Place) -> int:
         return self._arena.offsets[place.buffer] + place.first * self._lanes * 4

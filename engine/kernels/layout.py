@@ -44,7 +44,7 @@ UNPACK_FIELDS = (
     Field("elements", FieldKind.INT),
 )
 _BLOCK = 16
-_SQUARE = 4
+SQUARE = 4
 # Samples of a unit; and of the units that are done for a block before the next: a line of a tile.
 _UNIT = 8
 _GROUP = 16
@@ -112,10 +112,10 @@ def emit_pack(spec: KernelSpec) -> str:
     walk = _Walk(w, elements, start, row, lambda unit: _pack_unit(w, source, unit))
     with _sizes(w, elements, _BLOCK, None):
         walk.blocks(math.gcd(spec.lanes, _GROUP), crowded)
-    with _sizes(w, elements, _SQUARE, _BLOCK):
+    with _sizes(w, elements, SQUARE, _BLOCK):
         walk.squares()
     with (
-        _sizes(w, elements, 0, _SQUARE),
+        _sizes(w, elements, 0, SQUARE),
         w.loop(0, elements) as column,
         w.loop(0, spec.lanes) as sample,
     ):
@@ -147,9 +147,9 @@ def emit_unpack(spec: KernelSpec) -> str:
         for group, yes in ((math.gcd(spec.lanes, _GROUP), 0), (walk.height, 1)):
             with w.when(w.compare("eq", crowded, w.i64(yes))):
                 walk.blocks(group, w.i64(0))
-    with _sizes(w, elements, _SQUARE, _BLOCK):
+    with _sizes(w, elements, SQUARE, _BLOCK):
         walk.squares()
-    with _sizes(w, elements, 0, _SQUARE), w.loop(0, elements) as column, w.loop(0, valid) as sample:
+    with _sizes(w, elements, 0, SQUARE), w.loop(0, elements) as column, w.loop(0, valid) as sample:
         number = w.load(F32, w.at(w.row(x, column.index), sample.index, F32))
         w.store(number, w.at(row(sample.index), column.index, F32))
     return w.finish()
@@ -211,9 +211,9 @@ class _Walk:
         w = self.w
         with w.loop(0, w.spec.lanes, self.height) as lane:
             rows = self._rows(lane.index)
-            with w.loop(0, self.elements, _SQUARE) as square:
-                column = w.intrinsic("smin", square.index, w.add(self.elements, -_SQUARE))
-                self.body(_Unit(lane.index, rows, column, _SQUARE))
+            with w.loop(0, self.elements, SQUARE) as square:
+                column = w.intrinsic("smin", square.index, w.add(self.elements, -SQUARE))
+                self.body(_Unit(lane.index, rows, column, SQUARE))
 
     def _rows(self, lane: Value) -> list[Value]:
         return [self.row(self.w.add(lane, place)) for place in range(self.height)]
@@ -233,7 +233,7 @@ def _pack_unit(w: KernelWriter, source: _Source, unit: _Unit) -> None:
     y = w.at(w.argument("y"), unit.lane, F32)
     at_once = min(unit.columns, _AT_ONCE[w.spec.isa])
     for part in range(0, unit.columns, at_once):
-        columns = range(part, part + at_once, _SQUARE)
+        columns = range(part, part + at_once, SQUARE)
         # All of a row before the next row: its line may not stay in the cache for long.
         loaded = [
             [_load_square_row(w, source, row, w.add(unit.column, column)) for column in columns]
@@ -241,13 +241,13 @@ def _pack_unit(w: KernelWriter, source: _Source, unit: _Unit) -> None:
         ]
         for number, column in enumerate(columns):
             pieces = [row[number] for row in loaded]
-            joined = [_joined(w, source, pieces[place::_SQUARE]) for place in range(_SQUARE)]
-            for place, values in enumerate(_transposed(w, joined)):
+            joined = [_joined(w, source, pieces[place::SQUARE]) for place in range(SQUARE)]
+            for place, values in enumerate(transposed(w, joined)):
                 w.store(values, w.row(y, w.add(unit.column, column + place)))
 
 
 def _load_square_row(w: KernelWriter, source: _Source, row: Value, column: Value) -> Value:
-    kind = vector(source.element, _SQUARE)
+    kind = vector(source.element, SQUARE)
     return w.load(kind, w.at(row, column, source.element), 1)
 
 
@@ -257,8 +257,8 @@ def _joined(w: KernelWriter, source: _Source, pieces: Sequence[Value]) -> Value:
         return source.convert(w, pieces[0])
     if source.bytes > 4:  # narrower once converted
         low, high = (source.convert(w, piece) for piece in pieces)
-        return w.shuffle(low, high, range(2 * _SQUARE))
-    return source.convert(w, w.shuffle(pieces[0], pieces[1], range(2 * _SQUARE)))
+        return w.shuffle(low, high, range(2 * SQUARE))
+    return source.convert(w, w.shuffle(pieces[0], pieces[1], range(2 * SQUARE)))
 
 
 def _unpack_unit(w: KernelWriter, unit: _Unit, valid: Value) -> None:
@@ -268,15 +268,15 @@ def _unpack_unit(w: KernelWriter, unit: _Unit, valid: Value) -> None:
     kind = vector(F32, height)
     for part in range(0, unit.columns, at_once):
         squares = []
-        for column in range(part, part + at_once, _SQUARE):
+        for column in range(part, part + at_once, SQUARE):
             first = w.add(unit.column, column)
-            loaded = [w.load(kind, w.row(x, w.add(first, place))) for place in range(_SQUARE)]
-            squares.append(_transposed(w, loaded))
+            loaded = [w.load(kind, w.row(x, w.add(first, place))) for place in range(SQUARE)]
+            squares.append(transposed(w, loaded))
         for place, row in enumerate(unit.rows):
             with w.when(w.compare("slt", w.add(unit.lane, place), valid)):
-                mine = [square[place % _SQUARE] for square in squares]
+                mine = [square[place % SQUARE] for square in squares]
                 target = w.at(row, w.add(unit.column, part), F32)
-                _store_row(w, mine, place - place % _SQUARE, target)
+                _store_row(w, mine, place - place % SQUARE, target)
 
 
 def _store_row(w: KernelWriter, squares: Sequence[Value], first: int, target: Value) -> None:
@@ -286,20 +286,20 @@ def _store_row(w: KernelWriter, squares: Sequence[Value], first: int, target: Va
         places = [
             which * width_of(one.type) + first + place
             for which, one in enumerate(pair)
-            for place in range(_SQUARE)
+            for place in range(SQUARE)
         ]
-        w.store(w.shuffle(pair[0], pair[-1], places), w.at(target, number * _SQUARE, F32))
+        w.store(w.shuffle(pair[0], pair[-1], places), w.at(target, number * SQUARE, F32))
 
 
-def _transposed(w: KernelWriter, rows: Sequence[Value]) -> list[Value]:
+def transposed(w: KernelWriter, rows: Sequence[Value]) -> list[Value]:
     """Transpose the squares side by side in four vectors, each in its place."""
     width = width_of(rows[0].type)
-    squares = range(0, width, _SQUARE)
+    squares = range(0, width, SQUARE)
 
     def shuffle(a: Value, b: Value, places: Sequence[int]) -> Value:
         """`places` in the first square of a and, from 4 on, of b; the same in each square."""
         order = [
-            base + place if place < _SQUARE else width + base + place - _SQUARE
+            base + place if place < SQUARE else width + base + place - SQUARE
             for base in squares
             for place in places
         ]

@@ -33,6 +33,7 @@ from engine.kernels import (
     spmv_sweep,
     spmv_window,
     stamp,
+    transpose,
     window_candidates,
     window_channels,
 )
@@ -206,6 +207,7 @@ FAMILIES: Mapping[str, Family] = {
         fixed(layout.PACK_FIELDS), layout.emit_pack, Lanes.ANY, variants=layout.PACK_VARIANTS
     ),
     layout.UNPACK_FAMILY: Family(fixed(layout.UNPACK_FIELDS), layout.emit_unpack, Lanes.ANY),
+    transpose.FAMILY: Family(fixed(transpose.FIELDS), transpose.emit, Lanes.ANY),
     stamp.FAMILY: Family(fixed(stamp.FIELDS), stamp.emit, Lanes.ONE),
 }
 

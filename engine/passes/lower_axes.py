@@ -16,8 +16,10 @@ from engine.core.steps import (
     MergeStep,
     Place,
     SoftmaxStep,
+    TransposeStep,
 )
 from engine.kernels.element_functions import element_function
+from engine.passes.exchange import exchange_of
 from engine.passes.lowering import Lowering
 from graph.activations import Function
 from graph.graph import Node
@@ -128,8 +130,14 @@ def _broadcast(to: Lowering, node: Node, value: str, shape: tuple[int, ...]) -> 
 
 
 def lower_permute(to: Lowering, node: Node, op: Permute) -> Place:
-    """Copy rows in another order."""
-    rows = to.input_rows(node.inputs[0]).transpose([dim - 1 for dim in op.dims])
+    """Exchange two neighbouring runs of axes, or copy rows in any other order."""
+    order = [dim - 1 for dim in op.dims]
+    exchange = exchange_of(to.shape(node.inputs[0]), order)
+    if exchange is not None:
+        y = to.result(node)
+        to.steps.append(TransposeStep(to.places[node.inputs[0]], y, *exchange))
+        return y
+    rows = to.input_rows(node.inputs[0]).transpose(order)
     return to.copy(node.name, to.places[node.inputs[0]], rows)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from engine.core.program import Program
 from engine.core.program_check import check_program
 from engine.passes.alias_copies import alias_copies
+from engine.passes.cancel_transposes import cancel_transposes
 from engine.passes.drop_unused import drop_unused
 from engine.passes.fold_affine import fold_affine
 from engine.passes.fuse_activations import fuse_activations
@@ -15,6 +16,8 @@ from graph.graph import Graph
 PASSES: tuple[Callable[[Program], Program], ...] = (
     # First, so that a Dense layer and its activation are neighbours even with a Reshape between.
     alias_copies,
+    # Before the passes that look at neighbours: what lies between two transposes that cancel sees the original.
+    cancel_transposes,
     # Before activations, which then directly follow the layer.
     fold_affine,
     # Before concatenations, which then move the fused result instead of the bare product.

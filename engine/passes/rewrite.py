@@ -26,6 +26,7 @@ from engine.core.steps import (
     RootStep,
     SoftmaxStep,
     Step,
+    TransposeStep,
     Unpack,
     reads,
 )
@@ -60,7 +61,7 @@ def moved(step: Step, to: PlaceMap) -> Step:
             return replace(step, a=to(step.a), b=to(step.b), y=to(step.y))
         case DenseStep() | ElementStep() | CopyStep() | AffineStep() | PReluStep():
             return replace(step, x=to(step.x), y=to(step.y))
-        case GluStep() | SoftmaxStep() | LayerNormStep():
+        case TransposeStep() | GluStep() | SoftmaxStep() | LayerNormStep():
             return replace(step, x=to(step.x), y=to(step.y))
         case ConvStep():
             added = None if step.added is None else to(step.added)

@@ -27,6 +27,7 @@ from engine.core.steps import (
     PReluStep,
     SoftmaxStep,
     Step,
+    TransposeStep,
     Unpack,
 )
 from engine.passes.pipeline import build_program
@@ -63,6 +64,7 @@ COPY = CopyStep(X, Y, "numbers")
 DENSE = DenseStep("d", X, Y, "kernel", "rows", 1, 64, ElementFunction())
 DOT = DotStep(X, X, Y, "numbers", "numbers", 1, 1, 1, normalize=False)
 NORM = LayerNormStep(X, Y, 1, 8, 1, "rows", "rows", 1e-3, centred=True)
+EXCHANGE = TransposeStep(X, Y, 1, 2, 4, 1)
 AFFINE = AffineStep(X, Y, 1, 8, 1, "rows", "rows")
 PRELU = PReluStep(X, Y, 1, 8, 1, "rows")
 SOFTMAX = SoftmaxStep(GroupFunction.SOFTMAX, X, Y, 2, 4, 1)
@@ -77,6 +79,8 @@ SOFTMAX = SoftmaxStep(GroupFunction.SOFTMAX, X, Y, 2, 4, 1)
         DOT,
         NORM,
         SOFTMAX,
+        EXCHANGE,
+        replace(EXCHANGE, outer=2, columns=2),
         AFFINE,
         replace(AFFINE, outer=2, length=2, inner=2, scale="two", shift="two"),
         PRELU,
@@ -125,6 +129,9 @@ def test_lowered_graphs_pass(graph: Graph) -> None:
         (replace(NORM, length=4, outer=2), "should be float32"),
         (replace(SOFTMAX, outer=3), "groups in 8 rows"),
         (replace(SOFTMAX, inner=0), "at least one element"),
+        (replace(EXCHANGE, rows=3), "1 x 3 x 4 x 1 rows to exchange in 8 rows"),
+        (replace(EXCHANGE, rows=-2, columns=-4), "rows to exchange"),
+        (replace(EXCHANGE, y=Place(1, 0, 4)), "8 rows in, 4 rows out"),
         (replace(AFFINE, shift="wide"), "should be float32"),
         (replace(AFFINE, length=4, inner=2), "should be float32"),
         (replace(AFFINE, outer=2), "groups in 8 rows"),

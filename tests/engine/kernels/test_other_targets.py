@@ -5,7 +5,17 @@ import pytest
 
 from engine.core.functions import FusedActivation, MergeOp
 from engine.core.target import Isa
-from engine.kernels import dot, driver, elementwise, groups, layout, rows, sparsemax, stamp
+from engine.kernels import (
+    dot,
+    driver,
+    elementwise,
+    groups,
+    layout,
+    rows,
+    sparsemax,
+    stamp,
+    transpose,
+)
 from engine.kernels.abi import KernelSpec
 from engine.kernels.dense_gemm import GEMM_FAMILY, GEMV_FAMILY
 from engine.kernels.groups import SoftmaxKind
@@ -30,6 +40,8 @@ SPECS = [
     groups.softmax_spec(G, 1, SoftmaxKind.LOG_SOFTMAX),
     groups.layer_norm_spec(G, 8, centred=True),
     sparsemax.sparsemax_spec(G, 4),
+    transpose.transpose_spec(G, 1),
+    transpose.transpose_spec(G, 8),
     dot.dot_spec(G, 4, normalize=True),
     layout.pack_spec(G, 8, "float16"),
     layout.unpack_spec(G, 8),
