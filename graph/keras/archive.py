@@ -30,7 +30,7 @@ from graph.errors import (
     ZipBombError,
 )
 from graph.file_kind import FORMATS_HINT, HDF5_SIGNATURE, START_BYTES, refuse_other_kinds
-from graph.keras.hdf5 import child, open_hdf5, string_attribute
+from graph.keras.hdf5 import child, names_attribute, open_hdf5, string_attribute
 from graph.keras.json_text import JsonObject, parse_object
 from graph.limits import FileLimits
 from graph.zip_directory import measure_zip_directory
@@ -56,12 +56,14 @@ class ModelArchive:
         keras_version: the version that the file names; "1" if an HDF5 file names none, as Keras assumes.
         config: the architecture: class_name and config, at least.
         weights: the group that holds the weights; valid while the archive is open.
+        backend: what computed for Keras when the file was written: "tensorflow", "theano" and so on.
     """
 
     format: FileFormat
     keras_version: str
     config: JsonObject
     weights: h5py.Group
+    backend: str = "tensorflow"
 
 
 @contextmanager
@@ -111,9 +113,27 @@ def _from_hdf5(file: h5py.File, limits: FileLimits) -> ModelArchive:
     if not isinstance(weights, h5py.Group):
         raise ConfigError("the HDF5 file has no group model_weights", hint=FORMATS_HINT)
     version = string_attribute(file, "keras_version") or string_attribute(weights, "keras_version")
+    backend = string_attribute(file, "backend") or string_attribute(weights, "backend")
     return ModelArchive(
-        FileFormat.HDF5, version or "1", _parse(text, "model_config", limits), weights
+        FileFormat.HDF5,
+        version or "1",
+        _parse(text, "model_config", limits),
+        weights,
+        backend or _backend_by_names(weights, version or "1"),
     )
+
+
+def _backend_by_names(weights: h5py.Group, version: str) -> str:
+    """Return the backend of a file that does not name it, as Keras 1 never does.
+
+    Only TensorFlow's variables have names such as "kernel:0". Keras 3 has other names, and no Theano.
+    """
+    for name in weights if version.startswith(("1", "2")) else ():
+        group = child(weights, name)
+        names = names_attribute(group, "weight_names") if isinstance(group, h5py.Group) else None
+        if names:
+            return "tensorflow" if ":" in names[0] else "theano"
+    return "tensorflow"
 
 
 def _parse(text: str, what: str, limits: FileLimits) -> JsonObject:

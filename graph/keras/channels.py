@@ -1,5 +1,6 @@
 """Which axis the channels are, and the moves that bring them to the end and back: all spatial ops have them last."""
 
+from graph.keras.dialects import Dialect
 from graph.keras.draft import Site
 from graph.tensor_type import TensorType
 
@@ -9,12 +10,17 @@ _FORMATS = ("channels_last", "channels_first")
 def has_channels_first(site: Site) -> bool:
     """Return whether the layer's axis 1 are the channels.
 
+    Keras 1 leaves the data format out of some layers, which then have the one that was set where the file is loaded.
+    Where all other layers of the model state one and the same, it is that; signals always had their channels last.
+
     Raises:
-        UnsupportedArgumentError: another data format.
+        UnsupportedArgumentError: another data format, or none that can be known.
     """
     data_format = site.arguments["data_format"]
     if data_format is None:
-        return False
+        if site.draft.dialect is not Dialect.KERAS1 or "1D" in site.layer.class_name:
+            return False
+        data_format = site.draft.source.data_format
     if data_format not in _FORMATS:
         raise site.arguments.refuse("data_format", " or ".join(_FORMATS))
     return data_format == "channels_first"

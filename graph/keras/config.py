@@ -27,6 +27,8 @@ from graph.keras.dialects import (
     stores_deviations,
 )
 from graph.keras.json_text import Json, JsonObject, as_list, as_name, as_object, show
+from graph.keras.keras1_layers import later_arguments
+from graph.keras.spatial_classes import SPATIAL_CLASSES
 from graph.keras.topology import computation_order, parse_call, parse_ports
 from graph.keras.training_settings import training_arguments
 from graph.keras.unsupported import Unsupported, unsupported_layers
@@ -101,6 +103,8 @@ class _Parser:
             return replace(layer, arguments=dict(as_object(config, where)))
         if class_name == "Merge":
             refuse_branches(as_object(config, where), where)
+        if self._dialect is Dialect.KERAS1 and class_name in SPATIAL_CLASSES:
+            config = later_arguments(as_object(config, where))
         arguments = check_arguments(as_object(config, where), LAYER_CLASSES[class_name], where)
         if class_name == "BatchNormalization" and self._stores_deviations:
             raise UnsupportedLayerError(

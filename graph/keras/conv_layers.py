@@ -1,13 +1,21 @@
 """Convolutions of every kind -> ops; the kernels are stored as the ops want them."""
 
+from dataclasses import replace
+
+import numpy as np
+
 from graph.activations import LINEAR, ActivationFunction
 from graph.conv_ops import Conv, ConvTranspose, DepthwiseConv
+from graph.errors import UnsupportedLayerError
 from graph.keras.activation_layers import activation_of
 from graph.keras.arguments import Arguments
-from graph.keras.channels import Channels
+from graph.keras.channels import Channels, has_channels_first
+from graph.keras.dialects import Dialect
 from graph.keras.draft import Site
+from graph.keras.keras1_layers import later_kernel
 from graph.ops import Activation
-from graph.windows import Padding
+from graph.resizing_ops import Pad
+from graph.windows import Padding, Window, reach_of
 
 
 def spatial_rank(site: Site) -> int:
@@ -56,8 +64,12 @@ def lower_conv(site: Site) -> str:
     channels, filters = Channels(site), arguments.whole("filters")
     of_group = (channels.type.shape[-1] or 0) // max(1, op.groups)
     size = per_axis(arguments, "kernel_size", rank)
-    weights = [site.weight("kernel", (*size, of_group, filters)), *_bias(site, filters)]
-    return _finished(site, channels, site.add(op, on=(channels.input,), weights=weights))
+    weights = [_kernel(site, "kernel", (*size, of_group, filters)), *_bias(site, filters)]
+    value = channels.input
+    if op.padding is Padding.SAME and not site.draft.source.pads_as_tensorflow:
+        value = _padded_in_the_middle(site, value, op.window((*size, of_group, filters)))
+        op = replace(op, padding=Padding.VALID)
+    return _finished(site, channels, site.add(op, on=(value,), weights=weights))
 
 
 def lower_conv_transpose(site: Site) -> str:
@@ -75,7 +87,13 @@ def lower_conv_transpose(site: Site) -> str:
     )
     channels, filters = Channels(site), arguments.whole("filters")
     size = per_axis(arguments, "kernel_size", rank)
-    kernel = site.weight("kernel", (*size, filters, channels.type.shape[-1]))
+    if op.padding is Padding.SAME and not site.draft.source.pads_as_tensorflow:
+        raise arguments.refuse(
+            "padding", f"valid, in a file that {site.draft.source.backend} computed for"
+        )
+    if arguments["output_shape"] is not None:
+        op = replace(op, output_padding=_stated_output(site, op, channels, size))
+    kernel = _kernel(site, "kernel", (*size, filters, channels.type.shape[-1]), is_transposed=True)
     value = site.add(op, on=(channels.input,), weights=[kernel, *_bias(site, filters)])
     return _finished(site, channels, value)
 
@@ -96,7 +114,7 @@ def lower_separable_conv(site: Site) -> str:
     inner = site.add(op, on=(channels.input,), weights=[kernel], name="depthwise")
     filters, ones = arguments.whole("filters"), (1,) * rank
     shape = (*ones, site.draft.type(inner).shape[-1], filters)
-    weights = [site.weight("pointwise_kernel", shape), *_bias(site, filters)]
+    weights = [_kernel(site, "pointwise_kernel", shape), *_bias(site, filters)]
     pointwise = Conv(ones, ones, Padding.VALID, 1, arguments.flag("use_bias"))
     return _finished(site, channels, site.add(pointwise, on=(inner,), weights=weights))
 
@@ -111,7 +129,59 @@ def _depthwise(site: Site, channels: Channels, *, use_bias: bool) -> tuple[Depth
     )
     size, multiplier = per_axis(arguments, "kernel_size", rank), arguments.whole("depth_multiplier")
     shape = (*size, channels.type.shape[-1], multiplier)
-    return op, site.weight("depthwise_kernel", shape)
+    if site.draft.source.flips_kernels:
+        raise UnsupportedLayerError(
+            f"{arguments.where} was computed by Theano, whose separable convolutions are not read",
+            hint="load the model in Keras 2 with TensorFlow, check its outputs, and save it again",
+        )
+    if op.padding is Padding.SAME and not site.draft.source.pads_as_tensorflow:
+        raise arguments.refuse(
+            "padding", f"valid, in a file that {site.draft.source.backend} computed for"
+        )
+    return op, _kernel(site, "depthwise_kernel", shape)
+
+
+def _kernel(
+    site: Site, role: str, shape: tuple[int | None, ...], *, is_transposed: bool = False
+) -> str:
+    """Add a kernel in the layout and with the meaning of today, from whatever version of Keras it comes."""
+    array = site.stored(role)
+    if array is not None and site.draft.dialect is Dialect.KERAS1:
+        first = has_channels_first(site)
+        array = later_kernel(array, shape, channels_first=first, is_transposed=is_transposed)
+    if array is not None and site.draft.source.flips_kernels:
+        array = np.ascontiguousarray(np.flip(array, tuple(range(max(0, array.ndim - 2)))))
+    return site.weight(role, shape, later=array)
+
+
+def _padded_in_the_middle(site: Site, value: str, window: Window) -> str:
+    """Add the padding "same" of backends that put half of the window in front, whatever the strides, as Theano does."""
+    lengths = site.draft.type(value).shape[1:-1]
+    amounts = []
+    axes = zip(lengths, window.size, window.strides, window.dilation, strict=True)
+    for length, size, stride, dilation in axes:
+        if length is None:
+            raise site.arguments.refuse("padding", "valid, where the size of images may vary")
+        reach = reach_of(size, dilation)
+        needed = (-(-length // stride) - 1) * stride + reach
+        amounts.append((reach // 2, max(0, needed - length - reach // 2)))
+    return site.add(Pad(tuple(amounts)), on=(value,), name="padding")
+
+
+def _stated_output(
+    site: Site, op: ConvTranspose, channels: Channels, size: tuple[int, ...]
+) -> tuple[int, ...]:
+    """Return the output padding that gives the output shape that Keras 1 states, the batch and channels with it."""
+    stated = site.arguments["output_shape"]
+    rank = len(size)
+    first = 2 if has_channels_first(site) else 1
+    spatial = stated[first : first + rank] if isinstance(stated, list) else []
+    wanted = Arguments({"output_shape": list(spatial)}, site.arguments.where).wholes("output_shape")
+    least = replace(op, output_padding=(0,) * rank).lengths(channels.type.shape[1:-1], size)
+    extra = [own - (base or 0) for own, base in zip(wanted, least, strict=False)]
+    if len(extra) != rank or None in least or min(extra, default=-1) < 0:
+        raise site.arguments.refuse("output_shape", f"at least {least} on the spatial axes")
+    return tuple(extra)
 
 
 def _bias(site: Site, length: int) -> list[str]:

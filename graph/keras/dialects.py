@@ -42,11 +42,6 @@ def dialect_of(version: str) -> Dialect:
     return Dialect(int(major))
 
 
-def resizes_from_corners(version: str) -> bool:
-    """Return whether bilinear upsampling is TensorFlow 1's: Keras 2.2 and 2.3 that are not part of TensorFlow."""
-    return re.fullmatch(r"2\.[23]\.\d{1,4}", version) is not None
-
-
 def stores_deviations(version: str) -> bool:
     """Return whether `running_std` of BatchNormalization may hold what its name says.
 
@@ -129,6 +124,13 @@ CLASS_ALIASES: Mapping[str, str] = MappingProxyType(
         "BatchNormalizationV1": "BatchNormalization",
         "BatchNormalizationV2": "BatchNormalization",
         "SyncBatchNormalization": "BatchNormalization",
+        "Convolution1D": "Conv1D",
+        "Convolution2D": "Conv2D",
+        "Convolution3D": "Conv3D",
+        "AtrousConvolution1D": "Conv1D",
+        "AtrousConvolution2D": "Conv2D",
+        "Deconvolution2D": "Conv2DTranspose",
+        "SeparableConvolution2D": "SeparableConv2D",
     }
 )
 MODEL_CLASSES = frozenset({"Sequential", "Functional"})
@@ -141,12 +143,12 @@ PRUNING_IGNORED = frozenset(
 
 # Layers of Keras itself that are known and not read; anything else that is unknown is custom code.
 OTHER_KERAS_LAYERS = frozenset(
-    """AdditiveAttention Attention AtrousConvolution1D AtrousConvolution2D AutoContrast Bidirectional CategoryEncoding
-    ConvLSTM1D ConvLSTM2D ConvLSTM3D Convolution1D Convolution2D Convolution3D CuDNNGRU CuDNNLSTM Deconvolution2D
+    """AdditiveAttention Attention AutoContrast Bidirectional CategoryEncoding
+    ConvLSTM1D ConvLSTM2D ConvLSTM3D CuDNNGRU CuDNNLSTM
     DenseFeatures Discretization EinsumDense Embedding Equalization FlaxLayer GRU GRUCell GroupQueryAttention
     HashedCrossing Hashing Highway IntegerLookup JaxLayer LSTM LSTMCell LocallyConnected1D LocallyConnected2D
     Masking MaxNumBoundingBoxes MaxoutDense MelSpectrogram MultiHeadAttention ParametricSoftplus Pipeline RNN
-    RandomFourierFeatures ReversibleEmbedding SReLU STFTSpectrogram SeparableConvolution2D SimpleRNN
+    RandomFourierFeatures ReversibleEmbedding SReLU STFTSpectrogram SimpleRNN
     SimpleRNNCell SpectralNormalization StackedRNNCells StringLookup TFOpLambda SlicingOpLambda TFSMLayer
     TensorFlowOpLayer TextVectorization TimeDistributed TimeDistributedDense TorchModuleWrapper""".split()  # noqa: SIM905
 )

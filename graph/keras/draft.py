@@ -11,9 +11,9 @@ from graph.errors import FileLimitError, ShapeError, UnsupportedDtypeError, Weig
 from graph.graph import Graph, Input, Node, Output, WeightArray
 from graph.keras.arguments import Arguments
 from graph.keras.description import Call, Layer
-from graph.keras.dialects import Dialect
 from graph.keras.naming import numbered
 from graph.keras.slots import LayerWeights
+from graph.keras.source import Source
 from graph.op import Op
 from graph.shape_ops import Permute
 from graph.tensor_type import DType, TensorType
@@ -28,15 +28,9 @@ class Draft:
     until a layer with weights, and arithmetic on integers means something else than on float32.
     """
 
-    def __init__(self, dialect: Dialect, *, resizes_from_corners: bool = False) -> None:
-        """Begin a graph.
-
-        Args:
-            dialect: the version of Keras.
-            resizes_from_corners: bilinear upsampling lays the first pixels on each other, as TensorFlow 1 did.
-        """
-        self.dialect = dialect
-        self.resizes_from_corners = resizes_from_corners
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.dialect = source.dialect
         self._inputs: list[Input] = []
         self._nodes: list[Node] = []
         self._weights: dict[str, WeightArray] = {}
@@ -192,20 +186,29 @@ class Site:
         """Return a value with the axes of its samples in another order; see `graph.shape_ops.Permute`."""
         return self.draft.add_permute(f"{self.layer.path}/{name}", value, dims, self.layer)
 
+    def stored(self, role: str) -> WeightArray | None:
+        """Return one of the layer's weights as the file has it."""
+        return self.weights.arrays.get(role) if self.weights else None
+
     def weight(
-        self, role: str, shape: tuple[int | None, ...], reshaped: Sequence[int] | None = None
+        self,
+        role: str,
+        shape: tuple[int | None, ...],
+        reshaped: Sequence[int] | None = None,
+        later: WeightArray | None = None,
     ) -> str:
         """Add one of the layer's weights, of the shape that the architecture needs.
 
         Args:
             role: which weight.
-            shape: the shape it is stored in.
+            shape: the shape that the architecture needs.
             reshaped: the shape that the op wants, where it differs by axes of length 1.
+            later: the weight in the layout of a later version of Keras, instead of as it is stored.
 
         Raises:
             WeightsMismatchError: it is not there, or has another shape.
         """
-        array = self.weights.arrays.get(role) if self.weights else None
+        array = self.stored(role) if later is None else later
         if self.weights is None or array is None or array.shape != shape:
             raise WeightsMismatchError(
                 f"{role} of {self.arguments.where} does not fit the architecture",

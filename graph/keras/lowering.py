@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from graph import limits as bounds
 from graph.errors import (
@@ -13,31 +14,42 @@ from graph.errors import (
 )
 from graph.graph import Graph, Output
 from graph.keras.arguments import Arguments, plain
-from graph.keras.description import Call, Layer, Model, Port, TensorRef
-from graph.keras.dialects import dialect_of, resizes_from_corners
+from graph.keras.description import Call, Layer, Model, Port, TensorRef, leaves
 from graph.keras.draft import Draft, Site
 from graph.keras.json_text import Json, show
 from graph.keras.layer_ops import lower_layer
 from graph.keras.naming import numbered
 from graph.keras.slots import LayerWeights
+from graph.keras.source import Source
 from graph.tensor_type import DType, TensorType, format_shape
 from graph.verify import verify
 
 
-def lower_model(model: Model, weights: Mapping[str, LayerWeights], version: str) -> Graph:
-    """Build the verified graph of a model that this version of Keras wrote.
+def lower_model(model: Model, weights: Mapping[str, LayerWeights], source: Source) -> Graph:
+    """Build the verified graph of a model from that source.
 
     Raises:
         ModelFileError: something in the model is not supported or does not fit.
         GraphError: shapes do not fit together, or the graph breaks an invariant.
     """
-    draft = Draft(dialect_of(version), resizes_from_corners=resizes_from_corners(version))
+    draft = Draft(replace(source, data_format=_stated_format(model)))
     layers = {layer.name: layer for layer in model.layers}
     given = [_add_input(draft, port, layers) for port in model.inputs]
     values = _Lowering(draft, weights).model(model, given)
     graph = draft.finished(model.name, _outputs(model, values))
     verify(graph)
     return graph
+
+
+def _stated_format(model: Model) -> str | None:
+    """Return the data format of all layers that say one and do not only reshape; None where they differ, or none does."""
+    stated = {
+        value
+        for layer in leaves(model)
+        if isinstance(value := layer.arguments.get("data_format"), str)
+        and layer.class_name != "Flatten"
+    }
+    return stated.pop() if len(stated) == 1 else None
 
 
 def _outputs(model: Model, values: Sequence[str]) -> list[Output]:

@@ -17,6 +17,10 @@ def lower_pooling(site: Site) -> str:
         per_axis(arguments, strides, rank),
         padding_of(arguments, Padding.VALID, Padding.SAME),
     )
+    if op.padding is not Padding.VALID and not site.draft.source.pads_as_tensorflow:
+        raise arguments.refuse(
+            "padding", f"valid, in a file that {site.draft.source.backend} computed for"
+        )
     channels = Channels(site)
     return channels.restored(site.add(op, on=(channels.input,)))
 

@@ -15,6 +15,7 @@ from graph.keras.dialects import dialect_of
 from graph.keras.lowering import lower_model
 from graph.keras.notes import notes_on
 from graph.keras.origin import Origin, origin_of
+from graph.keras.source import Source
 from graph.keras.weights import read_weights
 from graph.limits import FileLimits
 
@@ -58,7 +59,7 @@ def read_model(
         dialect = dialect_of(archive.keras_version)
         model = parse_model(archive, bounds)
         weights = read_weights(archive, model, allow_nonfinite=allow_nonfinite)
-        graph = lower_model(model, weights, archive.keras_version)
+        graph = lower_model(model, weights, Source(archive.keras_version, archive.backend))
         notes = notes_on(model, dialect, archive.config)
         origin = origin_of(archive, model, dialect)
         return ModelFile(graph, archive.format, archive.keras_version, origin, notes)

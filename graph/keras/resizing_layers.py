@@ -43,7 +43,9 @@ def lower_upsampling(site: Site) -> str:
     method = Interpolation.NEAREST
     if rank == 2:
         method = _interpolation(arguments)
-        if method is Interpolation.BILINEAR and site.draft.resizes_from_corners:
+        if method is Interpolation.BILINEAR and site.draft.source.backend == "theano":
+            raise arguments.refuse("interpolation", "nearest, in a file that Theano computed for")
+        if method is Interpolation.BILINEAR and site.draft.source.resizes_from_corners:
             method = Interpolation.BILINEAR_CORNER
     channels = Channels(site)
     op = Upsample(per_axis(arguments, "size", rank), method)

@@ -23,7 +23,10 @@ from graph.keras.slots import own_roles
 
 # Layers that Keras 3 has no longer, or that are operations.
 _NOT_WRITTEN = frozenset({"Merge", "ThresholdedReLU"})
-_NOT_ARGUMENTS: Mapping[str, frozenset[str]] = {"BatchNormalization": frozenset({"mode"})}
+_NOT_ARGUMENTS: Mapping[str, frozenset[str]] = {
+    "BatchNormalization": frozenset({"mode"}),
+    **dict.fromkeys((f"Conv{rank}DTranspose" for rank in (1, 2, 3)), frozenset({"output_shape"})),
+}
 _FUNCTIONAL = "keras.src.models.functional"
 
 

@@ -24,7 +24,8 @@ _CONV = LayerClass(
 )
 _CONV_TRANSPOSE = LayerClass(
     used={
-        "filters": REQUIRED, "kernel_size": REQUIRED, **_WINDOW, "output_padding": None, **_UNITS
+        "filters": REQUIRED, "kernel_size": REQUIRED, **_WINDOW, "output_padding": None,
+        "output_shape": None, **_UNITS,
     },
     stated=_NO_GROUPS,
     ignored=WEIGHT_TRAINING,

@@ -1,0 +1,45 @@
+"""Where a file comes from: the version of Keras that wrote it, and what computed for it. Both change what layers mean."""
+
+import re
+from dataclasses import dataclass
+
+from graph.keras.dialects import Dialect, dialect_of
+
+# Backends that pad as TensorFlow does where padding is "same"; those of Keras 3 imitate it.
+_PAD_AS_TENSORFLOW = frozenset({"tensorflow", "jax", "torch", "numpy", "openvino"})
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What the meaning of a file's layers depends on.
+
+    Attributes:
+        version: the version of Keras, as the file says.
+        backend: "tensorflow", "theano" and so on.
+        data_format: what all layers of the model say of where channels are, if one of them says anything and no two
+            differ; else None. Some layers of Keras 1 leave it out.
+    """
+
+    version: str
+    backend: str = "tensorflow"
+    data_format: str | None = None
+
+    @property
+    def dialect(self) -> Dialect:
+        """The major version."""
+        return dialect_of(self.version)
+
+    @property
+    def flips_kernels(self) -> bool:
+        """Whether convolutions turn their kernels around, as Theano does and all other backends do not."""
+        return self.backend == "theano"
+
+    @property
+    def pads_as_tensorflow(self) -> bool:
+        """Whether "same" puts an odd element of padding behind, and depends on the strides."""
+        return self.backend in _PAD_AS_TENSORFLOW
+
+    @property
+    def resizes_from_corners(self) -> bool:
+        """Whether bilinear upsampling is TensorFlow 1's: Keras 2.2 and 2.3 that are not part of TensorFlow."""
+        return re.fullmatch(r"2\.[23]\.\d{1,4}", self.version) is not None
