@@ -42,7 +42,7 @@ def lower_model(model: Model, weights: Mapping[str, LayerWeights], source: Sourc
 
 
 def _stated_format(model: Model) -> str | None:
-    """Return the data format of all layers that say one and do not only reshape; None where they differ, or none does."""
+    """Return the data format of all layers that say one and do not only reshape; None where they differ."""
     stated = {
         value
         for layer in leaves(model)

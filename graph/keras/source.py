@@ -1,4 +1,4 @@
-"""Where a file comes from: the version of Keras that wrote it, and what computed for it. Both change what layers mean."""
+"""Where a file comes from: the version of Keras, and what computed for it. Both change what layers mean."""
 
 import re
 from dataclasses import dataclass
