@@ -89,15 +89,15 @@ def _spatial_name(step: SpatialStep) -> str:
             positions = f" x{step.positions}" if step.positions > 1 else ""
             return f"{step.kind}+{step.function.function.value}{positions}"
         case PoolStep():
-            return f"{step.kind.value}_pool x{math.prod(step.sizes)}"
+            return f"{step.reduction.value}_pool x{math.prod(step.sizes)}"
         case MoveStep():
             return f"move<{step.outer}, {step.x_rows}, {step.y_rows}>"
         case ReduceStep():
-            return f"{step.kind.value}<{step.length}>"
+            return f"{step.reduction.value}<{step.length}>"
         case ResampleStep():
             return f"resample<{step.outer}, {step.length}, {step.inner}>"
         case RootStep():
-            return f"divide_by_{step.kind.value}<{step.outer}, {step.length}, {step.inner}>"
+            return f"divide_by_{step.root.value}<{step.outer}, {step.length}, {step.inner}>"
         case _:
             assert_never(step)
 

@@ -122,7 +122,7 @@ def _depthwise_problems(program: Program, step: DepthwiseStep) -> Iterator[str]:
 
 def _pool_problems(program: Program, step: PoolStep) -> Iterator[str]:
     problems = list(_grid_problems(step))
-    if (step.counts is None) != (step.kind is Reduction.MAXIMUM):
+    if (step.counts is None) != (step.reduction is Reduction.MAXIMUM):
         problems.append("an average has counts, a maximum has none")
     if problems:
         yield from problems

@@ -146,7 +146,7 @@ class PoolStep:
     """y[c] = the largest element or the average of each window of channel c.
 
     Attributes:
-        kind: what is made of a window.
+        reduction: what is made of a window.
         x: channels of `channel_rows` rows; for a maximum, padding is the lowest number there is.
         y: [channels][positions] rows.
         taps: constant uint32[taps].
@@ -156,7 +156,7 @@ class PoolStep:
         strides: rows from one position to the next along each axis; the last is 1.
     """
 
-    kind: Reduction
+    reduction: Reduction
     x: Place
     y: Place
     taps: str
@@ -193,7 +193,7 @@ class MoveStep:
 class ReduceStep:
     """y[o] = the largest element or the average of group o of x, [outer][length] rows."""
 
-    kind: Reduction
+    reduction: Reduction
     x: Place
     y: Place
     length: int
@@ -237,7 +237,7 @@ class Root(StrEnum):
 class RootStep:
     """y = x / sqrt(mean(x^2) + epsilon) or x / max(norm(x), epsilon), over length in [outer][length][inner] rows."""
 
-    kind: Root
+    root: Root
     x: Place
     y: Place
     outer: int

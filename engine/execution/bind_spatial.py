@@ -58,7 +58,7 @@ def bind_spatial(
             )
         case ReduceStep():
             numbers |= {"outer": step.y.rows, "group": step.length}
-            return group_sums.reduce_spec(isa, lanes, step.kind), numbers, {}
+            return group_sums.reduce_spec(isa, lanes, step.reduction), numbers, {}
         case ResampleStep():
             constants = {
                 name: dense_array(program.constants[getattr(step, name)])
@@ -70,7 +70,7 @@ def bind_spatial(
         case RootStep():
             numbers |= {"outer": step.outer, "group": step.length, "inner": step.inner}
             numbers["epsilon"] = float_bits(step.epsilon)
-            return group_sums.root_spec(isa, lanes, step.kind), numbers, {}
+            return group_sums.root_spec(isa, lanes, step.root), numbers, {}
         case ConvStep() | DepthwiseStep():
             raise ProgramError("a step with weights was bound without a kernel")
         case _:
@@ -92,7 +92,7 @@ def _pool(
     program: Program, isa: Isa, lanes: int, step: PoolStep
 ) -> tuple[KernelSpec, dict[str, npt.NDArray[Any]], dict[str, int]]:
     layer = WindowLayer(
-        kind=WindowKind(step.kind.value),
+        kind=WindowKind(step.reduction.value),
         channels=step.y.rows // int(np.prod(step.sizes)),
         multiplier=1,
         taps=dense_array(program.constants[step.taps]),

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from engine.core.program import Program, dense_array, is_identity
-from engine.core.steps import CopyStep, Place
-from engine.passes.rewrite import is_whole, with_moved_buffers
+from engine.core.program import Program
+from engine.core.steps import CopyStep, MoveStep, Place
+from engine.passes.rewrite import is_plain_copy, is_whole, with_moved_buffers
 
 
 def alias_copies(program: Program) -> Program:
@@ -12,16 +12,12 @@ def alias_copies(program: Program) -> Program:
     targets: dict[int, Place] = {}
     kept = []
     for step in program.steps:
-        if isinstance(step, CopyStep) and _is_alias(program, step):
+        if is_plain_copy(step, program) and _joins_whole_buffers(program, step):
             targets[step.y.buffer] = step.x
         else:
             kept.append(step)
     return with_moved_buffers(replace(program, steps=tuple(kept)), targets)
 
 
-def _is_alias(program: Program, step: CopyStep) -> bool:
-    return (
-        is_whole(program, step.y)
-        and is_whole(program, step.x)
-        and is_identity(dense_array(program.constants[step.index]), step.x.rows)
-    )
+def _joins_whole_buffers(program: Program, step: CopyStep | MoveStep) -> bool:
+    return is_whole(program, step.y) and is_whole(program, step.x)

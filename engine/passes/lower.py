@@ -1,7 +1,7 @@
 """Graph to program: every node becomes steps over buffers of its own; later passes join and drop them.
 
-Rank and axes are gone afterwards: a value is its elements in row-major order, and every op is
-expressed by counts (outer, length, inner), by row numbers, or by one number per row.
+Rank and axes are gone afterwards: a value is its elements row-major, or in channels (`engine.passes.lowering`), and
+every op is expressed by counts (outer, length, inner), by row numbers, by windows, or by one number per row.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ import numpy as np
 
 from engine.core.errors import UnsupportedModelError, VariableLengthError
 from engine.core.program import InputSlot, OutputSlot, Program
-from engine.core.steps import Pack, Place, Unpack
+from engine.core.steps import Pack, Unpack
 from engine.passes.lower_axes import (
     lower_activation,
     lower_concatenate,
@@ -22,22 +22,30 @@ from engine.passes.lower_axes import (
     lower_permute,
     lower_repeat_vector,
 )
+from engine.passes.lower_conv import lower_conv, lower_conv_transpose, lower_depthwise
+from engine.passes.lower_norms import (
+    lower_group_normalization,
+    lower_rms_normalization,
+    lower_unit_normalization,
+)
+from engine.passes.lower_pool import lower_adaptive_pool, lower_global_pool, lower_pool
+from engine.passes.lower_resizing import lower_crop, lower_pad, lower_resize, lower_upsample
 from engine.passes.lower_rows import (
     lower_affine,
     lower_dense,
     lower_prelu,
     lower_reshape,
 )
-from engine.passes.lowering import Lowering
-from graph import ops, shape_ops
+from engine.passes.lowering import Lowering, Result
+from graph import conv_ops, normalization_ops, ops, pooling_ops, resizing_ops, shape_ops
 from graph.graph import Graph, Node
 from graph.tensor_type import TensorType, format_shape
 
 # The third argument is the node's op, of the class that the rule is listed under.
-_Lower = Callable[[Lowering, Node, Any], Place]
+_Lower = Callable[[Lowering, Node, Any], Result]
 
 
-def _activation(to: Lowering, node: Node, op: ops.Activation) -> Place:
+def _activation(to: Lowering, node: Node, op: ops.Activation) -> Result:
     if op.function.is_elementwise:
         return lower_activation(to, node, op)
     return lower_glu_or_group(to, node, op)
@@ -57,6 +65,19 @@ _LOWER: dict[type[Any], _Lower] = {
     shape_ops.Permute: lower_permute,
     shape_ops.RepeatVector: lower_repeat_vector,
     shape_ops.Concatenate: lower_concatenate,
+    conv_ops.Conv: lower_conv,
+    conv_ops.DepthwiseConv: lower_depthwise,
+    conv_ops.ConvTranspose: lower_conv_transpose,
+    pooling_ops.Pool: lower_pool,
+    pooling_ops.AdaptivePool: lower_adaptive_pool,
+    pooling_ops.GlobalPool: lower_global_pool,
+    resizing_ops.Pad: lower_pad,
+    resizing_ops.Crop: lower_crop,
+    resizing_ops.Upsample: lower_upsample,
+    resizing_ops.Resize: lower_resize,
+    normalization_ops.GroupNormalization: lower_group_normalization,
+    normalization_ops.RmsNormalization: lower_rms_normalization,
+    normalization_ops.UnitNormalization: lower_unit_normalization,
 }
 
 
@@ -78,16 +99,16 @@ def lower(graph: Graph) -> Program:
     for slot, given in enumerate(graph.inputs):
         place = to.new_buffer(given.type.sample_size)
         to.steps.append(Pack(slot, place))
-        to.places[given.name] = place
+        to.add(given.name, place)
     for node in graph.nodes:
         rule = _LOWER.get(type(node.op))
         if rule is None:
             raise UnsupportedModelError(
                 f"layer {node.layer or node.name!r}: there is no kernel for {type(node.op).__name__}"
             )
-        to.places[node.name] = rule(to, node, node.op)
+        to.add(node.name, rule(to, node, node.op))
     for slot, output in enumerate(graph.outputs):
-        to.steps.append(Unpack(to.places[output.value], slot))
+        to.steps.append(Unpack(to.row_major(output.value), slot))
     outputs = tuple(
         OutputSlot(output.name, types[output.value].static_sample_shape) for output in graph.outputs
     )

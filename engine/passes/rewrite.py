@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import assert_never
+from typing import TypeGuard, assert_never
 
-from engine.core.program import Program
+from engine.core.program import Program, dense_array, is_identity
 from engine.core.steps import (
     AffineStep,
     ConvStep,
@@ -30,6 +30,7 @@ from engine.core.steps import (
     Unpack,
     reads,
 )
+from engine.core.window_steps import BOX_AXES
 
 PlaceMap = Callable[[Place], Place]
 
@@ -46,6 +47,20 @@ def readers(program: Program) -> dict[int, list[int]]:
 def is_whole(program: Program, place: Place) -> bool:
     """Return whether a place is all of its buffer."""
     return place.first == 0 and place.rows == program.buffers[place.buffer]
+
+
+def is_plain_copy(step: Step, program: Program) -> TypeGuard[CopyStep | MoveStep]:
+    """Return whether a step copies all rows of its input in order."""
+    if isinstance(step, CopyStep):
+        return is_identity(dense_array(program.constants[step.index]), step.x.rows)
+    if not isinstance(step, MoveStep) or step.outer != 1 or step.x.rows != step.y.rows:
+        return False
+    return dense_array(program.constants[step.boxes]).tolist() == [plain_box(step.x.rows)]
+
+
+def plain_box(rows: int) -> list[int]:
+    """Return the box of so many rows in order."""
+    return [0, 0, *(1, 0, 0) * (BOX_AXES - 1), rows, 1, 1]
 
 
 def moved(step: Step, to: PlaceMap) -> Step:

@@ -5,12 +5,16 @@ import pytest
 
 from engine.core.functions import FusedActivation, MergeOp
 from engine.core.target import Isa
+from engine.core.window_steps import Reduction, Root
 from engine.kernels import (
     dot,
     driver,
     elementwise,
+    group_sums,
     groups,
     layout,
+    moves,
+    resample,
     rows,
     sparsemax,
     stamp,
@@ -20,6 +24,7 @@ from engine.kernels.abi import KernelSpec
 from engine.kernels.dense_gemm import GEMM_FAMILY, GEMV_FAMILY
 from engine.kernels.groups import SoftmaxKind
 from engine.kernels.registry import FAMILIES, emit
+from engine.kernels.window_channels import WindowKind
 
 G = Isa.GENERIC
 RELU = FusedActivation.RELU
@@ -43,6 +48,22 @@ SPECS = [
     transpose.transpose_spec(G, 1),
     transpose.transpose_spec(G, 8),
     dot.dot_spec(G, 4, normalize=True),
+    KernelSpec("conv_rows", G, 8, RELU, (("rows", 2), ("stores", "whole"), ("vectors", 4))),
+    KernelSpec("conv_dense", G, 1, RELU, (("rows", 4), ("stores", "partial"), ("vectors", 2))),
+    *[
+        KernelSpec(
+            "window_channels",
+            G,
+            1,
+            RELU,
+            (("kind", kind.value), ("stores", "partial"), ("vectors", 2)),
+        )
+        for kind in WindowKind
+    ],
+    *[group_sums.reduce_spec(G, 4, reduction) for reduction in Reduction],
+    *[group_sums.root_spec(G, 1, root) for root in Root],
+    moves.move_spec(G, 1),
+    resample.resample_spec(G, 4),
     layout.pack_spec(G, 8, "float16"),
     layout.unpack_spec(G, 8),
     stamp.stamp_spec(G),

@@ -1,0 +1,102 @@
+"""Lowering of pooling over windows, into a given number of windows, and over all positions."""
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.core.steps import Place, PoolStep, ReduceStep
+from engine.core.window_steps import Reduction
+from engine.passes.lower_conv import window_axes
+from engine.passes.lower_resizing import resample
+from engine.passes.lowering import InChannels, Lowering, Result, box
+from engine.passes.staging import Axis, stage
+from graph.graph import Node
+from graph.pooling_ops import AdaptivePool, GlobalPool, Pool, PoolKind, adaptive_spans
+from graph.windows import Padding, Window
+
+_KINDS = {PoolKind.MAX: Reduction.MAXIMUM, PoolKind.AVERAGE: Reduction.AVERAGE}
+
+
+def lower_pool(to: Lowering, node: Node, op: Pool) -> InChannels:
+    """Return the largest element or the average of every window; padding counts for neither."""
+    x = to.in_channels(node.inputs[0])
+    return InChannels(_pooled(to, node.name, x, op.kind, op.window(), to.shape(node.inputs[0])))
+
+
+def _pooled(
+    to: Lowering, name: str, x: Place, kind: PoolKind, window: Window, shape: tuple[int, ...]
+) -> Place:
+    axes = window_axes(window, shape[:-1])
+    fill = -math.inf if kind is PoolKind.MAX else 0.0
+    staged = stage(to, name, x, axes, fill)
+    sizes = tuple(axis.count for axis in axes)
+    counts = None
+    if kind is PoolKind.AVERAGE:
+        counts = to.constant(f"{name}/counts", _counts(axes))
+    y = to.new_buffer(shape[-1] * math.prod(sizes))
+    taps = to.constant(f"{name}/taps", staged.taps)
+    to.steps.append(
+        PoolStep(
+            _KINDS[kind], staged.place, y, taps, counts, staged.channel_rows, sizes, staged.strides
+        )
+    )
+    return y
+
+
+def _counts(axes: tuple[Axis, ...]) -> npt.NDArray[np.float32]:
+    """Return how many elements of each window are no padding."""
+    counts = np.ones(1)
+    for axis in axes:
+        places = np.arange(axis.size) * axis.dilation - axis.before
+        elements = np.arange(axis.count)[:, None] * axis.stride + places
+        real = ((elements >= 0) & (elements < axis.length)).sum(axis=1)
+        counts = (counts[:, None] * real).reshape(-1)
+    return counts.astype(np.float32)
+
+
+def lower_adaptive_pool(to: Lowering, node: Node, op: AdaptivePool) -> InChannels:
+    """Pool axis by axis; windows of one size as windows, averages of others as a matrix, maxima of others repeated."""
+    lengths = list(to.shape(node.inputs[0])[:-1])
+    channels = to.shape(node.inputs[0])[-1]
+    x = to.in_channels(node.inputs[0])
+    for axis, count in enumerate(op.output_size):
+        spans = adaptive_spans(lengths[axis], count)
+        outer = channels * math.prod(lengths[:axis])
+        inner = math.prod(lengths[axis + 1 :])
+        hint = f"{node.name}/axis{axis}"
+        if op.kind is PoolKind.AVERAGE:
+            matrix = np.zeros((count, lengths[axis]))
+            for row, (start, stop) in zip(matrix, spans, strict=True):
+                row[start:stop] = 1 / (stop - start)
+            x = resample(to, hint, x, matrix, (outer, inner))
+        else:
+            x = _largest_of_spans(to, hint, x, spans, (outer, lengths[axis], inner))
+        lengths[axis] = count
+    return InChannels(x)
+
+
+def _largest_of_spans(
+    to: Lowering, hint: str, x: Place, spans: list[tuple[int, int]], counts: tuple[int, int, int]
+) -> Place:
+    """Return the largest of each span of the middle axis: spans are made equally long by repeating their last element."""
+    outer, length, inner = counts
+    longest = max(stop - start for start, stop in spans)
+    boxes = []
+    for number, (start, stop) in enumerate(spans):
+        for place in range(longest):
+            element = min(start + place, stop - 1)
+            row = (number * longest + place) * inner
+            boxes.append(box(element * inner, row, [(inner, 1, 1)]))
+    rows = len(spans) * longest * inner
+    spread = to.move(hint, x, boxes, (outer, length * inner, rows))
+    window = Window((longest, 1), (longest, 1), (1, 1), Padding.VALID)
+    return _pooled(to, hint, spread, PoolKind.MAX, window, (len(spans) * longest, inner, outer))
+
+
+def lower_global_pool(to: Lowering, node: Node, op: GlobalPool) -> Result:
+    """Return one number per channel."""
+    x = to.in_channels(node.inputs[0])
+    y = to.result(node)
+    to.steps.append(ReduceStep(_KINDS[op.kind], x, y, to.extent(node.inputs[0])[1]))
+    return y

@@ -1,0 +1,135 @@
+"""Lowering of padding, cropping, repeating and interpolation along spatial axes, in channels."""
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.core.steps import Place, ResampleStep
+from engine.passes.lowering import InChannels, Lowering, box
+from engine.passes.staging import row_major
+from graph.graph import Node
+from graph.interpolation import Interpolation, nearest_elements
+from graph.resizing_ops import Crop, Pad, Resize, Upsample
+
+
+def lower_pad(to: Lowering, node: Node, op: Pad) -> InChannels:
+    """Put zeros around the spatial axes."""
+    lengths, new = to.shape(node.inputs[0])[:-1], to.shape(node.name)[:-1]
+    y_steps = row_major(list(new))
+    first = sum(both[0] * step for both, step in zip(op.amounts, y_steps, strict=True))
+    axes = list(zip(lengths, row_major(list(lengths)), y_steps, strict=True))
+    return InChannels(_moved(to, node, [box(0, first, axes)], 0.0))
+
+
+def lower_crop(to: Lowering, node: Node, op: Crop) -> InChannels:
+    """Cut off the borders of the spatial axes."""
+    lengths, new = to.shape(node.inputs[0])[:-1], to.shape(node.name)[:-1]
+    x_steps = row_major(list(lengths))
+    first = sum(both[0] * step for both, step in zip(op.amounts, x_steps, strict=True))
+    axes = list(zip(new, x_steps, row_major(list(new)), strict=True))
+    return InChannels(_moved(to, node, [box(first, 0, axes)], None))
+
+
+def _moved(to: Lowering, node: Node, boxes: list[list[int]], fill: float | None) -> Place:
+    """Move each channel of the node's input to one of its result."""
+    channels, x_rows = to.extent(node.inputs[0])
+    y_rows = to.extent(node.name)[1]
+    x = to.in_channels(node.inputs[0])
+    return to.move(node.name, x, boxes, (channels, x_rows, y_rows), fill)
+
+
+def lower_upsample(to: Lowering, node: Node, op: Upsample) -> InChannels:
+    """Repeat elements, or resize."""
+    lengths = to.shape(node.inputs[0])[:-1]
+    new = tuple(length * factor for length, factor in zip(lengths, op.size, strict=True))
+    if op.interpolation is not Interpolation.NEAREST:
+        return _resized(to, node, Resize(new, op.interpolation))
+    x = to.in_channels(node.inputs[0])
+    outer = to.extent(node.inputs[0])[0]
+    # The last two axes at once; one before them first, so that less is moved.
+    if len(lengths) == 3:
+        inner = math.prod(lengths[1:])
+        boxes = [
+            box(
+                0,
+                0,
+                [(lengths[0], inner, op.size[0] * inner), (op.size[0], 0, inner), (inner, 1, 1)],
+            )
+        ]
+        sizes = (outer, lengths[0] * inner, new[0] * inner)
+        x = to.move(f"{node.name}/first", x, boxes, sizes)
+        outer *= new[0]
+    rows, columns = ((1, *lengths)[-2:]), ((1, *op.size)[-2:])
+    width = rows[1] * columns[1]
+    boxes = [
+        box(
+            0,
+            place,
+            [
+                (rows[0], rows[1], columns[0] * width),
+                (columns[0], 0, width),
+                (rows[1], 1, columns[1]),
+            ],
+        )
+        for place in range(columns[1])
+    ]
+    sizes = (outer, rows[0] * rows[1], rows[0] * columns[0] * width)
+    return InChannels(to.move(node.name, x, boxes, sizes))
+
+
+def lower_resize(to: Lowering, node: Node, op: Resize) -> InChannels:
+    """Return a matrix times every spatial axis, the last one first."""
+    return _resized(to, node, op)
+
+
+def _resized(to: Lowering, node: Node, op: Resize) -> InChannels:
+    lengths = list(to.shape(node.inputs[0])[:-1])
+    channels = to.shape(node.inputs[0])[-1]
+    x = to.in_channels(node.inputs[0])
+    for axis in reversed(range(len(op.size))):
+        if op.interpolation is Interpolation.NEAREST:
+            elements = nearest_elements(lengths[axis], op.size[axis])
+            matrix = np.zeros((op.size[axis], lengths[axis]))
+            matrix[np.arange(op.size[axis]), elements] = 1
+        else:
+            matrix = op.matrix(axis, lengths[axis])
+        blocks = (channels * math.prod(lengths[:axis]), math.prod(lengths[axis + 1 :]))
+        x = resample(to, f"{node.name}/axis{axis}", x, matrix, blocks)
+        lengths[axis] = op.size[axis]
+    return InChannels(x)
+
+
+def resample(
+    to: Lowering, hint: str, x: Place, matrix: npt.NDArray[np.floating], blocks: tuple[int, int]
+) -> Place:
+    """Add a matrix times the middle axis of [outer][length][inner] rows; the place of [outer][count][inner] rows.
+
+    Args:
+        to: the lowering.
+        hint: name for constants.
+        x: the rows.
+        matrix: [count][length].
+        blocks: outer and inner.
+    """
+    outer, inner = blocks
+    count, length = matrix.shape
+    terms = max(1, int(np.count_nonzero(matrix, axis=1).max()))
+    # The largest weights of each row, zeros among them where it has fewer, in the order of the axis.
+    elements = np.sort(np.argsort(matrix == 0, axis=1, kind="stable")[:, :terms], axis=1)
+    weights = np.take_along_axis(matrix, elements, axis=1)
+    y = to.new_buffer(outer * count * inner)
+    to.steps.append(
+        ResampleStep(
+            x,
+            y,
+            to.constant(f"{hint}/elements", elements.astype(np.uint32)),
+            to.constant(f"{hint}/weights", weights.astype(np.float32)),
+            outer,
+            length,
+            inner,
+            count,
+            terms,
+        )
+    )
+    return y
