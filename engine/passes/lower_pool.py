@@ -79,7 +79,7 @@ def lower_adaptive_pool(to: Lowering, node: Node, op: AdaptivePool) -> InChannel
 def _largest_of_spans(
     to: Lowering, hint: str, x: Place, spans: list[tuple[int, int]], counts: tuple[int, int, int]
 ) -> Place:
-    """Return the largest of each span of the middle axis: spans are made equally long by repeating their last element."""
+    """Return the largest of each span of the middle axis; short spans are filled up with their last element."""
     outer, length, inner = counts
     longest = max(stop - start for start, stop in spans)
     boxes = []

@@ -59,7 +59,7 @@ class Axis:
         return self.count + (self.size - 1) * self.dilation // self.stride
 
     def source(self, remainder: int) -> tuple[int, int, int]:
-        """Return where a remainder's elements come from: the first place that is no padding, its element, their number."""
+        """Return the first place of a remainder that is no padding, the element there, and how many there are."""
         shift = remainder - self.before
         first = max(0, -(shift // self.stride))
         last = min(self.staged_length - 1, (self.length - 1 - shift) // self.stride)

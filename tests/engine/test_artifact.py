@@ -46,9 +46,9 @@ from tests.engine.tamper import HEADER, Tampered, seal
 def model_graph() -> Graph:
     b = GraphBuilder(7)
     x = b.dense(b.input(40), 36, sparsity=0.9, activation=Function.RELU, name="first")
-    x = b.add(Permute((2, 1)), [b.add(Reshape((6, 6)), [x])])
+    x = b.add(Permute((2, 1, 3)), [b.add(Reshape((2, 3, 6)), [x])])
     x = b.dense(
-        b.layer_normalization(x, (2,)), 5, sparsity=0.2, activation=Function.TANH, name="second"
+        b.layer_normalization(x, (3,)), 5, sparsity=0.2, activation=Function.TANH, name="second"
     )
     bounded = ActivationFunction(Function.RELU, negative_slope=0.5, threshold=0.25)
     return b.build(b.activation(b.batch_normalization(x), bounded))
