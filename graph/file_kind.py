@@ -1,6 +1,7 @@
 """What a file is, by its first bytes: so that what is no model is refused before anything opens it."""
 
 import struct
+from dataclasses import dataclass
 
 from graph import limits as bounds
 from graph.errors import NotAModelFileError
@@ -10,25 +11,79 @@ ZIP_SIGNATURE = b"PK\x03\x04"
 # How many bytes tell: the header of the first entry of a zip archive, with its name.
 START_BYTES = 30 + bounds.MAX_NAME_LENGTH
 FORMATS_HINT = "upload a .keras file, or an .h5/.hdf5 file written by model.save()"
-# What people upload by mistake: bytes, their place in the file, what it is.
-_OTHER_FORMATS = (
-    *((bytes((0x80, version)), 0, "a Python pickle, which could run code and is never opened")
+_UNPACK = "unpack it, and upload the .keras or .h5 file that is in it"
+_SOURCE = f"it was converted from another model: {FORMATS_HINT} of that, if it is one of Keras"
+_DOWNLOAD = "a link to a page was saved instead of the file behind it: download the file itself"
+_LFS = "run git lfs pull to get the model that it stands for"
+_LOAD = "load it with the TensorFlow that wrote it, as a Keras model, and save that with model.save('model.keras')"
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What people upload by mistake.
+
+    Attributes:
+        start: its first bytes.
+        name: what it is.
+        hint: what to do instead.
+        place: where the bytes are.
+    """
+
+    start: bytes
+    name: str
+    hint: str = FORMATS_HINT
+    place: int = 0
+
+
+_OTHER_KINDS = (
+    *(_Kind(bytes((0x80, version)), "a Python pickle, which could run code and is never opened")
       for version in (2, 3, 4, 5)),
-    (b"\x93NUMPY", 0, "a NumPy array"),
-    (b"\x1f\x8b", 0, "a gzip archive"),
-    (b"TFL3", 4, "a TensorFlow Lite model"),
-    (b"version https://git-lfs", 0, "a pointer of Git LFS: run git lfs pull to get the model"),
-    (b"<", 0, "HTML or XML text"),
-    (b"{", 0, "JSON text: an architecture without weights"),
+    _Kind(b"\x93NUMPY", "a NumPy array"),
+    _Kind(b"TFL3", "a TensorFlow Lite model", _SOURCE, place=4),
+    _Kind(b"GGUF", "a GGUF model", _SOURCE),
+    _Kind(b'{"', "a safetensors file: weights without the architecture", place=8),
+    _Kind(b"\x08\x01\x12", "the saved_model.pb of a TensorFlow SavedModel", _LOAD),
+    *(_Kind(bytes((0x08, version, field)), "an ONNX model", _SOURCE)
+      for version in range(2, 32) for field in (0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42)),
+    _Kind(b"version https://git-lfs", "a pointer of Git LFS", _LFS),
+    _Kind(b"\x1f\x8b", "a gzip archive", _UNPACK),
+    _Kind(b"ustar", "a tar archive", _UNPACK, place=257),
+    _Kind(b"7z\xbc\xaf\x27\x1c", "a 7z archive", _UNPACK),
+    _Kind(b"Rar!\x1a\x07", "a RAR archive", _UNPACK),
+    _Kind(b"\xfd7zXZ\0", "an xz archive", _UNPACK),
+    _Kind(b"BZh", "a bzip2 archive", _UNPACK),
+    _Kind(b"\x28\xb5\x2f\xfd", "a Zstandard archive", _UNPACK),
+    _Kind(b"PK\x05\x06", "an empty zip archive"),
+    _Kind(b"\x89PNG\r\n\x1a\n", "a PNG image"),
+    _Kind(b"\xff\xd8\xff", "a JPEG image"),
+    _Kind(b"GIF8", "a GIF image"),
+    _Kind(b"%PDF", "a PDF document"),
+    _Kind(b"\x7fELF", "a program"),
 )  # fmt: skip
+# The same of texts, whatever the case, behind a byte order mark and white space.
+_OTHER_TEXTS = (
+    _Kind(b"<!doctype html", "an HTML page", _DOWNLOAD),
+    _Kind(b"<html", "an HTML page", _DOWNLOAD),
+    _Kind(b"<", "HTML or XML text"),
+    _Kind(b"{", "JSON text: an architecture without weights"),
+)
 # The same for zip archives, by how the name of the first entry ends.
-_OTHER_ZIPS = {
-    "/data.pkl": "a PyTorch checkpoint",
-    "/.format_version": "a PyTorch checkpoint",
-    "[Content_Types].xml": "an Office document",
-    "META-INF/MANIFEST.MF": "a Java archive",
-    ".npy": "a NumPy archive (.npz)",
-}
+_OTHER_ZIPS = (
+    *(_Kind(end, "a PyTorch checkpoint") for end in (b"/data.pkl", b"/.format_version")),
+    _Kind(b"[Content_Types].xml", "an Office document"),
+    _Kind(b"META-INF/MANIFEST.MF", "a Java archive"),
+    _Kind(b".npy", "a NumPy archive (.npz)"),
+    *(_Kind(end, "a zip archive of a TensorFlow SavedModel", _LOAD)
+      for end in (b"saved_model.pb", b"keras_metadata.pb", b"fingerprint.pb", b"variables/",
+                  b"variables/variables.index")),
+    *(_Kind(end, "a zip archive with a model file in it", _UNPACK)
+      for end in (b".keras", b".h5", b".hdf5")),
+    *(_Kind(end, "a zip archive with an ONNX or TensorFlow Lite model in it", _SOURCE)
+      for end in (b".onnx", b".tflite")),
+    *(_Kind(end, "a zip archive of images") for end in (b".png", b".jpg", b".jpeg")),
+)  # fmt: skip
+# Weights that Keras itself puts into its archives.
+_KERAS_ENTRIES = (b"model.weights.h5", b"variables.h5")
 
 
 def refuse_other_kinds(start: bytes) -> None:
@@ -42,34 +97,39 @@ def refuse_other_kinds(start: bytes) -> None:
     """
     if start.startswith(HDF5_SIGNATURE):
         return
-    if start.startswith(ZIP_SIGNATURE):
-        kind = _kind_of_zip(start)
-        if kind:
-            raise _not_a_model(kind)
-        return
-    raise _not_a_model(_kind_of(start))
+    if not start.startswith(ZIP_SIGNATURE):
+        raise _not_a_model(_kind_of(start))
+    kind = _kind_of_zip(start)
+    if kind is not None:
+        raise _not_a_model(kind)
 
 
-def _not_a_model(got: str) -> NotAModelFileError:
+def _not_a_model(kind: _Kind) -> NotAModelFileError:
     return NotAModelFileError(
         "the file is not a Keras model",
         expected="a .keras archive or HDF5",
-        got=got,
-        hint=FORMATS_HINT,
+        got=kind.name,
+        hint=kind.hint,
     )
 
 
-def _kind_of(start: bytes) -> str:
-    for magic, place, kind in _OTHER_FORMATS:
-        if start[place:].startswith(magic):
+def _kind_of(start: bytes) -> _Kind:
+    for kind in _OTHER_KINDS:
+        if start[kind.place :].startswith(kind.start):
+            return kind
+    text = start.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    for kind in _OTHER_TEXTS:
+        if text.startswith(kind.start):
             return kind
     shown = start[: len(HDF5_SIGNATURE)]
-    return f"a file that starts with {shown!r}" if start else "an empty file"
+    return _Kind(b"", f"a file that starts with {shown!r}" if start else "an empty file")
 
 
-def _kind_of_zip(start: bytes) -> str:
-    """Name what else is a zip archive, by its first entry; nothing where it may be a model."""
+def _kind_of_zip(start: bytes) -> _Kind | None:
+    """Return what else is a zip archive, by its first entry; nothing where it may be a model."""
     # APPNOTE.TXT 4.3.7: the length of the name is at 26, the name at 30.
     (length,) = struct.unpack_from("<H", start.ljust(30, b"\0"), 26)
-    name = start[30 : 30 + length].decode("utf-8", "replace")
-    return next((kind for end, kind in _OTHER_ZIPS.items() if name.endswith(end)), "")
+    name = start[30 : 30 + length]
+    if name.endswith(_KERAS_ENTRIES):
+        return None
+    return next((kind for kind in _OTHER_ZIPS if name.endswith(kind.start)), None)

@@ -1,15 +1,19 @@
 """Configuration JSON -> typed descriptions, by allow-list only; see `graph.keras.description`."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import pairwise
 
 from graph import limits as bounds
 from graph.errors import (
     ConfigError,
+    CustomCodeError,
     FileLimitError,
     ModelFileError,
     TopologyError,
+    UnsupportedArgumentError,
+    UnsupportedDtypeError,
     UnsupportedLayerError,
 )
 from graph.keras.activation_layers import activation_of
@@ -18,6 +22,7 @@ from graph.keras.arguments import Arguments, check_arguments, check_dtype, plain
 from graph.keras.classes import is_supported, refuse_branches, resolve_class
 from graph.keras.description import Call, Layer, Model, Port, TensorRef
 from graph.keras.dialects import (
+    CODE_LAYERS,
     LAYER_CLASSES,
     MODEL_CLASSES,
     PRUNING_IGNORED,
@@ -31,8 +36,8 @@ from graph.keras.keras1_layers import later_arguments
 from graph.keras.spatial_classes import SPATIAL_CLASSES
 from graph.keras.topology import computation_order, parse_call, parse_ports
 from graph.keras.training_settings import training_arguments
-from graph.keras.unsupported import Unsupported, unsupported_layers
-from graph.keras.uploaded_code import refuse_code
+from graph.keras.unsupported import Refused, refusal, with_others
+from graph.keras.uploaded_code import code_errors
 from graph.limits import FileLimits
 
 
@@ -43,18 +48,20 @@ def parse_model(archive: ModelArchive, limits: FileLimits) -> Model:
         ModelFileError: something in it is not supported; the class says what kind of thing. Layers of kinds that are
             not supported are named all together, before anything else that is wrong with the model.
     """
-    refuse_code(archive.config)
     parser = _Parser(archive.keras_version, limits)
+    code = code_errors(archive.config)
+    if code:
+        raise with_others(code[0], [*code, *parser.other_reasons(archive.config)])
     try:
         layer = parser.layer(archive.config, "", is_root=True)
     except FileLimitError:
         raise
     except ModelFileError as error:
-        if parser.unsupported:
-            raise unsupported_layers(parser.unsupported, archive) from error
+        if parser.refused:
+            raise refusal(parser.refused, archive) from error
         raise
-    if parser.unsupported:
-        raise unsupported_layers(parser.unsupported, archive)
+    if parser.refused:
+        raise refusal(parser.refused, archive)
     if layer.model is None:
         raise UnsupportedLayerError(
             f"the file holds a single layer {layer.class_name}", expected="a model"
@@ -63,14 +70,27 @@ def parse_model(archive: ModelArchive, limits: FileLimits) -> Model:
 
 
 class _Parser:
-    """Walks one configuration; counts its layers, and remembers those of kinds that are not supported."""
+    """Walks one configuration; counts its layers, and remembers those that are not read."""
 
     def __init__(self, version: str, limits: FileLimits) -> None:
         self._dialect = dialect_of(version)
         self._stores_deviations = stores_deviations(version)
         self._limits = limits
         self._layers = 0
-        self.unsupported: list[Unsupported] = []
+        self.refused: list[Refused] = []
+
+    def other_reasons(self, config: JsonObject) -> list[ModelFileError]:
+        """Return what is wrong with a model besides the Python code in it, as far as its layers can be told."""
+        with suppress(ModelFileError):
+            self.layer(config, "", is_root=True)
+        return [
+            layer.reason
+            or UnsupportedLayerError(
+                f"layer {layer.path!r} ({layer.class_name}) is not supported yet"
+            )
+            for layer in self.refused
+            if layer.class_name not in CODE_LAYERS
+        ]
 
     def layer(self, data: Json, parent: str, *, is_root: bool = False) -> Layer:
         """Describe one layer or model, its calls not yet."""
@@ -81,31 +101,46 @@ class _Parser:
         name = _name(item, config, is_root)
         path = f"{parent}/{name}" if parent else name
         where = f"layer {path!r} ({written})"
-        class_name = resolve_class(item, written, where)
+        # Without a class as long as it is not known to be one of Keras.
+        layer = Layer(name, path, "", written, {}, is_trainable=_flag(config, where))
+        try:
+            class_name = resolve_class(item, written, where)
+        except CustomCodeError as error:
+            self.refused.append(Refused(path, written, error))
+            return layer
         if class_name == PRUNING_WRAPPER:
             return self._pruned(as_object(config, where), name, path, parent)
-        layer = Layer(
-            name,
-            path,
-            class_name,
-            written,
-            {},
-            is_trainable=_flag(config, where),
-        )
+        layer = replace(layer, class_name=class_name)
         if not is_supported(class_name):
-            self.unsupported.append(Unsupported(path, class_name))
+            self.refused.append(Refused(path, class_name))
             return layer
         if class_name in MODEL_CLASSES:
             inside = "" if is_root else path
             model = self._model(class_name, config, item, name, inside)
             return replace(layer, model=model)
+        try:
+            return self._leaf(layer, as_object(config, where), where)
+        except (
+            CustomCodeError,
+            UnsupportedArgumentError,
+            UnsupportedDtypeError,
+            UnsupportedLayerError,
+        ) as error:
+            if class_name == "InputLayer":
+                raise  # What follows needs to know its shape.
+            self.refused.append(Refused(path, class_name, error))
+            return layer
+
+    def _leaf(self, layer: Layer, config: JsonObject, where: str) -> Layer:
+        """Describe a layer of a class that is read."""
+        class_name = layer.class_name
         if class_name.startswith("ops/"):
-            return replace(layer, arguments=dict(as_object(config, where)))
+            return replace(layer, arguments=dict(config))
         if class_name == "Merge":
-            refuse_branches(as_object(config, where), where)
+            refuse_branches(config, where)
         if self._dialect is Dialect.KERAS1 and class_name in SPATIAL_CLASSES:
-            config = later_arguments(as_object(config, where))
-        arguments = check_arguments(as_object(config, where), LAYER_CLASSES[class_name], where)
+            config = later_arguments(config)
+        arguments = check_arguments(config, LAYER_CLASSES[class_name], where)
         if class_name == "BatchNormalization" and self._stores_deviations:
             raise UnsupportedLayerError(
                 f"{where} comes from a Keras before 1.2, which did not always store variances",
@@ -114,7 +149,7 @@ class _Parser:
         if "activation" in arguments:
             activation_of(arguments["activation"], Arguments(arguments, where), self._dialect)
         training = training_arguments(
-            as_object(config, where),
+            config,
             LAYER_CLASSES[class_name],
             is_keras3=self._dialect is Dialect.KERAS3,
         )

@@ -1,25 +1,38 @@
-"""What to say about a model with layers of kinds that are not supported: all of them, what is read, and what to do."""
+"""What to say about a model with layers that are not read: all of them, their share of the weights, and what to do."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from graph.errors import UnsupportedLayerError
+from graph.errors import ModelFileError, UnsupportedLayerError
 from graph.keras.archive import FileFormat, ModelArchive
 from graph.keras.classes import OPERATION_MODULES, OPERATION_PREFIX
 from graph.keras.folder_weights import count_elements, outermost_folders
 from graph.keras.hdf5 import child, reading
 from graph.keras.json_text import Json, JsonObject
 
+# Problem documents cut each text at 4,000 characters.
 _MAX_KINDS = 12
-_EXPECTED = "kinds of layers that README.md lists under 'What it reads'"
+_MAX_NAMES = 80
+_MAX_OTHERS = 8
+_EXPECTED = "layers that docs/layers.md lists"
+_NO_CUT = (
+    "build the model of layers that docs/layers.md lists, copy the weights over, and save it again"
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Unsupported:
-    """A layer, or an operation, that is not read: its path and its class."""
+class Refused:
+    """A layer, or an operation, that is not read.
+
+    Attributes:
+        path: where it is.
+        class_name: its class.
+        reason: what is wrong with it, or None where layers of its kind are not read at all.
+    """
 
     path: str
     class_name: str
+    reason: ModelFileError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +52,35 @@ class _Part:
     elements: int
 
 
-def unsupported_layers(
-    found: Sequence[Unsupported], archive: ModelArchive
+def refusal(refused: Sequence[Refused], archive: ModelArchive) -> ModelFileError:
+    """Return one error that speaks of every refused layer; of a single one, its own reason."""
+    kinds = [layer for layer in refused if layer.reason is None]
+    reasons = [layer.reason for layer in refused if layer.reason is not None]
+    first = _unsupported_kinds(kinds, refused, archive) if kinds else reasons.pop(0)
+    return with_others(first, reasons)
+
+
+def with_others(error: ModelFileError, others: Sequence[ModelFileError]) -> ModelFileError:
+    """Return the error, with what else is wrong with the model added to what it says."""
+    texts = [text for text in dict.fromkeys(one.message for one in others) if text != error.message]
+    if not texts:
+        return error
+    more = len(texts) - _MAX_OTHERS
+    listed = "; ".join(texts[:_MAX_OTHERS]) + (f"; and {more} more reasons" if more > 0 else "")
+    got = f"{error.got}; besides, {listed}" if error.got else f"besides, {listed}"
+    return type(error)(error.message, expected=error.expected, got=got, hint=error.hint)
+
+
+def _unsupported_kinds(
+    kinds: Sequence[Refused], refused: Sequence[Refused], archive: ModelArchive
 ) -> UnsupportedLayerError:
-    """Return the error that names every layer of a kind that is not supported."""
-    parts = _parts({layer.path.split("/")[0] for layer in found}, archive)
-    total = sum(part.elements for part in parts)
-    share = sum(part.elements for part in parts if part.is_read) / total if total else None
-    got = _counts(found)
-    if share is not None:
-        got += f"; the layers that are read hold {share:.1%} of the weights"
-    return UnsupportedLayerError(_message(found), expected=_EXPECTED, got=got, hint=_hint(parts))
+    parts = _parts({layer.path.split("/")[0] for layer in refused}, archive)
+    return UnsupportedLayerError(
+        _message(kinds), expected=_EXPECTED, got=_account(kinds, parts), hint=_hint(parts)
+    )
 
 
-def _message(found: Sequence[Unsupported]) -> str:
+def _message(found: Sequence[Refused]) -> str:
     first = found[0]
     kind = "an operation (keras.ops)" if _is_operation(first) else "a kind of layer"
     name = f"layer {first.path!r} ({first.class_name.removeprefix(OPERATION_PREFIX)})"
@@ -61,28 +89,52 @@ def _message(found: Sequence[Unsupported]) -> str:
     return f"{name} is the first of {len(found)} layers of kinds that Prunus does not support yet"
 
 
-def _is_operation(layer: Unsupported) -> bool:
+def _is_operation(layer: Refused) -> bool:
     return layer.class_name.startswith(OPERATION_PREFIX)
 
 
-def _counts(found: Sequence[Unsupported]) -> str:
-    """Return every kind with its number of layers: "Conv2D (3), Flatten (1)"."""
-    kinds: dict[str, int] = {}
+def _account(found: Sequence[Refused], parts: Sequence[_Part]) -> str:
+    """Return who holds which share of the weights: the layers that are read, then every kind with its layers.
+
+    What lies within a nested model has no share of its own: the model counts as a whole, as not read.
+    """
+    elements = {part.name: part.elements for part in parts}
+    total = sum(elements.values())
+    kinds: dict[str, list[str]] = {}
     for layer in found:
         name = layer.class_name
         if _is_operation(layer):
             name = "keras.ops " + name.removeprefix(OPERATION_PREFIX)
-        kinds[name] = kinds.get(name, 0) + 1
-    listed = [f"{kind} ({count})" for kind, count in kinds.items()]
-    more = len(listed) - _MAX_KINDS
-    return ", ".join(listed[:_MAX_KINDS]) + (f" and {more} more kinds" if more > 0 else "")
+        kinds.setdefault(name, []).append(layer.path)
+    listed, room = [], _MAX_NAMES
+    for kind, paths in list(kinds.items())[:_MAX_KINDS]:
+        text = f"{kind} ({_names(paths, room)})"
+        room -= len(paths)
+        if total and all(path in elements for path in paths):
+            text += f" {sum(elements[path] for path in paths) / total:.1%}"
+        listed.append(text)
+    if len(kinds) > _MAX_KINDS:
+        listed.append(f"and {len(kinds) - _MAX_KINDS} more kinds")
+    if total:
+        share = sum(part.elements for part in parts if part.is_read) / total
+        listed.insert(0, f"the layers that are read hold {share:.1%} of the weights")
+    return ", ".join(listed)
+
+
+def _names(paths: Sequence[str], room: int) -> str:
+    """Return "2 layers: a, b", with as many names as there is room for."""
+    count = f"{len(paths)} layer{'s' if len(paths) > 1 else ''}"
+    shown = list(paths[: max(room, 1)])
+    if len(shown) < len(paths):
+        shown.append("...")
+    return f"{count}: {', '.join(shown)}"
 
 
 def _hint(parts: Sequence[_Part]) -> str:
     """Say how to cut the model: behind the last such layer if the rest needs only its output, else before the first."""
     bad = [place for place, part in enumerate(parts) if not part.is_read]
     if not bad:
-        return ""
+        return _NO_CUT
     after, before = parts[bad[-1] + 1 :], parts[: bad[0]]
     reachable = {parts[bad[-1]].name, *(part.name for part in after)}
     if any(part.elements for part in after) and all(part.sources <= reachable for part in after):
@@ -95,7 +147,7 @@ def _hint(parts: Sequence[_Part]) -> str:
             "the layers before can be served alone: save"
             f" keras.Model(model.input, model.get_layer({before[-1].name!r}).output), and upload that"
         )
-    return ""
+    return _NO_CUT
 
 
 @reading()

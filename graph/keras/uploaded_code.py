@@ -28,27 +28,31 @@ def is_of_keras(module: Json) -> bool:
     )
 
 
-def refuse_code(config: JsonObject) -> None:
+def code_errors(config: JsonObject) -> list[CustomCodeError]:
     """Look at every object that prediction needs; nothing is decoded, let alone run.
 
-    Raises:
-        CustomCodeError: a Lambda layer, a stored lambda, a layer that wraps foreign code, or anything but shapes where
-            Keras writes the shapes that a layer was built for.
+    Returns:
+        An error for each Lambda layer, stored lambda and layer that wraps foreign code, and for anything but shapes
+        where Keras writes the shapes that a layer was built for; in the file's order.
     """
+    found: list[CustomCodeError] = []
     for key, value, where in _walk(config, "the model"):
         if is_for_training(key):
             continue
         if key == "build_config":
-            _refuse_objects(value, where)
+            found.extend(_foreign_objects(value, where))
         elif isinstance(value, dict):
             class_name = value.get("class_name")
             if isinstance(class_name, str) and class_name in CODE_LAYERS | _CODE_VALUES:
-                raise CustomCodeError(
-                    f"{where} holds Python code, which Prunus never runs",
-                    expected="layers that are part of Keras",
-                    got="a stored lambda" if class_name in _CODE_VALUES else class_name,
-                    hint=_HINT,
+                found.append(
+                    CustomCodeError(
+                        f"{where} holds Python code, which Prunus never runs",
+                        expected="layers that are part of Keras",
+                        got="a stored lambda" if class_name in _CODE_VALUES else class_name,
+                        hint=_HINT,
+                    )
                 )
+    return found
 
 
 def training_code(config: JsonObject) -> tuple[str, ...]:
@@ -101,12 +105,12 @@ def _is_foreign(value: JsonObject) -> bool:
     )
 
 
-def _refuse_objects(value: Json, where: str) -> None:
+def _foreign_objects(value: Json, where: str) -> Iterator[CustomCodeError]:
     for item in _objects(value):
         class_name = item.get("class_name")
         is_shape = isinstance(class_name, str) and class_name in _SHAPES
         if ("class_name" in item and not is_shape) or "module" in item:
-            raise CustomCodeError(
+            yield CustomCodeError(
                 f"the build_config of {where} holds more than shapes",
                 expected="the shapes that the layer was built for",
                 got=show(class_name if class_name is not None else item.get("module")),

@@ -1,6 +1,7 @@
 """What people send by mistake, and that the answer says what would have been right."""
 
 import io
+import struct
 import zipfile
 
 import httpx
@@ -170,10 +171,10 @@ def test_a_recipe_that_is_not_json_is_told_an_example(
     assert repr(text) in answer.json()["got"]
 
 
-def torch_zip() -> bytes:
+def zip_of(name: str) -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr("archive/data.pkl", b"\x80\x02")
+        archive.writestr(name, b"\x80\x02")
     return file.getvalue()
 
 
@@ -181,12 +182,17 @@ def torch_zip() -> bytes:
     ("content", "kind"),
     [
         (b"\x1c\0\0\0TFL3" + bytes(50), "a TensorFlow Lite model"),
-        (torch_zip(), "a PyTorch checkpoint"),
+        (zip_of("archive/data.pkl"), "a PyTorch checkpoint"),
         (b"\x80\x02}q\0.", "a Python pickle"),
         (b"this is a text", "a file that starts with b'this is"),
         (b'{"class_name": "Sequential"}', "JSON text"),
-        (b"<!doctype html>", "HTML or XML text"),
-        (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
+        (b"<!doctype html>", "an HTML page"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "a PNG image"),
+        (b"\x08\x08\x12\x07pytorch", "an ONNX model"),
+        (struct.pack("<Q", 64) + b'{"weight":{"dtype":"F32"', "a safetensors file"),
+        (zip_of("saved_model.pb"), "a zip archive of a TensorFlow SavedModel"),
+        (zip_of("model.keras"), "a zip archive with a model file in it"),
         (b"\x1f\x8b\x08", "a gzip archive"),
         (npy(np.ones(3)), "a NumPy array"),
         (npz(x=np.ones(3)), "a NumPy archive"),

@@ -97,16 +97,19 @@ def test_weights_only_is_refused(shared_models: Path) -> None:
 
 @pytest.mark.shared
 @pytest.mark.parametrize(
-    ("file", "counts"),
+    ("file", "kinds"),
     [
-        ("sleepecg_wrn-gru-mesa/classifier.keras", "Masking (1), Bidirectional (2)"),
-        ("chars2vec_eng50/model.keras", "LSTM (2)"),
-        ("crema_chord/std_keras2.h5", "Bidirectional (2), TimeDistributed (4)"),
+        ("sleepecg_wrn-gru-mesa/classifier.keras", ("Masking (1 ", "Bidirectional (2 ")),
+        ("chars2vec_eng50/model.keras", ("LSTM (2 layers: ",)),
+        ("crema_chord/std_keras2.h5", ("Bidirectional (2 ", "TimeDistributed (4 ")),
     ],
 )
-def test_layers_that_are_not_supported_yet(shared_models: Path, file: str, counts: str) -> None:
+def test_layers_that_are_not_supported_yet(
+    shared_models: Path, file: str, kinds: tuple[str, ...]
+) -> None:
     path = shared_models / file
     with pytest.raises(UnsupportedLayerError) as caught:
         read_model(path)
     assert "layers of kinds that Prunus does not support yet" in caught.value.message
-    assert caught.value.got.startswith(f"{counts}; the layers that are read hold ")
+    assert caught.value.got.startswith("the layers that are read hold ")
+    assert all(kind in caught.value.got for kind in kinds)

@@ -12,6 +12,7 @@ from graph.errors import (
     GraphError,
     NotAModelFileError,
     ShapeError,
+    UnsupportedArgumentError,
     UnsupportedLayerError,
     WeightsMismatchError,
 )
@@ -78,7 +79,8 @@ def test_all_layers_that_are_not_supported_are_named(tmp_path: Path, functional_
     )
     # 18 of 18 + 36 + 18 numbers.
     assert error.got == (
-        "LocallyConnected2D (2), Masking (1); the layers that are read hold 25.0% of the weights"
+        "the layers that are read hold 25.0% of the weights, LocallyConnected2D (2 layers: c1, c2) 75.0%,"
+        " Masking (1 layer: p1) 0.0%"
     )
     assert error.hint == (
         "the layers behind can be served alone: save"
@@ -120,8 +122,12 @@ def test_no_cut_is_proposed_where_something_leads_around(tmp_path: Path) -> None
     ]
     config = functional(layers, [["x", 0, 0]], [["d", 0, 0]])
     error = refusal(tmp_path, config, {"d": [("d/kernel:0", KERNEL), ("d/bias:0", BIAS)]})
-    assert error.got == "LSTM (1); the layers that are read hold 100.0% of the weights"
-    assert error.hint == ""
+    assert error.got == (
+        "the layers that are read hold 100.0% of the weights, LSTM (1 layer: l) 0.0%"
+    )
+    assert error.hint == (
+        "build the model of layers that docs/layers.md lists, copy the weights over, and save it again"
+    )
 
 
 def test_layers_that_are_not_supported_come_before_other_reasons(tmp_path: Path) -> None:
@@ -131,10 +137,61 @@ def test_layers_that_are_not_supported_come_before_other_reasons(tmp_path: Path)
         layer("Dense", "d", units=2, sparkle=1),
         sequential(input_layer(3, name="i"), layer("GRU", "g", units=3), name="inner"),
     )
-    # The unknown argument ends the search, and what was found so far is what is told.
     error = refusal(tmp_path, config)
     assert type(error) is UnsupportedLayerError
-    assert error.got == "LSTM (1)"
+    assert error.got == (
+        "LSTM (1 layer: l), GRU (1 layer: inner/g); besides, layer 'd' (Dense) has an unknown argument 'sparkle'"
+    )
+
+
+def test_all_layers_with_arguments_that_are_not_read_are_named(tmp_path: Path) -> None:
+    config = sequential(
+        input_layer(3),
+        layer("Dense", "a", units=2, sparkle=1),
+        layer("Dense", "b", units=2),
+        layer("Dense", "c", units=2, dtype="float64"),
+        layer("Mine", "d"),
+    )
+    error = refusal(tmp_path, config)
+    assert type(error) is UnsupportedArgumentError
+    assert error.message == "layer 'a' (Dense) has an unknown argument 'sparkle'"
+    assert "layer 'c' (Dense)" in error.got
+    assert "layer 'd' (Mine) is not a class of Keras" in error.got
+    assert "'b'" not in error.got
+
+
+def test_what_else_is_wrong_is_told_with_the_code_in_a_model(tmp_path: Path) -> None:
+    config = sequential(
+        input_layer(3),
+        layer("Lambda", "code", function="f"),
+        layer("LSTM", "l", units=3),
+        layer("Lambda", "more", function="f"),
+    )
+    error = refusal(tmp_path, config)
+    assert type(error) is CustomCodeError
+    assert error.message == "layer 'code' (Lambda) holds Python code, which Prunus never runs"
+    assert error.got == (
+        "Lambda; besides, layer 'more' (Lambda) holds Python code, which Prunus never runs;"
+        " layer 'l' (LSTM) is not supported yet"
+    )
+
+
+def test_an_input_layer_from_elsewhere_is_refused(tmp_path: Path) -> None:
+    first = input_layer(3)
+    first["module"] = "mine"
+    error = refusal(tmp_path, sequential(first, layer("Dense", "d", units=2)))
+    assert type(error) is CustomCodeError
+    called_first = functional([called(first)], [["x", 0, 0]], [["x", 0, 0]])
+    nested = sequential(input_layer(3), called_first)
+    assert type(refusal(tmp_path, nested)) is CustomCodeError
+
+
+def test_names_of_many_layers_are_bounded(tmp_path: Path) -> None:
+    many = [layer("LSTM", f"a_long_name_of_a_layer_{n}", units=1) for n in range(300)]
+    error = refusal(tmp_path, sequential(input_layer(3), *many))
+    assert error.got.startswith("LSTM (300 layers: a_long_name_of_a_layer_0, ")
+    assert error.got.endswith(", ...)")
+    assert len(error.got) < 4000
 
 
 def test_limits_come_before_layers_that_are_not_supported(tmp_path: Path) -> None:
