@@ -168,9 +168,9 @@ def _accept(
         attempt = attempt_lossless(stage, options, excluded)
         report("check", 0.5)
         change = compare(stage, attempt.graph, probes)
-        if change.worst <= options.gate:
+        if change.unexplained <= options.gate:
             return _Accepted(attempt, options, change, tuple(undone))
-        reason = f"(outputs changed by {change.worst:.1e}, allowed {options.gate:.1e})"
+        reason = f"(outputs changed by {change.unexplained:.1e}, allowed {options.gate:.1e})"
         if attempt.claims and _is_drop_to_blame(stage, options, excluded, probes):
             worst = max(attempt.claims, key=lambda claim: claim.row_ratio)
             excluded.add(worst.kernel)
@@ -179,7 +179,7 @@ def _accept(
             undone.append(f"step {'fold' if options.fold else 'simplify'} was undone {reason}")
             options = replace(options, fold=False, simplify=options.fold and options.simplify)
         else:
-            raise GateError(change.worst, options.gate)
+            raise GateError(change.unexplained, options.gate)
 
 
 def _is_drop_to_blame(
@@ -189,7 +189,7 @@ def _is_drop_to_blame(
     if not (options.fold or options.simplify):
         return True
     without = attempt_lossless(stage, replace(options, drop=False), excluded)
-    return compare(stage, without.graph, probes).worst <= options.gate
+    return compare(stage, without.graph, probes).unexplained <= options.gate
 
 
 def _certificate(

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from graph import batches as batches_module
 from graph.activations import Function
 from graph.batches import held_elements, operations
+from graph.graph import Graph
 from graph.shape_ops import RepeatVector
 from graph.tensor_type import DType, TensorType
 from pruning.compare import compare, distance
@@ -80,6 +81,31 @@ def test_a_change_near_zero_is_measured_against_outputs_of_ordinary_size() -> No
     graph = b.build(b.dense(b.input(3), 2, bias_values=np.full(2, 1e-12), name="y"))
     moved = graph.with_weights({"y/bias": np.full(2, 2e-12, np.float32)})
     assert compare(graph, moved, probe_sets(graph, {})).worst < 1e-11
+
+
+def scores(spread: float) -> Graph:
+    """Two classes by random weights, before a softmax that large inputs make steep."""
+    b = GraphBuilder(1)
+    kernel = spread * b.rng.standard_normal((64, 2))
+    return b.build(b.activation(b.dense(b.input(64), 2, kernel=kernel, name="y"), Function.SOFTMAX))
+
+
+def test_a_change_as_small_as_rounding_is_not_judged_on_extreme_inputs_only() -> None:
+    graph = scores(1e-3)
+    kernel = graph.weights["y/kernel"]
+    rounded = graph.with_weights({"y/kernel": np.nextafter(kernel, np.float32(9.0))})
+    found = compare(graph, rounded, probe_sets(graph, {}))
+    assert found.worst > found.unexplained
+    ordinary = [probe for probe in probe_sets(graph, {}) if probe.is_ordinary]
+    assert compare(graph, rounded, ordinary).worst == found.unexplained > 0.0
+
+
+def test_a_change_beyond_rounding_is_judged_on_extreme_inputs_too() -> None:
+    graph = scores(1e-3)
+    wrong = graph.with_weights({"y/kernel": graph.weights["y/kernel"] * np.float32(1.001)})
+    found = compare(graph, wrong, probe_sets(graph, {}))
+    assert found.worst == found.unexplained
+    assert found.outputs[0].probe in ("large", "normal * 100")
 
 
 def test_numbers_that_are_not_finite_must_stay_where_they_are() -> None:
