@@ -192,6 +192,13 @@ def test_a_folder_of_a_room_does_not_import_the_modules_above_it(room: str) -> N
             assert imports_of(path) & above == set(), path
 
 
+def test_the_tests_of_graph_cannot_reach_the_tuner() -> None:
+    """`make test-all` runs them once, not with every seed of the tuner."""
+    for path in (REPOSITORY / "tests" / "graph").rglob("*.py"):
+        imports = re.findall(r"^\s*(?:from|import)\s+(?:engine|app)\b.*", path.read_text(), re.M)
+        assert imports == [], path
+
+
 def test_contributing_names_places_that_are_there() -> None:
     """The lists of "How to add" are worth something only while their places exist."""
     guide = (REPOSITORY / "CONTRIBUTING.md").read_text()
