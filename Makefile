@@ -9,7 +9,7 @@ PEERS := $(basename $(notdir $(wildcard requirements/peers/*.in)))
 
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-all check fmt bench bench-peers never-slower reliability load load-wrk lock
+.PHONY: help serve test test-all check fmt layers-page bench bench-peers never-slower reliability load load-wrk lock
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -59,6 +59,9 @@ fmt: $(DEV_STAMP) ## Format and fix what can be fixed
 
 bench: $(DEV_STAMP) ## Measure the service: start, memory, HTTP, load; write docs/benchmarks.md
 	$(BIN)/python -m benchmarks.bench_service $(BENCH)
+
+layers-page: $(DEV_STAMP) ## Write docs/layers.md: which layers are read, and how they run
+	$(BIN)/python -m tests.layer_page
 
 bench-peers: $(DEV_STAMP) ## Measure Prunus beside its peers (QUICK=1: a look; BENCH="--help": pieces of the grid)
 	$(BIN)/python -m benchmarks.bench_peers $(if $(QUICK),--quick) $(BENCH)
