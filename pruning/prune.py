@@ -13,6 +13,7 @@ from pruning.compare import Comparison, compare
 from pruning.errors import CalibrationError, GateError, RecipeError
 from pruning.layers import LayerResult, Outcome, layer_results
 from pruning.lossless.attempt import Attempt, attempt_lossless
+from pruning.lossless.drop import DropClaim
 from pruning.lossless.options import InputRange, LosslessOptions
 from pruning.magnitude import apply_masks, choose_masks
 from pruning.probe import ProbeSet, probe_sets
@@ -164,6 +165,7 @@ def _accept(
     options = recipe.lossless
     excluded = {layer.weight for layer in layers if not layer.is_prunable}
     undone: list[str] = []
+    is_drop_to_blame, rounds = False, 0
     while True:
         attempt = attempt_lossless(stage, options, excluded)
         report("check", 0.5)
@@ -171,15 +173,29 @@ def _accept(
         if change.unexplained <= options.gate:
             return _Accepted(attempt, options, change, tuple(undone))
         reason = f"(outputs changed by {change.unexplained:.1e}, allowed {options.gate:.1e})"
-        if attempt.claims and _is_drop_to_blame(stage, options, excluded, probes):
-            worst = max(attempt.claims, key=lambda claim: claim.row_ratio)
-            excluded.add(worst.kernel)
-            undone.append(f"small weights of {worst.kernel} were put back {reason}")
+        # That the rule is to blame is found once: without it the gate passes, whatever else was put back.
+        if attempt.claims and not is_drop_to_blame:
+            is_drop_to_blame = _is_drop_to_blame(stage, options, excluded, probes)
+        if attempt.claims and is_drop_to_blame:
+            suspects = _suspects(attempt.claims, rounds)
+            rounds += 1
+            excluded.update(suspects)
+            undone += [f"small weights of {name} were put back {reason}" for name in suspects]
         elif options.fold or options.simplify:
             undone.append(f"step {'fold' if options.fold else 'simplify'} was undone {reason}")
             options = replace(options, fold=False, simplify=options.fold and options.simplify)
         else:
             raise GateError(change.unexplained, options.gate)
+
+
+def _suspects(claims: Sequence[DropClaim], rounds: int) -> tuple[str, ...]:
+    """Return the kernels whose small weights to put back: the worst, then the worse half, then all.
+
+    Each round takes two graphs over all probe inputs, so a network of many kernels must not try one at a time.
+    """
+    ranked = sorted(claims, key=lambda claim: claim.row_ratio, reverse=True)
+    counts = (1, -(-len(ranked) // 2), len(ranked))
+    return tuple(claim.kernel for claim in ranked[: counts[min(rounds, 2)]])
 
 
 def _is_drop_to_blame(

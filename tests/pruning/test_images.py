@@ -1,5 +1,7 @@
 """Exact pruning of images and signals: what analyses claim holds, and what is rewritten computes the same."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -8,11 +10,12 @@ from hypothesis import strategies as st
 from graph.activations import Function
 from graph.conv_ops import Conv
 from graph.graph import Graph
+from graph.interpolation import Interpolation
 from graph.linear import kernel_of
 from graph.ops import Merge, MergeKind
-from graph.pooling_ops import GlobalPool, PoolKind
+from graph.pooling_ops import GlobalPool, Pool, PoolKind
 from graph.reference import run, run_values
-from graph.resizing_ops import Pad
+from graph.resizing_ops import Pad, Resize
 from graph.shape_ops import Concatenate, Reshape
 from graph.windows import Padding
 from pruning.lossless.bounds import magnitude_bounds
@@ -344,3 +347,26 @@ def test_facts_about_an_image_are_kept_by_channel() -> None:
     assert bounds["y"].shape == (2,)
     assert kernel_of(graph, graph.node("h")).channels == 2
     assert constant_elements(graph)["h"].shape == (1, 1, 3)
+
+
+@pytest.mark.parametrize(("factor", "is_merged"), [(2.0, True), (-1.0, False)])
+def test_a_maximum_keeps_positive_multiples_only(factor: float, is_merged: bool) -> None:
+    b = ImageBuilder(14)
+    kernel = b.rng.standard_normal((1, 1, 2, 3)).astype(np.float32)
+    kernel[..., 2] = np.float32(factor) * kernel[..., 0]
+    h = b.conv(b.input(4, 4, 2), 3, 1, kernel=kernel, bias=False, name="h")
+    h = b.add(Pool(PoolKind.MAX, (2, 2), (2, 2)), [h])
+    graph = b.build(b.conv(h, 2, 1, name="y"))
+    result = simplified(graph).graph
+    assert result.weights["h/kernel"].shape == (1, 1, 2, 2 if is_merged else 3)
+    assert_same_outputs(graph, result)
+
+
+@pytest.mark.parametrize("interpolation", list(Interpolation))
+def test_an_image_may_overshoot_when_it_is_resized(interpolation: Interpolation) -> None:
+    b = ImageBuilder(15)
+    x = b.input(6, 1)
+    graph = b.build(b.add(Resize((13,), interpolation), [x], name="y"))
+    bound = magnitude_bounds(graph, {"": InputRange(-1, 1)}).values["y"].constant
+    signs = np.array(list(product([-1.0, 1.0], repeat=6)))[:, :, None]
+    assert np.abs(run(graph, {x: signs}, np.float64)["y0"]).max() <= bound.max() * (1 + 1e-12)

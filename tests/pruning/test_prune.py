@@ -266,6 +266,30 @@ def test_a_gate_that_fails_puts_back_the_worst_layer_and_says_so(
     assert result.layers[1].nonzeros_after == np.count_nonzero(graph.weights["second/kernel"])
 
 
+def test_many_damaged_layers_are_put_back_in_three_rounds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    attempts: list[int] = []
+
+    def damaging(graph: Graph, options: LosslessOptions, excluded: set[str]) -> Attempt:
+        attempts.append(len(excluded))
+        attempt = attempt_lossless(graph, options, excluded)
+        harmed = {claim.kernel for claim in attempt.claims} & set(attempt.graph.weights)
+        broken = {n: attempt.graph.weights[n] * np.float32(1.01) for n in harmed}
+        return replace(attempt, graph=attempt.graph.with_weights(broken))
+
+    b = GraphBuilder(3)
+    x = b.input(6)
+    for index in range(8):
+        kernel = b.rng.standard_normal((6, 6))
+        kernel[0, :3] = 1e-30
+        x = b.dense(x, 6, kernel=kernel, activation=Function.TANH, name=f"d{index}")
+    monkeypatch.setattr(prune_module, "attempt_lossless", damaging)
+    result = prune(b.build(x), PruningRecipe())
+    assert attempts == [0, 0, 1, 5, 8]
+    assert len(result.certificate.rolled_back) == 8
+
+
 def test_a_gate_that_nothing_can_mend_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     def ruined(graph: Graph, options: LosslessOptions, excluded: set[str]) -> Attempt:
         attempt = attempt_lossless(graph, options, excluded)
