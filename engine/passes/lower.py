@@ -37,6 +37,7 @@ from engine.passes.lower_rows import (
     lower_reshape,
 )
 from engine.passes.lowering import Lowering, Result
+from engine.passes.positions_inside import dense_in_channels
 from graph import conv_ops, normalization_ops, ops, pooling_ops, resizing_ops, shape_ops
 from graph.graph import Graph, Node
 from graph.tensor_type import TensorType, format_shape
@@ -91,7 +92,7 @@ def lower(graph: Graph) -> Program:
     types = graph.value_types()
     for name, value in types.items():
         _expect_fixed(name, value)
-    to = Lowering(graph.weights, types)
+    to = Lowering(graph.weights, types, dense_in_channels(graph))
     inputs = tuple(
         InputSlot(given.name, given.type.dtype.value, given.type.static_sample_shape)
         for given in graph.inputs

@@ -21,7 +21,7 @@ Float64Array = npt.NDArray[np.float64]
 
 def lower_dense(to: Lowering, node: Node, op: Dense) -> Result:
     """y = x @ kernel + bias, over the last axis."""
-    if to.lies_in_channels(node.inputs[0]):
+    if to.lies_in_channels(node.inputs[0]) or node.name in to.inside:
         return InChannels(pointwise(to, node))
     x, y = to.row_major(node.inputs[0]), to.result(node)
     kernel = to.weight(node.weights[0])

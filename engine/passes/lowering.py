@@ -51,14 +51,21 @@ class Lowering:
 
     Attributes:
         types: types of the graph's values.
+        inside: nodes that take their input in channels, in whatever form it was made.
         steps: steps so far.
         buffers: rows of each buffer so far.
         constants: constants so far; graph weights enter when first used.
     """
 
-    def __init__(self, weights: Mapping[str, WeightArray], types: Mapping[str, TensorType]) -> None:
+    def __init__(
+        self,
+        weights: Mapping[str, WeightArray],
+        types: Mapping[str, TensorType],
+        inside: frozenset[str] = frozenset(),
+    ) -> None:
         self._weights = weights
         self.types = types
+        self.inside = inside
         self._row_major: dict[str, Place] = {}
         self._in_channels: dict[str, Place] = {}
         self._made_in_channels: set[str] = set()
