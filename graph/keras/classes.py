@@ -8,8 +8,10 @@ from graph.keras.dialects import (
     OPERATIONS,
     OTHER_KERAS_LAYERS,
     PRUNING_WRAPPER,
+    WRAPPERS,
 )
 from graph.keras.json_text import JsonObject, show
+from graph.keras.spatial_classes import APPLICATION_CLASSES
 from graph.keras.uploaded_code import is_of_keras
 
 OPERATION_PREFIX = "ops/"
@@ -31,6 +33,8 @@ def resolve_class(item: JsonObject, written: str, where: str) -> str:
         return f"{OPERATION_PREFIX}{written}"
     _refuse_foreign(item, written, where)
     class_name = CLASS_ALIASES.get(written, written)
+    if class_name in APPLICATION_CLASSES and ".applications." not in str(module):
+        raise _custom(where, written, "does not come from keras.applications")
     if is_supported(class_name) or class_name in OTHER_KERAS_LAYERS:
         return class_name
     raise _custom(where, written, "is not a class of Keras")
@@ -40,7 +44,7 @@ def is_supported(class_name: str) -> bool:
     """Return whether layers of that class, or operations of that name, are read."""
     if class_name.startswith(OPERATION_PREFIX):
         return class_name.removeprefix(OPERATION_PREFIX) in OPERATIONS
-    return class_name in LAYER_CLASSES or class_name in MODEL_CLASSES
+    return class_name in LAYER_CLASSES or class_name in MODEL_CLASSES or class_name in WRAPPERS
 
 
 def refuse_branches(config: JsonObject, where: str) -> None:

@@ -25,8 +25,7 @@ from graph.keras.dialects import (
     CODE_LAYERS,
     LAYER_CLASSES,
     MODEL_CLASSES,
-    PRUNING_IGNORED,
-    PRUNING_WRAPPER,
+    WRAPPERS,
     Dialect,
     dialect_of,
     stores_deviations,
@@ -108,8 +107,8 @@ class _Parser:
         except CustomCodeError as error:
             self.refused.append(Refused(path, written, error))
             return layer
-        if class_name == PRUNING_WRAPPER:
-            return self._pruned(as_object(config, where), name, path, parent)
+        if class_name in WRAPPERS:
+            return self._wrapped(class_name, as_object(config, where), name, path, parent)
         layer = replace(layer, class_name=class_name)
         if not is_supported(class_name):
             self.refused.append(Refused(path, class_name))
@@ -162,17 +161,21 @@ class _Parser:
                 "the model has too many layers", expected=f"at most {self._limits.max_layers}"
             )
 
-    def _pruned(self, config: JsonObject, name: str, path: str, parent: str) -> Layer:
-        """Return a layer inside tfmot's pruning wrapper: the inner one, under the wrapper's name."""
-        where = f"layer {path!r} ({PRUNING_WRAPPER})"
+    def _wrapped(
+        self, wrapper: str, config: JsonObject, name: str, path: str, parent: str
+    ) -> Layer:
+        """Return a layer inside a wrapper that only training needs: the inner one, under the wrapper's name."""
+        where = f"layer {path!r} ({wrapper})"
         check_dtype(config.get("dtype"), where)
-        unknown = sorted(set(config) - PRUNING_IGNORED - {"layer"})
+        unknown = sorted(set(config) - WRAPPERS[wrapper] - {"layer"})
         if unknown:
             raise ConfigError(f"{where} has an unknown argument {unknown[0]!r}")
         inner = self.layer(config.get("layer"), parent)
-        if inner.model is not None or inner.is_pruned:
+        if inner.model is not None or inner.wrapper:
             raise UnsupportedLayerError(f"{where} wraps {inner.class_name}", expected="a layer")
-        return replace(inner, name=name, path=path, written=PRUNING_WRAPPER, is_pruned=True)
+        return replace(
+            inner, name=name, path=path, written=wrapper, wrapper=wrapper, inner_name=inner.name
+        )
 
     def _model(
         self, class_name: str, config: Json, item: JsonObject, name: str, path: str

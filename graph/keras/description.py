@@ -64,7 +64,8 @@ class Layer:
         training: arguments that matter only to training, as they may be written back; see
             `graph.keras.training_settings`.
         is_trainable: the layer's own flag; it decides the order of weights in HDF5 files.
-        is_pruned: wrapped by tfmot's PruneLowMagnitude.
+        wrapper: the class around it that changes nothing at inference, under whose name the layer goes; may be empty.
+        inner_name: its own name inside a wrapper.
         is_implied: an input layer that the file leaves out.
         calls: its uses, in order.
         model: the nested model that this layer is, or None.
@@ -77,7 +78,8 @@ class Layer:
     arguments: Mapping[str, Json]
     training: Mapping[str, Json] = field(default_factory=dict)
     is_trainable: bool = True
-    is_pruned: bool = False
+    wrapper: str = ""
+    inner_name: str = ""
     is_implied: bool = False
     calls: tuple[Call, ...] = ()
     model: "Model | None" = None

@@ -136,10 +136,17 @@ CLASS_ALIASES: Mapping[str, str] = MappingProxyType(
 MODEL_CLASSES = frozenset({"Sequential", "Functional"})
 # tfmot's wrapper is the one class from outside Keras that is read: its meaning at inference is kernel * mask.
 PRUNING_WRAPPER = "PruneLowMagnitude"
+# Keras' own wrapper changes the kernel in training only, and stores what came of it.
+SPECTRAL_WRAPPER = "SpectralNormalization"
 PRUNING_IGNORED = frozenset(
     {"pruning_schedule", "block_size", "block_pooling_type", "sparsity_m_by_n", "name", "trainable",
      "dtype", "batch_input_shape"}
 )  # fmt: skip
+
+SPECTRAL_IGNORED = frozenset(
+    {"power_iterations", "name", "trainable", "dtype", "batch_input_shape"}
+)
+WRAPPERS = MappingProxyType({PRUNING_WRAPPER: PRUNING_IGNORED, SPECTRAL_WRAPPER: SPECTRAL_IGNORED})
 
 # Layers of Keras itself that are known and not read; anything else that is unknown is custom code.
 OTHER_KERAS_LAYERS = frozenset(
@@ -149,7 +156,7 @@ OTHER_KERAS_LAYERS = frozenset(
     HashedCrossing Hashing Highway IntegerLookup JaxLayer LSTM LSTMCell LocallyConnected1D LocallyConnected2D
     Masking MaxNumBoundingBoxes MaxoutDense MelSpectrogram MultiHeadAttention ParametricSoftplus Pipeline RNN
     RandomFourierFeatures ReversibleEmbedding SReLU STFTSpectrogram SimpleRNN
-    SimpleRNNCell SpectralNormalization StackedRNNCells StringLookup TFOpLambda SlicingOpLambda TFSMLayer
+    SimpleRNNCell StackedRNNCells StringLookup TFOpLambda SlicingOpLambda TFSMLayer
     TensorFlowOpLayer TextVectorization TimeDistributed TimeDistributedDense TorchModuleWrapper""".split()  # noqa: SIM905
 )
 CODE_LAYERS = frozenset({"Lambda", "TorchModuleWrapper", "FlaxLayer", "JaxLayer", "TFSMLayer"})

@@ -152,22 +152,28 @@ def _read_layer(
     root: h5py.Group, layer: Layer, folder: str, layout: _Layout, collector: Collector
 ) -> None:
     own = [Slot(layer, role.name) for role in own_roles(layer)]
-    if not layer.is_pruned:
+    if not layer.wrapper:
         _read_variables(root, folder, own, layer, collector)
         return
     # The wrapper has variables of its own; the layer that it wraps is its attribute `layer`.
     wrapper = [Slot(layer, role) for role in wrapper_roles(layer)]
     _read_variables(root, folder, wrapper, layer, collector)
-    _read_variables(root, f"{folder}{layout.separator}layer", own, layer, collector)
+    inner = f"{folder}{layout.separator}layer"
+    _read_variables(root, inner, own, layer, collector, name=layer.inner_name)
 
 
 def _read_variables(
-    root: h5py.Group, folder: str, slots: list[Slot], layer: Layer, collector: Collector
+    root: h5py.Group,
+    folder: str,
+    slots: list[Slot],
+    layer: Layer,
+    collector: Collector,
+    name: str = "",
 ) -> None:
     group = child(root, f"{folder}/{_VARIABLES}")
     variables = group if isinstance(group, h5py.Group) else None
     if variables is not None:
-        _check_stored_name(variables, layer)
+        _check_stored_name(variables, layer, name or layer.name)
     names = sorted(variables) if variables is not None else []
     if names != sorted(str(index) for index in range(len(slots))):
         raise wrong_number(f"layer {layer.path!r}", slots, names)
@@ -178,12 +184,12 @@ def _read_variables(
         collector.take(slot, dataset)
 
 
-def _check_stored_name(variables: h5py.Group, layer: Layer) -> None:
+def _check_stored_name(variables: h5py.Group, layer: Layer, own_name: str) -> None:
     # Keras 3 notes the layer's name beside its weights; an early guard against a wrong folder.
     name = string_attribute(variables, "name")
-    if name is not None and name != layer.name:
+    if name is not None and name != own_name:
         raise WeightsMismatchError(
             f"the weights stored for layer {layer.path!r} belong to another layer",
-            expected=repr(layer.name),
+            expected=repr(own_name),
             got=repr(name[:100]),
         )

@@ -140,6 +140,15 @@ def _merge(kind: MergeKind) -> Lowering:
     return lambda site: site.add(Merge(kind))
 
 
+def _scaled_sum(site: Site) -> str:
+    """Add the sum of a value and another one times a number, which InceptionResNetV2 has as a layer of its own."""
+    if len(site.inputs) != 2:
+        raise ShapeError("the layer adds two values", expected="2", got=str(len(site.inputs)))
+    first, second = site.inputs
+    scaled = site.add(Rescaling((site.arguments.number("scale"),)), on=(second,), name="scaled")
+    return site.add(Merge(MergeKind.ADD), on=(first, scaled))
+
+
 def _dot(site: Site) -> str:
     return site.add(_dot_op(site, "axes", normalize=site.arguments.flag("normalize")))
 
@@ -222,7 +231,7 @@ def _of_ranks(
 
 _IDENTITIES = AUGMENTATIONS | {
     "Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "AlphaDropout",
-    "GaussianDropout", "GaussianNoise", "ActivityRegularization", "Identity",
+    "GaussianDropout", "GaussianNoise", "ActivityRegularization", "Identity", "StochasticDepth",
 }  # fmt: skip
 _MOVES = frozenset({"Flatten", "Reshape", "Permute", "RepeatVector", "Concatenate"}) | {
     f"{name}{rank}D" for name in ("ZeroPadding", "Cropping") for rank in (1, 2, 3)
@@ -256,6 +265,8 @@ _LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
         **_of_ranks("AdaptiveAveragePooling", pooling_layers.lower_adaptive_pooling),
         **_of_ranks("ZeroPadding", resizing_layers.lower_zero_padding),
         **_of_ranks("Cropping", resizing_layers.lower_cropping),
+        "LayerScale": normalizations.lower_layer_scale,
+        "CustomScaleLayer": _scaled_sum,
         "UpSampling1D": resizing_layers.lower_upsampling1d,
         "UpSampling2D": resizing_layers.lower_upsampling,
         "UpSampling3D": resizing_layers.lower_upsampling,

@@ -12,7 +12,7 @@ from graph.keras.description import Layer, Model
 from graph.keras.hdf5 import child, names_attribute
 from graph.keras.slots import (
     NOT_READ,
-    WRAPPER_ROLES,
+    PRUNING_ROLES,
     Collector,
     Slot,
     own_roles,
@@ -29,8 +29,8 @@ _KERAS1_ROLES = {
     "moving_variance": "running_std",
     "alpha": "alphas",
 }
-# What other versions called them.
-_OTHER_ROLES = {"depthwise_kernel": "kernel"}
+# What other versions called them; Keras 3 gave the weight of LayerScale no name.
+_OTHER_ROLES = {"depthwise_kernel": ("kernel",), "layer_scale": ("gamma", "variable")}
 
 
 def read_legacy(weights: h5py.Group, model: Model, collector: Collector) -> None:
@@ -66,8 +66,8 @@ def _ordered(layer: Layer) -> tuple[list[Slot], list[Slot]]:
     if layer.model is None:
         for role in own_roles(layer):
             (trainable if role.is_trainable else other).append(Slot(layer, role.name))
-        # Here the pruned kernel is stored once, as the wrapped layer's.
-        other += [Slot(layer, role) for role in wrapper_roles(layer) if role != "pruned_kernel"]
+        # Here the wrapped kernel is stored once, as the wrapped layer's.
+        other += [Slot(layer, role) for role in wrapper_roles(layer) if role != "wrapped_kernel"]
     else:
         for inner in layer.model.layers:
             first, second = _ordered(inner)
@@ -103,9 +103,9 @@ def _scope(name: str, slot: Slot) -> str | None:
     """
     scope, _, last = name.rpartition("/")
     last = last.split(":")[0]
-    names = (slot.role, _OTHER_ROLES.get(slot.role, slot.role))
+    names = (slot.role, *_OTHER_ROLES.get(slot.role, ()))
     if any(re.fullmatch(rf"{name}(_\d+)?", last) for name in names):
-        return None if slot.role in WRAPPER_ROLES or slot.role in NOT_READ else scope
+        return None if slot.role in PRUNING_ROLES or slot.role in NOT_READ else scope
     keras1 = _KERAS1_ROLES.get(slot.role, slot.role)
     # Keras 1 put the role behind the layer's name, and a TensorFlow name scope before it.
     if last.endswith(f"_{keras1}"):

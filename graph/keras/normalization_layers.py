@@ -117,6 +117,16 @@ def lower_unit_normalization(site: Site) -> str:
     return site.add(UnitNormalization(axes, smallest))
 
 
+def lower_layer_scale(site: Site) -> str:
+    """Add the LayerScale of ConvNeXt, a factor for each channel, as a BatchNormalization that has only its scale."""
+    channels = site.arguments.whole("projection_dim")
+    gamma = site.weight("layer_scale", (channels,))
+    mean = site.constant("mean", np.zeros(channels, np.float32))
+    variance = site.constant("variance", np.ones(channels, np.float32))
+    op = BatchNormalization(-1, 0.0, scale=True, center=False)
+    return site.add(op, weights=[gamma, mean, variance])
+
+
 def _sorted_axes(site: Site) -> tuple[int, ...]:
     """Return the argument `axis` as Keras sorts it, which must not change their order when counted from the front."""
     written = sorted(site.arguments.wholes("axis"))

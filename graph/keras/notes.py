@@ -2,7 +2,7 @@
 
 from graph.keras.arguments import MIXED_POLICIES, policy_name
 from graph.keras.description import Layer, Model, leaves
-from graph.keras.dialects import Dialect
+from graph.keras.dialects import PRUNING_WRAPPER, Dialect
 from graph.keras.json_text import Json, JsonObject
 from graph.keras.uploaded_code import training_code
 
@@ -29,7 +29,7 @@ def notes_on(model: Model, dialect: Dialect, config: JsonObject) -> tuple[str, .
         notes.append(
             "hard_sigmoid is taken as the file's Keras version meant it: clip(0.2 x + 0.5, 0, 1)."
         )
-    pruned = sum(layer.is_pruned for layer in layers)
+    pruned = sum(layer.wrapper == PRUNING_WRAPPER for layer in layers)
     if pruned:
         notes.append(
             f"{pruned} layers were wrapped for pruning by tfmot; their masks were applied to the weights."

@@ -21,9 +21,9 @@ _PRUNED_ROLES = {
     "SeparableConv1D": "pointwise_kernel",
     "SeparableConv2D": "pointwise_kernel",
 }
-# The wrapper's own variables. `pruned_kernel` is the wrapped layer's kernel once more.
-WRAPPER_ROLES = ("pruned_kernel", "mask", "threshold", "pruning_step")
-NOT_READ = frozenset({"count", "threshold", "pruning_step"})
+# The wrapper's own variables. `wrapped_kernel` is the wrapped layer's kernel once more.
+PRUNING_ROLES = ("wrapped_kernel", "mask", "threshold", "pruning_step")
+NOT_READ = frozenset({"count", "threshold", "pruning_step", "vector_u"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Slot:
 
 
 def own_roles(layer: Layer) -> tuple[Role, ...]:
-    """The weights that a layer of its own has, in Keras' order; those of a pruning wrapper are not among them."""
+    """The weights that a layer of its own has, in Keras' order; those of a wrapper are not among them."""
     arguments = layer.arguments
     match layer.class_name:
         case name if name in _PRUNED_ROLES or name.startswith("DepthwiseConv"):
@@ -75,6 +75,8 @@ def own_roles(layer: Layer) -> tuple[Role, ...]:
             found += [Role("beta")] if arguments["center"] else []
         case "RMSNormalization":
             found = [Role("scale")]
+        case "LayerScale":
+            found = [Role("layer_scale")]
         case "PReLU":
             found = [Role("alpha")]
         case "Normalization":
@@ -83,6 +85,12 @@ def own_roles(layer: Layer) -> tuple[Role, ...]:
         case _:
             found = []
     return tuple(found)
+
+
+def _wrapped_role(class_name: str) -> str:
+    """Return the weight that a wrapper changes."""
+    is_depthwise = class_name.startswith("DepthwiseConv")
+    return "depthwise_kernel" if is_depthwise else _PRUNED_ROLES.get(class_name, "")
 
 
 def _kernel_roles(class_name: str) -> list[Role]:
@@ -94,13 +102,18 @@ def _kernel_roles(class_name: str) -> list[Role]:
 
 
 def wrapper_roles(layer: Layer) -> tuple[str, ...]:
-    """Return the variables of the pruning wrapper around a layer, in tfmot's order; none where there is no wrapper.
+    """Return the variables of the wrapper around a layer, in its own order; none where there is no wrapper.
 
-    Keras counts the pruned kernel among them, too, as the wrapper keeps it as an attribute of its own.
+    Keras counts the kernel among them, too, as the wrapper keeps it as an attribute of its own.
     """
-    if not layer.is_pruned:
-        return ()
-    return WRAPPER_ROLES if layer.class_name in _PRUNED_ROLES else WRAPPER_ROLES[-1:]
+    match layer.wrapper:
+        case "":
+            return ()
+        case "SpectralNormalization":
+            return ("wrapped_kernel", "vector_u")
+        case _:
+            pruned = layer.class_name in _PRUNED_ROLES
+            return PRUNING_ROLES if pruned else PRUNING_ROLES[-1:]
 
 
 def has_weights(layer: Layer) -> bool:
@@ -116,14 +129,14 @@ class Collector:
     def __init__(self, *, allow_nonfinite: bool) -> None:
         self._allow_nonfinite = allow_nonfinite
         self._arrays: dict[str, dict[str, WeightArray]] = {}
-        self._pruned: dict[str, str] = {}
+        self._wrapped: dict[str, str] = {}
 
     def take(self, slot: Slot, dataset: h5py.Dataset) -> None:
         """Read the array of one slot."""
         if slot.role not in NOT_READ:
             array = _read_array(dataset, slot, allow_nonfinite=self._allow_nonfinite)
             self._arrays.setdefault(slot.layer.path, {})[slot.role] = array
-            self._pruned[slot.layer.path] = _PRUNED_ROLES.get(slot.layer.class_name, "")
+            self._wrapped[slot.layer.path] = _wrapped_role(slot.layer.class_name)
 
     def finished(self) -> Mapping[str, LayerWeights]:
         """Everything that was read, with tfmot's masks applied.
@@ -132,19 +145,19 @@ class Collector:
             WeightsMismatchError: a mask does not fit its kernel, or the wrapper's copy of the kernel is another one.
         """
         return {
-            path: LayerWeights(path, _masked(path, self._pruned[path], arrays))
+            path: LayerWeights(path, _masked(path, self._wrapped[path], arrays))
             for path, arrays in self._arrays.items()
         }
 
 
 def _masked(path: str, role: str, arrays: Mapping[str, WeightArray]) -> Mapping[str, WeightArray]:
-    """Return the arrays of a layer without those of a pruning wrapper; its mask is applied to the weight of `role`."""
+    """Return the arrays of a layer without those of a wrapper; a mask is applied to the weight of `role`."""
     found = dict(arrays)
-    copy, mask = found.pop("pruned_kernel", None), found.pop("mask", None)
+    copy, mask = found.pop("wrapped_kernel", None), found.pop("mask", None)
     kernel = found.get(role)
     if copy is not None and (kernel is None or not np.array_equal(copy, kernel, equal_nan=True)):
         raise WeightsMismatchError(
-            f"layer {path!r} and its pruning wrapper hold two different kernels",
+            f"layer {path!r} and its wrapper hold two different kernels",
             hint="save the model again with Keras",
         )
     if mask is not None:

@@ -70,6 +70,9 @@ _AUGMENTATION = LayerClass(
 )
 _AFFINE: Mapping[str, Json] = MappingProxyType({"center": True, "scale": True})
 
+# Classes that are Keras' own only where they come from the module of its applications; others may have these names, too.
+APPLICATION_CLASSES = frozenset({"LayerScale", "StochasticDepth", "CustomScaleLayer"})
+
 
 def _of_ranks(
     name: str, described: LayerClass, suffix: str = "", last: int = 3
@@ -101,6 +104,12 @@ SPATIAL_CLASSES: Mapping[str, LayerClass] = MappingProxyType(
         "GroupNormalization": LayerClass(
             used={"groups": 32, "axis": -1, "epsilon": 1e-3, **_AFFINE}, ignored=WEIGHT_TRAINING
         ),
+        # Layers that keras.applications has for itself.
+        "LayerScale": LayerClass(
+            used={"projection_dim": REQUIRED}, ignored=frozenset({"init_values"})
+        ),
+        "StochasticDepth": LayerClass(ignored=frozenset({"drop_path_rate"})),
+        "CustomScaleLayer": LayerClass(used={"scale": REQUIRED}),
         "RMSNormalization": LayerClass(used={"axis": -1, "epsilon": 1e-6}),
         "UnitNormalization": LayerClass(used={"axis": -1}),
     }

@@ -182,6 +182,12 @@ KERAS3: dict[str, Build] = {
     "rms normalization over two axes": stack(
         IMAGE, lambda k: k.RMSNormalization(axis=[2, 3], epsilon=0.1)
     ),
+    "spectral normalization": stack(
+        IMAGE,
+        lambda k: k.SpectralNormalization(k.Conv2D(3, 3), name="outer"),
+        lambda k: k.SpectralNormalization(k.DepthwiseConv2D(2), power_iterations=2),
+        lambda k: k.SpectralNormalization(k.Dense(2)),
+    ),
     "resizing padded high": stack((9, 4, 2), lambda k: k.Resizing(5, 6, pad_to_aspect_ratio=True)),
     "resizing padded wide": stack((4, 11, 2), lambda k: k.Resizing(5, 6, pad_to_aspect_ratio=True)),
     "resizing antialiased": stack(IMAGE, lambda k: k.Resizing(3, 4, antialias=True)),

@@ -104,7 +104,7 @@ def test_a_missing_variable_of_the_wrapper_is_refused(index: str, got: str, tmp_
     path = rewrite(DATA / "tf_keras_2_20" / "polynomial.keras", tmp_path / "m", change)
     with pytest.raises(WeightsMismatchError) as caught:
         read_model(path)
-    assert caught.value.expected == "4: pruned_kernel, mask, threshold, pruning_step"
+    assert caught.value.expected == "4: wrapped_kernel, mask, threshold, pruning_step"
     assert caught.value.got == got
 
 

@@ -45,7 +45,7 @@ WITH_WEIGHTS = [
 ]
 
 
-@pytest.mark.parametrize("name", WITH_WEIGHTS)
+@pytest.mark.parametrize("name", [*WITH_WEIGHTS, "spectral normalization"])
 def test_keras3_in_hdf5(keras: Any, saved: Saved, name: str) -> None:
     check(saved, OF_KERAS3[name], keras, ".h5")
 
