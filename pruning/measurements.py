@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 from pruning.claims import Claim, Spread, Verdict, claim_of
 
-# The row of a call that stands for all of it but its Dense layers.
+# The row of a call that stands for all of it but its layers with kernels.
 EVERYTHING_ELSE = "everything else"
 
 
 @dataclass(frozen=True, slots=True)
 class LayerTiming:
-    """One Dense layer inside whole calls of one batch size, or everything else in them.
+    """One layer with a kernel inside whole calls of one batch size, or everything else in them.
 
     Attributes:
         node: name of the node; it is the same in the original and in the pruned graph.

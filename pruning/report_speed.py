@@ -47,7 +47,7 @@ def speed_section(engine: EngineMeasurements) -> str:
     parts += speed_notes(replace(engine, against_float32=()))
     if engine.layers:
         parts += [
-            "The Dense layers inside these calls. The rows of a batch add up to its call:",
+            "The layers with kernels inside these calls. The rows of a batch add up to its call:",
             _layers(engine.layers),
         ]
     return "\n\n".join(parts)

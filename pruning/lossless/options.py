@@ -19,7 +19,7 @@ class LosslessOptions:
 
     Attributes:
         drop: whether to remove weights that cannot change the outputs beyond float32 rounding.
-        fold: whether to fold BatchNormalization, Rescaling and Normalization into Dense layers.
+        fold: whether to fold BatchNormalization, Rescaling and Normalization into linear layers.
         simplify: whether to remove dead, constant and duplicate units and to collapse linear layers.
         absolute_threshold: the largest weight that may be dropped where the input's size is not proven.
         assumed_magnitude: inputs without a declared range and without a dtype that bounds them are

@@ -14,13 +14,13 @@ from pruning.simplify.identities import remove_identities
 from pruning.simplify.rewrite import Note, Pass, Rewrite, verify_shapes
 from pruning.simplify.shrink import shrink
 
-# Linear activations hide the Dense behind a BatchNormalization, so they go first. Only backwards: the absolute
-# threshold of the scale-aware rule must see inputs as normalized as the model made them.
+# Linear activations hide the linear layer in front of a BatchNormalization, so they go first. Only backwards: the
+# absolute threshold of the scale-aware rule must see inputs as normalized as the model made them.
 BEFORE_DROPPING: tuple[Pass, ...] = (remove_identities, fold_backward)
 
 FOLDING: tuple[Pass, ...] = (remove_identities, fold_backward, fold_forward)
 
-# Folding comes first, because it makes Dense layers neighbours; then what joins layers and units; then the cut, which
+# Folding comes first, because it makes linear layers neighbours; then what joins layers and units; then the cut, which
 # removes what the others freed. A cut can make new duplicates, constants and identities, hence the fixpoint.
 SIMPLIFYING: tuple[Pass, ...] = (
     remove_identities,

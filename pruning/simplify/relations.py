@@ -1,6 +1,6 @@
 """Which elements of a value are always a fixed multiple of another element of the same value.
 
-Units of a Dense layer with the same weights and bias compute the same; with all weights and the bias `a` times another
+Units of a linear layer with the same weights and bias compute the same; with all weights and the bias `a` times another
 unit's, `a` times as much. Activations carry equality along, and those that are linear on each side of zero (relu,
 leaky relu, PReLU with equal slopes) also a positive factor.
 """

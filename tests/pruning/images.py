@@ -12,10 +12,11 @@ from graph.linear import is_linear, kernel_of
 from graph.normalization_ops import GroupNormalization, RmsNormalization, UnitNormalization
 from graph.ops import Activation, BatchNormalization, Merge, MergeKind, Rescaling
 from graph.pooling_ops import AdaptivePool, GlobalPool, Pool, PoolKind
+from graph.reference import run
 from graph.resizing_ops import Crop, Pad, Resize, Upsample
 from graph.shape_ops import Concatenate, Permute, Reshape
 from graph.windows import Padding
-from tests.builders import GraphBuilder
+from tests.builders import GraphBuilder, random_inputs
 
 _FUNCTIONS = (
     Function.RELU,
@@ -279,3 +280,11 @@ def plant_channels(graph: Graph, seed: int, share: float = 0.2) -> Graph:
             bias[rng.random(layout.units) < 2 * share] = 0.0
             changed[node.weights[1]] = bias
     return graph.with_weights(changed)
+
+
+def assert_same_outputs(before: Graph, after: Graph) -> None:
+    """Compute both graphs in float64 on random inputs."""
+    inputs = random_inputs(before, 5, seed=9)
+    old, new = (run(graph, inputs, np.float64) for graph in (before, after))
+    for name, value in old.items():
+        np.testing.assert_allclose(new[name], value, rtol=1e-9, atol=1e-9)
