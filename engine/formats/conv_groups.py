@@ -16,6 +16,7 @@ from engine.formats.row_groups import length_buckets
 class ConvGroups:
     """The arrays that the kernel describes."""
 
+    panels: npt.NDArray[np.uint32]
     buckets: npt.NDArray[np.uint32]
     rows: npt.NDArray[np.uint32]
     offsets: npt.NDArray[np.uint32]
@@ -39,7 +40,11 @@ def tap_offsets(
 
 
 def pack_conv_groups(
-    kernel: FloatArray, offsets: npt.NDArray[np.int64], groups: int, rows_per_group: int
+    kernel: FloatArray,
+    offsets: npt.NDArray[np.int64],
+    groups: int,
+    rows_per_group: int,
+    panel_columns: int,
 ) -> ConvGroups:
     """Pack the weights that are not zero.
 
@@ -48,22 +53,32 @@ def pack_conv_groups(
         offsets: of all channels of the input, as `tap_offsets` gives them.
         groups: runs of units, each of which reads a run of channels of its own.
         rows_per_group: output channels that are computed together.
+        panel_columns: columns of the kernel in a panel.
     """
     inputs, units = kernel.shape
-    found = find_nonzeros(kernel)
-    buckets = length_buckets(found, rows_per_group, with_empty=True)
-    own = [
-        offsets[one.columns + _first_columns(one.rows, units // groups, inputs, one.columns.shape)]
-        for one in buckets
-    ]
+    starts = range(0, inputs, panel_columns)
+    panels, parts, own = [(0, 0, 0)], [], []
+    nonzeros = 0
+    for start in starts:
+        found = find_nonzeros(kernel[start : start + panel_columns])
+        new = length_buckets(found, rows_per_group, with_empty=start in {0, starts[-1]})
+        parts += new
+        for one in new:
+            first = start + _first_columns(one.rows, units // groups, inputs, one.columns.shape)
+            own.append(offsets[one.columns + first])
+        nonzeros += len(found.values)
+        _, group, entry = panels[-1]
+        group += sum(len(one.rows) for one in new) // rows_per_group
+        panels.append((len(parts), group, entry + sum(one.values.size for one in new)))
     return ConvGroups(
+        panels=np.array(panels, np.uint32),
         buckets=np.array(
-            [(one.length, len(one.rows) // rows_per_group) for one in buckets], np.uint32
+            [(one.length, len(one.rows) // rows_per_group) for one in parts], np.uint32
         ).reshape(-1, 2),
-        rows=np.concatenate([one.rows for one in buckets]).astype(np.uint32),
+        rows=np.concatenate([one.rows for one in parts]).astype(np.uint32),
         offsets=np.concatenate([part.astype(np.uint32).ravel() for part in own]),
-        values=np.concatenate([one.values.ravel() for one in buckets]),
-        nonzeros=len(found.values),
+        values=np.concatenate([one.values.ravel() for one in parts]),
+        nonzeros=nonzeros,
     )
 
 

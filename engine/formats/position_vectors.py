@@ -59,10 +59,12 @@ class PositionVectors:
     Attributes:
         table: uint32[count][3].
         whole: whether every element of every vector is stored.
+        width: elements of a vector.
     """
 
     table: npt.NDArray[np.uint32]
     whole: bool
+    width: int
 
     @property
     def count(self) -> int:
@@ -77,13 +79,14 @@ class PositionVectors:
         )
 
 
-def cover(grid: Grid, lanes: int, width: int) -> PositionVectors:
+def cover(grid: Grid, lanes: int, width: int, *, apart: bool = False) -> PositionVectors:
     """Cover a grid with vectors.
 
     Args:
         grid: the positions.
         lanes: samples per tile.
         width: float32 elements of a vector; a multiple of `lanes`, or `lanes` a multiple of it.
+        apart: whether no position may be in two vectors.
 
     Raises:
         PackError: an offset does not fit 32 bits.
@@ -94,12 +97,16 @@ def cover(grid: Grid, lanes: int, width: int) -> PositionVectors:
     if lanes >= width:
         return _within_positions(rows, lanes, width)
     together = width // lanes
+    full = (1 << together) - 1
     straddling = _straddling(rows, together)
     whole = _whole(grid, rows, together)
+    if apart and whole is not None and len(whole) * together != grid.positions:
+        whole = None
     if whole is not None and len(whole) <= _WHOLE_MAY_COST * len(straddling):
-        return _table(rows, [(first, (1 << together) - 1) for first in whole], lanes, whole=True)
-    full = (1 << together) - 1
-    return _table(rows, straddling, lanes, whole=all(mask == full for _, mask in straddling))
+        return _table(rows, [(first, full) for first in whole], (lanes, width), whole=True)
+    return _table(
+        rows, straddling, (lanes, width), whole=all(mask == full for _, mask in straddling)
+    )
 
 
 def _within_positions(rows: npt.NDArray[np.int64], lanes: int, width: int) -> PositionVectors:
@@ -107,7 +114,9 @@ def _within_positions(rows: npt.NDArray[np.int64], lanes: int, width: int) -> Po
     inputs = (rows[:, None] * lanes + parts).reshape(-1) * 4
     outputs = (np.arange(len(rows))[:, None] * lanes + parts).reshape(-1) * 4
     masks = np.full(len(inputs), (1 << width) - 1, np.int64)
-    return PositionVectors(np.stack((inputs, outputs, masks), axis=1).astype(np.uint32), True)
+    return PositionVectors(
+        np.stack((inputs, outputs, masks), axis=1).astype(np.uint32), True, width
+    )
 
 
 def _straddling(rows: npt.NDArray[np.int64], together: int) -> list[tuple[int, int]]:
@@ -139,12 +148,17 @@ def _whole(grid: Grid, rows: npt.NDArray[np.int64], together: int) -> list[int] 
 
 
 def _table(
-    rows: npt.NDArray[np.int64], vectors: Sequence[tuple[int, int]], lanes: int, *, whole: bool
+    rows: npt.NDArray[np.int64],
+    vectors: Sequence[tuple[int, int]],
+    sizes: tuple[int, int],
+    *,
+    whole: bool,
 ) -> PositionVectors:
+    lanes, width = sizes
     first = np.array([position for position, _ in vectors], np.int64)
     elements = np.array([_spread(mask, lanes) for _, mask in vectors], np.int64)
     table = np.stack((rows[first] * lanes * 4, first * lanes * 4, elements), axis=1)
-    return PositionVectors(table.astype(np.uint32), whole)
+    return PositionVectors(table.astype(np.uint32), whole, width)
 
 
 def _spread(mask: int, lanes: int) -> int:

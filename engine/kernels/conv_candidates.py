@@ -1,5 +1,6 @@
 """The kernels that can compute a convolution, and how its weights and positions are packed for them."""
 
+from collections.abc import Sequence
 from functools import cache, partial
 from typing import Any
 
@@ -25,6 +26,11 @@ from engine.kernels.position_blocks import (
 )
 
 _MOST_ROWS = 4
+LINE_BYTES = 64
+# The most of the input that one panel of channels touches in a block, and the fewest weights of a row that are worth
+# reading and writing its sums once more.
+PANEL_BYTES = 32 * 1024
+LEAST_OF_PANEL = 4
 # Loads beside those of the input that a weight takes: itself and its offset.
 _LOADS = 2
 # Shares of the peak of multiply-adds that kernels reach.
@@ -32,48 +38,89 @@ _SPARSE_SHARE, _DENSE_SHARE = 0.35, 0.8
 
 
 @cache
-def positions_of(grid: Grid, lanes: int, width: int) -> PositionVectors:
+def positions_of(grid: Grid, lanes: int, width: int, *, apart: bool = False) -> PositionVectors:
     """Return the vectors that cover a grid; see `cover`."""
-    return cover(grid, lanes, width)
+    return cover(grid, lanes, width, apart=apart)
 
 
 def candidates(layer: ConvLayer, isa: Isa, lanes: int) -> list[Candidate]:
     """Return the kernels that can compute a convolution."""
-    vectors = positions_of(Grid(layer.sizes, layer.strides), lanes, isa.vector_floats)
     nonzeros = layer.nonzeros
     if nonzeros is None:
         nonzeros = int(np.count_nonzero(layer.kernel))
     return [
-        _candidate(layer, isa, lanes, vectors, sparse_shape(vectors.count, isa), nonzeros),
-        _candidate(layer, isa, lanes, vectors, dense_shape(vectors.count, layer, isa), None),
+        _sparse_candidate(layer, isa, lanes, nonzeros),
+        _dense_candidate(layer, isa, lanes),
     ]
 
 
-def _candidate(
+def _vectors(layer: ConvLayer, isa: Isa, lanes: int, *, apart: bool) -> PositionVectors:
+    grid = Grid(layer.sizes, layer.strides)
+    return positions_of(grid, lanes, isa.vector_floats, apart=apart)
+
+
+def _sparse_candidate(layer: ConvLayer, isa: Isa, lanes: int, nonzeros: int) -> Candidate:
+    vectors = _vectors(layer, isa, lanes, apart=False)
+    rows, size = sparse_shape(vectors.count, isa)
+    panels = _panels(layer, vectors, lanes, size)
+    if panels > 1:
+        vectors = _vectors(layer, isa, lanes, apart=True)
+        rows, size = sparse_shape(vectors.count, isa)
+    choices = [(conv_rows.PANELS, conv_rows.SEVERAL if panels > 1 else conv_rows.ONE)]
+    spec = _spec(conv_rows.FAMILY, layer, isa, lanes, vectors, (rows, size), choices)
+    estimate = _estimated_ns(nonzeros, vectors, size, isa, _SPARSE_SHARE)
+    return Candidate(spec, True, partial(pack_sparse, spec=spec), estimate)
+
+
+def _dense_candidate(layer: ConvLayer, isa: Isa, lanes: int) -> Candidate:
+    vectors = _vectors(layer, isa, lanes, apart=False)
+    shape = dense_shape(vectors.count, layer, isa)
+    spec = _spec(conv_dense.FAMILY, layer, isa, lanes, vectors, shape, [])
+    estimate = _estimated_ns(layer.kernel.size, vectors, shape[1], isa, _DENSE_SHARE)
+    return Candidate(spec, False, partial(pack_dense, spec=spec), estimate)
+
+
+def _spec(
+    family: str,
     layer: ConvLayer,
     isa: Isa,
     lanes: int,
     vectors: PositionVectors,
     shape: tuple[int, int],
-    nonzeros: int | None,
-) -> Candidate:
-    """Return a candidate of so many rows and vectors: sparse where the number of non-zeros is given."""
-    rows, size = shape
-    sparse = nonzeros is not None
-    module = conv_rows if sparse else conv_dense
-    choices: list[tuple[str, int | str]] = [
-        (conv_rows.ROWS, rows),
+    choices: Sequence[tuple[str, int | str]],
+) -> KernelSpec:
+    """Return a kernel of so many rows and vectors."""
+    variant = [
+        *choices,
+        (conv_rows.ROWS, shape[0]),
         (STORES, WHOLE if vectors.whole else PARTIAL),
-        (VECTORS, size),
+        (VECTORS, shape[1]),
     ]
     if layer.adds:
-        choices.append((ADDS, 1))
-    spec = KernelSpec(module.FAMILY, isa, lanes, layer.activation.function, tuple(sorted(choices)))
-    pack = partial(pack_sparse if sparse else pack_dense, spec=spec)
+        variant.append((ADDS, 1))
+    return KernelSpec(family, isa, lanes, layer.activation.function, tuple(sorted(variant)))
+
+
+def _estimated_ns(
+    weights: int, vectors: PositionVectors, size: int, isa: Isa, share: float
+) -> float:
     computed = -(-vectors.count // size) * size * isa.vector_floats
-    share = _SPARSE_SHARE if sparse else _DENSE_SHARE
-    products = (layer.kernel.size if nonzeros is None else nonzeros) * computed
-    return Candidate(spec, sparse, pack, products / (FMA_PER_NS[isa] * share))
+    return weights * computed / (FMA_PER_NS[isa] * share)
+
+
+def _panels(layer: ConvLayer, vectors: PositionVectors, lanes: int, size: int) -> int:
+    """Return in how many panels of channels a block's input fits the first-level cache."""
+    starts = vectors.table[:size, 0].astype(np.int64)
+    taps = layer.taps.astype(np.int64) * lanes * 4
+    first = starts[:, None] + taps
+    width = vectors.width * 4
+    lines = np.unique(np.concatenate([first // LINE_BYTES, (first + width - 1) // LINE_BYTES]))
+    channels = max(1, PANEL_BYTES // (lines.size * LINE_BYTES))
+    nonzeros = layer.nonzeros
+    if nonzeros is None:
+        nonzeros = int(np.count_nonzero(layer.kernel))
+    rows = nonzeros // layer.units
+    return max(1, min(-(-layer.group_channels // channels), rows // LEAST_OF_PANEL))
 
 
 def sparse_shape(count: int, isa: Isa) -> tuple[int, int]:
@@ -102,7 +149,9 @@ def dense_shape(count: int, layer: ConvLayer, isa: Isa) -> tuple[int, int]:
 def _placed(layer: ConvLayer, spec: KernelSpec) -> tuple[dict[str, Any], dict[str, int]]:
     """Return the constants and numbers that all kernels over blocks of positions have."""
     grid = Grid(layer.sizes, layer.strides)
-    blocks = positions_of(grid, spec.lanes, spec.isa.vector_floats).blocks(spec.number(VECTORS))
+    apart = dict(spec.variant).get(conv_rows.PANELS) == conv_rows.SEVERAL
+    vectors = positions_of(grid, spec.lanes, spec.isa.vector_floats, apart=apart)
+    blocks = vectors.blocks(spec.number(VECTORS))
     ints = {
         "first_block": 0,
         "blocks": len(blocks),
@@ -121,14 +170,20 @@ def pack_sparse(layer: ConvLayer, spec: KernelSpec) -> PackedLayer:
     constants, ints = _placed(layer, spec)
     offsets = _offsets(layer, layer.group_channels * layer.groups, spec.lanes)
     rows = spec.number(conv_rows.ROWS)
-    packed = pack_conv_groups(layer.kernel, offsets, layer.groups, rows)
+    panel = layer.kernel.shape[0]
+    if spec.option(conv_rows.PANELS) == conv_rows.SEVERAL:
+        vectors = _vectors(layer, spec.isa, spec.lanes, apart=False)
+        panels = _panels(layer, vectors, spec.lanes, sparse_shape(vectors.count, spec.isa)[1])
+        panel = -(-layer.group_channels // panels) * len(layer.taps)
+    packed = pack_conv_groups(layer.kernel, offsets, layer.groups, rows, panel)
     constants |= {
+        "panels": packed.panels,
         "buckets": packed.buckets,
         "rows": packed.rows,
         "offsets": packed.offsets,
         "values": packed.values,
     }
-    ints["bucket_count"] = len(packed.buckets)
+    ints["panel_count"] = len(packed.panels) - 1
     return packed_layer(constants, ints, packed.nonzeros)
 
 

@@ -44,6 +44,10 @@ BLOCK_FIELDS = (
 )
 
 
+# A vector with what is kept of it at its front, and the mask of that front (None: all of it).
+Near = tuple[Value, Value | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Block:
     """One block in a kernel.
@@ -68,12 +72,17 @@ class Results:
     Attributes:
         y: address of the result's first channel.
         added: address of the value that is added, or None.
-        parameters: parameters of the activation.
+        parameters: parameters of the activation; None where none is applied yet.
     """
 
     y: Value
     added: Value | None
-    parameters: Parameters
+    parameters: Parameters | None
+
+
+def without_function(to: Results) -> Results:
+    """Return the same for sums that are not finished."""
+    return Results(to.y, None, None)
 
 
 def results(w: KernelWriter, parameters: Parameters) -> Results:
@@ -124,21 +133,53 @@ def store_channel(
         to: where results go.
         bias: added to each element: one number; None for nothing.
     """
+    near = [_near(w, total, mask) for total, mask in zip(sums, _masks(block), strict=True)]
+    store_near(w, near, block, number, to, bias)
+
+
+def near_sums(
+    w: KernelWriter, sums: Sequence[Value], block: Block, y: Value, first: Value
+) -> list[Near]:
+    """Return the sums of a channel with those in y added, unless they are the first."""
+    found = []
+    width = w.full_width
+    for place, (total, bits) in enumerate(zip(sums, _masks(block), strict=True)):
+        value, mask = _near(w, total, bits)
+        every = mask or w.first_lanes(w.i64(width), width)
+        held = w.select(w.splat(first, width), w.zero(every.type), every)
+        there = w.masked_load(value.type, w.at(y, block.outputs[place]), held)
+        found.append((w.op("fadd", value, there), mask))
+    return found
+
+
+def store_near(
+    w: KernelWriter,
+    values: Sequence[Near],
+    block: Block,
+    number: Value,
+    to: Results,
+    bias: Value | None,
+) -> None:
+    """Store one channel of a block, whose vectors have what they keep at the front; see `store_channel`."""
     y = channel(w, to.y, number)
     added = None if to.added is None else channel(w, to.added, number)
     spread = None if bias is None else w.splat(bias, w.full_width)
-    for place, total in enumerate(sums):
-        value, mask = _near(w, total, block.masks[place] if block.masks else None)
+    for place, (value, mask) in enumerate(values):
         if spread is not None:
             value = w.op("fadd", value, spread)
         if added is not None:
             other = w.load_part(value.type, w.at(added, block.outputs[place]), mask)
             value = w.op("fadd", value, other)
-        value = apply(w, value, to.parameters)
+        if to.parameters is not None:
+            value = apply(w, value, to.parameters)
         w.store_part(value, w.at(y, block.outputs[place]), mask)
 
 
-def _near(w: KernelWriter, value: Value, bits: Value | None) -> tuple[Value, Value | None]:
+def _masks(block: Block) -> Sequence[Value | None]:
+    return block.masks or [None] * len(block.inputs)
+
+
+def _near(w: KernelWriter, value: Value, bits: Value | None) -> Near:
     """Return the elements that a mask keeps at the front of a vector, and the mask of that front."""
     if bits is None:
         return value, None

@@ -35,7 +35,7 @@ def shapes(draw: st.DrawFn) -> Shape:
 
 
 @pytest.mark.parametrize("isa", available_isas())
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(
     data=st.data(),
     shape=shapes(),
@@ -58,3 +58,28 @@ def test_convolution(isa: Isa, data: st.DataObject, shape: Shape, lanes: int, se
         got = run_conv(candidate, layer, x, added)
         error = abs(got - y)
         assert (error <= 2e-6 * scale + 1e-30).all(), candidate.spec.symbol
+
+
+@pytest.mark.parametrize("isa", available_isas())
+@pytest.mark.parametrize("lanes", [1, 4, 32])
+@pytest.mark.parametrize("adds", [False, True])
+@pytest.mark.parametrize("sizes", [(13, 13), (5, 7), (64,)])
+def test_several_panels(isa: Isa, lanes: int, adds: bool, sizes: tuple[int, ...]) -> None:
+    """Channels that do not fit the first-level cache: sums go through the result, gaps and fillers stay right."""
+    window = (3,) * len(sizes) if sizes[0] < 64 else (1,)
+    shape = Shape(200, 1, 21, sizes, window, 0, 0.9)
+    layer = drawn_layer(shape, 0, adds=adds)
+    # Rows without weights in some panels, and in none.
+    kernel = layer.kernel.copy()
+    kernel[: len(kernel) // 2, 1] = 0
+    kernel[len(kernel) // 2 :, 2] = 0
+    layer = replace(layer, kernel=kernel)
+    x = drawn_value(layer, lanes, 1)
+    y, scale = expected(layer, x)
+    added = None
+    if adds:
+        added = np.random.default_rng(2).normal(size=y.shape).astype(np.float32)
+        y, scale = y + added, scale + abs(added)
+    sparse, _ = conv_candidates.candidates(layer, isa, lanes)
+    assert sparse.pack(layer).ints["panel_count"] > 1
+    assert (abs(run_conv(sparse, layer, x, added) - y) <= 2e-6 * scale).all()

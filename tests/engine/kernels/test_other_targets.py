@@ -48,7 +48,13 @@ SPECS = [
     transpose.transpose_spec(G, 1),
     transpose.transpose_spec(G, 8),
     dot.dot_spec(G, 4, normalize=True),
-    KernelSpec("conv_rows", G, 8, RELU, (("rows", 2), ("stores", "whole"), ("vectors", 4))),
+    KernelSpec(
+        "conv_rows",
+        G,
+        8,
+        RELU,
+        (("panels", "several"), ("rows", 2), ("stores", "partial"), ("vectors", 4)),
+    ),
     KernelSpec("conv_dense", G, 1, RELU, (("rows", 4), ("stores", "partial"), ("vectors", 2))),
     *[
         KernelSpec(
