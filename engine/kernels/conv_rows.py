@@ -13,7 +13,7 @@ of a window is nothing but an offset (Park et al., Faster CNNs with Direct Spars
 
 panels   u32[panels + 1][3]    first bucket, first group, first entry of each panel of weights
 buckets  u32[buckets][2]       weights of a row, number of groups
-rows     u32[groups][R]        output channels of a group; where a bucket is no multiple of R its last row is there again
+rows     u32[groups][R]        output channels of a group; the last row of a bucket fills its last group
 offsets  u32 per group [L][R]  bytes behind an element's place in the first channel
 values   f32 per group [L][R]  weights
 
