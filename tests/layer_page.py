@@ -26,8 +26,10 @@ from graph.keras.dialects import (
     OPERATIONS,
     OTHER_KERAS_LAYERS,
     PRUNING_WRAPPER,
+    SPECTRAL_WRAPPER,
 )
 from graph.keras.read import read_model
+from graph.keras.spatial_classes import APPLICATION_CLASSES
 from tests.graph.keras import spatial_zoo, zoo
 from tests.graph.keras.conftest import set_random_weights
 
@@ -122,6 +124,8 @@ def _class_names(model: Any) -> set[str]:
 def _versions(name: str, keras: Any, tf_keras: Any) -> tuple[int, ...]:
     written = {name, *(alias for alias, meant in CLASS_ALIASES.items() if meant == name)}
     found = [1] if written & _KERAS1 else []
+    if name in APPLICATION_CLASSES:
+        return 2, 3
     libraries = ((2, tf_keras), (3, keras))
     return (*found, *(version for version, library in libraries if hasattr(library.layers, name)))
 
@@ -159,9 +163,8 @@ def page(found: Iterable[Row]) -> str:
     models = ", ".join(sorted(MODEL_CLASSES))
     lines += [
         "",
-        "Models are read as layers, too, at any depth: "
-        + models
-        + f", and {PRUNING_WRAPPER} of tfmot around a layer.",
+        f"Models are read as layers, too, at any depth: {models}. So are {SPECTRAL_WRAPPER} and tfmot's",
+        f"{PRUNING_WRAPPER} around a layer.",
         "",
         "## Operations",
         "",

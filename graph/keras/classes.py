@@ -65,7 +65,9 @@ def _refuse_foreign(item: JsonObject, written: str, where: str) -> None:
     module, registered = item.get("module"), item.get("registered_name")
     if not is_of_keras(module):
         raise _custom(where, str(registered or written), f"comes from module {show(module)}")
-    if registered not in (None, written):
+    # Keras 2 registered its own class as if it came from outside.
+    own = {None, written, *([f"Custom>{written}"] if written in APPLICATION_CLASSES else [])}
+    if registered not in own:
         raise _custom(
             where, str(registered), "is a class that was registered from outside of Keras"
         )

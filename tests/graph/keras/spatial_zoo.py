@@ -165,7 +165,32 @@ CHANNELS_FIRST: dict[str, Build] = {
     "center crop first": stack(IMAGE, lambda k: k.CenterCrop(5, 3, data_format="channels_first")),
 }  # fmt: skip
 
+
+def layer_scale(keras: Any) -> Any:
+    x = keras.Input(IMAGE, name="x")
+    return keras.Model(x, keras.src.applications.convnext.LayerScale(0.1, 4)(x))
+
+
+def stochastic_depth(keras: Any) -> Any:
+    x = keras.Input(IMAGE, name="x")
+    return keras.Model(x, keras.src.applications.convnext.StochasticDepth(0.5)(x))
+
+
+def scaled_sum(keras: Any) -> Any:
+    x, y = keras.Input(IMAGE, name="x"), keras.Input(IMAGE, name="y")
+    scaled = keras.src.applications.inception_resnet_v2.CustomScaleLayer(0.17)
+    return keras.Model([x, y], scaled([x, y]))
+
+
+# Layers that networks of keras.applications have for themselves.
+APPLICATIONS: dict[str, Build] = {
+    "layer scale": layer_scale,
+    "stochastic depth": stochastic_depth,
+    "scaled sum": scaled_sum,
+}
+
 KERAS3: dict[str, Build] = {
+    **APPLICATIONS,
     **{
         f"adaptive {name} {rank}": stack(
             shape,

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from graph.errors import CustomCodeError
 from graph.keras.read import ModelFile
 from tests.graph.keras.conftest import assert_same_outputs, set_random_weights
-from tests.graph.keras.spatial_zoo import COMMON, KERAS2, KERAS3, NETWORKS
+from tests.graph.keras.spatial_zoo import APPLICATIONS, COMMON, KERAS2, KERAS3, NETWORKS
 from tests.graph.keras.zoo import Build
 
 Saved = Callable[[Any, str], ModelFile]
@@ -50,6 +51,15 @@ def test_keras3_in_hdf5(keras: Any, saved: Saved, name: str) -> None:
     check(saved, OF_KERAS3[name], keras, ".h5")
 
 
-@pytest.mark.parametrize("name", [*WITH_WEIGHTS, "names with slashes"])
+@pytest.mark.parametrize("name", [*WITH_WEIGHTS, "names with slashes", *APPLICATIONS])
 def test_keras2_in_an_archive(tf_keras: Any, saved: Saved, name: str) -> None:
-    check(saved, OF_KERAS2[name], tf_keras, ".keras")
+    check(saved, (OF_KERAS2 | APPLICATIONS)[name], tf_keras, ".keras")
+
+
+@pytest.mark.parametrize("name", APPLICATIONS)
+def test_a_file_that_does_not_say_whose_class_it_is_is_refused(
+    keras: Any, saved: Saved, name: str
+) -> None:
+    """HDF5 files of Keras 3 have no modules, and anybody may call a class LayerScale."""
+    with pytest.raises(CustomCodeError, match=r"does not come from keras\.applications"):
+        saved(APPLICATIONS[name](keras), ".h5")
