@@ -9,6 +9,7 @@ from engine.passes.cancel_transposes import cancel_transposes
 from engine.passes.drop_unused import drop_unused
 from engine.passes.fold_affine import fold_affine
 from engine.passes.fuse_activations import fuse_activations
+from engine.passes.fuse_adds import fuse_adds
 from engine.passes.lower import lower
 from engine.passes.place_concatenations import place_concatenations
 from graph.graph import Graph
@@ -20,6 +21,8 @@ PASSES: tuple[Callable[[Program], Program], ...] = (
     cancel_transposes,
     # Before activations, which then directly follow the layer.
     fold_affine,
+    # Before activations, which often follow the sum.
+    fuse_adds,
     # Before concatenations, which then move the fused result instead of the bare product.
     fuse_activations,
     # After aliases: a value that is only renamed can still be written into its part.

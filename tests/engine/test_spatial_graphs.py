@@ -6,11 +6,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.compiler import CompileOptions
+from engine.core.functions import FusedActivation
+from engine.core.steps import ConvStep
 from engine.core.target import Isa, available_isas
 from engine.machine_code.object_cache import ObjectCache
+from engine.passes.pipeline import build_program
+from graph import conv_ops, ops
+from graph.activations import Function
+from graph.windows import Padding
 from tests.builders import random_inputs
 from tests.engine.compiled import assert_close, compiled, oracle
-from tests.engine.spatial_graphs import LAYERS, spatial_graphs
+from tests.engine.spatial_graphs import LAYERS, SpatialBuilder, spatial_graphs
 from tests.engine.test_differential import is_well_conditioned
 
 SETTINGS = settings(
@@ -50,3 +56,24 @@ def test_a_layer(object_cache: ObjectCache, isa: Isa, layer: str, data: st.DataO
 @given(data=st.data())
 def test_several_layers(object_cache: ObjectCache, isa: Isa, data: st.DataObject) -> None:
     check(object_cache, isa, data, None)
+
+
+def test_a_residual_connection_is_added_where_the_convolution_is_stored(
+    object_cache: ObjectCache,
+) -> None:
+    b = SpatialBuilder(0)
+    x = b.input(6, 6, 4)
+    same = conv_ops.Conv((1, 1), (1, 1), Padding.SAME)
+    first = b.weighted(x, same, (3, 3, 4, 4), 4, 0.5)
+    second = b.weighted(b.activation(first, Function.RELU), same, (3, 3, 4, 4), 4, 0.5)
+    y = b.activation(
+        b.add(ops.Merge(ops.MergeKind.ADD), [first, b.batch_normalization(second)]), Function.RELU
+    )
+    graph = b.build(b.add(ops.Merge(ops.MergeKind.ADD), [y, y]))
+    steps = build_program(graph).steps
+    convolutions = [step for step in steps if isinstance(step, ConvStep)]
+    assert [step.added is not None for step in convolutions] == [False, True]
+    assert convolutions[1].function.function is FusedActivation.RELU
+    inputs = random_inputs(graph, 3)
+    options = CompileOptions(tune=False, buckets=(1,))
+    assert_close(compiled(graph, object_cache, None, options).run(inputs), oracle(graph, inputs))
