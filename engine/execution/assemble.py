@@ -19,6 +19,7 @@ from engine.kernels.registry import kernel_candidates
 from engine.planning.memory import plan_arena
 from engine.planning.parts import part_layer, part_step
 from engine.planning.plan import ExecutionPlan, KernelChoice, TilePlan, layer_of
+from engine.planning.step_parts import split_step
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,5 +150,6 @@ def bind_tile(program: Program, plan: ExecutionPlan, tile: TilePlan, packer: Pac
                 )
             )
         else:
-            steps.append((binder.step(step),))
+            parts = split_step(step, tile.lanes, plan.threads)
+            steps.append(tuple(binder.step(part) for part in parts))
     return BoundTile(tile.lanes, arena.size_bytes, tuple(steps))
