@@ -161,10 +161,6 @@ class _ResizeRules(ChannelRules[OpT]):
         (x,) = inputs
         return x if self._resize() is None else np.where(x == 0.0, x, np.nan)
 
-    def is_identity(self) -> bool:
-        """Copies in the same shape change nothing."""
-        return self._resize() is None and self.sample_shapes[0] == self.sample_shape
-
     def arithmetic_error(self, sizes: Sequence[Reals], result: Reals) -> Reals:
         """Each axis adds a few products."""
         op = self._resize()
@@ -187,6 +183,10 @@ class _ResizeRules(ChannelRules[OpT]):
 
 class UpsampleRules(_ResizeRules[Upsample]):
     """Every spatial axis becomes several times as long."""
+
+    def is_identity(self) -> bool:
+        """Copies that are not repeated change nothing; a Resize may do something at another image size."""
+        return self._resize() is None and set(self.op.size) == {1}
 
     def _resize(self) -> Resize | None:
         if self.op.interpolation is Interpolation.NEAREST:

@@ -169,7 +169,10 @@ def _resized(b: ImageBuilder, x: str) -> str:
     methods = (Interpolation.NEAREST, Interpolation.BILINEAR, Interpolation.BICUBIC)
     if kind == 2:
         return b.add(Upsample((2,) * rank, methods[b.rng.integers(2)]), [x])
-    return b.add(Resize((b.pick(2, 3),) * rank, methods[b.rng.integers(3)]), [x])
+    return b.add(
+        Resize(b.lengths(x) if kind == 3 else (b.pick(2, 3),) * rank, methods[b.rng.integers(3)]),
+        [x],
+    )
 
 
 def _normalized(b: ImageBuilder, x: str) -> str:

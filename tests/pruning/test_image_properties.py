@@ -1,17 +1,23 @@
 """What analyses claim of drawn image networks holds, and what is rewritten computes the same."""
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from graph.errors import ShapeError
 from graph.graph import Graph
 from graph.reference import run, run_values
+from graph.tensor_type import float32
+from graph.windows import Padding
 from pruning.lossless.bounds import magnitude_bounds
 from pruning.lossless.drop import drop_negligible
 from pruning.lossless.options import InputRange, LosslessOptions
 from pruning.lossless.perturbation import propagate_errors
 from pruning.prune import prune
 from pruning.recipe import PruningRecipe
+from pruning.rules.convolutions import full_places
 from pruning.simplify.constants import constant_elements
 from pruning.simplify.liveness import needed_elements
 from pruning.simplify.pipeline import BEFORE_DROPPING, FOLDING, SIMPLIFYING, run_to_fixpoint
@@ -128,3 +134,41 @@ def test_what_no_output_needs_can_be_anything(seed: int) -> None:
 def test_an_image_network_passes_the_gate_of_the_default_recipe(seed: int) -> None:
     result = prune(random_image_network(seed), PruningRecipe())
     assert result.certificate.simplification.worst <= 1e-6
+
+
+@few
+@given(
+    st.sampled_from(list(Padding)),
+    st.integers(1, 5),
+    st.integers(1, 4),
+    st.integers(1, 3),
+    st.integers(1, 40),
+)
+def test_a_full_place_of_a_window_meets_an_element_wherever_the_window_stands(
+    padding: Padding, size: int, stride: int, dilation: int, length: int
+) -> None:
+    count = padding.windows(length, size, stride, dilation) or 0
+    before, _ = padding.amounts(length, size, stride, dilation)
+    starts = np.arange(count) * stride - before
+    for place in np.flatnonzero(full_places(padding, size, stride, dilation)):
+        elements = starts + place * dilation
+        assert ((elements >= 0) & (elements < length)).all()
+
+
+@few
+@given(seeds, st.integers(1, 9))
+def test_what_is_rewritten_at_one_image_size_computes_the_same_at_another(
+    seed: int, length: int
+) -> None:
+    graph = widened(random_image_network(seed))
+    result = run_to_fixpoint(graph, (*FOLDING, *SIMPLIFYING)).graph
+    (given_input,) = graph.inputs
+    *_, channels = given_input.type.static_sample_shape
+    lengths = (length + axis for axis in range(given_input.type.rank - 2))
+    resized = replace(given_input, type=float32(*lengths, channels))
+    others = [replace(each, inputs=(resized,)) for each in (graph, result)]
+    try:
+        others[0].value_types()
+    except ShapeError:
+        return  # a layer that needs the one size: Flatten, or weights for every pixel
+    assert_same_outputs(*others)

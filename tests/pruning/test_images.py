@@ -13,7 +13,7 @@ from graph.linear import kernel_of
 from graph.ops import Merge, MergeKind
 from graph.pooling_ops import GlobalPool, Pool, PoolKind
 from graph.reference import run
-from graph.resizing_ops import Pad, Resize
+from graph.resizing_ops import Pad, Resize, Upsample
 from graph.shape_ops import Concatenate, Reshape
 from graph.windows import Padding
 from pruning.lossless.bounds import magnitude_bounds
@@ -291,3 +291,13 @@ def test_channels_of_tiny_weights_go_whole_by_the_default_recipe(seed: int) -> N
     inputs = random_inputs(graph, 5)
     old, new = (run(g, inputs, np.float64)["y0"] for g in (graph, result.graph))
     np.testing.assert_allclose(new, old, atol=1e-6)
+
+
+def test_a_resize_that_does_nothing_at_this_size_stays() -> None:
+    b = ImageBuilder(16)
+    x = b.input(5, 5, 2)
+    y = b.add(Resize((5, 5), Interpolation.NEAREST), [b.conv(x, 3, 1)], name="resize")
+    graph = b.build(b.conv(b.add(Upsample((1, 1)), [y], name="upsample"), 2, 1))
+    names = [node.name for node in simplified(graph).graph.nodes]
+    assert "resize" in names
+    assert "upsample" not in names
