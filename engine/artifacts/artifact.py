@@ -21,16 +21,9 @@ from threading import Thread
 
 import numpy as np
 
-from engine.artifacts.manifest_plan import (
-    decode_layer,
-    decode_plan,
-    decode_time,
-    encode_layer,
-    encode_plan,
-    encode_time,
-    unplanned,
-)
+from engine.artifacts.manifest_plan import decode_plan, encode_plan, unplanned
 from engine.artifacts.manifest_program import decode_program, encode_program
+from engine.artifacts.manifest_reports import decode_layer, decode_time, encode_layer, encode_time
 from engine.artifacts.record import Record, parse_json
 from engine.artifacts.sections import (
     SectionReader,
@@ -56,7 +49,7 @@ from engine.planning.plan import CompiledModel
 
 MAGIC = b"PRUNUSA\0"
 FIRST_VERSION, VERSION = 1, 4
-# Scale, shift and alpha of files below this version have one number for each row.
+# Files below this version have a number of scale, shift and alpha for each row, and parts of layers by outputs only.
 ROW_GROUPS_VERSION = 4
 # Files of these versions were checked with subnormal numbers kept: they keep them.
 KEEPING_VERSIONS = (1, 2)
@@ -274,8 +267,8 @@ def _check_header(data: memoryview, allowed: ArtifactLimits) -> tuple[int, int, 
 
 
 def _decode_model(record: Record, sections: SectionReader, version: int) -> CompiledModel:
-    grouped = version >= ROW_GROUPS_VERSION
-    program = decode_program(record.record("program"), sections, has_row_groups=grouped)
+    is_new = version >= ROW_GROUPS_VERSION
+    program = decode_program(record.record("program"), sections, has_row_groups=is_new)
     try:
         check_program(program)
     except ProgramError as error:
@@ -286,7 +279,7 @@ def _decode_model(record: Record, sections: SectionReader, version: int) -> Comp
         record.done()
         return CompiledModel(program, unplanned(keeps_subnormals=True), (), ())
     kept = {"keeps_subnormals": True} if version in KEEPING_VERSIONS else {}
-    plan = decode_plan(record.record("plan", kept), program, sections)
+    plan = decode_plan(record.record("plan", kept), program, sections, has_split=is_new)
     model = CompiledModel(
         program,
         plan,

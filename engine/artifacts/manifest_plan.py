@@ -1,11 +1,11 @@
-"""Plans, layer reports and times as JSON, and back."""
+"""Plans as JSON, and back."""
 
-import math
 import re
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
+from engine.artifacts.manifest_reports import optional_hex
 from engine.artifacts.packed_checks import PACKING_VERSION, check_packed, is_storable
 from engine.artifacts.record import Record, as_integer, as_items
 from engine.artifacts.sections import SectionReader, SectionWriter
@@ -18,13 +18,18 @@ from engine.core.steps import WeightedStep
 from engine.core.target import Isa
 from engine.kernels.abi import KernelSpec, PackedLayer, packed_layer
 from engine.planning.choose import tile_width
-from engine.planning.parts import ROW_STEP, are_parts, may_split, part_step
+from engine.planning.parts import (
+    ROW_STEP,
+    Split,
+    SplitAxis,
+    are_parts,
+    are_positions,
+    part_step,
+    split_axes,
+)
 from engine.planning.plan import (
-    BucketPlan,
     ExecutionPlan,
     KernelChoice,
-    LayerPlan,
-    NetworkTime,
     TilePlan,
     without_sharing,
 )
@@ -54,9 +59,9 @@ def encode_plan(plan: ExecutionPlan, program: Program, sections: SectionWriter) 
             {
                 "lanes": tile.lanes,
                 "seconds": tile.seconds.hex(),
-                "half_seconds": _hex(tile.half_seconds),
-                "shared_seconds": _hex(tile.shared_seconds),
-                "spread_seconds": _hex(tile.spread_seconds),
+                "half_seconds": optional_hex(tile.half_seconds),
+                "shared_seconds": optional_hex(tile.shared_seconds),
+                "spread_seconds": optional_hex(tile.spread_seconds),
                 "layers": [
                     {"step": number, **_encode_choice(steps[number], choice, sections)}
                     for number, choice in sorted(tile.choices.items())
@@ -67,11 +72,36 @@ def encode_plan(plan: ExecutionPlan, program: Program, sections: SectionWriter) 
     }
 
 
-def decode_plan(record: Record, program: Program, sections: SectionReader) -> ExecutionPlan:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Reading:
+    """What the choices of a plan are read with.
+
+    Attributes:
+        isa: instruction set level of the kernels.
+        steps: steps with weights, by number.
+        sections: the arrays of the file.
+        has_split: whether a choice says what its parts are ranges of; otherwise they are ranges of outputs.
+    """
+
+    isa: Isa
+    steps: Mapping[int, WeightedStep]
+    sections: SectionReader
+    has_split: bool
+
+
+def decode_plan(
+    record: Record, program: Program, sections: SectionReader, *, has_split: bool = True
+) -> ExecutionPlan:
     """From JSON; every packed layer is checked against its layer.
 
     Of a plan of another packing version nothing but what outputs depend on (`values`, `keeps_subnormals`) is looked
     at; it comes back without tiles.
+
+    Args:
+        record: the plan.
+        program: the checked program that it is for.
+        sections: the arrays of the file.
+        has_split: whether a choice says what its parts are ranges of; otherwise they are ranges of outputs.
 
     Raises:
         ManifestError: not of the documented form.
@@ -86,8 +116,10 @@ def decode_plan(record: Record, program: Program, sections: SectionReader) -> Ex
     except ValueError as error:
         raise ManifestError("unknown instruction set level", got=str(error)[:80]) from error
 
+    reading = _Reading(isa, program.weighted_steps(), sections, has_split)
+
     def decode_tile(value: Any, path: str) -> TilePlan:
-        return _decode_tile(Record(value, path), isa, program, sections)
+        return _decode_tile(Record(value, path), reading)
 
     tiles = record.items("tiles", limits.MAX_TILES, decode_tile, 1)
     plan = ExecutionPlan(
@@ -158,16 +190,16 @@ def _time(seconds: float, path: str) -> float:
     return seconds
 
 
-def _decode_tile(record: Record, isa: Isa, program: Program, sections: SectionReader) -> TilePlan:
-    tile = _decode_width(record, isa)
-    steps = program.weighted_steps()
+def _decode_tile(record: Record, reading: _Reading) -> TilePlan:
+    tile = _decode_width(record, reading.isa)
+    steps = reading.steps
 
     def decode_choice(value: Any, path: str) -> tuple[int, KernelChoice]:
         choice = Record(value, path)
         number = choice.integer("step")
         if number not in steps:
             raise ManifestError(f"{path} names a step without weights", got=str(number))
-        return number, _decode_choice(choice, steps[number], isa, tile.lanes, sections)
+        return number, _decode_choice(choice, steps[number], tile.lanes, reading)
 
     choices = dict(record.items("layers", limits.MAX_STEPS, decode_choice))
     record.done()
@@ -188,6 +220,7 @@ def _encode_choice(
         "activation": None if activation is None else activation.value,
         "variant": dict(choice.spec.variant),
         "sparse": choice.sparse,
+        "split": choice.axis.value,
         "parts": [rows.stop for rows in choice.parts],
         "packed": None if packed is None else [_encode_packed(part, sections) for part in packed],
     }
@@ -197,7 +230,7 @@ def _are_storable(
     step: WeightedStep, choice: KernelChoice, packed: tuple[PackedLayer, ...]
 ) -> bool:
     return all(
-        is_storable(choice.spec, part_step(step, rows), part)
+        is_storable(choice.spec, part_step(step, rows, choice.axis), part, _span(choice.axis, rows))
         for rows, part in zip(choice.parts, packed, strict=True)
     )
 
@@ -211,13 +244,13 @@ def _encode_packed(packed: PackedLayer, sections: SectionWriter) -> dict[str, An
 
 
 def _decode_choice(
-    record: Record, step: WeightedStep, isa: Isa, lanes: int, sections: SectionReader
+    record: Record, step: WeightedStep, lanes: int, reading: _Reading
 ) -> KernelChoice:
     activation = record.take("activation")
     variant = record.record("variant")
     spec = KernelSpec(
         family=_word(record.text("family"), record.path),
-        isa=isa,
+        isa=reading.isa,
         lanes=lanes,
         activation=None if activation is None else _activation(activation, record.path),
         variant=tuple(
@@ -225,14 +258,16 @@ def _decode_choice(
             for name, value in variant.entries(MAX_VARIANTS)
         ),
     )
-    parts = _decode_parts(record, step)
+    axis, parts = _decode_parts(record, step, reading.has_split)
     path = f"{record.path}.packed"
     value = record.take("packed")
-    packed = None if value is None else _decode_parts_packed(value, path, len(parts), sections)
-    choice = KernelChoice(spec, record.flag("sparse"), packed, parts)
+    packed = (
+        None if value is None else _decode_parts_packed(value, path, len(parts), reading.sections)
+    )
+    choice = KernelChoice(spec, record.flag("sparse"), packed, parts, axis)
     record.done()
     for rows, part in zip(parts, packed or (), strict=packed is not None):
-        check_packed(spec, part_step(step, rows), part, path)
+        check_packed(spec, part_step(step, rows, axis), part, path, _span(axis, rows))
     return choice
 
 
@@ -245,18 +280,37 @@ def _decode_parts_packed(
     return as_items(value, path, count, decode, count)
 
 
-def _decode_parts(record: Record, step: WeightedStep) -> tuple[range, ...]:
-    """Ranges of outputs, from their ends."""
+def _span(axis: SplitAxis, rows: range) -> range | None:
+    return rows if axis is SplitAxis.POSITIONS else None
+
+
+def _decode_parts(record: Record, step: WeightedStep, has_split: bool) -> Split:
+    """Ranges of outputs or positions, from their ends."""
+    axis = _decode_axis(record) if has_split else SplitAxis.UNITS
     ends = record.items("parts", limits.MAX_PARTS, as_integer, 1)
     parts = tuple(range(*pair) for pair in zip((0, *ends[:-1]), ends, strict=True))
-    units = step.units
-    if not are_parts(parts, units) or (len(parts) > 1 and not may_split(step)):
+    by_units = axis is SplitAxis.UNITS
+    fits = are_parts(parts, step.units) if by_units else are_positions(parts, step.positions)
+    if not fits or (axis not in split_axes(step) and (len(parts) > 1 or not by_units)):
+        end, what = (
+            (step.units, f"multiples of {ROW_STEP}") if by_units else (step.positions, "numbers")
+        )
         raise ManifestError(
             f"{record.path}.parts",
-            expected=f"rising multiples of {ROW_STEP} that end with {units}",
+            expected=f"rising {what} that end with {end}, along an axis of the layer",
             got=str(ends)[:80],
         )
-    return parts
+    return Split(axis, parts)
+
+
+def _decode_axis(record: Record) -> SplitAxis:
+    text = record.text("split")
+    try:
+        return SplitAxis(text)
+    except ValueError:
+        raise ManifestError(
+            f"{record.path}.split", expected=", ".join(SplitAxis), got=repr(text)[:80]
+        ) from None
 
 
 def _decode_packed(record: Record, sections: SectionReader) -> PackedLayer:
@@ -292,104 +346,3 @@ def _activation(value: Any, path: str) -> FusedActivation:
         return FusedActivation(value)
     except ValueError:
         raise ManifestError(f"{path}.activation is unknown", got=repr(value)[:80]) from None
-
-
-def encode_layer(layer: LayerPlan) -> dict[str, Any]:
-    """As JSON."""
-    return {
-        "name": layer.name,
-        "op": layer.op,
-        "inputs": layer.inputs,
-        "units": layer.units,
-        "positions": layer.positions,
-        "nonzeros": layer.nonzeros,
-        "rounding": float(layer.rounding).hex(),
-        "buckets": [
-            {
-                "lanes": bucket.lanes,
-                "kernel": bucket.kernel,
-                "sparse": bucket.sparse,
-                "bytes": bucket.bytes,
-                "parts": bucket.parts,
-                "seconds": _hex(bucket.seconds),
-                "dense_seconds": _hex(bucket.dense_seconds),
-                "sparse_seconds": _hex(bucket.sparse_seconds),
-            }
-            for bucket in layer.buckets
-        ],
-    }
-
-
-def decode_layer(value: Any, path: str) -> LayerPlan:
-    """From JSON.
-
-    Raises:
-        ManifestError: not of the documented form.
-    """
-    record = Record(value, path)
-    inputs, units = record.integer("inputs", 1), record.integer("units", 1)
-    nonzeros = record.integer("nonzeros", 0, inputs * units)
-    layer = LayerPlan(
-        name=record.text("name"),
-        op=record.text("op"),
-        inputs=inputs,
-        units=units,
-        positions=record.integer("positions", 1),
-        nonzeros=nonzeros,
-        sparsity=1 - nonzeros / (inputs * units),
-        buckets=record.items("buckets", limits.MAX_TILES, _decode_bucket),
-        rounding=record.number("rounding"),
-    )
-    record.done()
-    if not 0 <= layer.rounding < math.inf:
-        raise ManifestError(f"{path}.rounding", expected="a share", got=str(layer.rounding))
-    return layer
-
-
-def _decode_bucket(value: Any, path: str) -> BucketPlan:
-    record = Record(value, path)
-    bucket = BucketPlan(
-        lanes=record.integer("lanes", 1, limits.MAX_LANES),
-        kernel=record.text("kernel"),
-        sparse=record.flag("sparse"),
-        bytes=record.integer("bytes"),
-        parts=record.integer("parts", 1, limits.MAX_PARTS),
-        seconds=record.optional_number("seconds"),
-        dense_seconds=record.optional_number("dense_seconds"),
-        sparse_seconds=record.optional_number("sparse_seconds"),
-    )
-    record.done()
-    return bucket
-
-
-def encode_time(time: NetworkTime) -> dict[str, Any]:
-    """As JSON."""
-    return {
-        "batch": time.batch,
-        "seconds": time.seconds.hex(),
-        "dense_seconds": _hex(time.dense_seconds),
-        "threaded_seconds": _hex(time.threaded_seconds),
-        "threaded_dense_seconds": _hex(time.threaded_dense_seconds),
-    }
-
-
-def decode_time(value: Any, path: str) -> NetworkTime:
-    """From JSON.
-
-    Raises:
-        ManifestError: not of the documented form.
-    """
-    record = Record(value, path)
-    time = NetworkTime(
-        record.integer("batch", 1),
-        record.number("seconds"),
-        record.optional_number("dense_seconds"),
-        record.optional_number("threaded_seconds"),
-        record.optional_number("threaded_dense_seconds"),
-    )
-    record.done()
-    return time
-
-
-def _hex(seconds: float | None) -> str | None:
-    return None if seconds is None else float(seconds).hex()

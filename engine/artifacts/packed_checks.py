@@ -36,17 +36,32 @@ _Table = npt.NDArray[np.int64]
 PACKING_VERSION = 3
 
 
-def is_storable(spec: KernelSpec, step: WeightedStep, packed: PackedLayer) -> bool:
+def is_storable(
+    spec: KernelSpec, step: WeightedStep, packed: PackedLayer, span: range | None = None
+) -> bool:
     """Return whether a packed layer would pass the checks when it is read, and so may be stored."""
     try:
-        check_packed(spec, step, packed, "layer")
+        check_packed(spec, step, packed, "layer", span)
     except PackedLayerError:
         return False
     return True
 
 
-def check_packed(spec: KernelSpec, step: WeightedStep, packed: PackedLayer, path: str) -> None:
+def check_packed(
+    spec: KernelSpec,
+    step: WeightedStep,
+    packed: PackedLayer,
+    path: str,
+    span: range | None = None,
+) -> None:
     """Check a packed layer against its kernel and layer.
+
+    Args:
+        spec: the kernel.
+        step: the step; of a part by outputs, that of the part.
+        packed: the layer or a part of it.
+        path: where it is in the manifest.
+        span: the positions that the part computes; None for all.
 
     Raises:
         PackedLayerError: it does not fit.
@@ -63,7 +78,7 @@ def check_packed(spec: KernelSpec, step: WeightedStep, packed: PackedLayer, path
         raise PackedLayerError(f"{path}: other arrays than the kernel takes")
     if wanted[FieldKind.INT] != packed.ints.keys():
         raise PackedLayerError(f"{path}: other numbers than the kernel takes")
-    view = PackedView(spec, step, packed, path)
+    view = PackedView(spec, step, packed, path, span)
     view.expect_ints({**step.function.as_ints(), "positions": step.positions})
     checks[spec.family](view)
 

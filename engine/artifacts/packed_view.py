@@ -22,16 +22,25 @@ class PackedView:
         isa: instruction set level of the kernel.
         inputs: weights of one output.
         units: outputs of the layer at one position.
+        step: the step.
         positions: how often the layer is applied to one sample.
+        span: the positions that this part computes.
         ints: values of the INT fields.
     """
 
     def __init__(
-        self, spec: KernelSpec, step: WeightedStep, packed: PackedLayer, path: str
+        self,
+        spec: KernelSpec,
+        step: WeightedStep,
+        packed: PackedLayer,
+        path: str,
+        span: range | None = None,
     ) -> None:
         self.lanes = spec.lanes
         self.isa = spec.isa
+        self.step = step
         self.positions = step.positions
+        self.span = range(step.positions) if span is None else span
         self.inputs = step.inputs
         self.units = step.units
         self.ints: Mapping[str, int] = packed.ints

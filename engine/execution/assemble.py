@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from engine.core.arrays import ALIGNMENT_BYTES, aligned
 from engine.core.errors import PackedLayerError
 from engine.core.layers import ValueType
 from engine.core.program import Program
@@ -17,7 +16,7 @@ from engine.execution.native import BoundTile
 from engine.kernels.abi import KernelSpec, PackedLayer
 from engine.kernels.registry import kernel_candidates
 from engine.planning.memory import plan_arena
-from engine.planning.parts import part_layer, part_step
+from engine.planning.parts import Split, packed_parts, part_step
 from engine.planning.plan import ExecutionPlan, KernelChoice, TilePlan, layer_of
 from engine.planning.step_parts import split_step
 
@@ -36,7 +35,7 @@ class LayerKey:
 _ArrayKey = tuple[str, tuple[int, ...], int]
 # Arrays are told apart by about so many of their bytes, before they are compared as a whole.
 _SAMPLE_BYTES = 4096
-_PackedKey = tuple[LayerKey, KernelSpec, tuple[range, ...]]
+_PackedKey = tuple[LayerKey, KernelSpec, Split]
 
 
 def layer_key(step: WeightedStep) -> LayerKey:
@@ -48,16 +47,6 @@ def layer_key(step: WeightedStep) -> LayerKey:
     if isinstance(step, ConvStep) and step.added is not None:
         step = replace(step, added=nowhere(step.added))
     return LayerKey(replace(step, name="", x=nowhere(step.x), y=nowhere(step.y)))
-
-
-def aligned_layer(packed: PackedLayer) -> PackedLayer:
-    """Return the same layer with every array on a 64-byte boundary, so that loading it copies nothing."""
-    constants = {
-        name: array if array.ctypes.data % ALIGNMENT_BYTES == 0 else aligned(array)
-        for name, array in packed.constants.items()
-    }
-    shaped = {name: constants[name].reshape(a.shape) for name, a in packed.constants.items()}
-    return replace(packed, constants=shaped)
 
 
 class Packer:
@@ -82,20 +71,16 @@ class Packer:
         """
         if choice.packed is not None:
             return choice.packed
-        key = (layer_key(step), choice.spec, choice.parts)
+        key = (layer_key(step), choice.spec, choice.split)
         if key not in self._packed:
-            self._packed[key] = self._pack(step, choice.spec, choice.parts)
+            self._packed[key] = self._pack(step, choice.spec, choice.split)
         return self._packed[key]
 
-    def _pack(
-        self, step: WeightedStep, spec: KernelSpec, parts: tuple[range, ...]
-    ) -> tuple[PackedLayer, ...]:
+    def _pack(self, step: WeightedStep, spec: KernelSpec, split: Split) -> tuple[PackedLayer, ...]:
         layer = layer_of(self._program, step, self._values)
         for candidate in kernel_candidates(layer, spec.isa, spec.lanes):
             if candidate.spec == spec:
-                return self.shared(
-                    tuple(aligned_layer(candidate.pack(part_layer(layer, rows))) for rows in parts)
-                )
+                return self.shared(packed_parts(candidate.pack, layer, split, spec.lanes))
         raise PackedLayerError(f"layer {step.name!r} has no kernel {spec.symbol}")
 
     def shared(self, packed: tuple[PackedLayer, ...]) -> tuple[PackedLayer, ...]:
@@ -145,7 +130,7 @@ def bind_tile(program: Program, plan: ExecutionPlan, tile: TilePlan, packer: Pac
             packed = packer.packed(step, choice)
             steps.append(
                 tuple(
-                    binder.weighted(part_step(step, rows), choice.spec, part)
+                    binder.weighted(part_step(step, rows, choice.axis), choice.spec, part)
                     for rows, part in zip(choice.parts, packed, strict=True)
                 )
             )

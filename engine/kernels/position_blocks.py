@@ -13,6 +13,9 @@ Sample (a store of a vector with gaps, AVX-512)::
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 from engine.core.target import Isa
 from engine.kernels.abi import ARGUMENT_FIELDS, Field, FieldKind
 from engine.kernels.activations import Parameters, apply
@@ -94,6 +97,19 @@ def results(w: KernelWriter, parameters: Parameters) -> Results:
 def with_added(variant: Sequence[tuple[str, int | str]]) -> tuple[Field, ...]:
     """Return the field of the value that is added, where a variant has one."""
     return (Field("added", FieldKind.ARENA),) if ADDS in dict(variant) else ()
+
+
+def blocks_of(table: npt.NDArray[np.uint32], positions: range, lanes: int) -> tuple[int, int]:
+    """Return the first block that begins at one of these positions, and how many do.
+
+    Args:
+        table: uint32[blocks][vectors][3]; blocks begin at rising positions.
+        positions: a run of the positions of a layer.
+        lanes: samples per tile.
+    """
+    begins = table[:, 0, 1].astype(np.int64) // (lanes * 4)
+    first, end = np.searchsorted(begins, (positions.start, positions.stop)).tolist()
+    return first, end - first
 
 
 def each_block(w: KernelWriter, x: Value, body: Callable[[Block], None]) -> None:

@@ -13,7 +13,7 @@ from engine.kernels.abi import Candidate
 from engine.kernels.estimate import layer_size
 from engine.kernels.registry import kernel_candidates
 from engine.planning.memory import plan_arena
-from engine.planning.parts import may_split, split_evenly, split_rows, whole
+from engine.planning.parts import split_axes, split_layer
 from engine.planning.plan import (
     ExecutionPlan,
     KernelChoice,
@@ -114,24 +114,11 @@ def part_count(layer: WeightedLayer, candidate: Candidate, threads: int) -> int:
     One split serves all modes: one thread runs the parts in sequence. So the kernels are compared in
     parts, and one packed form is stored.
     """
-    if not may_split(layer):
+    if not split_axes(layer):
         return 1
     estimate = candidate.estimated_ns
     worth = max(math.sqrt(estimate / _BARRIER_THREAD_NS), estimate / LONG_PART_NS)
     return max(1, min(threads, limits.MAX_PARTS, int(worth)))
-
-
-def layer_parts(layer: WeightedLayer, count: int, *, sparse: bool) -> tuple[range, ...]:
-    """So many parts of a layer that take about as long as each other, if it is wide enough.
-
-    Args:
-        layer: the layer to split.
-        count: number of parts.
-        sparse: whether its zeros cost nothing.
-    """
-    if count < 2:
-        return whole(layer.units)
-    return split_rows(layer.kernel, count) if sparse else split_evenly(layer.units, count)
 
 
 def default_plan(
@@ -159,11 +146,12 @@ def default_plan(
         layer = layer_of(program, step, values)  # one at a time: it may have to be written out
         for lanes, chosen in choices.items():
             best = layer_candidates(layer, target.isa, lanes, allow_sparse=allow_sparse)[0]
-            parts = layer_parts(layer, part_count(layer, best, threads), sparse=best.sparse)
-            chosen[number] = KernelChoice(best.spec, best.sparse, None, parts)
+            count = part_count(layer, best, threads)
+            split = split_layer(layer, count, lanes, sparse=best.sparse)
+            chosen[number] = KernelChoice(best.spec, best.sparse, None, split.parts, split.axis)
             alone[lanes] += best.estimated_ns
-            barrier = _BARRIER_NS if len(parts) > 1 else 0.0
-            shared[lanes] += best.estimated_ns / len(parts) + barrier
+            barrier = _BARRIER_NS if len(split.parts) > 1 else 0.0
+            shared[lanes] += best.estimated_ns / len(split.parts) + barrier
     tiles = tuple(
         _estimated_tile(program, lanes, chosen, alone[lanes], shared[lanes], threads)
         for lanes, chosen in choices.items()

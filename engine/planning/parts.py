@@ -1,21 +1,22 @@
 """Splitting a layer with weights into parts that threads compute at the same time.
 
-A part is a range of the layer's outputs. It is a layer of its own, packed for the same kernel, that
-writes its rows of the whole layer's result. One thread may run all parts one after another: the same code
-works on the same data, so results do not depend on how many threads there are.
-
-Only layers that are applied once to a sample are split this way: rows of a part must lie side by side.
+A part is a range of the layer's outputs, or of its positions. A range of outputs is a layer of its own, packed for the
+same kernel, that writes its rows of the whole layer's result; they must lie side by side. A range of positions is the
+whole packed layer with the blocks of positions that begin in it: every part reads all weights, but only its share of
+the input. One thread may run all parts one after another: the same code works on the same data, so results do not
+depend on how many threads there are.
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import assert_never
+from enum import StrEnum
+from typing import NamedTuple, assert_never
 
 import numpy as np
 import numpy.typing as npt
 
-from engine.core.arrays import FloatArray
+from engine.core.arrays import ALIGNMENT_BYTES, FloatArray, aligned
 from engine.core.layers import ConvLayer, DenseLayer, DepthwiseLayer, WeightedLayer
 from engine.core.steps import (
     ConvStep,
@@ -24,12 +25,31 @@ from engine.core.steps import (
     Place,
     WeightedStep,
 )
+from engine.kernels.abi import PackedLayer
 from engine.kernels.estimate import layer_size
+from engine.kernels.position_blocks import blocks_of
 
 # Boundaries between parts are multiples of this: whole vectors of every level, whole cache lines of y.
 ROW_STEP = 16
+# A layer is split by positions where each part has so many elements of a channel, samples of a tile counted: full
+# registers. With fewer, by outputs.
+_PART_ELEMENTS = 256
 # What a row costs besides its non-zeros (start values, activation, store), in non-zeros.
 _ROW_COST = 4
+
+
+class SplitAxis(StrEnum):
+    """What the parts of a layer are ranges of."""
+
+    UNITS = "units"
+    POSITIONS = "positions"
+
+
+class Split(NamedTuple):
+    """The parts of a layer: ranges that follow each other."""
+
+    axis: SplitAxis
+    parts: tuple[range, ...]
 
 
 def split_rows(kernel: FloatArray, parts: int) -> tuple[range, ...]:
@@ -81,6 +101,41 @@ def are_parts(parts: Sequence[range], units: int) -> bool:
     )
 
 
+def are_positions(parts: Sequence[range], positions: int) -> bool:
+    """Return whether ranges are parts of a layer by positions: none is empty, and they follow each other."""
+    bounds = [0, *(part.stop for part in parts)]
+    return (
+        bounds[-1] == positions
+        and all(part.step == 1 and len(part) > 0 for part in parts)
+        and [part.start for part in parts] == bounds[:-1]
+    )
+
+
+def packed_parts(
+    pack: Callable[[WeightedLayer], PackedLayer], layer: WeightedLayer, split: Split, lanes: int
+) -> tuple[PackedLayer, ...]:
+    """Return the parts of a layer in the format of a kernel, every array on a 64-byte boundary."""
+    if split.axis is SplitAxis.UNITS:
+        return tuple(aligned_layer(pack(part_layer(layer, rows))) for rows in split.parts)
+    packed = aligned_layer(pack(layer))
+    found = []
+    for positions in split.parts:
+        first, count = blocks_of(packed.constants["table"], positions, lanes)
+        ints = {**packed.ints, "first_block": first, "blocks": count}
+        found.append(replace(packed, ints=ints))
+    return tuple(found)
+
+
+def aligned_layer(packed: PackedLayer) -> PackedLayer:
+    """Return the same layer with every array on a 64-byte boundary, so that loading it copies nothing."""
+    constants = {
+        name: array if array.ctypes.data % ALIGNMENT_BYTES == 0 else aligned(array)
+        for name, array in packed.constants.items()
+    }
+    shaped = {name: constants[name].reshape(a.shape) for name, a in packed.constants.items()}
+    return replace(packed, constants=shaped)
+
+
 def part_layer(layer: WeightedLayer, rows: range) -> WeightedLayer:
     """Return the layer of some of the outputs; the layer itself where they are all of them.
 
@@ -100,12 +155,12 @@ def part_layer(layer: WeightedLayer, rows: range) -> WeightedLayer:
             assert_never(layer)
 
 
-def part_step(step: WeightedStep, rows: range) -> WeightedStep:
-    """Return the step that computes some of the outputs of one that may be split.
+def part_step(step: WeightedStep, rows: range, axis: SplitAxis = SplitAxis.UNITS) -> WeightedStep:
+    """Return the step that computes one part of one that may be split.
 
-    Its number of non-zeros stays that of the whole step.
+    Its number of non-zeros stays that of the whole step. A part by positions works on the places of the whole one.
     """
-    if len(rows) == step.units:
+    if axis is SplitAxis.POSITIONS or len(rows) == step.units:
         return step
     match step:
         case DenseStep():
@@ -126,21 +181,47 @@ def _channels(place: Place, numbers: range, rows: int) -> Place:
     return place.part(numbers.start * rows, len(numbers) * rows)
 
 
-def may_split(shape: WeightedLayer | WeightedStep) -> bool:
-    """Return whether a layer may have several parts: the rows of each must lie side by side."""
+def split_axes(shape: WeightedLayer | WeightedStep) -> tuple[SplitAxis, ...]:
+    """Return the axes by which a layer may have several parts: the rows of each unit must lie side by side."""
     match shape:
         case DenseLayer() | DenseStep():
-            return shape.positions == 1
+            return (SplitAxis.UNITS,) if shape.positions == 1 else ()
         case ConvLayer() | ConvStep():
-            return shape.groups == 1
+            by_units = shape.groups == 1
         case DepthwiseLayer() | DepthwiseStep():
-            return shape.multiplier == 1
+            by_units = shape.multiplier == 1
         case _:
             assert_never(shape)
+    return (SplitAxis.POSITIONS, SplitAxis.UNITS) if by_units else (SplitAxis.POSITIONS,)
 
 
-def first_row(layer: WeightedLayer, rows: range) -> int:
-    """Return the row of the whole result that a part begins with."""
+def split_layer(layer: WeightedLayer, count: int, lanes: int, *, sparse: bool) -> Split:
+    """Return so many parts of a layer that take about as long as each other, if it is large enough.
+
+    Args:
+        layer: the layer to split.
+        count: number of parts that are wanted.
+        lanes: samples per tile.
+        sparse: whether its zeros cost nothing.
+    """
+    axes = split_axes(layer)
+    if count < 2 or not axes:
+        return Split(SplitAxis.UNITS, whole(layer.units))
+    elements = layer.positions * lanes // count
+    if SplitAxis.POSITIONS in axes and (elements >= _PART_ELEMENTS or len(axes) == 1):
+        count = min(count, layer.positions)
+        bounds = [layer.positions * part // count for part in range(count + 1)]
+        return Split(
+            SplitAxis.POSITIONS, tuple(range(*pair) for pair in itertools.pairwise(bounds))
+        )
+    parts = split_rows(layer.kernel, count) if sparse else split_evenly(layer.units, count)
+    return Split(SplitAxis.UNITS, parts)
+
+
+def first_row(layer: WeightedLayer, rows: range, axis: SplitAxis) -> int:
+    """Return the row of the whole result that the places of a part begin with."""
+    if axis is SplitAxis.POSITIONS:
+        return 0
     match layer:
         case DenseLayer():
             return rows.start

@@ -21,6 +21,7 @@ from engine.core.steps import (
 from engine.core.target import Isa
 from engine.formats.narrow import narrow_layer
 from engine.kernels.abi import KernelSpec, PackedLayer
+from engine.planning.parts import Split, SplitAxis
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,13 +32,26 @@ class KernelChoice:
         spec: the machine code.
         sparse: whether it skips zeros.
         packed: each part in the kernel's format; None where they are packed when loaded.
-        parts: ranges of outputs that threads may compute at the same time; see `engine.planning.parts`.
+        parts: ranges that threads may compute at the same time; see `engine.planning.parts`.
+        axis: what they are ranges of.
     """
 
     spec: KernelSpec
     sparse: bool
     packed: tuple[PackedLayer, ...] | None
     parts: tuple[range, ...]
+    axis: SplitAxis = SplitAxis.UNITS
+
+    @property
+    def split(self) -> Split:
+        """The parts with their axis."""
+        return Split(self.axis, self.parts)
+
+    @property
+    def packed_bytes(self) -> int:
+        """Size of the packed layer; arrays that several parts read count once."""
+        arrays = {id(a): a.nbytes for part in self.packed or () for a in part.constants.values()}
+        return sum(arrays.values())
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -204,6 +204,6 @@ def _layer_run(
         nonzeros=step.nonzeros,
         weights=step.inputs * step.units,
         positions=step.positions,
-        bytes=sum(array.nbytes for part in phase for array in part.constants.values()),
+        bytes=sum({id(a): a.nbytes for part in phase for a in part.constants.values()}.values()),
         seconds=seconds,
     )

@@ -219,7 +219,7 @@ def _bucket_plan(lanes: int, choice: KernelChoice, tuned: TunedLayer | None) -> 
         lanes=lanes,
         kernel=choice.spec.symbol,
         sparse=choice.sparse,
-        bytes=sum(part.bytes for part in choice.packed or ()),
+        bytes=choice.packed_bytes,
         parts=len(choice.parts),
         seconds=sparse if choice.sparse else dense,
         dense_seconds=dense,

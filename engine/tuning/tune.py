@@ -24,15 +24,22 @@ from engine.core.layers import ValueType, WeightedLayer
 from engine.core.program import Program
 from engine.core.steps import WeightedStep
 from engine.core.target import Target
-from engine.execution.assemble import LayerKey, aligned_layer, layer_key
+from engine.execution.assemble import LayerKey, layer_key
 from engine.execution.bind import BoundStep
 from engine.execution.native import BoundTile, NativeTables, load_specs, run_function
 from engine.execution.workspace import Workspace
 from engine.kernels.abi import Candidate, KernelSpec, PackedLayer
 from engine.machine_code.linking import NativeLibrary
 from engine.machine_code.object_cache import ObjectCache
-from engine.planning.choose import layer_candidates, layer_parts, part_count, worth_timing
-from engine.planning.parts import first_row, part_layer, split_rows
+from engine.planning.choose import layer_candidates, part_count, worth_timing
+from engine.planning.parts import (
+    Split,
+    SplitAxis,
+    first_row,
+    packed_parts,
+    split_layer,
+    split_rows,
+)
 from engine.planning.plan import ExecutionPlan, KernelChoice, TilePlan, layer_of
 from engine.tuning.clocks import own_time, wall_time
 from engine.tuning.stopwatch import MOST_WALL, Contender, race
@@ -136,6 +143,8 @@ class Tuning:
 def _split_anew(program: Program, step: WeightedStep, choice: KernelChoice) -> KernelChoice:
     """Return the choice with parts that suit the step's own zeros, where another layer of its class was timed."""
     if choice.packed is not None or len(choice.parts) < 2 or not choice.sparse:
+        return choice
+    if choice.axis is SplitAxis.POSITIONS:
         return choice
     kernel = layer_of(program, step).kernel
     return replace(choice, parts=split_rows(kernel, len(choice.parts)))
@@ -275,7 +284,7 @@ class _Bench:
 
         def contender(choice: KernelChoice) -> Contender:
             steps = _part_steps(layer, choice, lanes, x_bytes)
-            size = sum(part.bytes for part in choice.packed or ())
+            size = choice.packed_bytes
             copies = copies_for(size, task.most_copies, self._cache_bytes)
             phases = (steps, *(_copied(steps) for _ in range(copies - 1)))
             tile = BoundTile(lanes, x_bytes + y_bytes, phases)
@@ -298,22 +307,25 @@ class _Packings:
     def __init__(self, layer: WeightedLayer, threads: int) -> None:
         self._layer = layer
         self._threads = threads
-        self._splits: dict[tuple[int, bool], tuple[range, ...]] = {}
-        self._packed: dict[tuple[int, tuple[range, ...]], tuple[PackedLayer, ...]] = {}
+        self._splits: dict[tuple[int, bool], Split] = {}
+        self._packed: dict[tuple[int, Split], tuple[PackedLayer, ...]] = {}
 
     def choice(self, candidate: Candidate) -> KernelChoice:
         """Return a candidate with the layer packed for it, in the parts that it will run in."""
         count = part_count(self._layer, candidate, self._threads)
-        split = (count, candidate.sparse)
-        if split not in self._splits:
-            self._splits[split] = layer_parts(self._layer, count, sparse=candidate.sparse)
-        parts = self._splits[split]
-        form = (id(candidate.pack), parts)  # candidates that differ in code only have one function
-        if form not in self._packed:
-            self._packed[form] = tuple(
-                aligned_layer(candidate.pack(part_layer(self._layer, rows))) for rows in parts
+        key = (count, candidate.sparse)
+        if key not in self._splits:
+            self._splits[key] = split_layer(
+                self._layer, count, candidate.spec.lanes, sparse=candidate.sparse
             )
-        return KernelChoice(candidate.spec, candidate.sparse, self._packed[form], parts)
+        split = self._splits[key]
+        form = (id(candidate.pack), split)  # candidates that differ in code only have one function
+        if form not in self._packed:
+            self._packed[form] = packed_parts(
+                candidate.pack, self._layer, split, candidate.spec.lanes
+            )
+        packed = self._packed[form]
+        return KernelChoice(candidate.spec, candidate.sparse, packed, split.parts, split.axis)
 
 
 def _part_steps(
@@ -324,7 +336,7 @@ def _part_steps(
     return tuple(
         BoundStep(
             choice.spec,
-            {**part.ints, "x": 0, "y": y + first_row(layer, rows) * row_bytes},
+            {**part.ints, "x": 0, "y": y + first_row(layer, rows, choice.axis) * row_bytes},
             part.constants,
         )
         for rows, part in zip(choice.parts, choice.packed or (), strict=True)
@@ -343,9 +355,10 @@ def copies_for(packed_bytes: int, most: int, cache_bytes: int) -> int:
 
 
 def _copied(steps: tuple[BoundStep, ...]) -> tuple[BoundStep, ...]:
-    """Return the same work with weights of its own."""
+    """Return the same work with weights of its own; parts that share arrays share the copies."""
+    copies = {id(a): aligned(a) for step in steps for a in step.constants.values()}
     return tuple(
-        replace(step, constants={name: aligned(a) for name, a in step.constants.items()})
+        replace(step, constants={name: copies[id(a)] for name, a in step.constants.items()})
         for step in steps
     )
 

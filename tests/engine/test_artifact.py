@@ -40,7 +40,7 @@ from graph.graph import Graph
 from graph.shape_ops import Permute, Reshape
 from tests.builders import GraphBuilder, random_inputs
 from tests.engine.compiled import UNTUNED, assert_close, oracle
-from tests.engine.tamper import HEADER, Tampered, seal
+from tests.engine.tamper import HEADER, Tampered, seal, write_as_before_version_4
 
 
 def model_graph() -> Graph:
@@ -298,7 +298,7 @@ def test_a_plan_of_another_packing_version_is_made_anew(
 def test_of_an_older_version_the_program_is_read(content: bytes, object_cache: ObjectCache) -> None:
     tampered = Tampered(content)
     tampered.head[1] = 1
-    ungroup_rows(tampered)
+    write_as_before_version_4(tampered)
     tampered.manifest["plan"] = {"isa": "of another time"}
     tampered.manifest["layers"] = ["whatever"]
     tampered.manifest["times"] = None
@@ -308,15 +308,6 @@ def test_of_an_older_version_the_program_is_read(content: bytes, object_cache: O
         parse_artifact(tampered.sealed())
 
 
-def ungroup_rows(tampered: Tampered) -> None:
-    """Write the steps as before version 4."""
-    for step in tampered.manifest["program"]["steps"]:
-        if step["kind"] == "affine":
-            assert step["length"] == step["y"][2]
-            for name in ("outer", "length", "inner"):
-                del step[name]
-
-
 def test_of_version_3_rows_have_a_number_each(
     content: bytes, object_cache: ObjectCache, tmp_path: Path
 ) -> None:
@@ -324,7 +315,7 @@ def test_of_version_3_rows_have_a_number_each(
     tampered.head[1] = 3
     with pytest.raises(ManifestError, match="unknown fields"):
         parse_artifact(tampered.sealed())
-    ungroup_rows(tampered)
+    write_as_before_version_4(tampered)
     artifact = parse_artifact(tampered.sealed())
     assert artifact.model.plan.tiles
     inputs = random_inputs(model_graph(), 19)

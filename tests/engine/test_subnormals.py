@@ -19,7 +19,7 @@ from engine.retune import options_of, retune
 from graph.graph import Graph
 from graph.tensor_type import DType, TensorType
 from tests.builders import GraphBuilder
-from tests.engine.tamper import Tampered
+from tests.engine.tamper import Tampered, write_as_before_version_4
 from tests.engine.threaded import executable_in, in_parts
 
 TINY = np.float32(1e-40)
@@ -135,6 +135,7 @@ def test_files_of_the_versions_before_keep_them(
 ) -> None:
     old = Tampered(artifact_bytes(model_of(tiny_graph, object_cache, None, keep=False)))
     old.head[1] = 2
+    write_as_before_version_4(old)
     del old.manifest["plan"]["keeps_subnormals"]
     found = parse_artifact(old.sealed()).model
     assert found.plan.keeps_subnormals

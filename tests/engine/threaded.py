@@ -6,7 +6,7 @@ from engine.core.program import Program
 from engine.core.target import Target
 from engine.execution.runtime import Executable
 from engine.machine_code.object_cache import ObjectCache
-from engine.planning.parts import may_split, split_rows
+from engine.planning.parts import SplitAxis, split_axes, split_rows
 from engine.planning.plan import CompiledModel, KernelChoice, layer_of
 from engine.planning.schedule import Mode, Schedule, make_schedule
 from graph.activations import Function
@@ -28,7 +28,7 @@ def in_parts(model: CompiledModel, most: int) -> CompiledModel:
 
 def _in_parts(program: Program, number: int, choice: KernelChoice, most: int) -> KernelChoice:
     layer = layer_of(program, program.weighted_steps()[number])
-    if not may_split(layer):
+    if SplitAxis.UNITS not in split_axes(layer):
         return replace(choice, packed=None)
     return replace(choice, packed=None, parts=split_rows(layer.kernel, most))
 
