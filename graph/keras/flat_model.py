@@ -13,10 +13,12 @@ from typing import Any
 from graph.graph import Graph, Node
 from graph.keras.json_text import Json, JsonObject
 from graph.keras.keras_file import Folder
-from graph.keras.keras_layers import KerasLayer, fused_name, layers_of
+from graph.keras.keras_layer import KerasLayer
+from graph.keras.keras_layers import BEARS_ACTIVATION, fused_name, layers_of
 from graph.keras.naming import numbered, snake_case
 from graph.keras.saving_order import saving_order
-from graph.ops import Activation, Dense
+from graph.ops import Activation
+from graph.shape_ops import Reshape
 from graph.tensor_type import TensorType
 
 _FUNCTIONAL = "keras.src.models.functional"
@@ -127,7 +129,7 @@ class _Writer:
         return names
 
     def write_nodes(self) -> None:
-        """Add the layers of all nodes; an activation that only follows one Dense becomes its argument."""
+        """Add the layers of all nodes; an activation that only follows a layer with weights becomes its argument."""
         fused = self._fused()
         followers = set(fused.values())
         producers = self._graph.producers()
@@ -148,15 +150,20 @@ class _Writer:
     def _trained(self, node: Node, layers: tuple[KerasLayer, ...]) -> tuple[KerasLayer, ...]:
         """Return the layers with what the original's layer says for training."""
         origin = self._training.get(node.layer)
-        if origin is None or len(layers) != 1 or layers[0].class_name != origin.class_name:
+        if origin is None or len(layers) != 1:
+            return layers
+        is_flat = type(node.op) is Reshape and len(node.op.sample_shape) == 1
+        if is_flat and origin.class_name == "Flatten":
+            return (KerasLayer("Flatten", {"data_format": "channels_last"}),)
+        if layers[0].class_name != origin.class_name:
             return layers
         return (replace(layers[0], config={**origin.arguments, **layers[0].config}),)
 
     def _fused(self) -> dict[str, str]:
-        """Dense node -> the activation node that becomes its argument; all calls of a shared layer or none."""
+        """Node with a kernel -> the activation node that becomes its argument; all calls of a shared layer or none."""
         found: dict[str, str] = {}
         for node in self._graph.nodes:
-            sharing = self._users[node.weights[0]] if type(node.op) is Dense else ()
+            sharing = self._users[node.weights[0]] if type(node.op) in BEARS_ACTIVATION else ()
             followers = [self._follower(other) for other in sharing]
             functions = {follower.op for follower in followers if follower is not None}
             same = all(other.op == node.op and other.weights == node.weights for other in sharing)

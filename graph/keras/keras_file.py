@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 
 from graph.keras.json_text import JsonObject
-from graph.keras.keras_layers import Array
+from graph.keras.keras_layer import Array
 
 # The dialect that is written; every Keras 3 reads it.
 KERAS_VERSION = "3.0.0"

@@ -4,19 +4,23 @@ Chains: `hard_sigmoid` of Keras 2 is Rescaling(0.2, 0.5) and ReLU(max_value=1); 
 other than the last are put between two Permute layers; celu, squareplus and the shrink functions with parameters other
 than the defaults are the default function between two Rescalings. What Keras has only as an operation (keras.ops),
 gelu's approximation and threshold, is written as one, and so is glu. Refused is only relu with a negative threshold.
+Ops of images and signals are in `graph.keras.written_spatial`.
 """
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from graph.activations import LINEAR, ActivationFunction, Function
+from graph.conv_ops import Conv, ConvTranspose, DepthwiseConv
 from graph.errors import ExportError
 from graph.graph import Graph, Node
 from graph.keras.json_text import JsonObject
+from graph.keras.keras_layer import Array, KerasLayer
+from graph.keras.written_spatial import spatial_layers
 from graph.ops import (
     Activation,
     BatchNormalization,
@@ -34,8 +38,8 @@ from graph.tensor_type import TensorType, normalize_axis
 
 _OPERATIONS = "keras.src.ops.nn"
 
-Array = np.ndarray[Any, np.dtype[Any]]
-
+# Ops whose layers have an activation of their own.
+BEARS_ACTIVATION: frozenset[type[Any]] = frozenset({Dense, Conv, ConvTranspose, DepthwiseConv})
 # By exact class: a subclass of one of them may mean something else, which Keras' layer would not compute.
 _WRITTEN_OPS: frozenset[type[Any]] = frozenset(
     {
@@ -56,40 +60,21 @@ _WRITTEN_OPS: frozenset[type[Any]] = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class KerasLayer:
-    """A layer to write.
-
-    Attributes:
-        class_name: class in keras.layers.
-        config: its arguments, without name and dtype.
-        weights: arrays in Keras' order.
-        module: where the class is; operations are not in keras.layers, and have no folder of weights.
-    """
-
-    class_name: str
-    config: JsonObject = field(default_factory=dict)
-    weights: tuple[Array, ...] = ()
-    module: str = "keras.layers"
-
-    @property
-    def is_operation(self) -> bool:
-        """Whether Keras keeps it as an operation and not as a layer."""
-        return self.module != "keras.layers"
-
-
 def layers_of(graph: Graph, node: Node, types: Mapping[str, TensorType]) -> tuple[KerasLayer, ...]:
     """Return the layers that mean what the node means, in the order in which they are applied.
 
     Raises:
         ExportError: there are none.
     """
+    inputs = tuple(types[name] for name in node.inputs)
+    weights = tuple(graph.weights[name] for name in node.weights)
+    spatial = spatial_layers(node.op, inputs[0], weights)
+    if spatial is not None:
+        return spatial
     if type(node.op) not in _WRITTEN_OPS:
         raise ExportError(
             f"node {node.name!r} has an op that Keras has no layer for", got=type(node.op).__name__
         )
-    inputs = tuple(types[name] for name in node.inputs)
-    weights = tuple(graph.weights[name] for name in node.weights)
     match node.op:
         case Activation(function):
             return _activation(function, inputs[0], node.name)
@@ -271,7 +256,7 @@ def activation_name(function: ActivationFunction) -> str | None:
 
 
 def fused_name(function: ActivationFunction, rank: int) -> str | None:
-    """Return the name to write as a Dense layer's own activation, or None where it cannot be one.
+    """Return the name to write as a layer's own activation, or None where it cannot be one.
 
     Args:
         function: the activation.

@@ -15,17 +15,42 @@ from graph.keras.description import Call, Layer, Model, Port, TensorRef
 from graph.keras.dialects import LAYER_CLASSES, Dialect
 from graph.keras.json_text import Json, JsonObject, as_name, as_object
 from graph.keras.keras_file import Folder
-from graph.keras.keras_layers import Array, activation_name
+from graph.keras.keras_layer import Array
+from graph.keras.keras_layers import activation_name
 from graph.keras.naming import numbered, snake_case
 from graph.keras.origin import Origin
 from graph.keras.saving_order import saving_order
 from graph.keras.slots import own_roles
+from graph.keras.written_spatial import INTERPOLATIONS
 
-# Layers that Keras 3 has no longer, or that are operations.
-_NOT_WRITTEN = frozenset({"Merge", "ThresholdedReLU"})
+# Layers that Keras 3 has no longer; and RandomShear, which it cannot load from its own files.
+_NOT_WRITTEN = frozenset({"Merge", "ThresholdedReLU", "RandomHeight", "RandomWidth", "RandomShear"})
 _NOT_ARGUMENTS: Mapping[str, frozenset[str]] = {
     "BatchNormalization": frozenset({"mode"}),
+    "Cropping1D": frozenset({"data_format"}),
     **dict.fromkeys((f"Conv{rank}DTranspose" for rank in (1, 2, 3)), frozenset({"output_shape"})),
+}
+# Augmentations that Keras 3 does not make without these arguments.
+_NEEDED: Mapping[str, frozenset[str]] = {
+    **dict.fromkeys(
+        ("RandomRotation", "RandomContrast", "RandomBrightness", "RandomColorDegeneration", "RandomHue",
+         "RandomPosterization", "RandomSaturation", "RandomSharpness"),
+        frozenset({"factor"}),
+    ),
+    "RandomZoom": frozenset({"height_factor"}),
+    "RandomTranslation": frozenset({"height_factor", "width_factor"}),
+}  # fmt: skip
+# Arguments that some versions of Keras 3 do not know, and that they do not need where they are false.
+_OF_LATER_VERSIONS: Mapping[str, frozenset[str]] = {
+    "LayerNormalization": frozenset({"rms_scaling"}),
+    "Resizing": frozenset({"antialias", "pad_to_aspect_ratio"}),
+}
+# How the kernel tells how many units a layer has, which pruning may have made fewer.
+_UNITS: Mapping[str, tuple[str, str, int]] = {
+    "Dense": ("units", "kernel", -1),
+    **{f"Conv{rank}D": ("filters", "kernel", -1) for rank in (1, 2, 3)},
+    **{f"Conv{rank}DTranspose": ("filters", "kernel", -2) for rank in (1, 2, 3)},
+    **{f"SeparableConv{rank}D": ("filters", "pointwise_kernel", -1) for rank in (1, 2)},
 }
 _FUNCTIONAL = "keras.src.models.functional"
 
@@ -79,7 +104,12 @@ class _Writer:
         if layer.model is not None:
             return self.model(layer.model)
         class_name = layer.class_name
-        if class_name not in LAYER_CLASSES or class_name in _NOT_WRITTEN:
+        needed = _NEEDED.get(class_name, frozenset())
+        if (
+            class_name not in LAYER_CLASSES
+            or class_name in _NOT_WRITTEN
+            or needed - set(layer.training)
+        ):
             raise NotTheSameError(class_name)
         left_out = _NOT_ARGUMENTS.get(class_name, frozenset())
         config: JsonObject = {"name": _checked(layer.name)}
@@ -89,10 +119,7 @@ class _Writer:
         config |= layer.training
         if not layer.is_trainable:
             config["trainable"] = False
-        if class_name == "LayerNormalization" and not config["rms_scaling"]:
-            del config["rms_scaling"]
-        if class_name == "Dense":
-            config["units"] = self._array(layer, "kernel").shape[-1]
+        self._fit(layer, config)
         if "activation" in layer.arguments:
             config["activation"] = self._activation(layer)
         return {
@@ -101,6 +128,23 @@ class _Writer:
             "config": config,
             "registered_name": None,
         }
+
+    def _fit(self, layer: Layer, config: JsonObject) -> None:
+        """Fit a layer's arguments to Keras 3 and to the sizes that the graph has."""
+        class_name = layer.class_name
+        for name in _OF_LATER_VERSIONS.get(class_name, frozenset()):
+            if not config[name]:
+                del config[name]
+        if class_name == "BatchNormalization" and isinstance(config["axis"], list):
+            (config["axis"],) = config["axis"]  # tf.keras writes a list of one axis.
+        if class_name in _UNITS:
+            name, role, axis = _UNITS[class_name]
+            config[name] = self._array(layer, role).shape[axis]
+        if config.get("data_format", "") is None:
+            # Keras takes the default of the host where the file is loaded.
+            config["data_format"] = "channels_last"
+        if config.get("interpolation", "nearest") not in INTERPOLATIONS:
+            raise NotTheSameError(f"{layer.path}: {config['interpolation']}")
 
     def _activation(self, layer: Layer) -> Json:
         value = layer.arguments["activation"]

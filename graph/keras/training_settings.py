@@ -79,17 +79,21 @@ _ALIASES = frozenset(
     mean_io_u one_hot_io_u one_hot_mean_io_u f1_score f_beta_score r2_score l1 l1l2 l1_l2 l2 max_norm min_max_norm
     non_neg unit_norm zero one normal uniform rmsprop adamw log_cosh""".split()  # noqa: SIM905
 )
-# Words that are values of arguments: of VarianceScaling, of reductions, of dtypes and of compile.
+# Words that are values of arguments: of VarianceScaling, of reductions, of dtypes, of compile and of augmentations.
 _WORDS = frozenset(
     """auto sum sum_over_batch_size mean mean_with_sample_weight none fan_in fan_out fan_avg normal uniform
     truncated_normal untruncated_normal float32 ROC PR interpolation minoring majoring micro macro weighted
-    variance_weighted_average uniform_average channels_last channels_first""".split()  # noqa: SIM905
+    variance_weighted_average uniform_average channels_last channels_first horizontal vertical
+    horizontal_and_vertical constant reflect wrap nearest bilinear""".split()  # noqa: SIM905
 )
 _COMPILE_KEYS = frozenset(
     """optimizer loss loss_weights metrics weighted_metrics run_eagerly steps_per_execution jit_compile
     auto_scale_loss""".split()  # noqa: SIM905
 )
-_EVER = frozenset({"rate", "stddev", "seed", "noise_shape", "data_format", "momentum", "l1", "l2"})
+_EVER = frozenset(
+    """rate stddev seed noise_shape data_format momentum l1 l2 factor height_factor width_factor mode fill_mode
+    fill_value interpolation value_range""".split()  # noqa: SIM905
+)
 # Keys whose values only name the object itself.
 _LABELS = frozenset({"name", "summation_method", "curve"})
 _LABEL = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")

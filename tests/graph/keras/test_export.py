@@ -13,15 +13,23 @@ from hypothesis import strategies as st
 
 from graph import reference
 from graph.activations import AXIS_FUNCTIONS, ActivationFunction, Function
+from graph.conv_ops import Conv, DepthwiseConv
 from graph.errors import ExportError
 from graph.graph import Graph, Output
+from graph.interpolation import Interpolation
 from graph.keras.export import write_keras
 from graph.keras.read import read_model
+from graph.normalization_ops import UnitNormalization
 from graph.op import Op
 from graph.ops import Activation, Dense, Normalization
+from graph.resizing_ops import Resize, Upsample
+from graph.tensor_type import DType, TensorType
+from graph.windows import Padding
 from tests.builders import GraphBuilder, random_inputs
 from tests.graph.keras.conftest import TOLERANCE, assert_same_outputs, set_random_weights
+from tests.graph.keras.spatial_zoo import COMMON, KERAS3, NETWORKS
 from tests.graph.keras.zoo import MODELS
+from tests.pruning.images import random_image_network
 from tests.strategies import graphs
 from tests.unknown_ops import SAME_SHAPE, RollingDense
 
@@ -67,6 +75,77 @@ def test_read_written_and_loaded(keras: Any, tmp_path: Path, load: Load, name: s
     graph = read_model(tmp_path / "original.keras").graph
     assert_same_outputs(graph, load(graph))
     assert_equal_graphs(read_model(tmp_path / "written.keras").graph, graph)
+
+
+OF_IMAGES = {**COMMON, **KERAS3, **NETWORKS}
+
+
+@pytest.mark.parametrize("name", OF_IMAGES)
+def test_images_read_written_and_loaded(keras: Any, tmp_path: Path, load: Load, name: str) -> None:
+    model = OF_IMAGES[name](keras)
+    set_random_weights(model)
+    model.save(tmp_path / "original.keras")
+    graph = read_model(tmp_path / "original.keras").graph
+    assert_same_outputs(graph, load(graph), 5e-6)
+    assert_equal_graphs(read_model(tmp_path / "written.keras").graph, graph)
+
+
+@pytest.mark.parametrize("method", list(Interpolation))
+@pytest.mark.parametrize("shape", [(7, 3), (5, 7, 3), (4, 5, 6, 2)], ids=["1-D", "2-D", "3-D"])
+def test_every_way_of_resizing(
+    load: Load, tmp_path: Path, method: Interpolation, shape: tuple[int, ...]
+) -> None:
+    rank = len(shape) - 1
+    for op in (Upsample((2,) * rank, method), Resize((3, 8, 5)[:rank], method)):
+        b = GraphBuilder()
+        graph = b.build(b.add(op, [b.input(*shape)]))
+        assert_same_outputs(graph, load(graph), 5e-6)
+        assert_equal_graphs(read_model(tmp_path / "written.keras").graph, graph, 1e-6)
+
+
+def test_resizing_of_any_size_without_a_layer_is_refused(tmp_path: Path) -> None:
+    b = GraphBuilder()
+    image = b.input(5, 5, 2, type_=TensorType(DType.FLOAT32, (None, None, 5, 2)))
+    graph = b.build(b.add(Upsample((2, 2), Interpolation.AREA), [image]))
+    with pytest.raises(ExportError, match="of images of any size"):
+        write_keras(graph, tmp_path / "x.keras")
+
+
+def test_a_depthwise_convolution_over_three_axes(load: Load) -> None:
+    b = GraphBuilder()
+    op = DepthwiseConv((1, 2, 1), (1, 1, 1), Padding.SAME)
+    kernel = b.weight("kernel", b.rng.standard_normal((2, 3, 1, 4, 2)))
+    bias = b.weight("bias", b.rng.standard_normal(8))
+    graph = b.build(b.add(op, [b.input(4, 5, 3, 4)], [kernel, bias]))
+    assert_same_outputs(graph, load(graph), 5e-6)
+
+
+def test_unit_normalization_with_the_bound_of_keras2(load: Load) -> None:
+    b = GraphBuilder()
+    op = UnitNormalization((1,), 1e-6)
+    graph = b.build(b.add(op, [b.input(4)]))
+    model = load(graph)
+    for size in (1.0, 1e-5, 1e-7, 0.0):
+        x = np.full((1, 4), size, np.float32)
+        wanted = reference.run(graph, {"x0": x})["y0"]
+        np.testing.assert_allclose(np.asarray(model(x)), wanted, rtol=1e-5)
+
+
+def test_an_activation_becomes_the_argument_of_a_convolution(load: Load) -> None:
+    b = GraphBuilder()
+    kernel = b.weight("kernel", b.rng.standard_normal((3, 3, 2, 4)))
+    op = Conv((1, 1), (1, 1), use_bias=False)
+    x = b.activation(b.add(op, [b.input(6, 6, 2)], [kernel], name="conv"), Function.RELU)
+    model = load(b.build(x))
+    assert [type(layer).__name__ for layer in model.layers] == ["InputLayer", "Conv2D"]
+    assert model.layers[1].activation.__name__ == "relu"
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_drawn_networks_of_images(load: Load, tmp_path: Path, seed: int) -> None:
+    graph = random_image_network(seed)
+    assert_same_outputs(graph, load(graph), 2e-5)
+    assert_equal_graphs(read_model(tmp_path / "written.keras").graph, graph, 1e-5)
 
 
 @settings(
