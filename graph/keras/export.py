@@ -11,6 +11,7 @@ from pathlib import Path
 from graph.errors import GraphError
 from graph.graph import Graph
 from graph.keras.description import Model, leaves
+from graph.keras.dialects import SPECTRAL_WRAPPER
 from graph.keras.flat_model import FlatModel, Training, clean_name, flat_model
 from graph.keras.json_text import JsonObject
 from graph.keras.keras_file import weights_file, write_archive
@@ -89,7 +90,12 @@ def _on_layers(flat: FlatModel, model: Model) -> Iterator[str]:
 
 
 def _on_settings(origin: Origin) -> Iterator[str]:
-    """What is not kept of the settings for training."""
+    """What is not kept of what only training uses."""
+    if any(layer.wrapper == SPECTRAL_WRAPPER for layer in leaves(origin.model)):
+        yield (
+            f"The Keras file that comes back has the layers that were inside of {SPECTRAL_WRAPPER} without it: training"
+            " no longer normalizes their weights."
+        )
     if origin.compile_config is None and origin.was_compiled:
         yield (
             "The Keras file that comes back is not compiled, as the compile settings of the upload were not taken over"

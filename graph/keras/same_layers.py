@@ -21,10 +21,14 @@ from graph.keras.naming import numbered, snake_case
 from graph.keras.origin import Origin
 from graph.keras.saving_order import saving_order
 from graph.keras.slots import own_roles
+from graph.keras.spatial_classes import APPLICATION_CLASSES
 from graph.keras.written_spatial import INTERPOLATIONS
 
-# Layers that Keras 3 has no longer; and RandomShear, which it cannot load from its own files.
-_NOT_WRITTEN = frozenset({"Merge", "ThresholdedReLU", "RandomHeight", "RandomWidth", "RandomShear"})
+# Layers that Keras 3 has no longer, that it does not load from everywhere (those that keras.applications has for
+# itself), or that it cannot load from its own files: RandomShear.
+_NOT_WRITTEN = APPLICATION_CLASSES | {
+    "Merge", "ThresholdedReLU", "RandomHeight", "RandomWidth", "RandomShear"
+}  # fmt: skip
 _NOT_ARGUMENTS: Mapping[str, frozenset[str]] = {
     "BatchNormalization": frozenset({"mode"}),
     "Cropping1D": frozenset({"data_format"}),

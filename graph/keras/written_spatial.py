@@ -1,8 +1,8 @@
 """The table from the ops of images and signals back to Keras 3 layers; see `graph.keras.keras_layers`.
 
-Chains: what Keras 3 has no layer for is written as what it means. A resizing that Keras 3 does not know is a matrix along
-each axis: a Dense layer without bias between two Permutes. A depthwise convolution over three axes is one in as many
-groups as channels. UnitNormalization with another epsilon gets a Rescaling in front.
+Chains: what Keras 3 has no layer for is written as what it means. A resizing that Keras 3 does not know is a matrix
+along each axis: a Dense layer without bias between two Permutes. A depthwise convolution over three axes is one in as
+many groups as channels. UnitNormalization with another epsilon gets a Rescaling in front.
 """
 
 from collections.abc import Callable, Mapping

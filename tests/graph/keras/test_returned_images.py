@@ -26,7 +26,10 @@ pytestmark = [
 ]
 
 # Not layers of Keras 3, or not loaded by it from its own files.
-GONE = ("RandomShear", "random crop", "random height", "random width", "slashes")
+GONE = (
+    "RandomShear", "random crop", "random height", "random width", "slashes", "layer scale",
+    "stochastic depth", "scaled sum", "spectral normalization",
+)  # fmt: skip
 OTHER_RESIZINGS = ("area", "gaussian", "mitchellcubic")
 
 
