@@ -4,10 +4,11 @@ from graph.keras.arguments import MIXED_POLICIES, policy_name
 from graph.keras.description import Layer, Model, leaves
 from graph.keras.dialects import PRUNING_WRAPPER, Dialect
 from graph.keras.json_text import Json, JsonObject
+from graph.keras.source import Source
 from graph.keras.uploaded_code import training_code
 
 
-def notes_on(model: Model, dialect: Dialect, config: JsonObject) -> tuple[str, ...]:
+def notes_on(model: Model, source: Source, config: JsonObject) -> tuple[str, ...]:
     """Sentences on readings that are right but may surprise."""
     layers = list(leaves(model))
     notes = []
@@ -25,7 +26,7 @@ def notes_on(model: Model, dialect: Dialect, config: JsonObject) -> tuple[str, .
             "Code or classes from outside of Keras that only training uses were ignored, and nothing of them was run:"
             f" {', '.join(code[:3])}{more}."
         )
-    if dialect is not Dialect.KERAS3 and any(_uses_hard_sigmoid(layer) for layer in layers):
+    if source.dialect is not Dialect.KERAS3 and any(_uses_hard_sigmoid(layer) for layer in layers):
         notes.append(
             "hard_sigmoid is taken as the file's Keras version meant it: clip(0.2 x + 0.5, 0, 1)."
         )
@@ -33,6 +34,16 @@ def notes_on(model: Model, dialect: Dialect, config: JsonObject) -> tuple[str, .
     if pruned:
         notes.append(
             f"{pruned} layers were wrapped for pruning by tfmot; their masks were applied to the weights."
+        )
+    if source.flips_kernels and any(layer.class_name.startswith("Conv") for layer in layers):
+        notes.append(
+            "The file was written by Keras with Theano, which turns the kernels of convolutions around. They are turned here,"
+            " as Keras 2 does when it loads such a file; tf.keras does not."
+        )
+    if source.version.startswith("2.2.4-tf") and any(map(_upsamples_bilinearly, layers)):
+        notes.append(
+            "Bilinear upsampling is taken as TensorFlow 2 computes it; TensorFlow 1.14 and before, which write the same"
+            " version of Keras into their files, placed the pixels otherwise."
         )
     fixed = [layer.name for layer in layers if _has_fixed_batch(layer)]
     if fixed:
@@ -58,6 +69,10 @@ def _mixed_policies(config: JsonObject) -> set[str]:
 
 def _uses_hard_sigmoid(layer: Layer) -> bool:
     return layer.arguments.get("activation") == "hard_sigmoid"
+
+
+def _upsamples_bilinearly(layer: Layer) -> bool:
+    return layer.class_name == "UpSampling2D" and layer.arguments["interpolation"] == "bilinear"
 
 
 def _has_fixed_batch(layer: Layer) -> bool:

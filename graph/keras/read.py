@@ -11,7 +11,6 @@ from pathlib import Path
 from graph.graph import Graph
 from graph.keras.archive import FileFormat, open_archive
 from graph.keras.config import parse_model
-from graph.keras.dialects import dialect_of
 from graph.keras.lowering import lower_model
 from graph.keras.notes import notes_on
 from graph.keras.origin import Origin, origin_of
@@ -56,10 +55,11 @@ def read_model(
     """
     bounds = limits or FileLimits()
     with open_archive(Path(path), bounds) as archive:
-        dialect = dialect_of(archive.keras_version)
+        source = Source(archive.keras_version, archive.backend)
+        dialect = source.dialect
         model = parse_model(archive, bounds)
         weights = read_weights(archive, model, allow_nonfinite=allow_nonfinite)
-        graph = lower_model(model, weights, Source(archive.keras_version, archive.backend))
-        notes = notes_on(model, dialect, archive.config)
+        graph = lower_model(model, weights, source)
+        notes = notes_on(model, source, archive.config)
         origin = origin_of(archive, model, dialect)
         return ModelFile(graph, archive.format, archive.keras_version, origin, notes)

@@ -51,8 +51,12 @@ _RESIZING = LayerClass(
         "crop_to_aspect_ratio": False, "pad_to_aspect_ratio": False, "antialias": False, **_FORMAT,
     },
     stated={"fill_mode": ("constant",), "fill_value": (0.0, 0)},
+    ignored=frozenset({"bounding_box_format"}),
 )  # fmt: skip
-_CROP = LayerClass(used={"height": REQUIRED, "width": REQUIRED, **_FORMAT})
+_CROP = LayerClass(
+    used={"height": REQUIRED, "width": REQUIRED, **_FORMAT},
+    ignored=frozenset({"bounding_box_format"}),
+)
 # Layers that change images only in training.
 AUGMENTATIONS = frozenset(
     """RandomFlip RandomRotation RandomZoom RandomTranslation RandomContrast RandomBrightness RandomHeight RandomWidth
