@@ -59,7 +59,7 @@ def race_networks(
         seconds: processor time for all of it; each network has at least `LEAST_READINGS` readings.
     """
     program = models[0].program
-    batches = small_enough(program, REPORTED_BATCHES)
+    batches = small_enough(program, REPORTED_BATCHES, models[0].plan.tiles)
     deadline = own_time() + seconds
     with ExitStack() as stack:
         ready = [

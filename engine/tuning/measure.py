@@ -27,6 +27,8 @@ WIDEST_HALF = 8
 HALF_MUST_REACH = 0.9
 # A batch is left out where its arrays alone would take more than this.
 MAX_BATCH_BYTES = 1024**3
+# Nor is a batch timed that takes longer than this: it tells nothing that a smaller one of a network so slow does not.
+MAX_BATCH_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -162,7 +164,7 @@ def measure_network(
         cache: object code.
         deadline: `own_time` value; each batch is timed at least once.
     """
-    batches = small_enough(model.program, REPORTED_BATCHES)
+    batches = small_enough(model.program, REPORTED_BATCHES, model.plan.tiles)
     models = [model] if dense is None else [model, dense]
     with ExitStack() as stack:
 
@@ -245,9 +247,21 @@ def repeated_call(
     return run
 
 
-def small_enough(program: Program, batches: Iterable[int]) -> list[int]:
-    """Return the batches whose arrays keep the limit."""
-    return [batch for batch in batches if batch_bytes(program, batch) <= MAX_BATCH_BYTES]
+def small_enough(
+    program: Program, batches: Iterable[int], tiles: Sequence[TilePlan] = ()
+) -> list[int]:
+    """Return the batches whose arrays keep the limit, and that tiles with times need not go on too long for.
+
+    The least batch is timed however long it takes.
+    """
+    sample_seconds = min((tile.seconds / tile.lanes for tile in tiles), default=0.0)
+    sizes = sorted(batches)
+    return [
+        batch
+        for batch in sizes
+        if batch_bytes(program, batch) <= MAX_BATCH_BYTES
+        and (batch == sizes[0] or batch * sample_seconds <= MAX_BATCH_SECONDS)
+    ]
 
 
 def batch_bytes(program: Program, batch: int) -> int:

@@ -60,7 +60,7 @@ def proven_modes(
     if plan.threads < 2:
         return plan
     sizes = sorted({*REPORTED_BATCHES, *(tile.lanes for tile in plan.tiles)})
-    batches = small_enough(model.program, sizes)
+    batches = small_enough(model.program, sizes, plan.tiles)
     schedules = rival_schedules(plan.tiles, plan.threads)
     rivals = contested(plan.tiles, schedules, batches)
     with ExitStack() as stack:

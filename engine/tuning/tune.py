@@ -20,7 +20,11 @@ import numpy as np
 
 from engine.artifacts.sections import padded
 from engine.core.arrays import ALIGNMENT_BYTES, aligned
-from engine.core.layers import ValueType, WeightedLayer
+from engine.core.layers import (
+    ConvLayer,
+    ValueType,
+    WeightedLayer,
+)
 from engine.core.program import Program
 from engine.core.steps import WeightedStep
 from engine.core.target import Target
@@ -276,6 +280,8 @@ class _Bench:
         lanes, layer = task.lanes, task.layer
         x_bytes = padded(layer.x_rows * lanes * 4) + ALIGNMENT_BYTES
         y_bytes = padded(layer.y_rows * lanes * 4)
+        if isinstance(layer, ConvLayer) and layer.adds:
+            y_bytes *= 2
         workspace = Workspace(x_bytes + y_bytes, 0, 0)
         rng = np.random.default_rng(0)
         count = layer.x_rows * lanes
@@ -331,16 +337,16 @@ class _Packings:
 def _part_steps(
     layer: WeightedLayer, choice: KernelChoice, lanes: int, y: int
 ) -> tuple[BoundStep, ...]:
-    """Return the parts of a layer whose x lies at 0 and whose y at byte `y`."""
+    """Return the parts of a layer whose x lies at 0 and whose y at byte `y`; what is added lies behind y."""
     row_bytes = lanes * 4
-    return tuple(
-        BoundStep(
-            choice.spec,
-            {**part.ints, "x": 0, "y": y + first_row(layer, rows, choice.axis) * row_bytes},
-            part.constants,
-        )
-        for rows, part in zip(choice.parts, choice.packed or (), strict=True)
-    )
+    steps = []
+    for rows, part in zip(choice.parts, choice.packed or (), strict=True):
+        place = y + first_row(layer, rows, choice.axis) * row_bytes
+        numbers = {**part.ints, "x": 0, "y": place}
+        if isinstance(layer, ConvLayer) and layer.adds:
+            numbers["added"] = place + padded(layer.y_rows * row_bytes)
+        steps.append(BoundStep(choice.spec, numbers, part.constants))
+    return tuple(steps)
 
 
 def copies_for(packed_bytes: int, most: int, cache_bytes: int) -> int:

@@ -7,11 +7,13 @@ import pytest
 
 from engine.compiler import CompileOptions, compile_graph
 from engine.core.layers import ValueType
+from engine.core.program import InputSlot, OutputSlot, Program
 from engine.core.target import host_target
 from engine.machine_code.object_cache import ObjectCache
-from engine.planning.plan import CompiledModel
+from engine.planning.plan import CompiledModel, TilePlan
 from engine.roofline.call_layers import layers_of_calls
 from engine.tuning import compare
+from engine.tuning.measure import small_enough
 from graph.activations import Function
 from graph.graph import Graph
 from tests.builders import GraphBuilder
@@ -118,3 +120,13 @@ def test_layers_of_a_call_are_those_of_its_tiles(object_cache: ObjectCache) -> N
     widest = max(tile.lanes for tile in model.plan.tiles)
     assert f"_x{widest}__" in found[64][0].kernel
     assert "_x1__" in found[1][0].kernel
+
+
+def test_batches_that_would_take_long_are_not_timed() -> None:
+    program = Program(
+        "p", (InputSlot("x", "float32", (4,)),), (OutputSlot("y", (4,)),), (4,), (), {}
+    )
+    tiles = [TilePlan(1, {}, 0.1), TilePlan(16, {}, 0.32)]
+    assert small_enough(program, (1, 16, 64, 256)) == [1, 16, 64, 256]
+    assert small_enough(program, (1, 8, 16), tiles) == [1, 8]
+    assert small_enough(program, (64, 256), tiles) == [64]
