@@ -212,7 +212,8 @@ def _encode_choice(
     step: WeightedStep, choice: KernelChoice, sections: SectionWriter
 ) -> dict[str, Any]:
     packed = choice.packed
-    if packed is not None and not _are_storable(step, choice, packed):
+    # A dense form has as many bytes as the weights themselves, and is made of them in the time of a copy.
+    if packed is not None and not (choice.sparse and _are_storable(step, choice, packed)):
         packed = None
     activation = choice.spec.activation
     return {
