@@ -21,6 +21,8 @@ OBJECTS_FOLDER = "objects"
 OUTPUT_FOLDER = "out"
 ARTIFACT_FILE = "model.prunus"
 KERAS_FILE = "pruned.keras"
+# The same for tf.keras 2, where the upload came from Keras 1 or 2.
+KERAS2_FILE = "pruned.h5"
 REPORT_FILE = "report.json"
 REPORT_TEXT_FILE = "report.md"
 RESULT_FILE = "result.json"

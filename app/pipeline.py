@@ -10,6 +10,7 @@ import orjson
 
 from app.job_folder import (
     ARTIFACT_FILE,
+    KERAS2_FILE,
     KERAS_FILE,
     REPORT_FILE,
     REPORT_TEXT_FILE,
@@ -27,7 +28,9 @@ from engine.execution.runtime import load
 from engine.machine_code.object_cache import ObjectCache
 from graph.errors import ExportError
 from graph.graph import Graph
+from graph.keras.dialects import Dialect
 from graph.keras.export import write_keras
+from graph.keras.keras2_export import write_keras2
 from graph.keras.origin import Origin
 from graph.keras.read import read_model
 from graph.verify import verify
@@ -140,7 +143,7 @@ def run_pipeline(request: PipelineRequest, progress: Progress) -> PipelineResult
     quality, gate = _judge(pruned, checked.served, calibration, weight_type)
     measured = measure(checked.compiled, pruned, host, checked.info.size_bytes)
     progress.enter("write")
-    keras_bytes, not_kept = _write_keras(pruned.graph, file.origin, request.output / KERAS_FILE)
+    keras_bytes, not_kept = _write_keras(pruned.graph, file.origin, request.output)
     findings = Findings(
         quality=quality,
         gate=gate,
@@ -252,16 +255,29 @@ def _written(
     return _Checked(compiled, info, error, executable.run)
 
 
-def _write_keras(graph: Graph, origin: Origin, path: Path) -> tuple[int | None, tuple[str, ...]]:
+def _write_keras(graph: Graph, origin: Origin, folder: Path) -> tuple[int | None, tuple[str, ...]]:
     """Write the pruned model, and return its size and what it does not keep; a few graphs have no form as a Keras file.
 
-    These are served all the same.
+    These are served all the same. What came from Keras 1 or 2 is written for tf.keras 2, too.
     """
+    path, older = folder / KERAS_FILE, folder / KERAS2_FILE
     try:
         not_kept = write_keras(graph, path, origin)
     except ExportError as error:
         path.unlink(missing_ok=True)
         return None, (f"There is no Keras file of the pruned model: {error.message}.",)
+    if origin.dialect is not Dialect.KERAS3:
+        try:
+            write_keras2(graph, older, origin)
+        except ExportError as error:
+            older.unlink(missing_ok=True)
+            not_kept += (
+                f"There is no .h5 file of the pruned model for tf.keras 2: {error.message}.",
+            )
+        else:
+            not_kept += (
+                "For tf.keras 2 the pruned model can be downloaded as an .h5 file (`?format=h5`), which is not compiled.",
+            )
     return path.stat().st_size, not_kept
 
 

@@ -8,8 +8,15 @@ import click
 
 from app.commands.console import FILE, OUTPUT, cache_option, refusals_as_messages
 from app.commands.sources import object_cache, read_recipe
-from app.job_folder import ARTIFACT_FILE, KERAS_FILE, REPORT_FILE, REPORT_TEXT_FILE
+from app.job_folder import ARTIFACT_FILE, KERAS2_FILE, KERAS_FILE, REPORT_FILE, REPORT_TEXT_FILE
 from app.model_request import WEIGHT_TYPES, ModelRequest
+
+_OLD_SUFFIXES = (".h5", ".hdf5")
+_NO_FORM = {
+    KERAS_FILE: "the pruned model has no form as a .keras file",
+    KERAS2_FILE: "the pruned model has no form as an .h5 file, which is for tf.keras 2 and made of models of Keras 1 and 2;"
+    " a name that ends in .keras gives a file for Keras 3",
+}
 
 
 @click.command(
@@ -17,7 +24,12 @@ from app.model_request import WEIGHT_TYPES, ModelRequest
     context_settings={"show_default": True},
 )
 @click.argument("model", type=FILE)
-@click.option("-o", "--output", type=OUTPUT, help="Write the pruned model as a .keras file.")
+@click.option(
+    "-o",
+    "--output",
+    type=OUTPUT,
+    help="Write the pruned model as a .keras file or, for tf.keras 2, as an .h5 file, by the ending.",
+)
 @click.option("--artifact", type=OUTPUT, help="Write the compiled model for predict and bench.")
 @click.option("--recipe", metavar="JSON|FILE", help="Pruning recipe; default lossless.")
 @click.option(
@@ -85,9 +97,10 @@ def prune(
             tune_seconds=tune_seconds,
         )
         result = run_pipeline(request, Progress(_show_stage, lambda _: None))
-        if output is not None and result.summary.keras_bytes is None:
-            raise click.ClickException("the pruned model has no form as a .keras file")
-        for source, target in ((KERAS_FILE, output), (ARTIFACT_FILE, artifact)):
+        kind = KERAS2_FILE if output is not None and output.suffix in _OLD_SUFFIXES else KERAS_FILE
+        if output is not None and not (made / kind).is_file():
+            raise click.ClickException(_NO_FORM[kind])
+        for source, target in ((kind, output), (ARTIFACT_FILE, artifact)):
             if target is not None:
                 shutil.copyfile(made / source, target)
         _write_report(made, report)

@@ -1,14 +1,22 @@
 """Models: upload, list, show, delete; a version's report, artifact and pruned Keras file."""
 
 import asyncio
+from pathlib import Path as FilePath
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, Response
 
 from app.dependencies import Services, ServicesDep, refuse_unknown_query
+from app.errors import FileNotKeptError
 from app.forms import UPLOAD_FORM_OPENAPI, job_request, refuse_other_files
-from app.job_folder import ARTIFACT_FILE, KERAS_FILE, REPORT_FILE, REPORT_TEXT_FILE
+from app.job_folder import (
+    ARTIFACT_FILE,
+    KERAS2_FILE,
+    KERAS_FILE,
+    REPORT_FILE,
+    REPORT_TEXT_FILE,
+)
 from app.logs import REQUEST_ID
 from app.problems import MEDIA_TYPE
 from app.routes.predictions import refuse_coding
@@ -205,13 +213,35 @@ def download_artifact(services: ServicesDep, name: str, version: Version) -> Fil
     response_class=FileResponse,
     responses=problems(404, 422),
 )
-def download_keras(services: ServicesDep, name: str, version: Version) -> FileResponse:
-    """Return the pruned model as a `.keras` file for Keras 3; tf.keras 2 cannot load it.
+def download_keras(
+    services: ServicesDep,
+    name: str,
+    version: Version,
+    form: Annotated[
+        Literal["keras", "h5"],
+        Query(alias="format", description="keras: for Keras 3. h5: for tf.keras 2."),
+    ] = "keras",
+) -> FileResponse:
+    """Return the pruned model as a `.keras` file for Keras 3, or as an `.h5` file for tf.keras 2.
 
-    What it does not keep of the uploaded file is said in the version's `notes`.
+    There is an `.h5` file only where the upload came from Keras 1 or 2. What the files do not keep of the uploaded one
+    is said in the version's `notes`.
     """
-    path = services.storage.file(name, version, KERAS_FILE)
-    return FileResponse(path, filename=f"{name}-{version}.keras")
+    if form == "keras":
+        path = services.storage.file(name, version, KERAS_FILE)
+    else:
+        path = _file_for_keras2(services, name, version)
+    return FileResponse(path, filename=f"{name}-{version}.{form}")
+
+
+def _file_for_keras2(services: Services, name: str, version: int) -> FilePath:
+    try:
+        return services.storage.file(name, version, KERAS2_FILE)
+    except FileNotKeptError as error:
+        raise FileNotKeptError(
+            error.message,
+            hint="an .h5 file is made where the upload came from Keras 1 or 2; the version's notes say why there is none",
+        ) from None
 
 
 async def _delete(services: Services, name: str, versions: list[int]) -> Response:

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from app.errors import JobCrashedError
 from app.job_folder import (
     ARTIFACT_FILE,
+    KERAS2_FILE,
     KERAS_FILE,
     OUTPUT_FOLDER,
     REPORT_FILE,
@@ -25,7 +26,7 @@ from app.services.files import remove
 from app.services.summary import ModelSummary
 from app.services.worker_report import check_report, short
 
-_MODEL_FILES = (ARTIFACT_FILE, KERAS_FILE)
+_MODEL_FILES = (ARTIFACT_FILE, KERAS_FILE, KERAS2_FILE)
 # The service reads these whole, for each request that asks for one.
 _TEXT_FILES = (REPORT_FILE, REPORT_TEXT_FILE, RESULT_FILE)
 REPORT_MAX_BYTES = 8 * 1024 * 1024

@@ -36,7 +36,7 @@ def write_keras(graph: Graph, path: Path, origin: Origin | None = None) -> tuple
     live = graph.without_dead()
     if origin is not None and _wrote_same_layers(live, path, origin):
         return tuple(_on_settings(origin))
-    training = dict(_training(origin.model)) if origin is not None else {}
+    training = dict(training_of(origin.model)) if origin is not None else {}
     is_sequential = origin is not None and origin.model.class_name == "Sequential"
     flat = flat_model(live, training, may_be_sequential=is_sequential)
     settings = origin.compile_config if origin is not None else None
@@ -58,7 +58,8 @@ def _compiled(config: JsonObject, settings: JsonObject | None) -> JsonObject:
     return config if settings is None else {**config, "compile_config": settings}
 
 
-def _training(model: Model) -> Iterator[tuple[str, Training]]:
+def training_of(model: Model) -> Iterator[tuple[str, Training]]:
+    """Yield the path of each layer of a model with what only training uses of it."""
     for layer in leaves(model):
         frozen: JsonObject = {} if layer.is_trainable else {"trainable": False}
         yield layer.path, Training(layer.class_name, {**frozen, **layer.training})

@@ -41,7 +41,7 @@ def read_legacy(weights: h5py.Group, model: Model, collector: Collector) -> None
     """
     unread = set(names_attribute(weights, "layer_names") or ())
     for layer in model.layers:
-        slots = [slot for part in _ordered(layer) for slot in part]
+        slots = [slot for part in saved_order(layer) for slot in part]
         group = child(weights, layer.name)
         unread.discard(layer.name)
         if isinstance(group, h5py.Group):
@@ -59,8 +59,8 @@ def read_legacy(weights: h5py.Group, model: Model, collector: Collector) -> None
             )
 
 
-def _ordered(layer: Layer) -> tuple[list[Slot], list[Slot]]:
-    """Trainable and other weights of a layer or model."""
+def saved_order(layer: Layer) -> tuple[list[Slot], list[Slot]]:
+    """Return the trainable and the other weights of a layer or model, each in the order of the file."""
     trainable: list[Slot] = []
     other: list[Slot] = []
     if layer.model is None:
@@ -70,7 +70,7 @@ def _ordered(layer: Layer) -> tuple[list[Slot], list[Slot]]:
         other += [Slot(layer, role) for role in wrapper_roles(layer) if role != "wrapped_kernel"]
     else:
         for inner in layer.model.layers:
-            first, second = _ordered(inner)
+            first, second = saved_order(inner)
             trainable += first
             other += second
     frozen = not layer.is_trainable

@@ -26,9 +26,11 @@ from graph.keras.written_spatial import INTERPOLATIONS
 
 # Layers that Keras 3 has no longer, that it does not load from everywhere (those that keras.applications has for
 # itself), or that it cannot load from its own files: RandomShear.
-_NOT_WRITTEN = APPLICATION_CLASSES | {
-    "Merge", "ThresholdedReLU", "RandomHeight", "RandomWidth", "RandomShear"
-}  # fmt: skip
+_NOT_WRITTEN: Mapping[Dialect, frozenset[str]] = {
+    Dialect.KERAS3: APPLICATION_CLASSES
+    | {"Merge", "ThresholdedReLU", "RandomHeight", "RandomWidth", "RandomShear"},
+    Dialect.KERAS2: APPLICATION_CLASSES | {"Merge"},
+}
 _NOT_ARGUMENTS: Mapping[str, frozenset[str]] = {
     "BatchNormalization": frozenset({"mode"}),
     "Cropping1D": frozenset({"data_format"}),
@@ -69,20 +71,30 @@ def same_layers(graph: Graph, origin: Origin) -> tuple[JsonObject, list[Folder]]
     Raises:
         NotTheSameError: a layer, or one of its weights, is not there any more, or Keras 3 has no such layer.
     """
-    writer = _Writer(graph, origin.dialect)
+    writer = SameLayers(graph, origin.dialect)
     config = writer.model(origin.model)
     return config, list(writer.folders(origin.model, ""))
 
 
-class _Writer:
-    def __init__(self, graph: Graph, dialect: Dialect) -> None:
+class SameLayers:
+    """Writes the layers of the original, with the sizes and weights of a graph."""
+
+    def __init__(self, graph: Graph, dialect: Dialect, target: Dialect = Dialect.KERAS3) -> None:
+        """Write for Keras 3, or for tf.keras 2.
+
+        Args:
+            graph: the graph.
+            dialect: the Keras that wrote the original.
+            target: the Keras whose names of functions and layers are written; the form is always that of Keras 3.
+        """
         self._graph = graph
         self._dialect = dialect
+        self._target = target
 
     def model(self, model: Model) -> JsonObject:
         """Return a model with its class, as Keras 3 writes it."""
         is_sequential = model.class_name == "Sequential"
-        config: JsonObject = {"name": _checked(model.name), "trainable": model.is_trainable}
+        config: JsonObject = {"name": self._checked(model.name), "trainable": model.is_trainable}
         if is_sequential:
             config["layers"] = [self._layer(layer) for layer in model.layers]
         else:
@@ -104,6 +116,9 @@ class _Writer:
             "registered_name": None if is_sequential else model.class_name,
         }
 
+    def _checked(self, name: str) -> str:
+        return name if self._target is Dialect.KERAS2 else _checked(name)
+
     def _layer(self, layer: Layer) -> JsonObject:
         if layer.model is not None:
             return self.model(layer.model)
@@ -111,12 +126,12 @@ class _Writer:
         needed = _NEEDED.get(class_name, frozenset())
         if (
             class_name not in LAYER_CLASSES
-            or class_name in _NOT_WRITTEN
+            or class_name in _NOT_WRITTEN[self._target]
             or needed - set(layer.training)
         ):
             raise NotTheSameError(class_name)
         left_out = _NOT_ARGUMENTS.get(class_name, frozenset())
-        config: JsonObject = {"name": _checked(layer.name)}
+        config: JsonObject = {"name": self._checked(layer.name)}
         if class_name != "InputLayer":
             config["dtype"] = "float32"
         config |= {name: value for name, value in layer.arguments.items() if name not in left_out}
@@ -147,12 +162,18 @@ class _Writer:
         if config.get("data_format", "") is None:
             # Keras takes the default of the host where the file is loaded.
             config["data_format"] = "channels_last"
-        if config.get("interpolation", "nearest") not in INTERPOLATIONS:
+        is_known = (
+            self._target is Dialect.KERAS2
+            or config.get("interpolation", "nearest") in INTERPOLATIONS
+        )
+        if not is_known:
             raise NotTheSameError(f"{layer.path}: {config['interpolation']}")
 
     def _activation(self, layer: Layer) -> Json:
         value = layer.arguments["activation"]
-        if value is None or (isinstance(value, str) and self._dialect is Dialect.KERAS3):
+        is_of_keras3 = self._dialect is Dialect.KERAS3
+        is_named_alike = is_of_keras3 == (self._target is Dialect.KERAS3)
+        if value is None or (isinstance(value, str) and is_named_alike):
             return value
         function = activation_of(value, Arguments(layer.arguments, layer.path), self._dialect)
         name = activation_name(function)
@@ -179,9 +200,10 @@ class _Writer:
             if layer.model is not None:
                 yield from self.folders(layer.model, f"{folder}/")
             else:
-                yield folder, layer.name, self._arrays(layer)
+                yield folder, layer.name, self.arrays(layer)
 
-    def _arrays(self, layer: Layer) -> tuple[Array, ...]:
+    def arrays(self, layer: Layer) -> tuple[Array, ...]:
+        """Return a layer's weights, in Keras' order."""
         roles = [role.name for role in own_roles(layer)]
         if layer.class_name != "Normalization":
             return tuple(self._array(layer, role) for role in roles)

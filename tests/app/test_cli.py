@@ -15,6 +15,7 @@ from graph.keras.read import read_model
 from graph.reference import run
 from tests.app.test_predict import close
 from tests.builders import random_inputs
+from tests.graph.keras.handmade import DENSE, dense_config, write_legacy
 
 Prunus = Callable[..., Result]
 
@@ -64,6 +65,19 @@ def test_prune_writes_model_artifact_and_report(
     assert close(found, expected)
     assert open_artifact(artifact).size_bytes == artifact.stat().st_size
     assert json.loads(report.read_text())["totals"]["weights_before"] == 6 * 8 + 8 * 3
+
+
+def test_prune_writes_a_file_for_keras2_by_its_ending(
+    prunus: Prunus, small_file: Path, tmp_path: Path
+) -> None:
+    old = write_legacy(tmp_path / "old.h5", dense_config(), DENSE)
+    done = prunus("prune", old, "-o", tmp_path / "p.h5", "--tune-seconds", "0.05")
+    assert done.exit_code == 0, done.output
+    assert read_model(tmp_path / "p.h5").keras_version == "2.15.0"
+    done = prunus("prune", small_file, "-o", tmp_path / "q.h5", "--tune-seconds", "0.05")
+    assert done.exit_code == 1
+    assert "made of models of Keras 1 and 2" in done.output
+    assert not (tmp_path / "q.h5").exists()
 
 
 @pytest.mark.parametrize("arguments", [(), ("--report", "-")])

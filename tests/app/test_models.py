@@ -21,6 +21,7 @@ from tests.app.live import Live, live
 from tests.app.test_predict import close, slug
 from tests.app.test_uploads import archive, members_of
 from tests.builders import random_inputs
+from tests.graph.keras.handmade import DENSE, dense_config, write_legacy
 
 
 def test_models_are_listed_with_their_versions(service: Live) -> None:
@@ -140,6 +141,24 @@ def test_the_pruned_keras_file_computes_the_same(
     inputs = random_inputs(small_graph, 4)
     found = run(read_model(path).graph, inputs, dtype=np.float64)["y0"]
     assert close(found, run(small_graph, inputs, dtype=np.float64)["y0"])
+
+
+def test_what_came_from_keras2_is_there_for_keras2(service: Live, tmp_path: Path) -> None:
+    old = write_legacy(tmp_path / "old.h5", dense_config(), DENSE)
+    assert service.upload(old, "old").status_code == 201
+    answer = service.http.get("/models/old/versions/1/keras?format=h5")
+    assert 'filename="old-1.h5"' in answer.headers["content-disposition"]
+    (tmp_path / "back.h5").write_bytes(answer.content)
+    back, original = read_model(tmp_path / "back.h5"), read_model(old)
+    assert back.keras_version == "2.15.0"
+    inputs = random_inputs(original.graph, 4)
+    (found,), (wanted,) = (run(one.graph, inputs).values() for one in (back, original))
+    assert close(found, wanted)
+    answer = service.http.get("/models/small/versions/1/keras?format=h5")
+    assert (answer.status_code, slug(answer)) == (404, "file-missing")
+    assert "where the upload came from Keras 1 or 2" in answer.json()["hint"]
+    answer = service.http.get("/models/small/versions/1/keras?format=onnx")
+    assert (answer.status_code, slug(answer)) == (422, "invalid-request")
 
 
 def test_deleting_a_version_brings_the_one_before_back(service: Live, small_file: Path) -> None:

@@ -4,13 +4,14 @@ from pathlib import Path
 
 import h5py
 
-from app.job_folder import REPORT_TEXT_FILE
+from app.job_folder import KERAS2_FILE, REPORT_TEXT_FILE
 from app.model_request import ModelRequest
 from app.pipeline import PipelineRequest, Progress, run_pipeline
 from app.version import VERSION
 from engine.machine_code.object_cache import ObjectCache
 from graph.activations import Function
 from graph.keras.export import write_keras
+from graph.keras.read import read_model
 from pruning.report import Report
 from tests.builders import GraphBuilder
 from tests.graph.keras.handmade import (
@@ -73,13 +74,15 @@ def test_the_report_says_what_the_file_that_comes_back_does_not_keep(
         tune_seconds=0.01,
     )
     notes = run_pipeline(request, Progress(lambda _: None, lambda _: None)).summary.notes
-    slashes, gone, settings = notes
+    slashes, gone, settings, older = notes
     assert slashes.startswith("Slashes in the names of layers")
     # The layer that makes the output carries the output's name.
     assert gone.endswith("act only in training: 'd/e', 'drop|out'.")
     assert (
         "the compile settings of the upload were not taken over ('mine' is not Keras')" in settings
     )
+    assert older.startswith("For tf.keras 2 the pruned model can be downloaded as an .h5 file")
+    assert len(read_model(tmp_path / KERAS2_FILE).graph.nodes) == 1
     text = (tmp_path / REPORT_TEXT_FILE).read_text()
     section = text.split("## About the upload, and the Keras file that comes back")[1]
     assert "act only in training: 'd/e', 'drop\\|out'." in section
