@@ -1,7 +1,7 @@
 """Lowering of convolutions: values in channels, staged where windows need it, and a kernel as a matrix."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -12,7 +12,7 @@ from engine.passes.lowering import InChannels, Lowering, box
 from engine.passes.staging import Axis, Staged, row_major, stage
 from graph.conv_ops import Conv, ConvTranspose, DepthwiseConv
 from graph.graph import Node, WeightArray
-from graph.windows import Window
+from graph.windows import Padding, Window
 
 
 def window_axes(window: Window, lengths: tuple[int, ...]) -> tuple[Axis, ...]:
@@ -24,6 +24,22 @@ def window_axes(window: Window, lengths: tuple[int, ...]) -> tuple[Axis, ...]:
         count = window.padding.windows(length, size, stride, dilation) or 0
         found.append(Axis(length, size, stride, dilation, before, count))
     return tuple(found)
+
+
+def windows_over(to: Lowering, value: str, window: Window) -> tuple[str, tuple[Axis, ...]]:
+    """Return the value that windows read, and its axes with the windows over them.
+
+    That is the value itself, or what was padded with zeros to become it: staging pads anyway.
+    """
+    axes = window_axes(window, to.shape(value)[:-1])
+    if value not in to.padded or window.padding is not Padding.VALID:
+        return value, axes
+    source, amounts = to.padded[value]
+    lengths = to.shape(source)[:-1]
+    return source, tuple(
+        replace(axis, length=length, before=both[0])
+        for axis, length, both in zip(axes, lengths, amounts, strict=True)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +54,8 @@ class _Kernel:
 def lower_conv(to: Lowering, node: Node, op: Conv) -> InChannels:
     """y[w] = sum over p of x[w * stride + p * dilation - before] @ kernel[p], + bias."""
     kernel = to.weight_array(node.weights[0])
-    axes = window_axes(op.window(kernel.shape), to.shape(node.inputs[0])[:-1])
-    staged = stage(to, node.name, to.in_channels(node.inputs[0]), axes, 0.0)
+    value, axes = windows_over(to, node.inputs[0], op.window(kernel.shape))
+    staged = stage(to, node.name, to.in_channels(value), axes, 0.0)
     bias = to.weight(node.weights[1]) if op.use_bias else None
     name = _matrix_name(to, node.weights[0], _as_matrix(kernel))
     y = to.result(node)
@@ -103,8 +119,8 @@ def _add_conv(
 def lower_depthwise(to: Lowering, node: Node, op: DepthwiseConv) -> InChannels:
     """y[w, c, m] = sum over p of x[w * stride + p * dilation - before, c] * kernel[p, c, m], + bias."""
     kernel = to.weight_array(node.weights[0])
-    axes = window_axes(op.window(kernel.shape), to.shape(node.inputs[0])[:-1])
-    staged = stage(to, node.name, to.in_channels(node.inputs[0]), axes, 0.0)
+    value, axes = windows_over(to, node.inputs[0], op.window(kernel.shape))
+    staged = stage(to, node.name, to.in_channels(value), axes, 0.0)
     taps, units = len(staged.taps), kernel.shape[-2] * kernel.shape[-1]
     y = to.result(node)
     to.steps.append(

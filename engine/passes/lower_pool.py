@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from engine.core.steps import Place, PoolStep, ReduceStep
 from engine.core.window_steps import Reduction
-from engine.passes.lower_conv import window_axes
+from engine.passes.lower_conv import window_axes, windows_over
 from engine.passes.lower_resizing import resample
 from engine.passes.lowering import InChannels, Lowering, Result, box
 from engine.passes.staging import Axis, stage
@@ -20,25 +20,45 @@ _KINDS = {PoolKind.MAX: Reduction.MAXIMUM, PoolKind.AVERAGE: Reduction.AVERAGE}
 
 def lower_pool(to: Lowering, node: Node, op: Pool) -> InChannels:
     """Return the largest element or the average of every window; padding counts for neither."""
-    x = to.in_channels(node.inputs[0])
-    return InChannels(_pooled(to, node.name, x, op.kind, op.window(), to.shape(node.inputs[0])))
+    value, axes = windows_over(to, node.inputs[0], op.window())
+    # The zeros of a padded value are elements like others; the padding of the op itself is none.
+    zeros = value != node.inputs[0]
+    counts = np.full(math.prod(axis.count for axis in axes), math.prod(op.size), np.float32)
+    fill, real = (0.0, counts) if zeros else (None, _counts(axes))
+    x = to.in_channels(value)
+    return InChannels(_pooled(to, node.name, x, op.kind, axes, (real, fill)))
 
 
 def _pooled(
-    to: Lowering, name: str, x: Place, kind: PoolKind, window: Window, shape: tuple[int, ...]
+    to: Lowering,
+    name: str,
+    x: Place,
+    kind: PoolKind,
+    axes: tuple[Axis, ...],
+    edges: tuple[npt.NDArray[np.float32], float | None],
 ) -> Place:
-    axes = window_axes(window, shape[:-1])
-    fill = -math.inf if kind is PoolKind.MAX else 0.0
+    """Add a pooling step.
+
+    Args:
+        to: the lowering.
+        name: name for constants.
+        x: the value, in channels.
+        kind: what is made of a window.
+        axes: the axes of the value with the windows over them.
+        edges: elements of each window that count; and what padding holds, None where it does not count.
+    """
+    counts, fill = edges
+    if fill is None:
+        fill = -math.inf if kind is PoolKind.MAX else 0.0
     staged = stage(to, name, x, axes, fill)
     sizes = tuple(axis.count for axis in axes)
-    counts = None
-    if kind is PoolKind.AVERAGE:
-        counts = to.constant(f"{name}/counts", _counts(axes))
-    y = to.new_buffer(shape[-1] * math.prod(sizes))
+    own = to.constant(f"{name}/counts", counts) if kind is PoolKind.AVERAGE else None
+    channels = x.rows // math.prod(axis.length for axis in axes)
+    y = to.new_buffer(channels * math.prod(sizes))
     taps = to.constant(f"{name}/taps", staged.taps)
     to.steps.append(
         PoolStep(
-            _KINDS[kind], staged.place, y, taps, counts, staged.channel_rows, sizes, staged.strides
+            _KINDS[kind], staged.place, y, taps, own, staged.channel_rows, sizes, staged.strides
         )
     )
     return y
@@ -91,7 +111,8 @@ def _largest_of_spans(
     rows = len(spans) * longest * inner
     spread = to.move(hint, x, boxes, (outer, length * inner, rows))
     window = Window((longest, 1), (longest, 1), (1, 1), Padding.VALID)
-    return _pooled(to, hint, spread, PoolKind.MAX, window, (len(spans) * longest, inner, outer))
+    axes = window_axes(window, (len(spans) * longest, inner))
+    return _pooled(to, hint, spread, PoolKind.MAX, axes, (_counts(axes), None))
 
 
 def lower_global_pool(to: Lowering, node: Node, op: GlobalPool) -> Result:

@@ -14,7 +14,8 @@ from graph.resizing_ops import Crop, Pad, Resize, Upsample
 
 
 def lower_pad(to: Lowering, node: Node, op: Pad) -> InChannels:
-    """Put zeros around the spatial axes."""
+    """Put zeros around the spatial axes; windows over the result read the input itself (`lower_conv.windows_over`)."""
+    to.padded[node.name] = (node.inputs[0], op.amounts)
     lengths, new = to.shape(node.inputs[0])[:-1], to.shape(node.name)[:-1]
     y_steps = row_major(list(new))
     first = sum(both[0] * step for both, step in zip(op.amounts, y_steps, strict=True))

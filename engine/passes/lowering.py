@@ -55,6 +55,7 @@ class Lowering:
         steps: steps so far.
         buffers: rows of each buffer so far.
         constants: constants so far; graph weights enter when first used.
+        padded: values that are another value with so many zeros before and behind each spatial axis.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Lowering:
         self._row_major: dict[str, Place] = {}
         self._in_channels: dict[str, Place] = {}
         self._made_in_channels: set[str] = set()
+        self.padded: dict[str, tuple[str, tuple[tuple[int, int], ...]]] = {}
         self.steps: list[Step] = []
         self.buffers: list[int] = []
         self.constants: dict[str, Array] = {}

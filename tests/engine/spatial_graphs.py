@@ -104,6 +104,13 @@ def moved(draw: st.DrawFn, b: SpatialBuilder, x: str) -> str:
     return b.add(resizing_ops.Crop(cut), [x])
 
 
+def padded(draw: st.DrawFn, b: SpatialBuilder, x: str) -> str:
+    """Windows over a value that was padded before."""
+    amounts = tuple((draw(st.integers(0, 3)), draw(st.integers(0, 3))) for _ in b.spatial(x))
+    x = b.add(resizing_ops.Pad(amounts), [x])
+    return draw(st.sampled_from([conv, depthwise, pool]))(draw, b, x)
+
+
 def resized(draw: st.DrawFn, b: SpatialBuilder, x: str) -> str:
     rank = len(b.spatial(x))
     methods = [Interpolation.NEAREST, Interpolation.BILINEAR, Interpolation.BICUBIC]
@@ -170,6 +177,7 @@ LAYERS: dict[str, Callable[[st.DrawFn, SpatialBuilder, str], str]] = {
         transpose,
         pool,
         moved,
+        padded,
         resized,
         normalized,
         joined,
