@@ -1,5 +1,7 @@
 """`make bench-peers`: Prunus beside its peers over a grid of networks, sparsities, batch sizes and threads.
 
+Perceptrons have a grid of sparsities; networks of images and signals are measured at their own sparsity, and dense.
+
 What was measured is kept in a file, so that pieces can be run again; the pages are written from all that it holds.
 """
 
@@ -13,16 +15,33 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
-from benchmarks.contenders import ENTRIES, OWN, Entry, contender, cores_for, environments
+from benchmarks.contenders import (
+    ENTRIES,
+    IMAGE_ENTRIES,
+    OWN,
+    Entry,
+    contender,
+    cores_for,
+    environments,
+)
+from benchmarks.image_report import render_images, render_images_full
+from benchmarks.images.cases import CASES, IMAGE_BATCHES, Case
+from benchmarks.images.side_by_side import (
+    IMAGE_EFFORT,
+    QUICK_IMAGE_EFFORT,
+    ImagePlan,
+    run_images_side_by_side,
+)
 from benchmarks.kernels import measure_roofs
 from benchmarks.machine import describe_cpu
 from benchmarks.networks import BATCHES, NETWORKS, Network
-from benchmarks.page import replace_section, wrapped
+from benchmarks.page import replace_section
 from benchmarks.picture import draw
-from benchmarks.protocol import REPOSITORY
+from benchmarks.protocol import REPOSITORY, Contender
 from benchmarks.report import FULL_PAGE, render, render_full
-from benchmarks.results import Absent, Outcome, Place, Results, Run, load, merge, save
+from benchmarks.results import Absent, Outcome, Place, Results, Run, load, merge, part_of, save
 from benchmarks.side_by_side import FULL, QUICK, Effort, Plan, run_side_by_side
 from engine.core.target import host_target
 from engine.machine_code.object_cache import ObjectCache
@@ -32,7 +51,10 @@ FOLDER = REPOSITORY / "build" / "bench-peers"
 SPARSITIES = (0.8, 0.9, 0.95, 0.98)
 THREADS = (1, 2)
 COMMAND = "make bench-peers"
+IMAGES_SECTION = f"{COMMAND}: images and signals"
+IMAGE_NETWORKS = tuple(dict.fromkeys(case.description.name for case in CASES))
 ROOF_SECONDS = 0.3
+_Number = TypeVar("_Number", int, float)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,49 +64,89 @@ class Options:
     networks: tuple[Network, ...]
     sparsities: tuple[float, ...]
     batches: tuple[int, ...]
+    cases: tuple[Case, ...]
+    image_batches: tuple[int, ...]
     threads: tuple[int, ...]
     entries: tuple[Entry, ...]
-    effort: Effort
+    image_entries: tuple[Entry, ...]
+    quick: bool
     folder: Path
     page: Path
     measure: bool
+    others: tuple[Path, ...] = ()
+
+    @property
+    def effort(self) -> Effort:
+        """Return how long to measure perceptrons."""
+        return QUICK if self.quick else FULL
 
 
 def parse_arguments(arguments: Sequence[str]) -> Options:
     """Read the command line; Prunus always takes part, since all are compared with it in the same run."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--networks", default=",".join(n.name for n in NETWORKS))
-    parser.add_argument("--sparsities", default=",".join(map(str, SPARSITIES)), help="fractions")
-    parser.add_argument("--batches", default=",".join(map(str, BATCHES)))
+    every = [*(network.name for network in NETWORKS), *IMAGE_NETWORKS]
+    parser.add_argument(
+        "--networks", default=",".join(every), help="widths, or names of networks of images"
+    )
+    parser.add_argument(
+        "--sparsities", help="fractions; default: all; 0 is a dense network of images"
+    )
+    parser.add_argument("--batches", help="default: 1, 4, 16, 64 and 256; of images 1 and 16")
     parser.add_argument("--threads", default=",".join(map(str, THREADS)))
     parser.add_argument("--contenders", help="names of the tables, comma-separated; default: all")
     parser.add_argument("--quick", action="store_true", help="short turns: a look, not a result")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="keeps the measured grid")
     parser.add_argument("--page", type=Path, default=PAGE, help="Markdown page to write into")
     parser.add_argument("--write-only", action="store_true", help="measure nothing, write the page")
+    parser.add_argument("--merge", type=Path, nargs="*", default=[], help="grids of other machines")
     given = parser.parse_args(arguments)
-    entries = _entries(parser, given.contenders)
+    names = given.networks.split(",")
+    sparsities = _numbers(given.sparsities, float)
+    batches = _numbers(given.batches, int)
     return Options(
-        tuple(Network(tuple(map(int, name.split("-")))) for name in given.networks.split(",")),
-        tuple(map(float, given.sparsities.split(","))),
-        tuple(map(int, given.batches.split(","))),
-        tuple(map(int, given.threads.split(","))),
-        entries,
-        QUICK if given.quick else FULL,
-        given.folder,
-        given.page,
-        not given.write_only,
+        networks=tuple(_perceptron(parser, name) for name in names if name not in IMAGE_NETWORKS),
+        sparsities=sparsities or SPARSITIES,
+        batches=batches or BATCHES,
+        cases=tuple(
+            case
+            for case in CASES
+            if case.description.name in names and (not sparsities or case.sparsity in sparsities)
+        ),
+        image_batches=batches or IMAGE_BATCHES,
+        threads=_numbers(given.threads, int),
+        entries=_entries(parser, given.contenders, ENTRIES),
+        image_entries=_entries(parser, given.contenders, IMAGE_ENTRIES),
+        quick=given.quick,
+        folder=given.folder,
+        page=given.page,
+        measure=not given.write_only,
+        others=tuple(given.merge),
     )
 
 
-def _entries(parser: argparse.ArgumentParser, names: str | None) -> tuple[Entry, ...]:
+def _numbers(text: str | None, kind: Callable[[str], _Number]) -> tuple[_Number, ...]:
+    return tuple(map(kind, text.split(","))) if text else ()
+
+
+def _perceptron(parser: argparse.ArgumentParser, name: str) -> Network:
+    try:
+        return Network(tuple(map(int, name.split("-"))))
+    except ValueError:
+        parser.error(
+            f"expected widths such as 784-300-10, or {', '.join(IMAGE_NETWORKS)}; got {name}"
+        )
+
+
+def _entries(
+    parser: argparse.ArgumentParser, names: str | None, entries: tuple[Entry, ...]
+) -> tuple[Entry, ...]:
     if names is None:
-        return ENTRIES
-    known = {entry.name: entry for entry in ENTRIES}
+        return entries
+    known = {entry.name for entry in (*ENTRIES, *IMAGE_ENTRIES)}
     wanted = [name.strip() for name in names.split(",")]
     if unknown := [name for name in wanted if name not in known]:
-        parser.error(f"expected names of {', '.join(known)}; got {', '.join(unknown)}")
-    return tuple(entry for name, entry in known.items() if name in wanted or name == OWN)
+        parser.error(f"expected names of {', '.join(sorted(known))}; got {', '.join(unknown)}")
+    return tuple(entry for entry in entries if entry.name in wanted or entry.name == OWN)
 
 
 class Recorder:
@@ -100,43 +162,102 @@ class Recorder:
         """Return the run's name."""
         return self._run.date
 
+    @property
+    def cpu(self) -> str:
+        """Return the kind of CPU."""
+        return self._run.cpu
+
     def keep(self, grid: dict[Place, dict[str, Outcome]]) -> None:
         """Merge some places into the file."""
         run = replace(self._run, seconds=time.monotonic() - self._started)
         save(merge(load(self._path), Results(grid, {run.date: run})), self._path)
 
 
+@dataclass(frozen=True, slots=True)
+class Players:
+    """Who takes part with some threads, and why others cannot."""
+
+    contenders: tuple[Contender, ...]
+    away: tuple[Entry, ...]
+    missing: Mapping[str | None, str]
+
+    def record(
+        self, grids: Iterable[dict[Place, dict[str, Outcome]]], recorder: "Recorder"
+    ) -> None:
+        """Keep what was measured, and who was away."""
+        for grid in grids:
+            recorder.keep(
+                {
+                    place: outcomes | absences(self.away, self.missing, place, recorder.name)
+                    for place, outcomes in grid.items()
+                }
+            )
+
+
 def measure(options: Options, recorder: Recorder, say: Callable[[str], None]) -> None:
     """Run what was asked for: one field of workers for each number of threads and choice of engines."""
-    found, missing = environments(options.entries, say)
+    perceptrons = options.entries if options.networks else ()
+    images = options.image_entries if options.cases else ()
+    found, missing = environments([*perceptrons, *images], say)
     for name, why in missing.items():
         say(f"{name}: not available: {why}")
     for threads in options.threads:
         if len(cores_for(threads)) < threads:
             say(f"{threads} threads: left out, this process has fewer CPUs")
             continue
-        entries = [entry for entry in options.entries if entry.shared or threads == 1]
-        plan = Plan(
-            options.networks,
-            options.sparsities,
-            options.batches,
-            tuple(
-                contender(entry, found[entry.environment], threads)
-                for entry in entries
-                if entry.environment in found
-            ),
-            threads,
-            options.effort,
-            recorder.name,
-        )
-        away = [entry for entry in entries if entry.environment in missing]
-        for grid in run_side_by_side(plan, options.folder, say):
-            recorder.keep(
-                {
-                    place: outcomes | absences(away, missing, place, recorder.name)
-                    for place, outcomes in grid.items()
-                }
+        if perceptrons:
+            players = _players(perceptrons, found, missing, threads)
+            plan = Plan(
+                options.networks,
+                options.sparsities,
+                options.batches,
+                players.contenders,
+                threads,
+                options.effort,
+                recorder.name,
             )
+            players.record(run_side_by_side(plan, options.folder, say), recorder)
+        if images:
+            _measure_images(
+                options, _players(images, found, missing, threads), threads, recorder, say
+            )
+
+
+def _measure_images(
+    options: Options,
+    players: Players,
+    threads: int,
+    recorder: Recorder,
+    say: Callable[[str], None],
+) -> None:
+    plan = ImagePlan(
+        options.cases,
+        options.image_batches,
+        players.contenders,
+        threads,
+        QUICK_IMAGE_EFFORT if options.quick else IMAGE_EFFORT,
+        recorder.name,
+        recorder.cpu,
+    )
+    players.record(run_images_side_by_side(plan, options.folder, say), recorder)
+
+
+def _players(
+    entries: Iterable[Entry],
+    found: Mapping[str | None, Path],
+    missing: Mapping[str | None, str],
+    threads: int,
+) -> Players:
+    playing = [entry for entry in entries if entry.shared or threads == 1]
+    return Players(
+        tuple(
+            contender(entry, found[entry.environment], threads)
+            for entry in playing
+            if entry.environment in found
+        ),
+        tuple(entry for entry in playing if entry.environment in missing),
+        missing,
+    )
 
 
 def absences(
@@ -151,11 +272,18 @@ def absences(
 
 
 def write_pages(results: Results, page: Path) -> None:
-    """Write the section, the page of all cells and the picture."""
-    picture = Path("images") / "benchmarks.png"
-    draw(results.grid, page.parent / picture)
-    replace_section(page, COMMAND, render(results, picture.as_posix()))
-    (page.parent / FULL_PAGE).write_text(wrapped(render_full(results)) + "\n")
+    """Write the sections of both pages and the picture; what nothing was measured of stays as it is."""
+    full = page.parent / FULL_PAGE
+    perceptrons = part_of(results, lambda place: place.network not in IMAGE_NETWORKS)
+    if perceptrons.grid:
+        picture = Path("images") / "benchmarks.png"
+        draw(perceptrons.grid, page.parent / picture)
+        replace_section(page, COMMAND, render(perceptrons, picture.as_posix()))
+        replace_section(full, COMMAND, render_full(perceptrons))
+    images = part_of(results, lambda place: place.network in IMAGE_NETWORKS)
+    if images.grid:
+        replace_section(page, IMAGES_SECTION, render_images(images))
+        replace_section(full, IMAGES_SECTION, render_images_full(images))
 
 
 def say(line: str) -> None:
@@ -181,7 +309,10 @@ def main() -> None:
             roof=measure_roofs(host_target(), ObjectCache(), ROOF_SECONDS).gflops,
         )
         measure(options, Recorder(path, run), say)
-    write_pages(load(path), options.page)
+    results = load(path)
+    for other in options.others:
+        results = merge(results, load(other))
+    write_pages(results, options.page)
     say(f"wrote {options.page}")
 
 

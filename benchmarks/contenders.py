@@ -23,6 +23,7 @@ class Entry:
         exact: Computes in float32, so that its outputs are held to the reference; else its error is printed.
         shared: Uses as many threads as it is given; one that does not is timed with one only.
         only: Networks that it runs, by name; empty: all.
+        channels_first: Takes images as [batch, channels, height, width], and gets them so.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Entry:
     exact: bool = True
     shared: bool = True
     only: tuple[str, ...] = ()
+    channels_first: bool = False
 
 
 ENTRIES = (
@@ -53,6 +55,23 @@ ENTRIES = (
         shared=False,
         only=("784-300-100-10",),
     ),
+)
+IMAGE_ENTRIES = (
+    Entry(OWN, "benchmarks.images.prunus_sparse", None),
+    Entry("DeepSparse", "benchmarks.peers.deepsparse_images", "deepsparse", channels_first=True),
+    Entry(
+        "ONNX Runtime", "benchmarks.peers.onnx_runtime_images", "onnxruntime", channels_first=True
+    ),
+    Entry("OpenVINO", "benchmarks.peers.openvino_images", "openvino", channels_first=True),
+    Entry(
+        "OpenVINO int8",
+        "benchmarks.peers.openvino_images_int8",
+        "openvino",
+        exact=False,
+        channels_first=True,
+    ),
+    Entry("LiteRT", "benchmarks.peers.litert_images", "litert"),
+    Entry("TensorFlow function", "benchmarks.peers.tensorflow_images", "tensorflow"),
 )
 # LiteRT's models are written there.
 CONVERTER = {"litert": "tensorflow"}
@@ -86,4 +105,12 @@ def environments(
 
 def contender(entry: Entry, python: Path, threads: int) -> Contender:
     """Return the entry as a process with so many threads."""
-    return Contender(entry.name, entry.module, python, cores_for(threads), entry.exact, entry.only)
+    return Contender(
+        entry.name,
+        entry.module,
+        python,
+        cores_for(threads),
+        entry.exact,
+        entry.only,
+        entry.channels_first,
+    )

@@ -1,8 +1,9 @@
 """What a worker asks of an engine."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+from benchmarks.images.network import WeightedNetwork
 from benchmarks.networks import FloatArray, Layer
 
 
@@ -16,3 +17,11 @@ class Engine(Protocol):
 
     def run(self, inputs: FloatArray) -> FloatArray:
         """Return [batch, outputs] for row-major [batch, inputs]; this call is what is timed."""
+
+
+@runtime_checkable
+class ImageEngine(Engine, Protocol):
+    """An engine that runs networks of images and signals, too."""
+
+    def load_network(self, network: WeightedNetwork) -> None:
+        """Prepare to run `network`, and forget those before; not timed."""

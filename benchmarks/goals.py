@@ -1,11 +1,15 @@
-"""The goals of the engine against its peers, and whether a grid meets them; all at 95 % zeros with two threads."""
+"""The goals of the engine against its peers, and whether a grid meets them; all with two threads.
+
+Perceptrons are judged at 95 % zeros, networks of images at their own sparsity, and dense.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmarks.contenders import OWN
+from benchmarks.images.cases import CASES
 from benchmarks.networks import NETWORKS, Network
-from benchmarks.results import Grid, Outcome, Place, Timing
+from benchmarks.results import Grid, Place, Timing
 
 SPARSITY, THREADS = 0.95, 2
 ALL = tuple(network.name for network in NETWORKS)
@@ -19,6 +23,7 @@ class RatioGoal:
     network: str
     batch: int
     factor: float
+    sparsity: float = SPARSITY
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,27 @@ RATIO_GOALS = (
     ),
     *(RatioGoal("ONNX Runtime", network, batch, 10.0) for network in ALL[1:] for batch in (1, 64)),
 )
+_SPARSE_IMAGES = (("ResNet-50", 0.9, 6.0), ("MobileNetV2", 0.85, 5.0))
+# Dense: at most 1.1 times as long as ONNX Runtime.
+_DENSE_FACTOR = 1 / 1.1
+IMAGE_GOALS = (
+    *(
+        RatioGoal("DeepSparse", network, batch, 2.0, sparsity)
+        for network, sparsity, _ in _SPARSE_IMAGES
+        for batch in (1, 16)
+    ),
+    *(
+        RatioGoal("ONNX Runtime", network, batch, factor, sparsity)
+        for network, sparsity, factor in _SPARSE_IMAGES
+        for batch in (1, 16)
+    ),
+    *(
+        RatioGoal("ONNX Runtime", case.description.name, batch, _DENSE_FACTOR, 0.0)
+        for case in CASES
+        if not case.sparsity
+        for batch in (1, 16)
+    ),
+)
 TIME_GOALS = tuple(
     TimeGoal(network, batch, microseconds)
     for network, times in zip(
@@ -72,11 +98,14 @@ TIME_GOALS = tuple(
 )
 
 
-def judge_ratios(grid: Grid, goals: Sequence[RatioGoal] = RATIO_GOALS) -> list[Verdict]:
-    """Return what became of each goal against a peer."""
+def judge_ratios(
+    grid: Grid, goals: Sequence[RatioGoal] = RATIO_GOALS, cpu: str = ""
+) -> list[Verdict]:
+    """Return what became of each goal against a peer, for networks of images on one kind of CPU."""
     verdicts = []
     for goal in goals:
-        outcome = _find(grid, goal.network, goal.batch, goal.peer)
+        place = Place(goal.network, goal.sparsity, THREADS, goal.batch, cpu)
+        outcome = grid.get(place, {}).get(goal.peer)
         ratio = outcome.ratio if isinstance(outcome, Timing) else None
         met = ratio is not None and ratio >= goal.factor
         verdicts.append(Verdict(goal.peer, goal.network, goal.batch, goal.factor, ratio, met))
@@ -87,7 +116,7 @@ def judge_times(grid: Grid, goals: Sequence[TimeGoal] = TIME_GOALS) -> list[Verd
     """Return what became of each goal of Prunus alone."""
     verdicts = []
     for goal in goals:
-        outcome = _find(grid, goal.network, goal.batch, OWN)
+        outcome = grid.get(Place(goal.network, SPARSITY, THREADS, goal.batch), {}).get(OWN)
         time = outcome.cell.median if isinstance(outcome, Timing) else None
         met = time is not None and time <= goal.microseconds
         rate = operations(goal.network, goal.batch) / time / 1e3 if time else None
@@ -102,7 +131,3 @@ def operations(network: str, batch: int) -> int:
     """Return the useful operations of a call at the goals' sparsity: a product and a sum a non-zero and sample."""
     widths = tuple(int(width) for width in network.split("-"))
     return 2 * Network(widths).nonzeros(SPARSITY) * batch
-
-
-def _find(grid: Grid, network: str, batch: int, who: str) -> Outcome | None:
-    return grid.get(Place(network, SPARSITY, THREADS, batch), {}).get(who)

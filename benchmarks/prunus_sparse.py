@@ -50,10 +50,14 @@ class Prunus:
         self._folder = tempfile.TemporaryDirectory(prefix="prunus-bench-")
 
     def load(self, layers: Sequence[Layer]) -> None:
+        """Prepare the network."""
+        self.open(build_graph(layers))
+
+    def open(self, graph: Graph) -> None:
         """Go the way of an upload: compile and tune, write, open."""
         folder = Path(self._folder.name)
         cache = ObjectCache(folder / "objects")
-        model = compile_graph(build_graph(layers), host_target(), self._options, cache)
+        model = compile_graph(graph, host_target(), self._options, cache)
         write_artifact(model, folder / "model.prunus")
         self._executable = load(folder / "model.prunus", cache)
 

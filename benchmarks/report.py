@@ -1,4 +1,4 @@
-"""What `make bench-peers` writes: the section of docs/benchmarks.md and the page of all cells, as Markdown."""
+"""What `make bench-peers` writes of perceptrons: a section of each page, as Markdown."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -17,7 +17,7 @@ def render(results: Results, picture: str) -> str:
     """Return the section; `picture` is the path of the image from the page's folder."""
     main = {place: cells for place, cells in results.grid.items() if place.sparsity == SPARSITY}
     parts = [
-        _runs(results),
+        describe_runs(results),
         f"![Time of one call by batch size at {SPARSITY:.0%} zeros]({picture})",
         _goals(results),
         _summary(results.grid),
@@ -25,22 +25,14 @@ def render(results: Results, picture: str) -> str:
         f"### All engines at {SPARSITY:.0%} zeros\n\nMedian microseconds a call; in brackets how many times as long as "
         f"Prunus in the same run. The other sparsities and the spread: [{FULL_PAGE}]({FULL_PAGE}).",
         *_tables(main, with_ratio=True),
-        _absences(results.grid),
+        list_absences(results.grid),
     ]
     return "\n\n".join(part for part in parts if part)
 
 
 def render_full(results: Results) -> str:
-    """Return the page of all cells."""
-    return "\n\n".join(
-        [
-            "# Benchmarks: all cells",
-            "Written by `make bench-peers`; [benchmarks.md](benchmarks.md) says what is measured and how. Median "
-            "microseconds a call (10th - 90th percentile).",
-            _runs(results),
-            *_tables(results.grid, with_ratio=False),
-        ]
-    )
+    """Return the section of the page of all cells."""
+    return "\n\n".join([describe_runs(results), *_tables(results.grid, with_ratio=False)])
 
 
 def names(grid: Grid) -> list[str]:
@@ -69,7 +61,8 @@ def in_order(grid: Iterable[Place]) -> list[Place]:
     return sorted(grid, key=key)
 
 
-def _runs(results: Results) -> str:
+def describe_runs(results: Results) -> str:
+    """Return when, where and with what the grid was measured, and how well all agreed with the reference."""
     lines = [
         f"- {run.date} UTC, `{run.command}`, {run.seconds / 60:.0f} minutes: {run.cpu}, {run.cores} cores, "
         f"Python {run.python}; load average before the run {run.load_average:.1f}"
@@ -229,7 +222,7 @@ def _cell(outcome: Outcome | None, with_ratio: bool) -> str:
     return f"{digits(cell.median)} ({digits(cell.p10)} - {digits(cell.p90)})"
 
 
-def _absences(grid: Grid) -> str:
+def list_absences(grid: Grid) -> str:
     """Return why some have no times, each reason once with how many cells it left empty."""
     reasons: dict[tuple[str, str], int] = {}
     for who in names(grid):

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -35,12 +35,16 @@ class Cell:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
-    """Where in the grid: network by name, fraction of zeros, threads, samples a call."""
+    """Where in the grid: network by name, fraction of zeros, threads, samples a call.
+
+    Networks of images are measured on several kinds of CPU, whose cells stand side by side: `cpu` tells them apart.
+    """
 
     network: str
     sparsity: float
     threads: int
     batch: int
+    cpu: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +138,12 @@ def merge(old: Results, new: Results) -> Results:
     return Results(grid, runs)
 
 
+def part_of(results: Results, keep: Callable[[Place], bool]) -> Results:
+    """Return the places that `keep` chooses, with the runs that measured them."""
+    grid = {place: outcomes for place, outcomes in results.grid.items() if keep(place)}
+    return merge(NOTHING, Results(grid, results.runs))
+
+
 def save(results: Results, path: Path) -> None:
     """Write the file at once, so that a run that is cut off leaves a whole one."""
     document = {
@@ -160,9 +170,9 @@ def load(path: Path) -> Results:
     try:
         document = json.loads(path.read_text())
         grid = {
-            Place(row["network"], row["sparsity"], row["threads"], row["batch"]): {
-                who: _outcome(what) for who, what in row["outcomes"].items()
-            }
+            Place(
+                row["network"], row["sparsity"], row["threads"], row["batch"], row.get("cpu", "")
+            ): {who: _outcome(what) for who, what in row["outcomes"].items()}
             for row in document["grid"]
         }
         return Results(grid, {name: Run(**run) for name, run in document["runs"].items()})

@@ -74,11 +74,24 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """Inputs of one batch size and what a network must make of them."""
+    """Inputs of one batch size and what a network must make of them.
+
+    Attributes:
+        inputs: The file of the inputs.
+        outputs: The file for what an engine makes of them.
+        expected: What it should make of them.
+        channels_first: The same inputs for the engines that take images so; None for others than images.
+    """
 
     inputs: Path
     outputs: Path
     expected: npt.NDArray[np.float64]
+    channels_first: Path | None = None
+
+    def inputs_for(self, contender: Contender) -> str:
+        """Return the file that a contender reads: nobody has to turn images around while the clock runs."""
+        turned = self.channels_first if contender.channels_first else None
+        return str(turned or self.inputs)
 
 
 class Field:
@@ -106,8 +119,14 @@ class Field:
         """End all workers."""
         self._stack.close()
 
-    def load(self, network: str, layers: Path, say: Callable[[str], None]) -> None:
-        """Give everybody who runs it a network, those too that failed at the one before."""
+    def load(self, network: str, file: Mapping[str, str], say: Callable[[str], None]) -> None:
+        """Give everybody who runs it a network, those too that failed at the one before.
+
+        Args:
+            network: Its name.
+            file: The arguments of the worker's command: "layers" or "network", and the path.
+            say: Gets a line for each.
+        """
         self.out.clear()
         self._resting = {it.name for it in self._contenders if it.only and network not in it.only}
         for index, contender in enumerate(self._contenders):
@@ -118,7 +137,7 @@ class Field:
                 worker = self._stack.enter_context(Worker(contender, self._folder / f"{index}.log"))
                 self._workers[contender.name] = worker
             with self.sitting_out(contender.name):
-                reply = worker.ask("load", layers=str(layers))
+                reply = worker.ask("load", **file)
                 self.versions[contender.name] = reply["version"]
                 say(f"  {contender.name} ready in {reply['seconds']:.2f} s")
 
@@ -150,7 +169,8 @@ class Field:
         exact = {contender.name: contender.exact for contender in self._contenders}
         for name, worker in self.playing():
             with self.sitting_out(name):
-                worker.ask("outputs", inputs=str(trial.inputs), outputs=str(trial.outputs))
+                inputs = trial.inputs_for(worker.contender)
+                worker.ask("outputs", inputs=inputs, outputs=str(trial.outputs))
                 outputs = np.load(trial.outputs, allow_pickle=False)
                 errors[name] = measure_error(name, outputs, trial.expected)
                 if exact[name] and not errors[name] <= ERROR_LIMIT:  # also true for NaN
@@ -169,7 +189,7 @@ class Field:
                 with self.sitting_out(name):
                     reply = worker.ask(
                         "time",
-                        inputs=str(trial.inputs),
+                        inputs=trial.inputs_for(worker.contender),
                         seconds=effort.seconds,
                         calls=effort.calls,
                     )
@@ -218,24 +238,33 @@ def _run_network(
 ) -> dict[Place, dict[str, Outcome]]:
     layers = random_layers(network, sparsity, SEED)
     save_layers(layers, folder / "network.npz")
-    field.load(network.name, folder / "network.npz", say)
+    field.load(network.name, {"layers": str(folder / "network.npz")}, say)
     done: dict[Place, dict[str, Outcome]] = {}
     for batch in plan.batches:
         inputs = _inputs(network, batch)
         np.save(folder / "inputs.npy", inputs, allow_pickle=False)
         expected = reference_outputs(layers, inputs)
         trial = Trial(folder / "inputs.npy", folder / "outputs.npy", expected)
-        errors = field.check(trial)
-        cells = field.time(trial, plan.effort)
-        own = cells[plan.contenders[0].name].median
-        outcomes: dict[str, Outcome] = {
-            name: Timing(cell, own, errors[name], field.versions[name], plan.run)
-            for name, cell in cells.items()
-        }
-        outcomes |= {name: Absent(why, plan.run) for name, why in field.out.items()}
+        outcomes = measure_trial(field, trial, plan.effort, plan.run)
         done[Place(network.name, sparsity, plan.threads, batch)] = outcomes
-        say(f"  batch {batch}: {_line(cells)}")
+        say(f"  batch {batch}: {line_of(outcomes)}")
     return done
+
+
+def measure_trial(field: Field, trial: Trial, effort: Effort, run: str) -> dict[str, Outcome]:
+    """Check and time everybody at one batch size.
+
+    Raises:
+        WorkerError: Prunus failed, or its outputs differ from the reference.
+    """
+    errors = field.check(trial)
+    cells = field.time(trial, effort)
+    own = next(iter(cells.values())).median
+    outcomes: dict[str, Outcome] = {
+        name: Timing(cell, own, errors[name], field.versions[name], run)
+        for name, cell in cells.items()
+    }
+    return outcomes | {name: Absent(why, run) for name, why in field.out.items()}
 
 
 def _inputs(network: Network, batch: int) -> FloatArray:
@@ -243,5 +272,11 @@ def _inputs(network: Network, batch: int) -> FloatArray:
     return generator.standard_normal((batch, network.widths[0]), np.float32)
 
 
-def _line(cells: Mapping[str, Cell]) -> str:
-    return ", ".join(f"{name} {cell.median:.0f}" for name, cell in cells.items()) + " us"
+def line_of(outcomes: Mapping[str, Outcome]) -> str:
+    """Return the medians as a line of progress."""
+    times = [
+        f"{name} {outcome.cell.median:.0f}"
+        for name, outcome in outcomes.items()
+        if isinstance(outcome, Timing)
+    ]
+    return ", ".join(times) + " us"

@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.engine import Engine
+from benchmarks.engine import Engine, ImageEngine
+from benchmarks.images.network import load_network
 from benchmarks.networks import load_layers
 from benchmarks.protocol import main_output, parse_cores
 
@@ -47,11 +48,21 @@ def time_calls(engine: Engine, command: dict[str, Any]) -> list[int]:
     return durations
 
 
+def prepare(engine: Engine, command: dict[str, Any]) -> None:
+    """Give the engine the network of the command's file."""
+    if "layers" in command:
+        engine.load(load_layers(Path(command["layers"])))
+    elif isinstance(engine, ImageEngine):
+        engine.load_network(load_network(Path(command["network"])))
+    else:
+        raise TypeError(f"{engine.version} is not set up for networks of images")
+
+
 def answer(engine: Engine, command: dict[str, Any]) -> dict[str, Any]:
     """Do one command."""
     if command["command"] == "load":
         started = time.perf_counter()
-        engine.load(load_layers(Path(command["layers"])))
+        prepare(engine, command)
         return {"version": engine.version, "seconds": time.perf_counter() - started}
     if command["command"] == "outputs":
         outputs = engine.run(np.load(command["inputs"], allow_pickle=False))

@@ -36,16 +36,26 @@ def convert(layers: Sequence[Layer], folder: Path, form: str) -> Path:
     model = stem.with_name(f"{stem.name}-{form}.tflite")
     if not model.exists():
         save_layers(layers, stem.with_suffix(".npz"))
-        command = [str(CONVERTER), "-m", "benchmarks.peers.litert_convert", str(stem)]
         try:
-            subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, text=True)
-        except FileNotFoundError:
-            raise ConversionError(f"expected {CONVERTER}; `make bench-peers` sets it up") from None
-        except subprocess.CalledProcessError as error:
-            raise ConversionError(error.stderr.strip().splitlines()[-1]) from None
+            run_converter("benchmarks.peers.litert_convert", str(stem))
         finally:
             stem.with_suffix(".npz").unlink()
     return model
+
+
+def run_converter(module: str, *arguments: str) -> None:
+    """Run a module in TensorFlow's environment.
+
+    Raises:
+        ConversionError: The environment of TensorFlow is missing, or its converter failed.
+    """
+    command = [str(CONVERTER), "-m", module, *arguments]
+    try:
+        subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, text=True)
+    except FileNotFoundError:
+        raise ConversionError(f"expected {CONVERTER}; `make bench-peers` sets it up") from None
+    except subprocess.CalledProcessError as error:
+        raise ConversionError(error.stderr.strip().splitlines()[-1]) from None
 
 
 class LiteRt:
@@ -61,7 +71,10 @@ class LiteRt:
     def load(self, layers: Sequence[Layer]) -> None:
         """Convert, where no earlier worker did, and open."""
         shared = os.environ.get("PRUNUS_BENCH_FOLDER", self._folder.name)
-        model = convert(layers, Path(shared), self._form)
+        self.open(convert(layers, Path(shared), self._form))
+
+    def open(self, model: Path) -> None:
+        """Open a model's file."""
         self._interpreter = Interpreter(str(model), num_threads=self._threads)
         self._source = self._interpreter.get_input_details()[0]["index"]
         self._result = self._interpreter.get_output_details()[0]["index"]

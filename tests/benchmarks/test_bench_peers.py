@@ -1,5 +1,6 @@
 """The command line of the grid, and environments that cannot be had."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -87,17 +88,7 @@ def test_a_missing_peer_says_why_in_its_cells_and_the_run_goes_on(
     said: list[str] = []
     run = Run("Test CPU", 2, "3.11", "today", 0.0, "make bench-peers", 0.0, 100.0)
     measure(
-        type(options)(
-            options.networks,
-            options.sparsities,
-            options.batches,
-            (1, 4096),
-            entries,
-            options.effort,
-            tmp_path,
-            tmp_path / "page.md",
-            measure=True,
-        ),
+        replace(options, threads=(1, 4096), entries=entries),
         Recorder(tmp_path / "grid.json", run),
         said.append,
     )
