@@ -5,7 +5,7 @@ from importlib import import_module
 
 import click
 
-from app.version import VERSION
+from app.core.version import VERSION
 
 _COMMANDS = ("serve", "prune", "tune", "inspect", "predict", "bench")
 
@@ -33,7 +33,7 @@ class LazyCommands(click.Group):
 def main(ctx: click.Context) -> None:
     """Prune trained Keras models and serve them as sparse native code."""
     if ctx.invoked_subcommand != "serve":  # which says it in its log
-        from app.environment import unknown_variables
+        from app.core.environment import unknown_variables
 
         for sentence in unknown_variables(os.environ):
             click.echo(f"prunus: {sentence}", err=True)

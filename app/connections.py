@@ -12,9 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from app.connection_errors import HeadError, HeadTimeoutError
-from app.errors import ServiceError
-from app.settings import Settings
+from app.core.connection_errors import HeadError, HeadTimeoutError
+from app.core.errors import ServiceError
+from app.core.settings import Settings
 
 # Descriptors that are kept for files, the database and uploads.
 _RESERVED_DESCRIPTORS = 256

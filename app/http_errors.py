@@ -10,9 +10,9 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
-from app.errors import InvalidRequestError, MethodNotAllowedError, RouteNotFoundError
+from app.core.errors import InvalidRequestError, MethodNotAllowedError, RouteNotFoundError
+from app.core.suggestions import did_you_mean
 from app.routes.routers import ROUTERS
-from app.suggestions import did_you_mean
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 # As other servers of models spell it: TensorFlow Serving, KServe, TorchServe, and what people guess.

@@ -20,13 +20,15 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.dependencies import Services
+from app.core.job_folder import FILE_PARTS
+from app.core.metrics import Metrics
+from app.core.model_request import ModelRequest
+from app.core.settings import Settings
+from app.core.version import VERSION
 from app.http_errors import raise_http_error, raise_validation_error
-from app.job_folder import FILE_PARTS
-from app.metrics import Metrics
 from app.middleware import NO_SNIFFING, RequestAccount, RequestLayer
-from app.model_request import ModelRequest
 from app.openapi import openapi_of
+from app.routes.dependencies import Services
 from app.routes.predictions import PredictEndpoint
 from app.routes.routers import ROUTERS
 from app.services.conversion import Conversion
@@ -45,9 +47,7 @@ from app.services.retuning import Retuning
 from app.services.storage import Storage
 from app.services.upload_gate import UploadGate
 from app.services.uploads import Upload
-from app.settings import Settings
 from app.site_guard import SiteGuard
-from app.version import VERSION
 from engine.core.target import host_target
 from engine.execution.runtime import load
 from engine.machine_code.object_cache import ObjectCache

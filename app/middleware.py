@@ -12,16 +12,16 @@ import orjson
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import (
+from app.core.errors import (
     InternalError,
     MethodNotAllowedError,
     ServiceError,
 )
-from app.logs import REQUEST_ID
-from app.metrics import Metrics, RequestCount
-from app.problems import MEDIA_TYPE, Problem
+from app.core.logs import REQUEST_ID
+from app.core.metrics import Metrics, RequestCount
+from app.core.problems import MEDIA_TYPE, Problem
+from app.core.storage_full import storage_full
 from app.site_guard import SiteGuard
-from app.storage_full import storage_full
 from graph.errors import PrunusError
 
 _LOG = logging.getLogger("app.requests")

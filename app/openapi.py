@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from app.routes.predictions import PredictEndpoint
-from app.schemas import ProblemDocument
+from app.routes.schemas import ProblemDocument
 from app.services.codecs import JSON, NPY, NPZ
 
 _INPUTS_SCHEMA = {

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import orjson
 
-from app.job_folder import (
+from app.core.job_folder import (
     ARTIFACT_FILE,
     KERAS2_FILE,
     KERAS_FILE,
@@ -16,11 +16,11 @@ from app.job_folder import (
     REPORT_TEXT_FILE,
     RESULT_FILE,
 )
-from app.model_request import ModelRequest
+from app.core.model_request import ModelRequest
+from app.core.version import VERSION
 from app.services.summary import ModelSummary
 from app.speed import Compiled, Host, compile_models, measure, with_subnormals
 from app.summarize import summarize
-from app.version import VERSION
 from engine.artifacts.artifact import ArtifactInfo, write_artifact
 from engine.core.layers import ValueType
 from engine.core.target import host_target

@@ -22,18 +22,18 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 from uvicorn.server import ServerState
 
-from app.connection_errors import (
+from app.connections import Connections
+from app.core.connection_errors import (
     HeadError,
     HeadTooLargeError,
     MalformedRequestError,
     TooManyConnectionsError,
     UriTooLongError,
 )
-from app.connections import Connections
+from app.core.errors import OverloadedError, ServiceError
+from app.core.problems import MEDIA_TYPE, Problem
 from app.cycle import HeldCycle, target_parts
-from app.errors import OverloadedError, ServiceError
 from app.middleware import CLIENT_GONE, given_request_id
-from app.problems import MEDIA_TYPE, Problem
 from app.transport import HeldWrites, TurnEnd
 from app.turnstile import Turnstile
 

@@ -15,9 +15,9 @@ from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from app.connections import ConnectionLimits, Connections
+from app.core.settings import Settings
 from app.main import Service
 from app.protocol import BoundedProtocol
-from app.settings import Settings
 from app.transport import TurnEnd
 from app.turnstile import Turnstile
 

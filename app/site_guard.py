@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from starlette.types import Scope
 
-from app.connection_errors import ForeignOriginError, HostError
+from app.core.connection_errors import ForeignOriginError, HostError
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # "none": typed or bookmarked by the user.

@@ -6,8 +6,8 @@ import socket
 import sqlite3
 from pathlib import Path
 
+from app.core.storage_full import storage_full
 from app.services.database import Database
-from app.storage_full import storage_full
 
 _OWN_NAMES = (
     *("prunus.db", "prunus.db-wal", "prunus.db-shm"),

@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import orjson
 
-from app.errors import JobFileError, JobMemoryError
-from app.job_folder import (
+from app.core.errors import JobFileError, JobMemoryError
+from app.core.job_folder import (
     ARTIFACT_FILE,
     FILE_PARTS,
     OBJECTS_FOLDER,
     OLD_ARTIFACT_FILE,
     OUTPUT_FOLDER,
 )
-from app.problems import Problem
+from app.core.problems import Problem
+from app.core.storage_full import storage_full
 from app.sandbox.confine import confine
-from app.storage_full import storage_full
-from app.worker_request import Retune, Work, WorkerRequest, read_worker_request
+from app.services.worker_request import Retune, Work, WorkerRequest, read_worker_request
 from graph.errors import PrunusError
 
 if TYPE_CHECKING:

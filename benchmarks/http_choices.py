@@ -14,7 +14,7 @@ import numpy as np
 from prometheus_client import CollectorRegistry, Histogram
 from python_multipart.multipart import MultipartParser
 
-from app.model_series import DURATION_BUCKETS_SECONDS, ModelNumbers, ModelSeries
+from app.core.model_series import DURATION_BUCKETS_SECONDS, ModelNumbers, ModelSeries
 from app.services.array_files import decode_npy, encode_npy
 
 ROUNDS = 15

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import llvmlite
 
-from app.version import VERSION
+from app.core.version import VERSION
 from benchmarks.networks import FloatArray, Layer
 from engine.artifacts.artifact import write_artifact
 from engine.compiler import CompileOptions, compile_graph

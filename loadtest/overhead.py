@@ -16,10 +16,10 @@ from statistics import median
 import numpy as np
 from starlette.types import Message, Scope
 
+from app.core.settings import Settings
 from app.main import Service, create_app
 from app.services.registry import Standing, load_warm
 from app.services.summary import ModelSummary
-from app.settings import Settings
 from benchmarks.networks import random_layers
 from benchmarks.prunus_sparse import build_graph
 from engine.artifacts.artifact import write_artifact

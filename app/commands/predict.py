@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from app.commands.console import FILE, OUTPUT, cache_option, refusals_as_messages
 from app.commands.sources import compiled_from, object_cache
-from app.errors import InvalidRequestError
+from app.core.errors import InvalidRequestError
 from app.services.array_files import NpzBody, decode_npy, encode_npy, encode_npz
 from app.services.codecs import decode_json, encode_json
 from app.services.tensors import Signature

@@ -8,8 +8,14 @@ import click
 
 from app.commands.console import FILE, OUTPUT, cache_option, refusals_as_messages
 from app.commands.sources import object_cache, read_recipe
-from app.job_folder import ARTIFACT_FILE, KERAS2_FILE, KERAS_FILE, REPORT_FILE, REPORT_TEXT_FILE
-from app.model_request import WEIGHT_TYPES, ModelRequest
+from app.core.job_folder import (
+    ARTIFACT_FILE,
+    KERAS2_FILE,
+    KERAS_FILE,
+    REPORT_FILE,
+    REPORT_TEXT_FILE,
+)
+from app.core.model_request import WEIGHT_TYPES, ModelRequest
 
 _OLD_SUFFIXES = (".h5", ".hdf5")
 _NO_FORM = {

@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from app.commands.console import refusals_as_messages
-from app.environment import SettingsError, read_settings
-from app.logs import configure_logs
+from app.core.environment import SettingsError, read_settings
+from app.core.logs import configure_logs
 from app.main import create_app
 from app.server import GracefulServer
 from app.startup import StartError, check_address, check_data_folder

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import orjson
 
-from app.errors import InvalidRequestError
+from app.core.errors import InvalidRequestError
 from engine.artifacts.artifact import MAGIC, open_artifact
 from engine.compiler import CompileOptions, compile_graph
 from engine.core.target import host_target

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 
-from app.dependencies import ServicesDep, refuse_unknown_query
+from app.routes.dependencies import ServicesDep, refuse_unknown_query
 from app.routes.responses import problems
-from app.schemas import JobDocument, JobListDocument
+from app.routes.schemas import JobDocument, JobListDocument
 from app.services.job_log import Job, JobState
 from app.services.jobs import Jobs
 from app.services.storage import Storage

@@ -7,21 +7,21 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, Response
 
-from app.dependencies import Services, ServicesDep, refuse_unknown_query
-from app.errors import FileNotKeptError
-from app.forms import UPLOAD_FORM_OPENAPI, job_request, refuse_other_files
-from app.job_folder import (
+from app.core.errors import FileNotKeptError
+from app.core.job_folder import (
     ARTIFACT_FILE,
     KERAS2_FILE,
     KERAS_FILE,
     REPORT_FILE,
     REPORT_TEXT_FILE,
 )
-from app.logs import REQUEST_ID
-from app.problems import MEDIA_TYPE
+from app.core.logs import REQUEST_ID
+from app.core.problems import MEDIA_TYPE
+from app.routes.dependencies import Services, ServicesDep, refuse_unknown_query
+from app.routes.forms import UPLOAD_FORM_OPENAPI, job_request, refuse_other_files
 from app.routes.predictions import refuse_coding
 from app.routes.responses import problems
-from app.schemas import JobDocument, ModelDocument, ModelListDocument, VersionDocument
+from app.routes.schemas import JobDocument, ModelDocument, ModelListDocument, VersionDocument
 from app.services.job_log import MAX_VERSION, Job, JobState
 from app.services.registry import Standing
 from app.services.stored_version import AnyVersion, StoredVersion
@@ -189,7 +189,7 @@ def show_report(
         return PlainTextResponse(text, media_type=_MARKDOWN)
     content = services.storage.file(name, version, REPORT_FILE).read_bytes()
     if form == "html":
-        from app.pages import report_page
+        from app.services.pages import report_page
 
         return HTMLResponse(report_page(content, services.storage.version(name, version)))
     return Response(content, media_type="application/json")

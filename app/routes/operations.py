@@ -6,14 +6,14 @@ from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-from app.advice import ADVICE
-from app.dependencies import ServicesDep
-from app.errors import RouteNotFoundError
-from app.problems import PROBLEMS
+from app.core.advice import ADVICE
+from app.core.errors import RouteNotFoundError
+from app.core.problems import PROBLEMS
+from app.core.suggestions import did_you_mean
+from app.core.version import VERSION
+from app.routes.dependencies import ServicesDep
 from app.routes.responses import problems
-from app.schemas import HealthDocument, ProblemKindDocument
-from app.suggestions import did_you_mean
-from app.version import VERSION
+from app.routes.schemas import HealthDocument, ProblemKindDocument
 
 _STATIC = Path(__file__).parent.parent / "static"
 router = APIRouter(tags=["operations"])
@@ -43,7 +43,7 @@ _LINKS = {
 def index(request: Request, services: ServicesDep) -> Response:
     """Return the service's routes, and for browsers a page with its models."""
     if "text/html" in request.headers.get("accept", ""):
-        from app.pages import index_page
+        from app.services.pages import index_page
 
         return HTMLResponse(index_page(services.storage.versions(), _origin(request)))
     return JSONResponse({"service": "prunus", "version": VERSION, "links": _LINKS})
@@ -59,7 +59,7 @@ def _origin(request: Request) -> str:
 @router.get("/docs", include_in_schema=False)
 def docs(request: Request) -> HTMLResponse:
     """Return a page with all routes; it needs neither script nor anything from elsewhere."""
-    from app.pages import docs_page
+    from app.services.pages import docs_page
 
     return HTMLResponse(docs_page(request.app.openapi(), _origin(request)))
 
@@ -124,7 +124,7 @@ def problem_kind(request: Request, slug: str) -> Response:
             f"there is no kind of problem {slug[:80]!r}", hint=did_you_mean(slug, PROBLEMS)
         )
     if "text/html" in request.headers.get("accept", ""):
-        from app.pages import problem_page
+        from app.services.pages import problem_page
 
         return HTMLResponse(problem_page(slug))
     advice = ADVICE[slug]

@@ -11,14 +11,15 @@ import numpy as np
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope, Send
 
-from app.dependencies import Services, unknown_parameter
-from app.errors import (
+from app.core.errors import (
     BodyTimeoutError,
     BodyTooLargeError,
     InvalidRequestError,
     MediaTypeError,
     NotAcceptableError,
 )
+from app.core.settings import Settings
+from app.routes.dependencies import Services, unknown_parameter
 from app.routes.prediction_answer import Answer, encode
 from app.services.array_files import NpzBody, decode_npy
 from app.services.codecs import (
@@ -32,7 +33,6 @@ from app.services.codecs import (
 )
 from app.services.conversion import SMALL_TEXT_BYTES
 from app.services.prediction import AnswerLimit
-from app.settings import Settings
 
 _VERSION = re.compile(r"0{0,9}[1-9][0-9]{0,9}")
 _PARAMETERS = ("model", "version")

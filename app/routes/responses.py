@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from app.problems import MEDIA_TYPE
-from app.schemas import ProblemDocument
+from app.core.problems import MEDIA_TYPE
+from app.routes.schemas import ProblemDocument
 
 _TEXTS = {
     404: "It does not exist.",

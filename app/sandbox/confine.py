@@ -17,7 +17,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
-from app.job_errors import SandboxUnavailableError
+from app.core.job_errors import SandboxUnavailableError
 from app.sandbox.capabilities import drop_capabilities, empty_bounding_set, held_capabilities
 from app.sandbox.landlock import apply_landlock
 from app.sandbox.private_root import become, enter_private_root, give_to, own_user_id

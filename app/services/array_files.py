@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from app.errors import BodyTooLargeError, InvalidArrayError
+from app.core.errors import BodyTooLargeError, InvalidArrayError
 from app.services.tensors import Array
 from graph.zip_directory import measure_zip_directory
 

@@ -8,7 +8,7 @@ number of threads.
 import contextlib
 from collections.abc import Iterator
 
-from app.errors import OverloadedError
+from app.core.errors import OverloadedError
 
 _SMOOTHING = 0.2
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from app.errors import InvalidArrayError, InvalidJsonError, InvalidRequestError
+from app.core.errors import InvalidArrayError, InvalidJsonError, InvalidRequestError
 from app.services.array_files import NPY_MAGIC, ZIP_MAGIC
 from app.services.tensors import Array, first_of, shown
 from engine.core.errors import InputDtypeError

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from app.errors import OverloadedError
+from app.core.errors import OverloadedError
 from app.services.backlog import Backlog, Rate
 
 # Above these, conversion takes longer than other requests should wait for it: about 0.3 milliseconds.

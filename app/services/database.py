@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from app.core.storage_full import storage_full
 from app.services.reserve import Reserve
-from app.storage_full import storage_full
 
 T = TypeVar("T")
 _LOG = logging.getLogger(__name__)

@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-from app.metrics import Metrics
+from app.core.metrics import Metrics
+from app.core.settings import Settings
 from app.services.backlog import Backlog
 from app.services.registry import LoadedModel
 from app.services.tensors import Array
-from app.settings import Settings
 
 
 class Answer(NamedTuple):

@@ -10,15 +10,15 @@ from typing import TypeVar
 
 import orjson
 
-from app.errors import (
+from app.core.errors import (
     DuplicateVersionError,
     InternalError,
     JobNotFoundError,
     QueueFullError,
 )
-from app.problems import Problem
+from app.core.problems import Problem
+from app.core.version_errors import NoFreeVersionError
 from app.services.database import Database
-from app.version_errors import NoFreeVersionError
 
 T = TypeVar("T")
 _LOG = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
-from app.errors import (
+from app.core.errors import (
     InternalError,
     JobCancelledError,
     JobFinishedError,
@@ -17,8 +17,10 @@ from app.errors import (
     ServerStoppedError,
     ShuttingDownError,
 )
-from app.metrics import Metrics
-from app.problems import Problem
+from app.core.metrics import Metrics
+from app.core.problems import Problem
+from app.core.settings import Settings
+from app.core.storage_full import storage_full
 from app.sandbox.confine import NOT_LIMITED
 from app.services.job_log import Job, JobLog, JobState, NewJob, StageTiming
 from app.services.job_watch import JobWatch
@@ -26,8 +28,6 @@ from app.services.lifecycle import Lifecycle
 from app.services.onboarding import JobRequest, Onboarding
 from app.services.uploads import Upload
 from app.services.worker_process import WorkerFailedError
-from app.settings import Settings
-from app.storage_full import storage_full
 from graph.errors import PrunusError
 
 _LOG = logging.getLogger(__name__)

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import orjson
 
-from app.job_errors import KernelCompilerError
+from app.core.job_errors import KernelCompilerError
 from app.sandbox.confine import Limits
 from app.services.worker_process import worker_environment
 from engine.core.target import Target

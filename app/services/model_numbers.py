@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from app.model_series import LayerNumbers, ModelNumbers
+from app.core.model_series import LayerNumbers, ModelNumbers
 from app.services.summary import ModelSummary
 from engine.execution.runtime import Executable
 from engine.planning.plan import LayerPlan

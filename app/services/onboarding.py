@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from app.job_folder import ARTIFACT_FILE, OUTPUT_FOLDER, REPORT_FILE, RESULT_FILE
-from app.model_request import ModelRequest
+from app.core.job_folder import ARTIFACT_FILE, OUTPUT_FOLDER, REPORT_FILE, RESULT_FILE
+from app.core.model_request import ModelRequest
+from app.core.settings import Settings
+from app.core.stages import UPLOAD_STAGES
 from app.sandbox.confine import Limits
 from app.services.job_log import Job, StageTiming
 from app.services.ownership import Ownership
@@ -22,10 +24,8 @@ from app.services.worker_events import LimitsEvent, ProgressEvent, StageEvent
 from app.services.worker_output import read_summary, take_output, with_facts
 from app.services.worker_process import WorkerRun, run_worker
 from app.services.worker_report import check_page
+from app.services.worker_request import Retune, Work, WorkerRequest
 from app.services.worker_watch import WatchedLimits
-from app.settings import Settings
-from app.stages import UPLOAD_STAGES
-from app.worker_request import Retune, Work, WorkerRequest
 
 
 @dataclass(frozen=True, slots=True)

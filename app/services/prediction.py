@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from app.errors import (
+from app.core.errors import (
     BatchTooLargeError,
     InvalidRequestError,
     ModelNotFoundError,

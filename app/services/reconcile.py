@@ -26,7 +26,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from app.job_folder import ARTIFACT_FILE, RESULT_FILE
+from app.core.job_folder import ARTIFACT_FILE, RESULT_FILE
 from app.services.files import TEMPORARY_PREFIX, entries, remove
 from app.services.job_log import MAX_VERSION, add_finished
 from app.services.set_aside import Identity

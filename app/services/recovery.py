@@ -7,14 +7,14 @@ import stat
 import time
 from pathlib import Path
 
-from app.errors import ServerStoppedError
-from app.problems import Problem
+from app.core.errors import ServerStoppedError
+from app.core.problems import Problem
+from app.core.storage_full import storage_full
 from app.services.files import remove
 from app.services.job_log import JobLog, JobState
 from app.services.ownership import Ownership
 from app.services.reconcile import Findings, reconcile
 from app.services.storage import RETUNE_PREFIX, Storage
-from app.storage_full import storage_full
 
 # Temporary files of the object cache that other server processes may still be writing.
 OBJECT_TEMPORARY_MAX_AGE_SECONDS = 3600.0

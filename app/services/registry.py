@@ -16,22 +16,22 @@ from pathlib import Path
 
 import numpy as np
 
-from app.errors import (
+from app.core.errors import (
     ModelMemoryError,
     ModelNotFoundError,
     ModelNotReadyError,
     ModelUnavailableError,
     VersionNotFoundError,
 )
-from app.job_folder import ARTIFACT_FILE
-from app.metrics import ModelCollector
-from app.model_series import ModelSeries
+from app.core.job_folder import ARTIFACT_FILE
+from app.core.metrics import ModelCollector
+from app.core.model_series import ModelSeries
+from app.core.version_errors import NoActiveVersionError
 from app.services.backlog import Rate
 from app.services.model_numbers import numbers_of, renewed_numbers
 from app.services.stored_version import AnyVersion, StoredVersion
 from app.services.summary import ModelSummary
 from app.services.tensors import Signature
-from app.version_errors import NoActiveVersionError
 from engine.execution.runtime import Executable
 from graph.errors import PrunusError
 

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from app.storage_full import storage_full
+from app.core.storage_full import storage_full
 
 # More than the pages that SQLite writes for deleting a version and for ending a job.
 RESERVE_BYTES = 1024 * 1024

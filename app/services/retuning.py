@@ -14,9 +14,11 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.errors import VersionNotFoundError
-from app.job_folder import ARTIFACT_FILE, OLD_ARTIFACT_FILE, OUTPUT_FOLDER
-from app.metrics import Metrics
+from app.core.errors import VersionNotFoundError
+from app.core.job_folder import ARTIFACT_FILE, OLD_ARTIFACT_FILE, OUTPUT_FOLDER
+from app.core.metrics import Metrics
+from app.core.settings import Settings
+from app.core.stages import RETUNE_STAGES
 from app.services.files import remove
 from app.services.job_log import JobLog
 from app.services.onboarding import make_worker_request, watched_limits
@@ -26,9 +28,7 @@ from app.services.storage import RETUNE_PREFIX, Storage, sync_output
 from app.services.stored_version import StoredVersion
 from app.services.worker_output import take_output
 from app.services.worker_process import WorkerFailedError, WorkerRun, run_worker
-from app.settings import Settings
-from app.stages import RETUNE_STAGES
-from app.worker_request import Retune
+from app.services.worker_request import Retune
 from graph.errors import PrunusError
 
 _LOG = logging.getLogger(__name__)

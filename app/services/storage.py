@@ -28,7 +28,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from app.errors import (
+from app.core.errors import (
     FileNotKeptError,
     InvalidNameError,
     JobCrashedError,
@@ -36,7 +36,8 @@ from app.errors import (
     ModelUnavailableError,
     VersionNotFoundError,
 )
-from app.job_folder import ARTIFACT_FILE, OUTPUT_FOLDER
+from app.core.job_folder import ARTIFACT_FILE, OUTPUT_FOLDER
+from app.core.storage_full import storage_full
 from app.services.database import Database
 from app.services.files import entries, remove, sync_file, sync_folder
 from app.services.job_log import StageTiming, finish
@@ -51,7 +52,6 @@ from app.services.version_record import (
     write_record,
 )
 from app.services.version_rows import delete_row, drop_empty_models, insert_row
-from app.storage_full import storage_full
 
 # Folders under `jobs/` without a row: prefix, mark of the server, a dot, and a random name.
 RETUNE_PREFIX = "retune."

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from app.errors import RaggedInputError
+from app.core.errors import RaggedInputError
 from engine.core.errors import InputDtypeError, MissingInputError
 from engine.execution.runtime import TensorSpec
 

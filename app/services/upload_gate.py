@@ -10,9 +10,9 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 
-from app.errors import TooManyUploadsError, UploadTimeoutError
-from app.metrics import Metrics
-from app.settings import Settings
+from app.core.errors import TooManyUploadsError, UploadTimeoutError
+from app.core.metrics import Metrics
+from app.core.settings import Settings
 
 
 class Passage:

@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from app.errors import (
+from app.core.errors import (
     BodyTooLargeError,
     InvalidRequestError,
     MediaTypeError,
     UploadTimeoutError,
 )
-from app.job_folder import FILE_PARTS
+from app.core.job_folder import FILE_PARTS
+from app.core.settings import Settings
+from app.core.storage_full import storage_full
 from app.services.files import remove
-from app.settings import Settings
-from app.storage_full import storage_full
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks

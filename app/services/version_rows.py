@@ -3,7 +3,7 @@
 import sqlite3
 import time
 
-from app.errors import DuplicateVersionError
+from app.core.errors import DuplicateVersionError
 from app.services.set_aside import Identity
 from app.services.version_record import VersionRecord
 

@@ -8,8 +8,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
-from app.errors import JobCrashedError
-from app.problems import PROBLEMS, Problem
+from app.core.errors import JobCrashedError
+from app.core.problems import PROBLEMS, Problem
 from app.sandbox.confine import AppliedLimits
 from graph.errors import PrunusError
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from app.errors import JobCrashedError
-from app.job_folder import (
+from app.core.errors import JobCrashedError
+from app.core.job_folder import (
     ARTIFACT_FILE,
     KERAS2_FILE,
     KERAS_FILE,

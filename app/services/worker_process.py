@@ -17,8 +17,8 @@ from pathlib import Path
 
 import orjson
 
-from app.errors import JobCpuError, JobCrashedError, JobMemoryError
-from app.problems import Problem
+from app.core.errors import JobCpuError, JobCrashedError, JobMemoryError
+from app.core.problems import Problem
 from app.services.ownership import Ownership
 from app.services.worker_events import (
     EventReader,

@@ -6,7 +6,7 @@ every list. A process that was taken over could make each of these costly, or im
 
 import orjson
 
-from app.errors import JobCrashedError
+from app.core.errors import JobCrashedError
 from app.services.stored_version import StoredVersion
 from app.services.summary import ModelSummary
 
@@ -51,7 +51,7 @@ def check_page(report: bytes, stored: StoredVersion) -> None:
     Raises:
         JobCrashedError: the page cannot be made, or is too long.
     """
-    from app.pages import report_page_parts
+    from app.services.pages import report_page_parts
 
     characters = 0
     try:

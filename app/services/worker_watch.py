@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.errors import JobCrashedError
-from app.job_errors import JobDiskError
+from app.core.errors import JobCrashedError
+from app.core.job_errors import JobDiskError
 from graph.errors import PrunusError
 
 _INTERVAL_SECONDS = 0.5

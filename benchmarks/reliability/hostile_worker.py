@@ -16,11 +16,11 @@ from pathlib import Path
 
 import orjson
 
-from app.job_folder import FILE_PARTS
+from app.core.job_folder import FILE_PARTS
 from app.sandbox import confine
 from app.sandbox.system import SandboxError
+from app.services.worker_request import WorkerRequest
 from app.worker import Events, main
-from app.worker_request import WorkerRequest
 from benchmarks.reliability.hostile_acts import ACTS, Scene, outcome
 from benchmarks.reliability.hostile_calls import call
 

@@ -24,8 +24,8 @@ import httpx
 import orjson
 import uvicorn
 
+from app.core.settings import MIB, Settings
 from app.main import create_app
-from app.settings import MIB, Settings
 from benchmarks.machine import describe_cpu
 from benchmarks.page import replace_section
 from benchmarks.reliability.hostile_acts import ACTS

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from app.job_folder import ARTIFACT_FILE
-from app.model_request import ModelRequest
+from app.core.job_folder import ARTIFACT_FILE
+from app.core.model_request import ModelRequest
 from app.pipeline import PipelineRequest, Progress, run_pipeline
 from engine.execution.runtime import load
 from engine.machine_code.object_cache import ObjectCache

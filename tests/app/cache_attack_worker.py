@@ -12,9 +12,9 @@ from pathlib import Path
 
 import llvmlite.binding as llvm
 
-from app.job_folder import OBJECTS_FOLDER
+from app.core.job_folder import OBJECTS_FOLDER
+from app.services.worker_request import WorkerRequest
 from app.worker import Events, do_task, main
-from app.worker_request import WorkerRequest
 from engine.core.target import host_target
 from engine.execution.modules import source_of
 from engine.kernels import driver

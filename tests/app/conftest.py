@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from app.core.settings import Settings
 from app.services.storage import KERNELS_FOLDER
-from app.settings import Settings
 from graph.activations import Function
 from graph.graph import Graph
 from graph.keras.export import write_keras

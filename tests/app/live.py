@@ -18,10 +18,10 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
+from app.core.settings import Settings
 from app.main import create_app
 from app.server import GracefulServer
 from app.services.storage import KERNELS_FOLDER
-from app.settings import Settings
 from tests.app.covered_worker import worker_module
 from tests.conftest import REPOSITORY
 

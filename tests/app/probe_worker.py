@@ -13,10 +13,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from app.errors import JobCrashedError
-from app.job_folder import FILE_PARTS
+from app.core.errors import JobCrashedError
+from app.core.job_folder import FILE_PARTS
+from app.services.worker_request import WorkerRequest
 from app.worker import Events, main
-from app.worker_request import WorkerRequest
 from graph.file_kind import ZIP_SIGNATURE
 from tests.app.covered_worker import measured
 

@@ -10,7 +10,7 @@ import httpx
 import numpy as np
 import pytest
 
-from app.settings import Settings
+from app.core.settings import Settings
 from tests.app.live import Live, live, wait_until
 
 Make = Callable[..., Settings]

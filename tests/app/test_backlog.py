@@ -15,14 +15,14 @@ import orjson
 import pytest
 from prometheus_client import CollectorRegistry
 
-from app.errors import OverloadedError
-from app.metrics import Metrics
+from app.core.errors import OverloadedError
+from app.core.metrics import Metrics
+from app.core.settings import Settings
 from app.services.backlog import Backlog, Rate
 from app.services.codecs import peek_model
 from app.services.conversion import SMALL_TEXT_BYTES
 from app.services.inference import Inference
 from app.services.registry import Registry, Warm
-from app.settings import Settings
 from tests.app.live import Live, live, wait_until
 from tests.app.test_predict import slug
 from tests.app.test_registry import ACTIVE, Model, World

@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from app.connection_errors import HeadError
 from app.connections import ConnectionLimits, Connections, default_max_connections
+from app.core.connection_errors import HeadError
+from app.core.settings import Settings
 from app.protocol import HEAD_MAX_BYTES, HEAD_MAX_FIELDS
-from app.settings import Settings
 from app.turnstile import PROBES
 from tests.app.live import Live, live, wait_until
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from app.core.settings import Settings
 from app.services.database import Database
 from app.services.job_log import JobLog, JobState, NewJob
 from app.services.ownership import Ownership
 from app.services.recovery import recover
 from app.services.storage import RETUNE_PREFIX, Storage
-from app.settings import Settings
 from tests.app.live import Live, Process, live, wait_for_job, wait_until
 from tests.conftest import REPOSITORY
 

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from app.openapi import PREDICT_OPENAPI
-from app.reference import kind_of, routes_of
+from app.services.reference import kind_of, routes_of
 from tests.app.live import Live
 
 PAGE = {"Accept": "text/html"}

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from app.environment import SettingsError, read_settings, unknown_variables, variable_of
-from app.settings import Settings
+from app.core.environment import SettingsError, read_settings, unknown_variables, variable_of
+from app.core.settings import Settings
 from app.startup import StartError, check_address, check_data_folder
 from tests.conftest import REPOSITORY
 

@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from app.errors import InternalError, StorageFullError
-from app.metrics import Metrics
-from app.model_request import ModelRequest
+from app.core.errors import InternalError, StorageFullError
+from app.core.metrics import Metrics
+from app.core.model_request import ModelRequest
+from app.core.settings import Settings
+from app.core.storage_full import storage_full
 from app.services import storage as storage_module
 from app.services.database import Database
 from app.services.job_log import JobLog, JobState, NewJob
@@ -26,8 +28,6 @@ from app.services.recovery import recover
 from app.services.reserve import RESERVE_BYTES
 from app.services.storage import Storage
 from app.services.uploads import Upload
-from app.settings import Settings
-from app.storage_full import storage_full
 from engine.core.errors import ArtifactFileError
 from tests.app.live import DEADLINE_SECONDS, Live, live, seed_objects
 from tests.app.test_activation import answering, slug

@@ -12,11 +12,11 @@ import numpy as np
 import orjson
 import pytest
 
-from app.errors import InvalidRequestError
-from app.forms import _unique, job_request
-from app.logs import TextFormatter
-from app.problems import Problem
+from app.core.errors import InvalidRequestError
+from app.core.logs import TextFormatter
+from app.core.problems import Problem
 from app.routes import models
+from app.routes.forms import _unique, job_request
 from app.routes.predictions import _query
 from app.services.array_files import NpzBody
 from app.services.codecs import decode_json

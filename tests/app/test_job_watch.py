@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from app.errors import JobCancelledError, JobNotFoundError
-from app.problems import Problem
+from app.core.errors import JobCancelledError, JobNotFoundError
+from app.core.problems import Problem
 from app.services import job_watch
 from app.services.database import Database
 from app.services.job_log import Job, JobLog, JobState, NewJob

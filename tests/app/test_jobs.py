@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from app.settings import Settings
+from app.core.settings import Settings
 from tests.app.live import Live, live, wait_for_job
 from tests.app.test_predict import slug
 

@@ -12,7 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.errors import BatchTooLargeError, BodyTooLargeError, InvalidArrayError, OverloadedError
+from app.core.errors import (
+    BatchTooLargeError,
+    BodyTooLargeError,
+    InvalidArrayError,
+    OverloadedError,
+)
 from app.routes import prediction_answer, predictions
 from app.services import array_files
 from app.services.array_files import NpzBody, encode_npy, npy_parts

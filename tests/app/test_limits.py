@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from app.job_errors import SandboxUnavailableError
+from app.core.job_errors import SandboxUnavailableError
+from app.core.settings import Settings
 from app.sandbox import confine
 from app.sandbox.calls import ALLOWED, ARCHITECTURES, checks
 from app.sandbox.landlock import landlock_version
 from app.sandbox.seccomp import build_filter
 from app.sandbox.system import SandboxError
-from app.settings import Settings
 from graph.file_kind import ZIP_SIGNATURE
 from tests.app.live import Live, live
 from tests.conftest import REPOSITORY

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.logs import REQUEST_ID, JsonFormatter, TextFormatter, configure_logs
+from app.core.logs import REQUEST_ID, JsonFormatter, TextFormatter, configure_logs
 
 
 def record(*, failed: bool = False) -> logging.LogRecord:

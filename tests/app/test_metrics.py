@@ -13,15 +13,15 @@ from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.metrics import Metrics
-from app.model_series import (
+from app.core.metrics import Metrics
+from app.core.model_series import (
     DURATION_BUCKETS_SECONDS,
     PHASES,
     HistogramCell,
     ModelNumbers,
     ModelSeries,
 )
-from app.problems import Problem
+from app.core.problems import Problem
 from app.services.job_log import JobState
 from app.services.jobs import counted_as
 from tests.app.live import Live

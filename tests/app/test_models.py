@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
-from app.settings import Settings
+from app.core.settings import Settings
 from engine.artifacts.artifact import open_artifact
 from engine.execution.runtime import load
 from engine.machine_code.object_cache import ObjectCache

@@ -13,7 +13,8 @@ import numpy as np
 import orjson
 import pytest
 
-from app.job_errors import KernelCompilerError
+from app.core.job_errors import KernelCompilerError
+from app.core.settings import GIB, Settings
 from app.sandbox.confine import Limits
 from app.services.database import Database
 from app.services.job_log import JobLog
@@ -21,7 +22,6 @@ from app.services.kernel_compiler import KernelCompiler
 from app.services.ownership import Ownership
 from app.services.recovery import recover
 from app.services.storage import Storage
-from app.settings import GIB, Settings
 from engine.core import limits
 from engine.core.errors import UnsupportedModelError
 from engine.core.functions import FusedActivation

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import h5py
 
-from app.job_folder import KERAS2_FILE, REPORT_TEXT_FILE
-from app.model_request import ModelRequest
+from app.core.job_folder import KERAS2_FILE, REPORT_TEXT_FILE
+from app.core.model_request import ModelRequest
+from app.core.version import VERSION
 from app.pipeline import PipelineRequest, Progress, run_pipeline
-from app.version import VERSION
 from engine.machine_code.object_cache import ObjectCache
 from graph.activations import Function
 from graph.keras.export import write_keras

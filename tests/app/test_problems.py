@@ -11,10 +11,10 @@ import app
 import engine
 import graph
 import pruning
-from app.advice import ADVICE
-from app.problems import PROBLEMS, Problem
-from app.settings import Settings
-from app.version import VERSION
+from app.core.advice import ADVICE
+from app.core.problems import PROBLEMS, Problem
+from app.core.settings import Settings
+from app.core.version import VERSION
 from graph.errors import PrunusError
 from tests.app.live import Live
 from tests.conftest import REPOSITORY

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from app.cli import main
-from app.pages import report_page
+from app.services.pages import report_page
 from app.services.stored_version import StoredVersion
 from app.services.summary import ModelSummary
 from graph.activations import Function

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from app.core.settings import Settings
 from app.services.database import Database
 from app.services.job_log import JobLog, JobState, StageTiming
 from app.services.reconcile import Findings, reconcile
@@ -16,7 +17,6 @@ from app.services.set_aside import Identity
 from app.services.storage import Storage
 from app.services.stored_version import DamagedVersion
 from app.services.version_record import PENDING_FILE, RECORD_FILE
-from app.settings import Settings
 from tests.app.live import live
 from tests.app.test_storage import SUMMARY, finished
 

@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.errors import (
+from app.core.errors import (
     ModelNotFoundError,
     ModelNotReadyError,
     ModelUnavailableError,
     VersionNotFoundError,
 )
-from app.metrics import ModelCollector
+from app.core.metrics import ModelCollector
+from app.core.version_errors import NoActiveVersionError
 from app.services.registry import Registry, Standing, Warm
 from app.services.stored_version import AnyVersion, DamagedVersion, StoredVersion
-from app.version_errors import NoActiveVersionError
 from engine.core.errors import ArtifactError
 from engine.execution.runtime import TensorSpec
 from tests.app.test_storage import SUMMARY

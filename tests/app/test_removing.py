@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from app.errors import InternalError
-from app.metrics import Metrics
+from app.core.errors import InternalError
+from app.core.metrics import Metrics
+from app.core.settings import Settings
 from app.services import files
 from app.services.database import Database
 from app.services.files import remove
@@ -21,7 +22,6 @@ from app.services.lifecycle import Lifecycle
 from app.services.ownership import Ownership
 from app.services.recovery import recover
 from app.services.storage import Storage
-from app.settings import Settings
 
 
 def make_deep(folder: Path, levels: int, name: str = "d") -> None:

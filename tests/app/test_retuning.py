@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from app.core.settings import Settings
 from app.retune import retune_artifact
 from app.services.retuning import Retuning
 from app.services.storage import Storage
-from app.settings import Settings
 from engine.execution.runtime import Executable, load
 from engine.machine_code.object_cache import ObjectCache
 from graph.graph import Graph

@@ -13,7 +13,7 @@ import orjson
 import pytest
 
 from app import compile_kernels
-from app.job_errors import SandboxUnavailableError
+from app.core.job_errors import SandboxUnavailableError
 from app.sandbox import capabilities, confine, landlock, private_root, seccomp
 from app.sandbox.confine import Limits
 from app.sandbox.system import SandboxError, libc_call, prctl, syscall

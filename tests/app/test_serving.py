@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from app.core.settings import Settings
 from app.services import onboarding
 from app.services.registry import Registry
-from app.settings import Settings
 from tests.app.live import Live, live, wait_for_job, wait_until
 from tests.app.test_predict import npz, slug
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from app.connection_errors import ForeignOriginError, HostError
-from app.settings import Settings
+from app.core.connection_errors import ForeignOriginError, HostError
+from app.core.settings import Settings
 from app.site_guard import SiteGuard
 from tests.app.live import Live, live
 from tests.app.test_connections import connect, received

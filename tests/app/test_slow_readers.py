@@ -2,8 +2,8 @@
 
 import asyncio
 
-from app.connection_errors import HeadError
 from app.connections import ConnectionLimits, Connections
+from app.core.connection_errors import HeadError
 
 WRITE_SECONDS = 0.05
 # Far more than the least rate asks for in the time that this test takes.

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.model_request import ModelRequest
+from app.core.model_request import ModelRequest
 from app.pipeline import PipelineRequest, Progress, run_pipeline
 from app.services.summary import Latency as LatencySummary
 from engine.compiler import CompileOptions

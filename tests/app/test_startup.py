@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from app.core.settings import Settings
 from app.services.database import Database
 from app.services.job_log import JobLog, NewJob
 from app.services.storage import KERNELS_FOLDER, Storage
-from app.settings import Settings
 from tests.app.live import Live, Process, live, seed_objects
 
 MODELS = 10

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.errors import (
+from app.core.errors import (
     DuplicateVersionError,
     JobCancelledError,
     JobCrashedError,
@@ -16,7 +16,8 @@ from app.errors import (
     QueueFullError,
     VersionNotFoundError,
 )
-from app.problems import Problem
+from app.core.problems import Problem
+from app.core.version_errors import NoFreeVersionError
 from app.services.database import Database
 from app.services.job_log import MAX_VERSION, JobLog, JobState, NewJob
 from app.services.ownership import Ownership
@@ -25,7 +26,6 @@ from app.services.storage import Storage, checked_name
 from app.services.stored_version import DamagedVersion
 from app.services.summary import ModelSummary, Tensor
 from app.services.worker_output import read_summary
-from app.version_errors import NoFreeVersionError
 
 SUMMARY = ModelSummary(
     format="keras",

@@ -16,13 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from app.errors import InvalidArrayError, InvalidJsonError, StorageFullError
+from app.core.errors import InvalidArrayError, InvalidJsonError, StorageFullError
+from app.core.settings import Settings
 from app.services import uploads
 from app.services.array_files import NpzBody, decode_npy, encode_npy, encode_npz
 from app.services.codecs import decode_json, sniff
 from app.services.tensors import Signature
 from app.services.uploads import Upload, receive_upload
-from app.settings import Settings
 from engine.core.errors import InputError
 from engine.execution.runtime import TensorSpec
 from graph.errors import PrunusError

@@ -7,10 +7,10 @@ from contextlib import ExitStack
 import pytest
 from prometheus_client import CollectorRegistry
 
-from app.errors import TooManyUploadsError, UploadTimeoutError
-from app.metrics import Metrics
+from app.core.errors import TooManyUploadsError, UploadTimeoutError
+from app.core.metrics import Metrics
+from app.core.settings import Settings
 from app.services.upload_gate import Passage, UploadGate
-from app.settings import Settings
 
 Make = Callable[..., Settings]
 

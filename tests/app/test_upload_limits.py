@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 
+from app.core.settings import Settings
 from app.services.array_files import encode_npy
-from app.settings import Settings
 from tests.app.live import Live, live
 from tests.app.test_predict import slug
 

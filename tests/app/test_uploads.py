@@ -13,7 +13,7 @@ import httpx
 import numpy as np
 import pytest
 
-from app.settings import Settings
+from app.core.settings import Settings
 from tests.app.conftest import DIGITS
 from tests.app.live import Live, live, wait_for_job
 from tests.app.test_predict import slug

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.model_request import WEIGHT_TYPES
+from app.core.model_request import WEIGHT_TYPES
 from engine.core.layers import ValueType
 from graph.graph import Graph
 from graph.reference import run

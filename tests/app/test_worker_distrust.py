@@ -15,10 +15,12 @@ from typing import Any
 
 import pytest
 
-from app.errors import JobCrashedError
-from app.job_folder import ARTIFACT_FILE, OUTPUT_FOLDER
+from app.core.errors import JobCrashedError
+from app.core.job_folder import ARTIFACT_FILE, OUTPUT_FOLDER
+from app.core.problems import Problem
+from app.core.settings import MIB
+from app.core.stages import UPLOAD_STAGES
 from app.pipeline import STAGES
-from app.problems import Problem
 from app.sandbox.confine import AppliedLimits
 from app.services import (
     ownership,
@@ -41,8 +43,6 @@ from app.services.worker_events import (
 from app.services.worker_output import take_output
 from app.services.worker_process import WorkerFailedError, WorkerRun, run_worker
 from app.services.worker_watch import WatchedLimits
-from app.settings import MIB
-from app.stages import UPLOAD_STAGES
 from app.worker import _PROGRESS_INTERVAL_SECONDS
 from tests.app.live import wait_until
 

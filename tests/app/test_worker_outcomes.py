@@ -10,10 +10,10 @@ import orjson
 import pytest
 
 from app import retune, worker
-from app.job_folder import ARTIFACT_FILE, OLD_ARTIFACT_FILE, OUTPUT_FOLDER
-from app.model_request import ModelRequest
+from app.core.job_folder import ARTIFACT_FILE, OLD_ARTIFACT_FILE, OUTPUT_FOLDER
+from app.core.model_request import ModelRequest
+from app.services.worker_request import Retune, Work, WorkerRequest
 from app.worker import Events, Job, main
-from app.worker_request import Retune, Work, WorkerRequest
 from graph.errors import PrunusError
 from tests.app.test_worker_distrust import LIMITS as APPLIED
 from tests.app.test_worker_request import LIMITS

@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from app.errors import JobCrashedError
-from app.job_folder import ARTIFACT_FILE, OUTPUT_FOLDER, REPORT_FILE, RESULT_FILE
-from app.pages import report_page
+from app.core.errors import JobCrashedError
+from app.core.job_folder import ARTIFACT_FILE, OUTPUT_FOLDER, REPORT_FILE, RESULT_FILE
+from app.core.settings import Settings
 from app.services import worker_report
 from app.services.onboarding import Onboarding
+from app.services.pages import report_page
 from app.services.stored_version import StoredVersion
 from app.services.summary import ModelSummary, Tensor
 from app.services.worker_output import read_summary
 from app.services.worker_report import check_page, check_report, short
-from app.settings import Settings
 from tests.app.live import Live
 from tests.app.test_storage import SUMMARY
 

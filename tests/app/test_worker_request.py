@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from app.errors import InvalidRequestError
-from app.forms import job_request
-from app.model_request import ModelRequest
+from app.core.errors import InvalidRequestError
+from app.core.model_request import ModelRequest
+from app.routes.forms import job_request
 from app.sandbox.confine import Limits
 from app.services.uploads import Upload
-from app.worker_request import Retune, Work, WorkerRequest, read_worker_request
+from app.services.worker_request import Retune, Work, WorkerRequest, read_worker_request
 
 LIMITS = Limits(
     memory_max_bytes=1,

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from app.core.settings import MIB
 from app.services import worker_watch
 from app.services.worker_watch import (
     DEPTH_MAX,
@@ -17,7 +18,6 @@ from app.services.worker_watch import (
     excess,
     unlinked_bytes,
 )
-from app.settings import MIB
 from tests.app.live import wait_until
 from tests.app.test_removing import make_deep
 from tests.app.test_worker_distrust import is_gone

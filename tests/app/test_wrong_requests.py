@@ -8,7 +8,7 @@ import httpx
 import numpy as np
 import pytest
 
-from app.suggestions import did_you_mean
+from app.core.suggestions import did_you_mean
 from tests.app.live import Live
 from tests.app.test_predict import JSON, NPY, NPZ, npy, npz, slug
 

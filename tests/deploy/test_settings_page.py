@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic.fields import FieldInfo
 
-from app.settings import GIB, KIB, MIB, Settings
+from app.core.settings import GIB, KIB, MIB, Settings
 from tests.conftest import REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "deployment.md"

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from app.errors import ServiceError
-from app.forms import job_request
+from app.core.errors import ServiceError
+from app.routes.forms import job_request
 from app.services.array_files import NpzBody, decode_npy
 from app.services.codecs import decode_json, peek_model, sniff
 from app.services.uploads import Upload

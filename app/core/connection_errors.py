@@ -11,7 +11,7 @@ ServiceError
 └── ForeignOriginError          a request that a page of another site made a browser send
 """
 
-from app.errors import ServiceError
+from app.core.errors import ServiceError
 
 
 class HeadError(ServiceError):

@@ -8,16 +8,16 @@ import orjson
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from app.advice import ADVICE
-from app.problems import PROBLEMS
-from app.reference import Schema, documents_of, routes_of
+from app.core.advice import ADVICE
+from app.core.problems import PROBLEMS
+from app.core.version import VERSION
+from app.services.reference import Schema, documents_of, routes_of
 from app.services.stored_version import StoredVersion
-from app.version import VERSION
 
 _SMALL_BYTES = 10_000
 # No line is broken between a number and its percent sign.
 _SPACE = "\N{NO-BREAK SPACE}"
-_TEMPLATES = Path(__file__).parent / "templates"
+_TEMPLATES = Path(__file__).parents[1] / "templates"
 
 
 def index_page(versions: Sequence[StoredVersion], origin: str) -> str:

@@ -6,8 +6,10 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from app.errors import InvalidRequestError
-from app.metrics import Metrics
+from app.core.errors import InvalidRequestError
+from app.core.metrics import Metrics
+from app.core.settings import Settings
+from app.core.suggestions import did_you_mean
 from app.services.conversion import Conversion
 from app.services.inference import Inference
 from app.services.job_log import JobLog
@@ -19,8 +21,6 @@ from app.services.registry import Registry
 from app.services.retuning import Retuning
 from app.services.storage import Storage
 from app.services.upload_gate import UploadGate
-from app.settings import Settings
-from app.suggestions import did_you_mean
 
 
 @dataclass(frozen=True, slots=True)

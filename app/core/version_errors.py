@@ -1,6 +1,6 @@
 """What the versions of a model do not allow: none is active, or no number is left."""
 
-from app.errors import StateError
+from app.core.errors import StateError
 
 
 class NoActiveVersionError(StateError):

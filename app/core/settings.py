@@ -1,4 +1,4 @@
-"""Settings of the service: every limit with its unit in its name. `app/environment.py` reads them from variables."""
+"""Settings of the service: every limit with its unit in its name. `environment.py` reads them from variables."""
 
 from pathlib import Path
 from typing import Annotated, Literal

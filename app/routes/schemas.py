@@ -4,11 +4,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.problems import Problem
+from app.core.problems import Problem
+from app.core.stages import SERVER_STAGES, UPLOAD_STAGES
 from app.services.job_log import Job
 from app.services.stored_version import StoredVersion
 from app.services.summary import ModelSummary, Quality
-from app.stages import SERVER_STAGES, UPLOAD_STAGES
 from engine.execution.runtime import Executable
 
 

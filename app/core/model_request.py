@@ -9,7 +9,7 @@ WEIGHT_TYPES = ("float32", "bfloat16", "float16")
 
 @dataclass(frozen=True, slots=True)
 class ModelRequest:
-    """How to make a model of an uploaded file; `app.forms` checks what clients send.
+    """How to make a model of an uploaded file; `app.routes.forms` checks what clients send.
 
     Attributes:
         recipe: the recipe's JSON object; empty is the default recipe. The server parses it to answer a wrong one at

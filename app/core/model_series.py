@@ -1,4 +1,4 @@
-"""What is known and counted of one model version, in plain numbers; `app.metrics` turns them into samples.
+"""What is known and counted of one model version, in plain numbers; `app.core.metrics` turns them into samples.
 
 The figures of a prediction are kept as they are and sorted into buckets a few hundred at a time, by NumPy: that costs a
 tenth of what it costs one by one.

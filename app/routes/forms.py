@@ -6,9 +6,9 @@ from typing import Any
 
 import orjson
 
-from app.errors import InvalidRequestError
-from app.job_folder import FILE_PARTS
-from app.model_request import WEIGHT_TYPES, ModelRequest
+from app.core.errors import InvalidRequestError
+from app.core.job_folder import FILE_PARTS
+from app.core.model_request import WEIGHT_TYPES, ModelRequest
 from app.services.job_log import MAX_VERSION
 from app.services.onboarding import JobRequest
 from app.services.storage import checked_name

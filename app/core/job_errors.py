@@ -1,4 +1,4 @@
-"""What ends a job, or the loading of a model, besides what `app.errors` has.
+"""What ends a job, or the loading of a model, besides what `app.core.errors` has.
 
 JobError
 ├── SandboxUnavailableError     the sandbox is required, and the kernel lacks a part of it
@@ -6,7 +6,7 @@ JobError
 └── KernelCompilerError         the process that compiles kernels did not do so
 """
 
-from app.errors import JobError
+from app.core.errors import JobError
 
 
 class SandboxUnavailableError(JobError):

@@ -1,7 +1,7 @@
 """What `/metrics` shows: names, labels and buckets, by Prometheus' naming conventions.
 
 Nothing here touches the process-wide default registry: `create_app` makes one and passes it in. What every request
-adds to is kept in plain numbers (`app.model_series`, `RequestCounts`), turned into samples when they are scraped.
+adds to is kept in plain numbers (`app.core.model_series`, `RequestCounts`), turned into samples when they are scraped.
 Series of a model version go when the version goes.
 """
 
@@ -19,8 +19,8 @@ from prometheus_client.core import (
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
-from app.model_series import PHASES, ModelNumbers, ModelSeries
-from app.version import VERSION
+from app.core.model_series import PHASES, ModelNumbers, ModelSeries
+from app.core.version import VERSION
 
 STAGE_BUCKETS_SECONDS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 MODEL_LABELS = ("model_name", "model_version")

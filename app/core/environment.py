@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from app.settings import Settings
+from app.core.settings import Settings
 from engine.core.target import THREADS_VARIABLE, environment_threads
 from graph.errors import PrunusError
 

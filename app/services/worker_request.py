@@ -5,8 +5,8 @@ from pathlib import Path
 
 import orjson
 
-from app.job_folder import REQUEST_FILE
-from app.model_request import ModelRequest
+from app.core.job_folder import REQUEST_FILE
+from app.core.model_request import ModelRequest
 from app.sandbox.confine import Limits
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
-from app.errors import InternalError
+from app.core.errors import InternalError
 from graph.errors import PrunusError
 
 MEDIA_TYPE = "application/problem+json"

@@ -1,4 +1,4 @@
-"""What the service refuses, as one tree. HTTP statuses are in `app.problems`, keyed by slug.
+"""What the service refuses, as one tree. HTTP statuses are in `app.core.problems`, keyed by slug.
 
 ServiceError                    base
 ├── RequestError                a request cannot be used as it is
@@ -36,7 +36,7 @@ InputError
 from collections.abc import Iterable
 from typing import ClassVar
 
-from app.suggestions import did_you_mean
+from app.core.suggestions import did_you_mean
 from engine.core.errors import InputError
 from graph.errors import PrunusError
 

@@ -4,7 +4,7 @@ import errno
 import sqlite3
 from collections.abc import Iterator
 
-from app.errors import StorageFullError
+from app.core.errors import StorageFullError
 
 # No room on the disk, or none left for this user.
 _SYSTEM_CODES = frozenset({errno.ENOSPC, errno.EDQUOT})
