@@ -80,12 +80,14 @@ class TileRun:
         resident_bytes: packed weights and arena: what a call goes over again and again.
         seconds: median time of one tile, steps without weights included.
         layers: the layers in program order.
+        steps: median seconds of every step of the program, in its order.
     """
 
     lanes: int
     resident_bytes: int
     seconds: float
     layers: tuple[LayerRun, ...]
+    steps: tuple[float, ...] = ()
 
 
 def time_layers(
@@ -190,7 +192,7 @@ def _tile_run(
         for array in part.constants.values()
     }
     resident = sum(arrays.values()) + tile.arena_bytes
-    return TileRun(tile.lanes, resident, sum(seconds), layers)
+    return TileRun(tile.lanes, resident, sum(seconds), layers, tuple(seconds))
 
 
 def _layer_run(
