@@ -1,5 +1,7 @@
 """Where the time of a network of images goes."""
 
+from pathlib import Path
+
 import pytest
 
 from benchmarks.images.architectures import mobilenet_v2
@@ -13,11 +15,11 @@ from engine.planning.choose import default_plan
 from engine.roofline.layer_times import time_layers
 
 
-def test_every_step_is_in_one_row_and_the_rows_add_up(object_cache: ObjectCache) -> None:
+def test_every_step_is_in_one_row_and_the_rows_add_up(tmp_path: Path) -> None:
     program = build_program(build_graph(random_network(mobilenet_v2(32), 0.85, seed=1)))
     target = host_target()
     plan = default_plan(program, target, (1,))
-    (run,) = time_layers(program, plan, target, object_cache, 0.01)
+    (run,) = time_layers(program, plan, target, ObjectCache(tmp_path), 0.01)
     times = step_times(program, run)
     assert len(times) == len(program.steps)
     rows = grouped(times)

@@ -33,7 +33,10 @@ def test_every_dense_layer_of_every_width_has_a_time(isa: Isa, object_cache: Obj
         assert second.seconds > 0
         assert first.seconds + second.seconds <= tile.seconds
         assert len(tile.steps) == len(program.steps)
-        assert [tile.steps[layer.number] for layer in tile.layers] == [first.seconds, second.seconds]
+        assert [tile.steps[layer.number] for layer in tile.layers] == [
+            first.seconds,
+            second.seconds,
+        ]
         assert sum(tile.steps) == pytest.approx(tile.seconds)
         assert tile.resident_bytes >= first.bytes + second.bytes
 
