@@ -109,6 +109,12 @@ def joined(sets: Sequence[ProbeSet]) -> Arrays:
     }
 
 
+def one_of_each(sets: Sequence[ProbeSet]) -> Arrays:
+    """Return the first sample of every set, one behind the other."""
+    first = [ProbeSet(one.name, {name: a[:1] for name, a in one.inputs.items()}) for one in sets]
+    return joined(first)
+
+
 def rows_of(sets: Sequence[ProbeSet]) -> Iterator[tuple[ProbeSet, slice]]:
     """Yield each set with the place of its samples in what `joined` returns."""
     start = 0

@@ -16,7 +16,7 @@ from pruning.lossless.attempt import Attempt, attempt_lossless
 from pruning.lossless.drop import DropClaim
 from pruning.lossless.options import InputRange, LosslessOptions
 from pruning.magnitude import apply_masks, choose_masks
-from pruning.probe import ProbeSet, probe_sets
+from pruning.probe import ProbeSet, one_of_each, probe_sets
 from pruning.prunable import WeightedLayer, weighted_layers
 from pruning.quality import check_labels
 from pruning.recipe import PruningRecipe
@@ -162,12 +162,12 @@ def _accept(
     report: Progress,
 ) -> _Accepted:
     """Run the lossless steps; while their measured change is above the gate, undo the worst and run again."""
-    options = recipe.lossless
+    options, samples = recipe.lossless, one_of_each(probes)
     excluded = {layer.weight for layer in layers if not layer.is_prunable}
     undone: list[str] = []
     is_drop_to_blame, rounds = False, 0
     while True:
-        attempt = attempt_lossless(stage, options, excluded)
+        attempt = attempt_lossless(stage, options, excluded, samples)
         report("check", 0.5)
         change = compare(stage, attempt.graph, probes)
         if change.unexplained <= options.gate:

@@ -13,7 +13,8 @@ from pruning.report_words import CHANGE_HEADS, CHANGES, recipe_words
 
 _YARDSTICK = (
     "Float32 rounding may change the result of a unit by 2^-24 times (|bias| plus the sum of |weight| times the largest "
-    "magnitude that its input can have). Where the range of an input is not known, the largest input stands for it."
+    "magnitude that its input can have), or times what it had on probe inputs where that is less. Where the range of an "
+    "input is not known, the largest input stands for it."
 )
 
 

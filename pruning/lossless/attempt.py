@@ -3,12 +3,14 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from graph.batches import Arrays
 from graph.graph import Graph
 from graph.verify import verify
 from pruning.lossless.bounds import magnitude_bounds
 from pruning.lossless.drop import DropClaim, DropResult, drop_negligible
 from pruning.lossless.network_bound import NetworkBound, network_bounds
 from pruning.lossless.options import LosslessOptions
+from pruning.lossless.yardstick import scales_seen
 from pruning.simplify.pipeline import BEFORE_DROPPING, FOLDING, SIMPLIFYING, run_to_fixpoint
 from pruning.simplify.rewrite import Note, Pass, frozen, rounded, widened
 
@@ -42,16 +44,22 @@ class _Dropped:
     undeclared: tuple[str, ...]
 
 
-def attempt_lossless(graph: Graph, options: LosslessOptions, excluded: Collection[str]) -> Attempt:
+def attempt_lossless(
+    graph: Graph,
+    options: LosslessOptions,
+    excluded: Collection[str],
+    samples: Arrays | None = None,
+) -> Attempt:
     """Run the steps that the options ask for.
 
     Args:
         graph: a verified graph with fixed sample shapes.
         options: which steps to run, and their numbers.
         excluded: the kernels that the scale-aware rule leaves alone.
+        samples: inputs that show how large values are; one array (samples, *sample shape) for each.
     """
     canonical = run_to_fixpoint(widened(graph), BEFORE_DROPPING if options.fold else ())
-    dropped = _drop(canonical.graph, options, excluded)
+    dropped = _drop(canonical.graph, options, excluded, samples)
     passes: tuple[Pass, ...] = (
         *(FOLDING if options.fold else ()),
         *(SIMPLIFYING if options.simplify else ()),
@@ -63,12 +71,17 @@ def attempt_lossless(graph: Graph, options: LosslessOptions, excluded: Collectio
     return Attempt(final, dropped.claims, dropped.bounds, dropped.undeclared, notes)
 
 
-def _drop(graph: Graph, options: LosslessOptions, excluded: Collection[str]) -> _Dropped:
+def _drop(
+    graph: Graph, options: LosslessOptions, excluded: Collection[str], samples: Arrays | None
+) -> _Dropped:
     """Apply the rule and bound its effect. The removed weights, as large as the model, are not kept."""
     bounds = magnitude_bounds(graph, options.input_ranges)
     drop = DropResult({}, {}, ())
     if options.drop:
         drop = drop_negligible(graph, bounds, options, excluded)
+    if drop.claims and samples is not None:
+        scales = scales_seen(graph, bounds, samples)
+        drop = drop_negligible(graph, bounds, options, excluded, scales)
     proven = network_bounds(graph, bounds, drop.removed, options.assumed_magnitude)
     kernels = {name: frozen(kernel) for name, kernel in drop.kernels.items()}
     return _Dropped(graph.with_weights(kernels), drop.claims, proven, bounds.undeclared)

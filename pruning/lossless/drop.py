@@ -5,9 +5,10 @@ For output unit j with weights w_ji, inputs |x_i| <= R_i and tolerance T_j (`pru
 
     sum over P of |w_ji| R_i  <=  T_j.
 
-R_i and T_j may grow with `rho`, the largest magnitude among inputs that nothing bounds: R_i = c_i + s_i rho. Both
-sides are straight lines in rho, so the rule is checked at rho = 0 and at rho = `assumed_magnitude`, and then holds
-between. Where it also holds for the slopes alone it holds for every input whatever its size, and the claim says so.
+R_i and T_j may grow with `rho`, the largest magnitude among inputs that nothing bounds: R_i = c_i + s_i rho. Both sides
+are straight lines in rho, so the rule is checked at rho = 0 and at rho = `assumed_magnitude`, and then holds between. A
+scale is no larger than what samples show (`pruning.lossless.yardstick`). Where the rule also holds for the slopes alone
+it holds for every input whatever its size, and the claim says so.
 
 What this does *not* prove: with undeclared inputs, "rounding" is measured against the largest input. If one feature is
 1e9 times larger than all others, a weight on it of 1e-9 times theirs matters just as much. The rule cannot know the
@@ -83,7 +84,11 @@ class _Row:
 
 @np.errstate(over="ignore", invalid="ignore")
 def drop_negligible(
-    graph: Graph, bounds: Bounds, options: LosslessOptions, excluded: Collection[str] = ()
+    graph: Graph,
+    bounds: Bounds,
+    options: LosslessOptions,
+    excluded: Collection[str] = (),
+    scales: Bounds | None = None,
 ) -> DropResult:
     """Apply the rule to every kernel.
 
@@ -92,8 +97,10 @@ def drop_negligible(
         bounds: its magnitude bounds.
         options: the thresholds and the assumed magnitude.
         excluded: the kernels to leave alone.
+        scales: how large values are, where that is known better than by the bounds (`pruning.lossless.yardstick`).
     """
-    allowed = tolerances(graph, bounds)
+    scales = bounds if scales is None else scales
+    allowed = tolerances(graph, scales)
     kernels: dict[str, Reals] = {}
     removed: dict[str, Reals] = {}
     claims: list[DropClaim] = []
@@ -102,7 +109,7 @@ def drop_negligible(
             continue
         layout = kernel_of(graph, nodes[0])
         matrix = layout.matrix(np.asarray(graph.weights[name], np.float64))
-        budget = _budget(nodes, layout, bounds, allowed)
+        budget = _budget(nodes, layout, (bounds, scales), allowed)
         gone = _choose(matrix, budget, options)
         if gone.any():
             lost = np.where(gone, matrix, 0.0)
@@ -113,14 +120,18 @@ def drop_negligible(
 
 
 def _budget(
-    nodes: tuple[Node, ...], layout: LinearKernel, bounds: Bounds, allowed: Mapping[str, Bound]
+    nodes: tuple[Node, ...],
+    layout: LinearKernel,
+    known: tuple[Bounds, Bounds],
+    allowed: Mapping[str, Bound],
 ) -> _Row:
     """Over all positions and all uses of a shared kernel: the largest inputs, the smallest tolerance."""
+    bounds, scales = known
     inputs = [_flat(bounds.values[node.inputs[0]], layout.channels) for node in nodes]
     limits = [_flat(allowed[node.name], layout.units) for node in nodes]
-    scales = [_flat(bounds.values[node.name], layout.units) for node in nodes]
+    sizes = [_flat(scales.values[node.name], layout.units) for node in nodes]
     largest = _extreme(inputs, "max").mapped(layout.rows)
-    return _Row(layout, largest, _extreme(limits, "min"), _extreme(scales, "min"))
+    return _Row(layout, largest, _extreme(limits, "min"), _extreme(sizes, "min"))
 
 
 def _flat(value: Bound, features: int) -> Bound:

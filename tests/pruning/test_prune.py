@@ -251,7 +251,9 @@ def test_a_gate_that_fails_puts_back_the_worst_layer_and_says_so(
 ) -> None:
     """Damage one kernel whenever the rule may touch it: the result must come without it."""
 
-    def damaging(graph: Graph, options: LosslessOptions, excluded: set[str]) -> Attempt:
+    def damaging(
+        graph: Graph, options: LosslessOptions, excluded: set[str], samples: object = None
+    ) -> Attempt:
         attempt = attempt_lossless(graph, options, excluded)
         if "second/kernel" in excluded or not options.drop:
             return attempt
@@ -271,7 +273,9 @@ def test_many_damaged_layers_are_put_back_in_three_rounds(
 ) -> None:
     attempts: list[int] = []
 
-    def damaging(graph: Graph, options: LosslessOptions, excluded: set[str]) -> Attempt:
+    def damaging(
+        graph: Graph, options: LosslessOptions, excluded: set[str], samples: object = None
+    ) -> Attempt:
         attempts.append(len(excluded))
         attempt = attempt_lossless(graph, options, excluded)
         harmed = {claim.kernel for claim in attempt.claims} & set(attempt.graph.weights)
@@ -291,7 +295,9 @@ def test_many_damaged_layers_are_put_back_in_three_rounds(
 
 
 def test_a_gate_that_nothing_can_mend_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    def ruined(graph: Graph, options: LosslessOptions, excluded: set[str]) -> Attempt:
+    def ruined(
+        graph: Graph, options: LosslessOptions, excluded: set[str], samples: object = None
+    ) -> Attempt:
         attempt = attempt_lossless(graph, options, excluded)
         wrong = {"y/bias": attempt.graph.weights["y/bias"] + np.float32(1.0)}
         return replace(attempt, graph=attempt.graph.with_weights(wrong))
@@ -362,7 +368,9 @@ def test_samples_outside_the_declared_range_are_refused() -> None:
 def test_when_another_step_is_to_blame_small_weights_stay_removed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def folding_badly(graph: Graph, options: LosslessOptions, excluded: set[str]) -> Attempt:
+    def folding_badly(
+        graph: Graph, options: LosslessOptions, excluded: set[str], samples: object = None
+    ) -> Attempt:
         attempt = attempt_lossless(graph, options, excluded)
         factor = np.float32(1.01 if options.fold else 1.0)
         weights = {"second/kernel": attempt.graph.weights["second/kernel"] * factor}
