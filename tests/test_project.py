@@ -212,6 +212,14 @@ def test_contributing_names_places_that_are_there() -> None:
     assert {word for word in names if not re.search(rf"\b{word}\b", code)} == set()
 
 
+def test_a_layer_touches_at_most_eight_files() -> None:
+    guide = (REPOSITORY / "CONTRIBUTING.md").read_text()
+    section = guide.split("## How to add a layer")[1].split("## ")[0]
+    rows = re.findall(r"^\| (\d+) \| .*`", section, re.MULTILINE)
+    assert rows == [str(number) for number in range(1, len(rows) + 1)]
+    assert 4 < len(rows) <= 8
+
+
 def test_the_code_map_names_every_module_and_folder_of_the_rooms() -> None:
     text = (REPOSITORY / "ARCHITECTURE.md").read_text()
     for room in ("graph", "pruning", "engine", "app"):

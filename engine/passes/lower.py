@@ -4,7 +4,6 @@ Rank and axes are gone afterwards: a value is its elements row-major, or in chan
 every op is expressed by counts (outer, length, inner), by row numbers, by windows, or by one number per row.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,73 +11,26 @@ import numpy as np
 from engine.core.errors import UnsupportedModelError, VariableLengthError
 from engine.core.program import InputSlot, OutputSlot, Program
 from engine.core.steps import Pack, Unpack
-from engine.passes.lower_axes import (
-    lower_activation,
-    lower_concatenate,
-    lower_dot,
-    lower_glu_or_group,
-    lower_layer_normalization,
-    lower_merge,
-    lower_permute,
-    lower_repeat_vector,
+from engine.passes import (
+    lower_axes,
+    lower_conv,
+    lower_norms,
+    lower_pool,
+    lower_resizing,
+    lower_rows,
 )
-from engine.passes.lower_conv import lower_conv, lower_conv_transpose, lower_depthwise
-from engine.passes.lower_norms import (
-    lower_group_normalization,
-    lower_rms_normalization,
-    lower_unit_normalization,
-)
-from engine.passes.lower_pool import lower_adaptive_pool, lower_global_pool, lower_pool
-from engine.passes.lower_resizing import lower_crop, lower_pad, lower_resize, lower_upsample
-from engine.passes.lower_rows import (
-    lower_affine,
-    lower_dense,
-    lower_prelu,
-    lower_reshape,
-)
-from engine.passes.lowering import Lowering, Result
+from engine.passes.lowering import Lowering, Lowerings
 from engine.passes.positions_inside import dense_in_channels
-from graph import conv_ops, normalization_ops, ops, pooling_ops, resizing_ops, shape_ops
-from graph.graph import Graph, Node
+from graph.graph import Graph
 from graph.tensor_type import TensorType, format_shape
 
-# The third argument is the node's op, of the class that the rule is listed under.
-_Lower = Callable[[Lowering, Node, Any], Result]
-
-
-def _activation(to: Lowering, node: Node, op: ops.Activation) -> Result:
-    if op.function.is_elementwise:
-        return lower_activation(to, node, op)
-    return lower_glu_or_group(to, node, op)
-
-
-_LOWER: dict[type[Any], _Lower] = {
-    ops.Dense: lower_dense,
-    ops.Activation: _activation,
-    ops.PRelu: lower_prelu,
-    ops.BatchNormalization: lower_affine,
-    ops.LayerNormalization: lower_layer_normalization,
-    ops.Rescaling: lower_affine,
-    ops.Normalization: lower_affine,
-    ops.Merge: lower_merge,
-    ops.Dot: lower_dot,
-    shape_ops.Reshape: lower_reshape,
-    shape_ops.Permute: lower_permute,
-    shape_ops.RepeatVector: lower_repeat_vector,
-    shape_ops.Concatenate: lower_concatenate,
-    conv_ops.Conv: lower_conv,
-    conv_ops.DepthwiseConv: lower_depthwise,
-    conv_ops.ConvTranspose: lower_conv_transpose,
-    pooling_ops.Pool: lower_pool,
-    pooling_ops.AdaptivePool: lower_adaptive_pool,
-    pooling_ops.GlobalPool: lower_global_pool,
-    resizing_ops.Pad: lower_pad,
-    resizing_ops.Crop: lower_crop,
-    resizing_ops.Upsample: lower_upsample,
-    resizing_ops.Resize: lower_resize,
-    normalization_ops.GroupNormalization: lower_group_normalization,
-    normalization_ops.RmsNormalization: lower_rms_normalization,
-    normalization_ops.UnitNormalization: lower_unit_normalization,
+_LOWER: Lowerings = {
+    **lower_axes.LOWERINGS,
+    **lower_conv.LOWERINGS,
+    **lower_norms.LOWERINGS,
+    **lower_pool.LOWERINGS,
+    **lower_resizing.LOWERINGS,
+    **lower_rows.LOWERINGS,
 }
 
 

@@ -22,7 +22,7 @@ from engine.core.window_steps import BOX_AXES
 from engine.kernels.element_functions import element_function
 from engine.passes.exchange import exchange_of
 from engine.passes.lower_channels import joined_channels, repeated_in_channels
-from engine.passes.lowering import InChannels, Lowering, Result, place_of, with_place
+from engine.passes.lowering import InChannels, Lowering, Lowerings, Result, place_of, with_place
 from graph.activations import Function
 from graph.graph import Node
 from graph.ops import Activation, Dot, LayerNormalization, Merge, MergeKind
@@ -217,3 +217,20 @@ def lower_dot(to: Lowering, node: Node, op: Dot) -> Place:
         )
     )
     return y
+
+
+def _lower_any_activation(to: Lowering, node: Node, op: Activation) -> Result:
+    if op.function.is_elementwise:
+        return lower_activation(to, node, op)
+    return lower_glu_or_group(to, node, op)
+
+
+LOWERINGS: Lowerings = {
+    Activation: _lower_any_activation,
+    LayerNormalization: lower_layer_normalization,
+    Merge: lower_merge,
+    Dot: lower_dot,
+    Permute: lower_permute,
+    RepeatVector: lower_repeat_vector,
+    Concatenate: lower_concatenate,
+}

@@ -8,7 +8,7 @@ import numpy as np
 
 from engine.core.functions import ElementFunction
 from engine.core.steps import ConvStep, DepthwiseStep, Place
-from engine.passes.lowering import InChannels, Lowering, box
+from engine.passes.lowering import InChannels, Lowering, Lowerings, box
 from engine.passes.staging import Axis, Staged, row_major, stage
 from graph.conv_ops import Conv, ConvTranspose, DepthwiseConv
 from graph.graph import Node, WeightArray
@@ -268,3 +268,10 @@ def _interleaved(
         if all(count for count, _, _ in axes):
             found.append(box(x_first, y_first, axes))
     return found
+
+
+LOWERINGS: Lowerings = {
+    Conv: lower_conv,
+    DepthwiseConv: lower_depthwise,
+    ConvTranspose: lower_conv_transpose,
+}

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from engine.core.steps import AffineStep, LayerNormStep, Place, RootStep
 from engine.core.window_steps import Root
-from engine.passes.lowering import InChannels, Lowering, Result
+from engine.passes.lowering import InChannels, Lowering, Lowerings, Result
 from engine.passes.row_constants import row_constants
 from graph.graph import Node
 from graph.normalization_ops import GroupNormalization, RmsNormalization, UnitNormalization
@@ -82,3 +82,10 @@ def _divided(to: Lowering, node: Node, axes: tuple[int, ...], kind: Root, epsilo
     back = np.empty(x.rows, np.uint32)
     back[order.reshape(-1)] = np.arange(x.rows, dtype=np.uint32)
     return to.copy(f"{node.name}/out", y, back)
+
+
+LOWERINGS: Lowerings = {
+    GroupNormalization: lower_group_normalization,
+    RmsNormalization: lower_rms_normalization,
+    UnitNormalization: lower_unit_normalization,
+}

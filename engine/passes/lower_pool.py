@@ -9,7 +9,7 @@ from engine.core.steps import Place, PoolStep, ReduceStep
 from engine.core.window_steps import Reduction
 from engine.passes.lower_conv import window_axes, windows_over
 from engine.passes.lower_resizing import resample
-from engine.passes.lowering import InChannels, Lowering, Result, box
+from engine.passes.lowering import InChannels, Lowering, Lowerings, Result, box
 from engine.passes.staging import Axis, stage
 from graph.graph import Node
 from graph.pooling_ops import AdaptivePool, GlobalPool, Pool, PoolKind, adaptive_spans
@@ -121,3 +121,10 @@ def lower_global_pool(to: Lowering, node: Node, op: GlobalPool) -> Result:
     y = to.result(node)
     to.steps.append(ReduceStep(_KINDS[op.kind], x, y, to.extent(node.inputs[0])[1]))
     return y
+
+
+LOWERINGS: Lowerings = {
+    Pool: lower_pool,
+    AdaptivePool: lower_adaptive_pool,
+    GlobalPool: lower_global_pool,
+}

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.core.steps import Place, ResampleStep
-from engine.passes.lowering import InChannels, Lowering, box
+from engine.passes.lowering import InChannels, Lowering, Lowerings, box
 from engine.passes.staging import row_major
 from graph.graph import Node
 from graph.interpolation import Interpolation, nearest_elements
@@ -134,3 +134,11 @@ def resample(
         )
     )
     return y
+
+
+LOWERINGS: Lowerings = {
+    Pad: lower_pad,
+    Crop: lower_crop,
+    Upsample: lower_upsample,
+    Resize: lower_resize,
+}

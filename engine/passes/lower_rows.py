@@ -9,12 +9,13 @@ from engine.core.errors import UnsupportedModelError
 from engine.core.functions import ElementFunction
 from engine.core.steps import AffineStep, DenseStep, PReluStep
 from engine.passes.lower_conv import pointwise
-from engine.passes.lowering import InChannels, Lowering, Result, place_of, with_place
+from engine.passes.lowering import InChannels, Lowering, Lowerings, Result, place_of, with_place
 from engine.passes.row_constants import row_constants
 from graph.affine import as_affine
 from graph.graph import Node
 from graph.op import Op
-from graph.ops import BatchNormalization, Dense, Normalization, Rescaling
+from graph.ops import BatchNormalization, Dense, Normalization, PRelu, Rescaling
+from graph.shape_ops import Reshape
 
 Float64Array = npt.NDArray[np.float64]
 
@@ -101,3 +102,13 @@ def _affine(
         AffineStep(place_of(x), y, rows.outer, rows.length, rows.inner, names[0], names[1])
     )
     return with_place(x, y)
+
+
+LOWERINGS: Lowerings = {
+    Dense: lower_dense,
+    PRelu: lower_prelu,
+    BatchNormalization: lower_affine,
+    Rescaling: lower_affine,
+    Normalization: lower_affine,
+    Reshape: lower_reshape,
+}

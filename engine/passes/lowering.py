@@ -6,7 +6,7 @@ brought into the other form when it is first asked for. Where there is one chann
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -210,3 +210,7 @@ def box(x_first: int, y_first: int, axes: Sequence[tuple[int, int, int]]) -> lis
     """Return a box of `MoveStep`: first rows of x and y, then count and steps of up to four axes, outermost first."""
     padded = [(1, 0, 0)] * (BOX_AXES - len(axes)) + list(axes)
     return [x_first, y_first, *(number for axis in padded for number in axis)]
+
+
+# What lowers each op, by its exact class; the third argument is the node's op, of that class.
+Lowerings = Mapping[type[Any], Callable[[Lowering, Node, Any], Result]]

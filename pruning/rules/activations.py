@@ -14,7 +14,7 @@ from pruning.rules.arithmetic import FEW_ARGUMENT_UNITS, few_operations_error
 from pruning.rules.bound import UNIT_ROUNDOFF, Bound, unknown
 from pruning.rules.elementwise import ElementwiseRules
 from pruning.rules.envelope import Envelope, envelope, has_envelope
-from pruning.rules.op_rules import OpRules, Reals, constants_of_mixture
+from pruning.rules.op_rules import OpRules, Reals, RuleTable, constants_of_mixture
 from pruning.rules.relation import Relation, alone, grouped
 
 # Functions that kernels compute with an error of the size of a unit of the argument (docs/kernels.md, "Exactness").
@@ -186,3 +186,8 @@ def activation_rules(node: Node, op: Activation, *rest: Any) -> OpRules[Activati
         return along(node, op, *rest)
     rules = ElementFunctionRules if has_envelope(op.function.function) else OpRules
     return rules(node, op, *rest)
+
+
+RULES: RuleTable = {
+    Activation: activation_rules,
+}

@@ -11,7 +11,7 @@ import numpy as np
 from graph.conv_ops import Conv, ConvTranspose, DepthwiseConv
 from graph.windows import Padding, reach_of
 from pruning.rules.linear import LinearRules
-from pruning.rules.op_rules import Flags, OpT, Shape
+from pruning.rules.op_rules import Flags, OpT, RuleTable, Shape
 
 
 class _SpatialRules(LinearRules[OpT]):
@@ -66,3 +66,10 @@ def full_places(padding: Padding, size: int, stride: int, dilation: int) -> Flag
         last = (-(-length // stride) - 1) * stride
         full &= (places >= before) & (last + places - before < length)
     return full
+
+
+RULES: RuleTable = {
+    Conv: ConvRules,
+    ConvTranspose: ConvTransposeRules,
+    DepthwiseConv: ConvRules,
+}

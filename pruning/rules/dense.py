@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from graph.graph import Node
 from graph.ops import Dense
 from pruning.rules.linear import LinearRules
+from pruning.rules.op_rules import RuleTable
 
 
 def is_dense(node: Node) -> bool:
@@ -18,3 +19,8 @@ class DenseRules(LinearRules[Dense]):
     def links(self) -> Sequence[tuple[int, int, int]]:
         """The axes of positions go through."""
         return [(0, axis, axis) for axis in range(len(self.sample_shape) - 1)]
+
+
+RULES: RuleTable = {
+    Dense: DenseRules,
+}

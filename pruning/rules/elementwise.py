@@ -16,7 +16,7 @@ from graph.ops import BatchNormalization, Normalization, PRelu, Rescaling
 from graph.tensor_type import sample_axis
 from pruning.rules.arithmetic import FEW_ARGUMENT_UNITS, few_operations_error
 from pruning.rules.bound import Bound
-from pruning.rules.op_rules import Cut, Flags, OpRules, OpT, Reals, Shape, axis_mask
+from pruning.rules.op_rules import Cut, Flags, OpRules, OpT, Reals, RuleTable, Shape, axis_mask
 from pruning.rules.relation import Relation, alone, by_element, grouped
 
 
@@ -186,3 +186,11 @@ def _cut_broadcast(rules: OpRules[OpT], kept: Flags) -> Mapping[str, Reals]:
                 array = np.compress(axis_mask(kept, axis), array, axis=axis + lead)
         changed[name] = array
     return changed
+
+
+RULES: RuleTable = {
+    PRelu: PReluRules,
+    BatchNormalization: BatchNormalizationRules,
+    Rescaling: RescalingRules,
+    Normalization: NormalizationRules,
+}

@@ -10,7 +10,7 @@ from graph.ops import Dot, Merge, MergeKind
 from graph.tensor_type import normalize_axis
 from pruning.rules.arithmetic import FEW_ARGUMENT_UNITS, few_operations_error, sum_error
 from pruning.rules.bound import Bound, known, unknown, zeros
-from pruning.rules.op_rules import Flags, OpRules, Reals, Shape, constants_of_mixture
+from pruning.rules.op_rules import Flags, OpRules, Reals, RuleTable, Shape, constants_of_mixture
 from pruning.rules.relation import Relation, alone, grouped
 
 _SUMS = (MergeKind.ADD, MergeKind.SUBTRACT)
@@ -196,3 +196,9 @@ def _product_error(errors: Sequence[Bound], values: Sequence[Bound]) -> Bound:
             return unknown(value.shape)
         grown, plain = grown * (value.constant + error.constant), plain * value.constant
     return known(grown - plain, np.zeros(plain.shape))
+
+
+RULES: RuleTable = {
+    Merge: merge_rules,
+    Dot: DotRules,
+}

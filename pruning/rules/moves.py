@@ -12,7 +12,7 @@ from graph.op import Op
 from graph.shape_ops import Concatenate, Permute, RepeatVector, Reshape
 from graph.tensor_type import sample_axis
 from pruning.rules.bound import Bound
-from pruning.rules.op_rules import Cut, Flags, OpRules, OpT, Reals, Shape, axis_mask
+from pruning.rules.op_rules import Cut, Flags, OpRules, OpT, Reals, RuleTable, Shape, axis_mask
 from pruning.rules.relation import Relation, alone, grouped
 
 Indices = np.ndarray[Any, np.dtype[np.int64]]
@@ -189,3 +189,11 @@ class ConcatenateRules(MoveRules[Concatenate]):
     def is_identity(self) -> bool:
         """A concatenation of one value changes nothing."""
         return len(self.node.inputs) == 1
+
+
+RULES: RuleTable = {
+    Reshape: ReshapeRules,
+    Permute: PermuteRules,
+    RepeatVector: RepeatRules,
+    Concatenate: ConcatenateRules,
+}

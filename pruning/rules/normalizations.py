@@ -9,7 +9,7 @@ from graph.normalization_ops import GroupNormalization, RmsNormalization, UnitNo
 from graph.ops import LayerNormalization
 from pruning.rules.arithmetic import few_operations_error, sum_units
 from pruning.rules.bound import Bound, unknown
-from pruning.rules.op_rules import OpRules, OpT, Reals, constants_of_mixture
+from pruning.rules.op_rules import OpRules, OpT, Reals, RuleTable, constants_of_mixture
 
 
 class SampleNormalizationRules(OpRules[OpT]):
@@ -133,3 +133,11 @@ class UnitNormalizationRules(SampleNormalizationRules[UnitNormalization]):
     def argument_units(self) -> float:
         """The norm of n numbers errs like a sum."""
         return sum_units(math.prod(self.sample_shape[axis - 1] for axis in self.op.axes))
+
+
+RULES: RuleTable = {
+    LayerNormalization: LayerNormalizationRules,
+    GroupNormalization: GroupNormalizationRules,
+    RmsNormalization: RmsNormalizationRules,
+    UnitNormalization: UnitNormalizationRules,
+}

@@ -6,7 +6,7 @@ in the table, is the most cautious answer: every output element may depend on ev
 constant or related to another, nothing can be cut out, no bound holds, and no change of an input is small enough.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -193,3 +193,7 @@ def constants_of_mixture(rules: OpRules[Any], inputs: Sequence[Reals]) -> Reals:
         return np.full(rules.shape, np.nan)
     value: Reals = rules.op.evaluate([x[None] for x in inputs], rules.weights())[0]
     return value
+
+
+# The rules of each op, by its exact class; what makes them takes the arguments of `OpRules`.
+RuleTable = Mapping[type[Any], Callable[..., OpRules[Any]]]

@@ -10,7 +10,7 @@ from graph.pooling_ops import AdaptivePool, GlobalPool, Pool, PoolKind
 from graph.resizing_ops import Crop, Pad, Resize, Upsample
 from pruning.rules.arithmetic import few_operations_error, sum_error
 from pruning.rules.bound import Bound
-from pruning.rules.op_rules import Flags, OpRules, OpT, Reals, Shape
+from pruning.rules.op_rules import Flags, OpRules, OpT, Reals, RuleTable, Shape
 from pruning.rules.relation import Relation, grouped
 
 
@@ -199,3 +199,14 @@ class ResizeRules(_ResizeRules[Resize]):
 
     def _resize(self) -> Resize | None:
         return None if self.op.interpolation is Interpolation.NEAREST else self.op
+
+
+RULES: RuleTable = {
+    Pool: PoolRules,
+    AdaptivePool: AdaptivePoolRules,
+    GlobalPool: GlobalPoolRules,
+    Pad: PadRules,
+    Crop: CropRules,
+    Upsample: UpsampleRules,
+    Resize: ResizeRules,
+}

@@ -1,65 +1,29 @@
 """Which rules an op has: by its exact class. An op that is not here, a subclass too, gets the cautious `OpRules`."""
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
-from graph import conv_ops, normalization_ops, ops, pooling_ops, resizing_ops, shape_ops
 from graph.graph import Graph, Node
-from pruning.rules.activations import activation_rules
-from pruning.rules.convolutions import ConvRules, ConvTransposeRules
-from pruning.rules.dense import DenseRules
-from pruning.rules.elementwise import (
-    BatchNormalizationRules,
-    NormalizationRules,
-    PReluRules,
-    RescalingRules,
+from pruning.rules import (
+    activations,
+    convolutions,
+    dense,
+    elementwise,
+    merges,
+    moves,
+    normalizations,
+    spatial,
 )
-from pruning.rules.merges import DotRules, merge_rules
-from pruning.rules.moves import ConcatenateRules, PermuteRules, RepeatRules, ReshapeRules
-from pruning.rules.normalizations import (
-    GroupNormalizationRules,
-    LayerNormalizationRules,
-    RmsNormalizationRules,
-    UnitNormalizationRules,
-)
-from pruning.rules.op_rules import OpRules, Reals, Shape
-from pruning.rules.spatial import (
-    AdaptivePoolRules,
-    CropRules,
-    GlobalPoolRules,
-    PadRules,
-    PoolRules,
-    ResizeRules,
-    UpsampleRules,
-)
+from pruning.rules.op_rules import OpRules, Reals, RuleTable, Shape
 
-RULES: Mapping[type[Any], Callable[..., OpRules[Any]]] = {
-    ops.Dense: DenseRules,
-    ops.Activation: activation_rules,
-    ops.PRelu: PReluRules,
-    ops.BatchNormalization: BatchNormalizationRules,
-    ops.LayerNormalization: LayerNormalizationRules,
-    ops.Rescaling: RescalingRules,
-    ops.Normalization: NormalizationRules,
-    ops.Merge: merge_rules,
-    ops.Dot: DotRules,
-    shape_ops.Reshape: ReshapeRules,
-    shape_ops.Permute: PermuteRules,
-    shape_ops.RepeatVector: RepeatRules,
-    shape_ops.Concatenate: ConcatenateRules,
-    conv_ops.Conv: ConvRules,
-    conv_ops.ConvTranspose: ConvTransposeRules,
-    conv_ops.DepthwiseConv: ConvRules,
-    pooling_ops.Pool: PoolRules,
-    pooling_ops.AdaptivePool: AdaptivePoolRules,
-    pooling_ops.GlobalPool: GlobalPoolRules,
-    resizing_ops.Pad: PadRules,
-    resizing_ops.Crop: CropRules,
-    resizing_ops.Upsample: UpsampleRules,
-    resizing_ops.Resize: ResizeRules,
-    normalization_ops.GroupNormalization: GroupNormalizationRules,
-    normalization_ops.RmsNormalization: RmsNormalizationRules,
-    normalization_ops.UnitNormalization: UnitNormalizationRules,
+RULES: RuleTable = {
+    **activations.RULES,
+    **convolutions.RULES,
+    **dense.RULES,
+    **elementwise.RULES,
+    **merges.RULES,
+    **moves.RULES,
+    **normalizations.RULES,
+    **spatial.RULES,
 }
 
 
