@@ -10,14 +10,15 @@ import numpy.typing as npt
 from engine.core.errors import PackedLayerError
 from engine.core.layers import ValueType
 from engine.core.program import Program
-from engine.core.steps import ConvStep, Place, WeightedStep
+from engine.core.steps import ConvStep, Place, Step, WeightedStep
 from engine.execution.bind import Binder, BoundStep
 from engine.execution.native import BoundTile
 from engine.kernels.abi import KernelSpec, PackedLayer
 from engine.kernels.registry import kernel_candidates
 from engine.planning.memory import plan_arena
-from engine.planning.parts import Split, packed_parts, part_step
+from engine.planning.parts import Split, SplitAxis, packed_parts, part_step
 from engine.planning.plan import ExecutionPlan, KernelChoice, TilePlan, layer_of
+from engine.planning.staged_windows import staged_windows
 from engine.planning.step_parts import split_step
 
 
@@ -123,18 +124,41 @@ def bind_tile(program: Program, plan: ExecutionPlan, tile: TilePlan, packer: Pac
     """Bind one tile width."""
     arena = plan_arena(program, tile.lanes)
     binder = Binder(program, plan.isa, tile.lanes, arena)
+    staged = _staged(program, tile)
     steps: list[tuple[BoundStep, ...]] = []
     for number, step in enumerate(program.steps):
         if isinstance(step, WeightedStep):
             choice = tile.choices[number]
             packed = packer.packed(step, choice)
-            steps.append(
-                tuple(
-                    binder.weighted(part_step(step, rows, choice.axis), choice.spec, part)
-                    for rows, part in zip(choice.parts, packed, strict=True)
-                )
+            parts: tuple[Step, ...] = tuple(
+                part_step(step, rows, choice.axis) for rows in choice.parts
             )
+            bound = tuple(
+                binder.weighted(part, choice.spec, layer)
+                for part, layer in zip(parts, packed, strict=True)
+                if isinstance(part, WeightedStep)
+            )
+        elif number in staged.values():
+            parts, bound = (step,), (binder.nothing(),)
         else:
             parts = split_step(step, tile.lanes, plan.threads)
-            steps.append(tuple(binder.step(part) for part in parts))
+            bound = tuple(binder.step(part) for part in parts)
+        if number in staged:
+            move = program.steps[staged[number]]
+            bound = tuple(
+                binder.staged(move, (step, part), one, place)
+                for place, (part, one) in enumerate(zip(parts, bound, strict=True))
+            )
+        steps.append(bound)
     return BoundTile(tile.lanes, arena.size_bytes, tuple(steps))
+
+
+def _staged(program: Program, tile: TilePlan) -> dict[int, int]:
+    """Return the moves that are made inside of a step over windows: a part of it must have whole channels."""
+    return {
+        number: move
+        for number, move in staged_windows(program).items()
+        if number not in tile.choices
+        or tile.choices[number].axis is SplitAxis.UNITS
+        or len(tile.choices[number].parts) == 1
+    }

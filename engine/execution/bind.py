@@ -5,7 +5,7 @@ into the arena. Nothing here comes from a file: offsets and counts are computed 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, assert_never
 
 import numpy.typing as npt
@@ -36,7 +36,7 @@ from engine.core.steps import (
     WeightedStep,
 )
 from engine.core.target import Isa
-from engine.execution.bind_spatial import bind_spatial
+from engine.execution.bind_spatial import bind_spatial, nothing, staging
 from engine.kernels import dot, elementwise, groups, layout, rows, sparsemax, transpose
 from engine.kernels.abi import KernelSpec, PackedLayer
 from engine.planning.memory import ArenaPlan
@@ -72,6 +72,31 @@ class Binder:
         if isinstance(step, ConvStep) and step.added is not None:
             numbers["added"] = self._offset(step.added)
         return BoundStep(spec, numbers, packed.constants)
+
+    def nothing(self) -> BoundStep:
+        """Return a step that does nothing."""
+        return BoundStep(*nothing(self._isa, self._lanes))
+
+    def staged(
+        self, move: Step, step: tuple[Step, Step], bound: BoundStep, number: int
+    ) -> BoundStep:
+        """Let a step over windows make the move before it, channel by channel.
+
+        Args:
+            move: the move.
+            step: the whole step and the part of it that is bound.
+            bound: the part.
+            number: which part it is: each has room for a channel of its own.
+        """
+        spec, numbers, constants = staging(
+            self._program, self._lanes, self._offset, move, (*step, number)
+        )
+        variant = tuple(sorted((*bound.spec.variant, *spec)))
+        return BoundStep(
+            replace(bound.spec, variant=variant),
+            {**bound.numbers, **numbers},
+            {**bound.constants, **constants},
+        )
 
     def step(self, step: Step) -> BoundStep:
         """Bind any other step.

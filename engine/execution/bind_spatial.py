@@ -1,5 +1,6 @@
 """Steps of images and signals as kernels with their arguments; see `engine.execution.bind`."""
 
+import math
 from collections.abc import Callable
 from typing import Any, assert_never
 
@@ -9,9 +10,10 @@ import numpy.typing as npt
 from engine.core.errors import ProgramError
 from engine.core.functions import float_bits
 from engine.core.program import Program, dense_array
-from engine.core.steps import Place
+from engine.core.steps import Place, Step
 from engine.core.target import Isa
 from engine.core.window_steps import (
+    BOX_NUMBERS,
     ConvStep,
     DepthwiseStep,
     MoveStep,
@@ -24,7 +26,7 @@ from engine.core.window_steps import (
 from engine.kernels import group_sums, moves, resample
 from engine.kernels.abi import KernelSpec
 from engine.kernels.window_candidates import WindowLayer, window_arguments, window_spec
-from engine.kernels.window_channels import WindowKind
+from engine.kernels.window_channels import STAGED, WindowKind
 
 Bound = tuple[KernelSpec, dict[str, int], dict[str, npt.NDArray[Any]]]
 
@@ -104,3 +106,56 @@ def _pool(
     spec = window_spec(layer, isa, lanes)
     constants, ints = window_arguments(layer, spec)
     return spec, constants, ints
+
+
+def nothing(isa: Isa, lanes: int) -> Bound:
+    """Return a kernel with arguments that let it do nothing."""
+    numbers = dict.fromkeys(
+        ("x", "y", "box_count", "outer", "x_rows", "y_rows", "filled", "fill"), 0
+    )
+    return moves.move_spec(isa, lanes), numbers, {"boxes": np.zeros(BOX_NUMBERS, np.int64)}
+
+
+def staging(
+    program: Program,
+    lanes: int,
+    offset: Callable[[Place], int],
+    move: Step,
+    step: tuple[Step, Step, int],
+) -> tuple[tuple[tuple[str, int], ...], dict[str, int], dict[str, npt.NDArray[Any]]]:
+    """Return what a kernel over windows takes to make the move before it itself; see `engine.planning.staged_windows`.
+
+    Args:
+        program: the program.
+        lanes: samples per tile.
+        offset: gives the byte offset of a place in the arena.
+        move: the move.
+        step: the whole step over windows, a part of it, and the number of the part.
+
+    Returns:
+        Choices of the kernel's variant, values of ARENA and INT fields, constants.
+
+    Raises:
+        ProgramError: other steps.
+    """
+    whole, part, number = step
+    if not (
+        isinstance(move, MoveStep)
+        and isinstance(whole, DepthwiseStep | PoolStep)
+        and isinstance(part, DepthwiseStep | PoolStep)
+    ):
+        raise ProgramError("only windows make the move before them")
+    row_bytes = lanes * 4
+    positions = math.prod(whole.sizes)
+    channel = (part.y.first - whole.y.first) // positions
+    if isinstance(whole, DepthwiseStep):
+        channel //= whole.multiplier
+    boxes = dense_array(program.constants[move.boxes]).astype(np.int64)
+    ints = _move_ints(move, len(boxes))
+    numbers = {name: ints[name] for name in ("box_count", "filled", "fill")}
+    numbers |= {
+        "x": offset(move.x) + channel * move.x_rows * row_bytes,
+        "x_bytes": move.x_rows * row_bytes,
+        "scratch": offset(move.y) + number * move.y_rows * row_bytes,
+    }
+    return ((STAGED, 1),), numbers, {"boxes": boxes}

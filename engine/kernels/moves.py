@@ -23,16 +23,19 @@ from engine.kernels.emit import F32, I64, Value, vector
 from engine.kernels.kernel_writer import KernelWriter, each_vector
 
 FAMILY = "moves"
+CHANNEL_FIELDS = (
+    Field("boxes", FieldKind.CONST),
+    Field("box_count", FieldKind.INT),
+    Field("filled", FieldKind.INT),
+    Field("fill", FieldKind.INT),
+)
 FIELDS = (
     Field("x", FieldKind.ARENA),
     Field("y", FieldKind.ARENA),
-    Field("boxes", FieldKind.CONST),
-    Field("box_count", FieldKind.INT),
+    *CHANNEL_FIELDS,
     Field("outer", FieldKind.INT),
     Field("x_rows", FieldKind.INT),
     Field("y_rows", FieldKind.INT),
-    Field("filled", FieldKind.INT),
-    Field("fill", FieldKind.INT),
 )
 
 
@@ -47,23 +50,28 @@ def move_spec(isa: Isa, lanes: int) -> KernelSpec:
 def emit(spec: KernelSpec) -> str:
     """Return the LLVM IR of a move."""
     w = KernelWriter(spec, FIELDS)
-    x, y, boxes = w.argument("x"), w.argument("y"), w.argument("boxes")
-    fill = w.float_argument("fill", w.full_width)
-    filled = w.mul(w.argument("filled"), spec.lanes)
+    x, y = w.argument("x"), w.argument("y")
     with w.loop(0, w.argument("outer")) as channel:
         x_channel = w.row(x, w.mul(channel.index, w.argument("x_rows")))
         y_channel = w.row(y, w.mul(channel.index, w.argument("y_rows")))
-
-        def store(index: Value, mask: Value | None) -> None:
-            w.store_part(fill, w.at(y_channel, index, F32), mask)
-
-        each_vector(w, filled, w.full_width, store)
-        with w.loop(0, w.argument("box_count")) as box:
-            entry = w.at(boxes, w.mul(box.index, BOX_NUMBERS), I64)
-            numbers = [w.load(I64, w.at(entry, place, I64), 8) for place in range(BOX_NUMBERS)]
-            axes = [tuple(numbers[place : place + 3]) for place in range(2, BOX_NUMBERS, 3)]
-            _emit_box(w, w.row(x_channel, numbers[0]), w.row(y_channel, numbers[1]), axes)
+        emit_channel(w, x_channel, y_channel)
     return w.finish()
+
+
+def emit_channel(w: KernelWriter, x: Value, y: Value) -> None:
+    """Write the filling and the boxes of one channel, by the kernel's arguments in `CHANNEL_FIELDS`."""
+    boxes = w.argument("boxes")
+    fill = w.float_argument("fill", w.full_width)
+
+    def store(index: Value, mask: Value | None) -> None:
+        w.store_part(fill, w.at(y, index, F32), mask)
+
+    each_vector(w, w.mul(w.argument("filled"), w.spec.lanes), w.full_width, store)
+    with w.loop(0, w.argument("box_count")) as box:
+        entry = w.at(boxes, w.mul(box.index, BOX_NUMBERS), I64)
+        numbers = [w.load(I64, w.at(entry, place, I64), 8) for place in range(BOX_NUMBERS)]
+        axes = [tuple(numbers[place : place + 3]) for place in range(2, BOX_NUMBERS, 3)]
+        _emit_box(w, w.row(x, numbers[0]), w.row(y, numbers[1]), axes)
 
 
 def _emit_box(w: KernelWriter, x: Value, y: Value, axes: Sequence[tuple[Value, ...]]) -> None:

@@ -161,6 +161,7 @@ FAMILIES: Mapping[str, Family] = {
         Lanes.ANY,
         True,
         window_channels.VARIANTS,
+        optional=window_channels.OPTIONAL_VARIANTS,
     ),
     group_sums.REDUCE_FAMILY: Family(
         fixed(group_sums.REDUCE_FIELDS),

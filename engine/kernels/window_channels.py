@@ -8,6 +8,9 @@ run along positions. Sample (depthwise, 4 vectors)::
     %acc0 = fmuladd %w, load x0 + %o, %acc0
     ...
 
+With `staged` the input is no such value yet: each channel is first moved to `scratch`, as `engine.kernels.moves` moves
+channels, and its windows are computed while it is in the nearest cache.
+
 `multiplier` outputs in a row read the same channel of the input. Averages are sums over `counts`, the number of real
 elements of each window: float32[blocks][vectors][width], one for each element of each vector.
 """
@@ -15,6 +18,7 @@ elements of each window: float32[blocks][vectors][width], one for each element o
 from collections.abc import Collection, Mapping
 from enum import StrEnum
 
+from engine.kernels import moves
 from engine.kernels.abi import Field, FieldKind, KernelSpec
 from engine.kernels.activations import load_parameters
 from engine.kernels.elementwise import larger
@@ -41,7 +45,9 @@ class WindowKind(StrEnum):
     AVERAGE = "average"
 
 
+STAGED = "staged"
 VARIANTS: Mapping[str, Collection[int | str]] = {**BLOCK_VARIANTS, KIND: tuple(WindowKind)}
+OPTIONAL_VARIANTS: Mapping[str, Collection[int | str]] = {STAGED: (1,)}
 
 _START = (
     Field("x", FieldKind.ARENA),
@@ -64,7 +70,13 @@ _CONSTANTS = {
 
 def fields(spec: KernelSpec) -> tuple[Field, ...]:
     """Return the argument fields of a specification."""
-    return (*_START, *_CONSTANTS[WindowKind(str(spec.option(KIND)))], *_END)
+    staging = (Field("scratch", FieldKind.ARENA), *moves.CHANNEL_FIELDS)
+    return (
+        *_START,
+        *_CONSTANTS[WindowKind(str(spec.option(KIND)))],
+        *(staging if STAGED in dict(spec.variant) else ()),
+        *_END,
+    )
 
 
 def emit(spec: KernelSpec) -> str:
@@ -75,6 +87,10 @@ def emit(spec: KernelSpec) -> str:
     x, multiplier = w.argument("x"), w.argument("multiplier")
     with w.loop(0, w.argument("channels")) as channel:
         start = w.at(x, w.mul(channel.index, w.argument("x_bytes")))
+        if STAGED in dict(spec.variant):
+            scratch = w.argument("scratch")
+            moves.emit_channel(w, start, scratch)
+            start = scratch
         first = w.mul(channel.index, multiplier)
         with w.loop(first, w.add(first, multiplier)) as output:
             number = output.index

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from engine.core.arrays import ALIGNMENT_BYTES
 from engine.core.program import Program
 from engine.core.steps import AffineStep, ElementStep, PReluStep, SoftmaxStep, Step, reads, writes
+from engine.planning.staged_windows import staged_windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +35,16 @@ def plan_arena(program: Program, lanes: int) -> ArenaPlan:
         for number, step in enumerate(program.steps)
         for place in (*reads(step), *writes(step))
     }
+    # What is moved channel by channel inside of a later step is read there.
+    moved = {reader: reads(program.steps[move]) for reader, move in staged_windows(program).items()}
+    for reader, places in moved.items():
+        for place in places:
+            last_use[place.buffer] = max(last_use[place.buffer], reader)
     offsets = [-1] * len(sizes)
     free = _FreeRanges()
     for number, step in enumerate(program.steps):
-        used = {place.buffer for place in (*reads(step), *writes(step))}
+        places = (*reads(step), *writes(step), *moved.get(number, ()))
+        used = {place.buffer for place in places}
         dying = sorted(buffer for buffer in used if last_use[buffer] == number)
         for place in writes(step):
             if offsets[place.buffer] >= 0:

@@ -20,11 +20,15 @@ from engine.core.steps import (
 )
 from engine.core.window_steps import Reduction
 from engine.machine_code.object_cache import ObjectCache
+from engine.passes.pipeline import build_program
+from engine.planning.staged_windows import staged_windows
 from engine.planning.step_parts import LEAST_NUMBERS, split_step
+from graph.conv_ops import DepthwiseConv
 from graph.pooling_ops import GlobalPool, Pool, PoolKind
 from graph.resizing_ops import Pad
+from graph.windows import Padding
 from tests.builders import random_inputs
-from tests.engine.compiled import compiled
+from tests.engine.compiled import assert_close, compiled, oracle
 from tests.engine.spatial_graphs import SpatialBuilder
 
 ROWS = 4 * LEAST_NUMBERS + 5
@@ -86,3 +90,20 @@ def test_any_number_of_threads_gives_the_same_bits(object_cache: ObjectCache) ->
     )
     for name, array in one.items():
         np.testing.assert_array_equal(array, three[name])
+
+
+@pytest.mark.parametrize("multiplier", [1, 2])
+def test_windows_stage_a_channel_at_a_time(object_cache: ObjectCache, multiplier: int) -> None:
+    b = SpatialBuilder(0)
+    x = b.input(30, 30, 48)
+    op = DepthwiseConv((2, 2), (1, 1), Padding.SAME, use_bias=False)
+    y = b.weighted(x, op, (3, 3, 48, multiplier), 0, 0.0)
+    pooled = b.add(Pool(PoolKind.AVERAGE, (3, 3), (2, 2), Padding.SAME), [x])
+    graph = b.build(y, pooled)
+    assert len(staged_windows(build_program(graph))) == 2
+    inputs = random_inputs(graph, 5)
+    wanted = oracle(graph, inputs)
+    for threads in (1, 3):
+        for lanes in (1, 4):
+            options = CompileOptions(tune=False, buckets=(lanes,), threads=threads)
+            assert_close(compiled(graph, object_cache, None, options).run(inputs), wanted)
