@@ -1,17 +1,21 @@
-"""The networks of keras.applications are read and compute what Keras computes, on drawn weights.
+"""The networks of keras.applications are read, and the reference and the engine compute what Keras computes.
 
-Two small ones by default, all of them with HYPOTHESIS_PROFILE=explore: these take two minutes of processor time together.
+On drawn weights; two small ones by default, all of them with HYPOTHESIS_PROFILE=explore: these take two minutes of processor time together.
 """
 
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from engine.compiler import CompileOptions
+from engine.machine_code.object_cache import ObjectCache
 from graph import reference
 from graph.keras.read import ModelFile
+from tests.engine.compiled import compiled
 
 Saved = Callable[[Any, str], ModelFile]
 
@@ -70,7 +74,9 @@ def in_float64(keras: Any) -> Iterator[Callable[[], None]]:
 
 
 @pytest.mark.parametrize("name", SIDES if EXPLORES else SMALL)
-def test_network(keras: Any, saved: Saved, in_float64: Callable[[], None], name: str) -> None:
+def test_network(
+    keras: Any, saved: Saved, in_float64: Callable[[], None], tmp_path: Path, name: str
+) -> None:
     """Keras and the reference both compute in float64, since a hundred layers may enlarge a rounding of float32.
 
     Keras keeps some constants in float32 even then, the epsilon of BatchNormalization for one, so some error remains.
@@ -97,3 +103,9 @@ def test_network(keras: Any, saved: Saved, in_float64: Callable[[], None], name:
     assert np.ptp(expected, axis=0).max() > 0.01 * scale, "the outputs do not depend on the input"
     (found,) = reference.run(graph, {graph.inputs[0].name: x}, np.float64).values()
     np.testing.assert_allclose(found, expected, rtol=0, atol=2e-5 * scale)
+    # The engine rounds in float32, too: it may be a few times as far from float64 as the reference in float32 is.
+    (single,) = reference.run(graph, {graph.inputs[0].name: x}).values()
+    options = CompileOptions(tune=False, buckets=(1,))
+    engine = compiled(graph, ObjectCache(tmp_path / "objects"), None, options)
+    (served,) = engine.run({graph.inputs[0].name: x}).values()
+    assert np.abs(served - found).max() <= 4 * np.abs(single - found).max() + 1e-6 * scale
