@@ -20,7 +20,7 @@ from graph.keras.config import parse_model
 from graph.keras.description import Layer
 from graph.keras.dialects import Dialect, activation_named
 from graph.keras.export import training_of
-from graph.keras.flat_model import flat_model
+from graph.keras.flat_model import clean_name, flat_model
 from graph.keras.json_text import Json, JsonObject
 from graph.keras.keras2_config import keras2_model
 from graph.keras.keras_layer import Array
@@ -37,6 +37,8 @@ _SEED = 20231120
 # Names in one attribute; Keras splits longer lists, too.
 _NAMES_OF_ATTRIBUTE = 2000
 _SAME = 1e-9
+# What is drawn for an axis whose length varies.
+_VARYING_LENGTH = 32
 ArraysOf = Callable[[Layer], tuple[Array, ...]]
 
 
@@ -99,41 +101,58 @@ def _check_outputs(graph: Graph, path: Path) -> None:
     Raises:
         ExportError: they do not compute the same; a bug of ours.
     """
-    found = read_model(path, allow_nonfinite=True).graph
     rng = np.random.default_rng(_SEED)
-    inputs = {
-        given.name: rng.standard_normal((1, *given.type.static_sample_shape)).astype(given.type.dtype.numpy)
-        for given in graph.inputs
-    }  # fmt: skip
-    wanted, got = (run(one, inputs, np.float64) for one in (graph, found))
-    for name, expected in wanted.items():
+    inputs = {}
+    for given in graph.inputs:
+        shape = [_VARYING_LENGTH if axis is None else axis for axis in given.type.sample_shape]
+        drawn = rng.standard_normal((1, *shape))
+        inputs[given.name] = drawn.astype(given.type.dtype.numpy)
+    # Names with slashes have underscores in a flat model.
+    named = {clean_name(name): array for name, array in inputs.items()}
+    try:
+        got = run(read_model(path, allow_nonfinite=True).graph, named, np.float64)
+    except GraphError as error:
+        raise ExportError(
+            "the file for tf.keras 2 cannot be read back", got=error.message
+        ) from error
+    for name, expected in run(graph, inputs, np.float64).items():
+        answer = got.get(clean_name(name), np.empty(0))
         scale = max(1.0, float(np.abs(expected).max(initial=0.0)))
-        fits = name in got and got[name].shape == expected.shape
-        if not fits or not np.allclose(got[name], expected, 0.0, _SAME * scale, equal_nan=True):
+        fits = answer.shape == expected.shape
+        if not fits or not np.allclose(answer, expected, 0.0, _SAME * scale, equal_nan=True):
             raise ExportError(f"output {name!r} of the file for tf.keras 2 is not the graph's")
 
 
 def _write(path: Path, config: JsonObject, arrays: ArraysOf) -> None:
     # In memory: HDF5's own file access needs system calls that the worker process may not make.
     data = io.BytesIO()
-    with h5py.File(data, "w") as file:
-        weights = file.create_group("model_weights")
-        for place in (file, weights):
-            place.attrs["keras_version"], place.attrs["backend"] = _VERSION, "tensorflow"
-        file.attrs["model_config"] = json.dumps(config, allow_nan=False)
-        archive = ModelArchive(FileFormat.HDF5, _VERSION, config, weights)
-        model = parse_model(archive, FileLimits())
-        _write_names(weights, "layer_names", [layer.name for layer in model.layers])
-        for layer in model.layers:
-            group = weights.create_group(layer.name)
-            slots = [slot for part in saved_order(layer) for slot in part]
-            names = [f"{slot.layer.path}/{slot.role}:0" for slot in slots]
-            _write_names(group, "weight_names", names)
-            for slot, name in zip(slots, names, strict=True):
-                roles = [role.name for role in own_roles(slot.layer)]
-                array = arrays(slot.layer)[roles.index(slot.role)]
-                group.create_dataset(name, data=np.ascontiguousarray(array).reshape(array.shape))
+    try:
+        with h5py.File(data, "w") as file:
+            _fill(file, config, arrays)
+    except ValueError as error:
+        # HDF5 takes no name such as ".", and JSON no number that is not finite.
+        raise ExportError("the model cannot be stored as HDF5", got=str(error)[:200]) from error
     path.write_bytes(data.getbuffer())
+
+
+def _fill(file: h5py.File, config: JsonObject, arrays: ArraysOf) -> None:
+    weights = file.create_group("model_weights")
+    for place in (file, weights):
+        place.attrs["keras_version"], place.attrs["backend"] = _VERSION, "tensorflow"
+    file.attrs["model_config"] = json.dumps(config, allow_nan=False)
+    archive = ModelArchive(FileFormat.HDF5, _VERSION, config, weights)
+    model = parse_model(archive, FileLimits())
+    _write_names(weights, "layer_names", [layer.name for layer in model.layers])
+    for layer in model.layers:
+        # Names with slashes are groups in groups, of which the outer one may be that of a layer, too.
+        group = weights.require_group(layer.name)
+        slots = [slot for part in saved_order(layer) for slot in part]
+        names = [f"{slot.layer.path}/{slot.role}:0" for slot in slots]
+        _write_names(group, "weight_names", names)
+        for slot, name in zip(slots, names, strict=True):
+            roles = [role.name for role in own_roles(slot.layer)]
+            array = arrays(slot.layer)[roles.index(slot.role)]
+            group.create_dataset(name, data=np.ascontiguousarray(array).reshape(array.shape))
 
 
 def _write_names(group: h5py.Group, attribute: str, names: Sequence[str]) -> None:

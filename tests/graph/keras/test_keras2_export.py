@@ -1,6 +1,7 @@
 """The .h5 file that comes back of models of Keras 1 and 2: tf.keras loads it, with the same layers and outputs."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,15 @@ from pruning.recipe_parser import parse_recipe
 from tests.builders import GraphBuilder
 from tests.conftest import REPOSITORY
 from tests.graph.keras.conftest import assert_same_outputs, set_random_weights
+from tests.graph.keras.handmade import (
+    BIAS,
+    KERNEL,
+    folders,
+    input_layer,
+    layer,
+    sequential,
+    write_archive,
+)
 from tests.graph.keras.spatial_zoo import COMMON, KERAS2, NETWORKS
 from tests.graph.keras.zoo import MODELS
 
@@ -133,6 +143,26 @@ def test_a_flat_model_is_checked_and_loads(
         write_keras2(pruned, tmp_path / "wrong.h5", file.origin)
 
 
+def test_images_of_any_size(tf_keras: Any, returned: Returned, tmp_path: Path) -> None:
+    layers = tf_keras.layers
+    model = tf_keras.Sequential(
+        [
+            tf_keras.Input((None, None, 2)),
+            layers.Conv2D(3, 3, use_bias=False, name="conv"),
+            layers.BatchNormalization(name="norm"),
+            layers.GlobalAveragePooling2D(name="pool"),
+        ]
+    )
+    file = saved(model, tmp_path / "original.h5")
+    assert layers_of(returned(file.graph, file)) == layers_of(model)
+    # Without a layer of its own the normalization makes a flat model, which is computed at one size.
+    (conv, norm, pool) = file.graph.nodes
+    nodes = (conv, replace(norm, name="other", layer="other"), replace(pool, inputs=("other",)))
+    back = returned(file.graph.with_nodes(nodes), file)
+    x = np.ones((1, 7, 5, 2), np.float32)
+    np.testing.assert_allclose(back(x), model(x), rtol=1e-5)
+
+
 def parts_of(file: ModelFile) -> tuple[Any, ...]:
     return file.format, file.keras_version, file.origin
 
@@ -143,6 +173,21 @@ def test_real_files_of_old_versions_come_back(
 ) -> None:
     file = read_model(REPOSITORY / "tests" / "data" / name)
     assert_same_outputs(file.graph, returned(file.graph, file), 5e-6)
+
+
+@pytest.mark.parametrize(("name", "is_written"), [(".", False), ("a/.", True), ("a//b", True)])
+def test_names_that_hdf5_does_not_take_are_refused(
+    tmp_path: Path, name: str, is_written: bool
+) -> None:
+    config = sequential(input_layer(3), layer("Dense", name, units=2))
+    data = folders({"layers/dense/vars/0": KERNEL, "layers/dense/vars/1": BIAS})
+    file = read_model(write_archive(tmp_path / "m", config, data, version="2.15.0"))
+    if is_written:
+        write_keras2(file.graph, tmp_path / "x.h5", file.origin)
+        assert len(read_model(tmp_path / "x.h5").graph.nodes) == 1
+        return
+    with pytest.raises(ExportError):
+        write_keras2(file.graph, tmp_path / "x.h5", file.origin)
 
 
 def test_long_lists_of_names_are_split(
