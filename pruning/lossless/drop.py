@@ -160,6 +160,9 @@ def _choose(kernel: Reals, budget: _Row, options: LosslessOptions) -> Flags:
     ceiling = np.where(budget.inputs.unknown, 0.0, ceiling)
     # A unit that nothing reads has no limit; it is for the exact rewrites to remove, not a matter of rounding.
     candidates = (size > 0) & _below(size, ceiling, budget.layout) & np.isfinite(limit_low)
+    # Of most kernels hardly a weight fits by itself, and sorting takes long.
+    for inputs, limit in ((low, limit_low), (high, limit_high)):
+        candidates &= _fits_alone(size, inputs, limit, budget.layout)
     gone = np.zeros(kernel.shape, np.bool_)
     for unit in np.flatnonzero(candidates.any(axis=0)):
         places = np.flatnonzero(candidates[:, unit])
@@ -178,6 +181,13 @@ def _below(size: Reals, ceiling: Reals, layout: LinearKernel) -> Flags:
     groups = size.reshape(layout.fan_in, layout.groups, layout.units_of_group)
     below: Flags = groups <= ceiling[:, :, None]
     return below.reshape(size.shape)
+
+
+def _fits_alone(size: Reals, inputs: Reals, limit: Reals, layout: LinearKernel) -> Flags:
+    """Return where a weight's own share is at most its unit's limit; inputs (fan_in, groups), limit (units,)."""
+    groups = size.reshape(layout.fan_in, layout.groups, layout.units_of_group)
+    fits: Flags = groups * inputs[:, :, None] <= limit.reshape(layout.groups, -1)
+    return fits.reshape(size.shape)
 
 
 def _claim(name: str, removed: Reals, budget: _Row, rho: float) -> DropClaim:

@@ -14,7 +14,14 @@ from pruning.rules.arithmetic import FEW_ARGUMENT_UNITS, few_operations_error
 from pruning.rules.bound import UNIT_ROUNDOFF, Bound, unknown
 from pruning.rules.elementwise import ElementwiseRules
 from pruning.rules.envelope import Envelope, envelope, has_envelope
-from pruning.rules.op_rules import OpRules, Reals, RuleTable, constants_of_mixture
+from pruning.rules.op_rules import (
+    OpRules,
+    Reals,
+    RuleTable,
+    Shape,
+    constants_of_mixture,
+    told_along,
+)
 from pruning.rules.relation import Relation, alone, grouped
 
 # Functions that kernels compute with an error of the size of a unit of the argument (docs/kernels.md, "Exactness").
@@ -92,6 +99,13 @@ class AxisFunctionRules(OpRules[Activation]):
         """All axes go through but the function's own."""
         rank = len(self.sample_shape)
         return [(0, axis, axis) for axis in range(rank) if axis != self._axis % rank]
+
+    def taken_forms(
+        self, inputs: tuple[Shape, ...], output: Shape
+    ) -> tuple[tuple[Shape, ...], Shape]:
+        """Elements are told apart along the function's own axis."""
+        source = told_along([self._axis], inputs[0], self.sample_shapes[0])
+        return (source,), told_along([self._axis], output, self.sample_shape)
 
     def constants(self, inputs: Sequence[Reals]) -> Reals:
         """The output is constant where the whole input is."""

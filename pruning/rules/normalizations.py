@@ -1,7 +1,7 @@
 """Rules of the ops that normalize each sample by its own numbers."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -9,7 +9,15 @@ from graph.normalization_ops import GroupNormalization, RmsNormalization, UnitNo
 from graph.ops import LayerNormalization
 from pruning.rules.arithmetic import few_operations_error, sum_units
 from pruning.rules.bound import Bound, unknown
-from pruning.rules.op_rules import OpRules, OpT, Reals, RuleTable, constants_of_mixture
+from pruning.rules.op_rules import (
+    OpRules,
+    OpT,
+    Reals,
+    RuleTable,
+    Shape,
+    constants_of_mixture,
+    told_along,
+)
 
 
 class SampleNormalizationRules(OpRules[OpT]):
@@ -20,6 +28,17 @@ class SampleNormalizationRules(OpRules[OpT]):
     def links(self) -> Sequence[tuple[int, int, int]]:
         """What an axis of the input stands for, that of the output does."""
         return [(0, axis, axis) for axis in range(len(self.sample_shape))]
+
+    def taken_forms(
+        self, inputs: tuple[Shape, ...], output: Shape
+    ) -> tuple[tuple[Shape, ...], Shape]:
+        """Elements are told apart along the axes that are normalized."""
+        form = told_along(self._told(), output, self.sample_shape)
+        return (form,), form
+
+    def _told(self) -> Collection[int]:
+        """Return the axes of a sample along which facts must tell elements apart: all, where nobody knows better."""
+        return range(len(self.sample_shape))
 
     def constants(self, inputs: Sequence[Reals]) -> Reals:
         """The output is constant where the whole input is."""
@@ -32,6 +51,9 @@ class SampleNormalizationRules(OpRules[OpT]):
 
 class LayerNormalizationRules(SampleNormalizationRules[LayerNormalization]):
     """y = (x - mean) / sigma * gamma + beta over some axes."""
+
+    def _told(self) -> Collection[int]:
+        return [axis - 1 for axis in self.op.axes]
 
     def bound(self, inputs: Sequence[Bound]) -> Bound:
         """A normalized element is at most sqrt(n); without centring it is at most abs(x) / sqrt(epsilon)."""
@@ -73,6 +95,10 @@ class LayerNormalizationRules(SampleNormalizationRules[LayerNormalization]):
 class GroupNormalizationRules(SampleNormalizationRules[GroupNormalization]):
     """y = (x - mean) / sigma * gamma + beta over the spatial axes and a group of channels."""
 
+    def _told(self) -> Collection[int]:
+        # Means over pixels that are alike are those of one pixel.
+        return [-1]
+
     @property
     def _count(self) -> int:
         """How many numbers are normalized together."""
@@ -101,6 +127,9 @@ class GroupNormalizationRules(SampleNormalizationRules[GroupNormalization]):
 class RmsNormalizationRules(SampleNormalizationRules[RmsNormalization]):
     """y = x / rms * scale over some axes."""
 
+    def _told(self) -> Collection[int]:
+        return [axis - 1 for axis in self.op.axes]
+
     @property
     def _count(self) -> int:
         return math.prod(self.sample_shape[axis - 1] for axis in self.op.axes)
@@ -125,6 +154,9 @@ class RmsNormalizationRules(SampleNormalizationRules[RmsNormalization]):
 
 class UnitNormalizationRules(SampleNormalizationRules[UnitNormalization]):
     """y = x / norm over some axes. Near 0 a small change turns it around, so no error bound holds."""
+
+    def _told(self) -> Collection[int]:
+        return [axis - 1 for axis in self.op.axes]
 
     def bound(self, inputs: Sequence[Bound]) -> Bound:
         """An element is at most the norm."""

@@ -6,7 +6,7 @@ in the table, is the most cautious answer: every output element may depend on ev
 constant or related to another, nothing can be cut out, no bound holds, and no change of an input is small enough.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -178,6 +178,13 @@ class OpRules(Generic[OpT]):
             result: the exact result, (batch, *sample shape), float64.
         """
         return np.zeros_like(result)
+
+
+def told_along(axes: Collection[int], form: Shape, sample_shape: Shape) -> Shape:
+    """Return a form in which elements are told apart along these axes, which may be negative."""
+    rank = len(form)
+    whole = {axis % rank for axis in axes}
+    return tuple(sample_shape[axis] if axis in whole else n for axis, n in enumerate(form))
 
 
 def axis_mask(kept: Flags, axis: int) -> Flags:
