@@ -5,9 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from engine.artifacts.artifact import artifact_bytes, parse_artifact
-from engine.compiler import compile_graph
+from engine.compiler import CompileOptions, compile_graph
 from engine.core.errors import ManifestError
 from engine.core.layers import ConvLayer, DenseLayer, DepthwiseLayer
 from engine.core.target import Isa, available_isas, host_target
@@ -15,12 +17,20 @@ from engine.execution.runtime import Executable
 from engine.kernels.position_blocks import blocks_of
 from engine.kernels.registry import kernel_candidates
 from engine.machine_code.object_cache import ObjectCache
-from engine.planning.parts import Split, SplitAxis, packed_parts, split_axes, split_layer
-from engine.planning.plan import CompiledModel, layer_of
+from engine.planning.parts import (
+    Split,
+    SplitAxis,
+    packed_parts,
+    split_axes,
+    split_evenly,
+    split_layer,
+)
+from engine.planning.plan import CompiledModel
 from engine.planning.schedule import Mode
 from graph.graph import Graph
 from tests.builders import random_inputs
 from tests.engine.compiled import UNTUNED, assert_close, oracle
+from tests.engine.spatial_graphs import spatial_graphs
 from tests.engine.tamper import Tampered
 from tests.engine.test_positions_inside import residual
 from tests.engine.threaded import executable_in
@@ -78,25 +88,30 @@ def network() -> Graph:
     return residual(2, (16, 16))
 
 
-def by_positions(model: CompiledModel, count: int) -> CompiledModel:
-    """The model with every layer that has positions in parts of them."""
+def in_parts_along(model: CompiledModel, axis: SplitAxis, count: int) -> CompiledModel:
+    """The model with every layer that has this axis in parts along it."""
     steps, tiles = model.program.weighted_steps(), []
     for tile in model.plan.tiles:
         choices = dict(tile.choices)
         for number, choice in choices.items():
-            layer = layer_of(model.program, steps[number])
-            assert SplitAxis.POSITIONS in split_axes(layer)
-            bounds = [layer.positions * part // count for part in range(count + 1)]
-            parts = tuple(map(range, bounds[:-1], bounds[1:]))
-            split = replace(choice, packed=None, parts=parts, axis=SplitAxis.POSITIONS)
-            choices[number] = split
+            step = steps[number]
+            if axis not in split_axes(step):
+                continue
+            parts = split_evenly(step.units, count)
+            if axis is SplitAxis.POSITIONS:
+                most = min(count, step.positions)
+                bounds = [step.positions * part // most for part in range(most + 1)]
+                parts = tuple(map(range, bounds[:-1], bounds[1:]))
+            choices[number] = replace(choice, packed=None, parts=parts, axis=axis)
         tiles.append(replace(tile, choices=choices))
     return replace(model, plan=replace(model.plan, tiles=tuple(tiles), threads=count))
 
 
 @pytest.fixture(scope="module")
 def model(object_cache: ObjectCache) -> CompiledModel:
-    return by_positions(compile_graph(network(), host_target(), UNTUNED, object_cache), 3)
+    return in_parts_along(
+        compile_graph(network(), host_target(), UNTUNED, object_cache), SplitAxis.POSITIONS, 3
+    )
 
 
 @pytest.mark.parametrize("batch", [1, 19])
@@ -120,7 +135,8 @@ def test_parts_by_positions_give_the_bits_of_the_whole(
 @pytest.mark.parametrize("isa", available_isas())
 def test_parts_by_positions_on_every_level(object_cache: ObjectCache, isa: Isa) -> None:
     target = host_target(isa)
-    split = by_positions(compile_graph(network(), target, UNTUNED, object_cache), 2)
+    whole = compile_graph(network(), target, UNTUNED, object_cache)
+    split = in_parts_along(whole, SplitAxis.POSITIONS, 2)
     inputs = random_inputs(network(), 3)
     found = Executable(split, object_cache, target).run(inputs)
     assert_close(found, oracle(network(), inputs))
@@ -165,3 +181,31 @@ def test_the_axis_of_parts_is_not_left_out(model: CompiledModel) -> None:
     del tampered.layer(1)["split"]
     with pytest.raises(ManifestError, match="split is missing"):
         parse_artifact(tampered.sealed())
+
+
+@pytest.mark.parametrize("axis", SplitAxis)
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(data=st.data())
+def test_drawn_networks_in_parts(
+    object_cache: ObjectCache, axis: SplitAxis, data: st.DataObject
+) -> None:
+    graph = data.draw(spatial_graphs(None))
+    lanes = data.draw(st.sampled_from([1, 4, 16]))
+    inputs = random_inputs(graph, data.draw(st.integers(1, lanes + 1)))
+    options = CompileOptions(tune=False, buckets=(lanes,))
+    whole = compile_graph(graph, host_target(), options, object_cache)
+    split = in_parts_along(whole, axis, data.draw(st.integers(2, 4)))
+    with np.errstate(all="ignore"):
+        one = executable_in(Mode.ALONE, whole, object_cache, host_target()).run(inputs)
+        shared = executable_in(Mode.SHARED, split, object_cache, host_target(), threads=3)
+        found = shared.run(inputs)
+    for name, array in found.items():
+        if axis is SplitAxis.POSITIONS:
+            np.testing.assert_array_equal(array, one[name])
+        else:
+            scale = np.abs(one[name][np.isfinite(one[name])]).max(initial=1e-3)
+            np.testing.assert_allclose(array, one[name], rtol=0, atol=1e-5 * scale)
