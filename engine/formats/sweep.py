@@ -79,9 +79,14 @@ class Load:
     rest: float
 
     @property
+    def stepped(self) -> float:
+        """What passing windows cost, in lanes of a step, for each weight."""
+        return self.lanes + MOVE_LANES * self.moves
+
+    @property
     def cost(self) -> float:
         """In lanes of a step, for each weight."""
-        return self.lanes + MOVE_LANES * self.moves + REST_LANES * self.rest
+        return self.stepped + REST_LANES * self.rest
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,13 +15,14 @@ last valid sample. They are computed like the rest and never read by `unpack`.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Any
 
 import numpy.typing as npt
 
 from engine.core.functions import MAX_PARAMETERS, FusedActivation
+from engine.core.rates import Work
 from engine.core.target import Isa
 
 
@@ -112,12 +113,14 @@ class Candidate:
         spec: the machine code.
         sparse: whether zeros are skipped.
         pack: packs a layer of the class that the kernel is for; pure, may take milliseconds to seconds.
-        estimated_ns: rough time of one tile, for the order of candidates only.
+        work: operations and bytes of one tile.
+        estimated_ns: rough time of one tile, as `engine.kernels.registry` finds it from the work and a core's rates.
     """
 
     spec: KernelSpec
     sparse: bool
     pack: Callable[[Any], PackedLayer]
+    work: Work = field(default_factory=Work)
     estimated_ns: float = 0.0
 
 

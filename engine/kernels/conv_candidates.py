@@ -14,7 +14,7 @@ from engine.formats.dense_blocks import pack_dense_blocks
 from engine.formats.position_vectors import Grid, PositionVectors, cover
 from engine.kernels import conv_dense, conv_rows
 from engine.kernels.abi import Candidate, KernelSpec, PackedLayer, packed_layer
-from engine.kernels.estimate import FMA_PER_NS
+from engine.kernels.estimate_windows import Blocks, dense_conv_work, sparse_conv_work
 from engine.kernels.position_blocks import (
     ADDS,
     MOST_VECTORS,
@@ -33,8 +33,6 @@ PANEL_BYTES = 32 * 1024
 LEAST_OF_PANEL = 4
 # Loads beside those of the input that a weight takes: itself and its offset.
 _LOADS = 2
-# Shares of the peak of multiply-adds that kernels reach.
-_SPARSE_SHARE, _DENSE_SHARE = 0.35, 0.8
 
 
 @cache
@@ -68,16 +66,18 @@ def _sparse_candidate(layer: ConvLayer, isa: Isa, lanes: int, nonzeros: int) -> 
         rows, size = sparse_shape(vectors.count, isa)
     choices = [(conv_rows.PANELS, conv_rows.SEVERAL if panels > 1 else conv_rows.ONE)]
     spec = _spec(conv_rows.FAMILY, layer, isa, lanes, vectors, (rows, size), choices)
-    estimate = _estimated_ns(nonzeros, vectors, size, isa, _SPARSE_SHARE)
-    return Candidate(spec, True, partial(pack_sparse, spec=spec), estimate)
+    blocks = _blocks(layer, isa, lanes, vectors, size)
+    work = sparse_conv_work(layer, blocks, nonzeros, panels)
+    return Candidate(spec, True, partial(pack_sparse, spec=spec), work)
 
 
 def _dense_candidate(layer: ConvLayer, isa: Isa, lanes: int) -> Candidate:
     vectors = _vectors(layer, isa, lanes, apart=False)
     shape = dense_shape(vectors.count, layer, isa)
     spec = _spec(conv_dense.FAMILY, layer, isa, lanes, vectors, shape, [])
-    estimate = _estimated_ns(layer.kernel.size, vectors, shape[1], isa, _DENSE_SHARE)
-    return Candidate(spec, False, partial(pack_dense, spec=spec), estimate)
+    blocks = _blocks(layer, isa, lanes, vectors, shape[1])
+    work = dense_conv_work(layer, blocks, shape[0])
+    return Candidate(spec, False, partial(pack_dense, spec=spec), work)
 
 
 def _spec(
@@ -101,21 +101,39 @@ def _spec(
     return KernelSpec(family, isa, lanes, layer.activation.function, tuple(sorted(variant)))
 
 
-def _estimated_ns(
-    weights: int, vectors: PositionVectors, size: int, isa: Isa, share: float
-) -> float:
-    computed = -(-vectors.count // size) * size * isa.vector_floats
-    return weights * computed / (FMA_PER_NS[isa] * share)
+def _blocks(layer: ConvLayer, isa: Isa, lanes: int, vectors: PositionVectors, size: int) -> Blocks:
+    """Return how the positions lie in blocks of so many vectors, for the estimates."""
+    starts = _starts(layer, vectors, lanes, size)
+    across = layer.channel_rows * lanes * 4 % LINE_BYTES or np.any(starts % LINE_BYTES)
+    return Blocks(
+        isa,
+        lanes,
+        -(-vectors.count // size),
+        size,
+        _channel_bytes(starts, vectors.width),
+        lines=2 if across and lanes < isa.vector_floats else 1,
+    )
+
+
+def _starts(
+    layer: ConvLayer, vectors: PositionVectors, lanes: int, size: int
+) -> npt.NDArray[np.int64]:
+    """Return the first byte of each vector of a block and tap within a channel: int64[size][taps]."""
+    taps = layer.taps.astype(np.int64) * lanes * 4
+    starts: npt.NDArray[np.int64] = vectors.table[:size, 0].astype(np.int64)[:, None] + taps
+    return starts
+
+
+def _channel_bytes(starts: npt.NDArray[np.int64], width: int) -> int:
+    """Return the bytes of the lines of one channel that vectors of `width` elements touch."""
+    ends = starts + width * 4 - 1
+    return LINE_BYTES * np.unique(np.concatenate([starts // LINE_BYTES, ends // LINE_BYTES])).size
 
 
 def _panels(layer: ConvLayer, vectors: PositionVectors, lanes: int, size: int) -> int:
     """Return in how many panels of channels a block's input fits the first-level cache."""
-    starts = vectors.table[:size, 0].astype(np.int64)
-    taps = layer.taps.astype(np.int64) * lanes * 4
-    first = starts[:, None] + taps
-    width = vectors.width * 4
-    lines = np.unique(np.concatenate([first // LINE_BYTES, (first + width - 1) // LINE_BYTES]))
-    channels = max(1, PANEL_BYTES // (lines.size * LINE_BYTES))
+    starts = _starts(layer, vectors, lanes, size)
+    channels = max(1, PANEL_BYTES // _channel_bytes(starts, vectors.width))
     nonzeros = layer.nonzeros
     if nonzeros is None:
         nonzeros = int(np.count_nonzero(layer.kernel))

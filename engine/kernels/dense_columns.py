@@ -22,7 +22,7 @@ from engine.kernels.abi import Candidate, Context, KernelSpec
 from engine.kernels.activations import Parameters, apply, load_parameters
 from engine.kernels.dense_gemm import FIELDS, ask_ahead, pack_dense
 from engine.kernels.emit import F32, I64, Value, vector
-from engine.kernels.estimate import FMA_PER_NS, GEMM_SHARE, layer_size
+from engine.kernels.estimate_tiles import Tile, columns_work
 from engine.kernels.kernel_writer import KernelWriter, each_vector
 from engine.kernels.sum_blocks import sum_in_blocks
 
@@ -40,9 +40,9 @@ def candidates(layer: DenseLayer, isa: Isa, lanes: int) -> tuple[Candidate, ...]
     needed = -(-layer.units // isa.vector_floats)
     vectors = min(4, _SUMS[isa] // lanes, needed)
     spec = KernelSpec(FAMILY, isa, lanes, layer.activation.function, (("vectors", vectors),))
-    estimate = layer_size(layer).weights * lanes / (FMA_PER_NS[isa] * GEMM_SHARE)
+    work = columns_work(layer, Tile(isa, lanes, 1), vectors)
     pack = partial(pack_dense, spec=spec, height=vectors * isa.vector_floats)
-    return (Candidate(spec, False, pack, estimate),)
+    return (Candidate(spec, False, pack, work),)
 
 
 def emit(spec: KernelSpec) -> str:

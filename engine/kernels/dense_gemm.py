@@ -29,12 +29,14 @@ from engine.kernels.abi import (
 )
 from engine.kernels.activations import Parameters, apply, load_parameters
 from engine.kernels.emit import F32, Value, vector
-from engine.kernels.estimate import GEMM_SHARE, GEMV_NS, layer_size, tile_ns
+from engine.kernels.estimate import gemv_work, layer_size
+from engine.kernels.estimate_tiles import Tile, gemm_work
 from engine.kernels.kernel_writer import KernelWriter
 from engine.kernels.sum_blocks import sum_in_blocks
 from engine.kernels.weight_loads import (
     load_weights,
     stored_weights,
+    value_bytes,
     weight_element,
     with_values,
 )
@@ -71,9 +73,7 @@ _LINE_BYTES = 64
 def candidates(layer: DenseLayer, isa: Isa, lanes: int) -> tuple[Candidate, ...]:
     """Return the dense candidate for a layer."""
     activation = layer.activation.function
-    size = layer_size(layer)
     if lanes == 1:
-        estimate = size.weights * GEMV_NS
         vectors = min(4, -(-layer.units // isa.vector_floats))
         spec = KernelSpec(
             GEMV_FAMILY,
@@ -83,12 +83,13 @@ def candidates(layer: DenseLayer, isa: Isa, lanes: int) -> tuple[Candidate, ...]
             with_values((("unroll", 8 // vectors), ("vectors", vectors)), layer, isa),
         )
         height = vectors * isa.vector_floats
+        work = gemv_work(layer_size(layer), isa, value_bytes(spec))
     else:
         parts = min(_PARTS[isa], max(1, lanes // isa.vector_floats))
-        estimate = tile_ns(size.weights, lanes, isa, GEMM_SHARE)
         height = _SUMS[isa] // parts
         spec = KernelSpec(GEMM_FAMILY, isa, lanes, activation, (("rows", height),))
-    return (Candidate(spec, False, partial(pack_dense, spec=spec, height=height), estimate),)
+        work = gemm_work(layer, Tile(isa, lanes, parts), height)
+    return (Candidate(spec, False, partial(pack_dense, spec=spec, height=height), work),)
 
 
 def pack_dense(layer: DenseLayer, spec: KernelSpec, height: int) -> PackedLayer:

@@ -1,7 +1,8 @@
-"""Rough times of kernels for Dense layers: for the order of candidates, where nothing was timed.
+"""What kernels do for one tile, as operations and bytes: how long that takes follows from a core's rates.
 
-The constants were measured on one Zen 4 core at 3.7 GHz (docs/kernels.md); what matters is how they
-compare. Real choices are timed on the host.
+The counts are those of the kernels' inner loops; `python -m benchmarks.estimates` holds them against measured times on
+any host, and docs/kernels.md says how far off they were. They order candidates where nothing was timed, and say which
+are worth timing.
 """
 
 from dataclasses import dataclass
@@ -9,26 +10,33 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.core.layers import WeightedLayer
+from engine.core.rates import Moved, Work
 from engine.core.target import Isa
 
-# Nanoseconds per weight: dense weights from the cache, non-zeros by scalar loads and by a gather.
-GEMV_NS = 0.043
-SELL_LOAD_NS = 0.20
-SELL_GATHER_NS = 0.37
-# Nanoseconds per weight, zeros included, of bits and expansion.
-EXPAND_NS = 0.062
-# Nanoseconds per lane and step of a sweep; per weight of a block, and more for each block.
-SWEEP_LANE_NS = {Isa.AVX512: 0.048, Isa.AVX2: 0.067}
-_BLOCK_WEIGHT_NS = 0.03
-_BLOCK_NS = 0.16
-# Nanoseconds per lane and step of a window kernel, by columns in the window.
-WINDOW_LANE_NS = {32: 0.058, 64: 0.076, 128: 0.15}
-# Share of the FMA peak; and the peak in float32 products per nanosecond.
-GEMM_SHARE = 0.95
-SPMM_SHARE = 0.6
-SPMM_NARROW_SHARE = 0.42  # tiles that fill no register
-PATTERNS_GAIN = 0.3
-FMA_PER_NS = {Isa.AVX512: 58.0, Isa.AVX2: 58.0, Isa.GENERIC: 18.0}
+# Loads of less than a vector (one weight for all lanes, a few column numbers), in loads of a vector: CPUs that load one
+# or two of their widest vectors in a cycle load half as many or as many again of narrower ones.
+SMALL_LOAD = 0.7
+# Narrower vectors than these are multiplied no faster.
+NARROWEST_FLOATS = 8
+# Instructions for one non-zero that move elements within a register, besides what fetches x: widening its column
+# number, and comparing its weight with zero.
+_FETCHED_MOVES = 2.0
+# The same for x by scalar loads, which are put together in registers.
+_PICKED_MOVES = 3.0
+# In a sweep: permutation, widening, comparing; and the latter two once for four samples.
+_SWEEP_MOVES = 2.5
+_SWEEP4_MOVES = 1.0 + 4.0
+# In a window kernel, by columns in the window: two permutations need a choice between them.
+_WINDOW_MOVES = {32: 2.7, 64: 4.0, 128: 7.5}
+# For each weight of a bit mask, zeros included.
+_EXPAND_MOVES = 3.3
+_BLOCK_MOVES = 2.0
+# Storing one result of a kernel for one sample, in scalar loads.
+_RESULT_PICKS = 4.0
+# Bytes of a column number: SELL and groups, steps of a delta and places in windows.
+COLUMN_BYTES, STEP_BYTES = 2.0, 1.0
+# What a row of a panel takes besides its products, in loads: where it lies, its bias, the start of its loop.
+ROW_LOADS = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +47,15 @@ class LayerSize:
         weights: all weights, once per position.
         nonzeros: those that are not zero.
         density: nonzeros / weights.
+        positions: how often the layer is applied to a sample.
+        results: outputs, once per position.
     """
 
     weights: int
     nonzeros: int
     density: float
+    positions: int
+    results: int
 
 
 def layer_size(layer: WeightedLayer) -> LayerSize:
@@ -51,44 +63,111 @@ def layer_size(layer: WeightedLayer) -> LayerSize:
     nonzeros = layer.nonzeros
     if nonzeros is None:
         nonzeros = int(np.count_nonzero(layer.kernel))
-    density = nonzeros / layer.kernel.size
-    return LayerSize(layer.kernel.size * layer.positions, nonzeros * layer.positions, density)
+    positions = layer.positions
+    return LayerSize(
+        layer.kernel.size * positions,
+        nonzeros * positions,
+        nonzeros / layer.kernel.size,
+        positions,
+        layer.units * positions,
+    )
 
 
-def tile_ns(products: int, lanes: int, isa: Isa, share: float) -> float:
-    """Time of `products` weights times `lanes` samples at a share of the FMA peak.
+def read_weights(all_bytes: float, times: int) -> tuple[Moved, ...]:
+    """Return what reading a layer's weights several times moves: at first from where the network left them.
 
-    Tiles narrower than half a 512-bit register cost as much as eight samples.
+    Args:
+        all_bytes: bytes of all times together.
+        times: number of times.
     """
-    return products * max(lanes, 8) / (FMA_PER_NS[isa] * share)
+    once = all_bytes / times
+    first = Moved(once, once, weights=True)
+    return (first,) if times == 1 else (first, Moved(all_bytes - once, once))
 
 
-def rows_share(lanes: int, isa: Isa) -> float:
-    """Share of the FMA peak of row groups."""
-    return SPMM_SHARE if lanes >= isa.vector_floats else SPMM_NARROW_SHARE
+def gemv_work(size: LayerSize, isa: Isa, value_bytes: int) -> Work:
+    """Return the work of a dense kernel for one sample."""
+    return Work(
+        products=size.weights,
+        loads=size.weights / isa.vector_floats,
+        moved=read_weights(size.weights * value_bytes, size.positions),
+    )
 
 
-def patterns_share(size: LayerSize, shared: float) -> float:
-    """Share of the FMA peak of pattern groups.
+def fetched_work(size: LayerSize, *, gathers: bool, bytes_per_nonzero: float) -> Work:
+    """Return the work of a kernel for one sample that fetches an element of x for each non-zero.
 
     Args:
         size: sizes of the layer.
-        shared: share of the non-zeros that lie in columns of four rows side by side.
+        gathers: whether by the gather instruction; otherwise by scalar loads.
+        bytes_per_nonzero: bytes of a packed weight with its column number.
     """
-    return SPMM_SHARE + PATTERNS_GAIN * max(shared, size.density / 2)
+    nonzeros = size.nonzeros
+    return Work(
+        products=nonzeros,
+        permuted=nonzeros * (_FETCHED_MOVES if gathers else _PICKED_MOVES),
+        gathered=nonzeros if gathers else 0,
+        picked=(0 if gathers else nonzeros) + _RESULT_PICKS * size.results,
+        moved=read_weights(nonzeros * bytes_per_nonzero, size.positions),
+    )
 
 
-def blocks_ns(size: LayerSize, fill: float, block: int) -> float:
-    """Time of a block kernel, for blocks of so many weights of which a share `fill` is not zero."""
-    return size.nonzeros / fill * (_BLOCK_WEIGHT_NS + _BLOCK_NS / block)
+def expand_work(size: LayerSize) -> Work:
+    """Return the work of a kernel that spreads non-zeros by bit masks."""
+    packed = 4 * size.nonzeros + size.weights / 8
+    return Work(
+        products=size.weights,
+        permuted=_EXPAND_MOVES * size.weights,
+        picked=_RESULT_PICKS * size.results,
+        moved=read_weights(packed, size.positions),
+    )
 
 
-def window_ns(size: LayerSize, columns: int) -> float:
-    """Time of a window kernel on uniformly random zeros.
+def sweep_work(size: LayerSize, lanes: float, rest: float, value_bytes: int, samples: int) -> Work:
+    """Return the work of a sweep.
+
+    Args:
+        size: sizes of the layer.
+        lanes: lanes of all steps, and what moving the windows costs, for each non-zero.
+        rest: share of the non-zeros that the windows leave behind.
+        value_bytes: bytes of a stored weight.
+        samples: 1, or a multiple of 4, which are computed four at a time.
+    """
+    passes = max(1, samples // 4)
+    moves = _SWEEP_MOVES if samples == 1 else _SWEEP4_MOVES
+    packed = lanes * (value_bytes + STEP_BYTES) + rest * (value_bytes + COLUMN_BYTES)
+    return Work(
+        products=size.nonzeros * lanes * samples,
+        permuted=size.nonzeros * lanes * moves * passes,
+        picked=passes * (size.nonzeros * rest + _RESULT_PICKS * size.results),
+        moved=read_weights(passes * size.nonzeros * packed, passes * size.positions),
+    )
+
+
+def blocks_work(size: LayerSize, fill: float, block: int, value_bytes: int) -> Work:
+    """Return the work of a block kernel, for blocks of so many weights of which a share `fill` is not zero."""
+    entries = size.nonzeros / fill
+    packed = entries * (value_bytes + COLUMN_BYTES / block)
+    return Work(
+        products=entries,
+        permuted=_BLOCK_MOVES * entries,
+        picked=entries / block + _RESULT_PICKS * size.results,
+        moved=read_weights(packed, size.positions),
+    )
+
+
+def window_work(size: LayerSize, columns: int, value_bytes: int) -> Work:
+    """Return the work of a window kernel on uniformly random zeros.
 
     The share of lanes that do not wait follows from the mean number of non-zeros of a row in a
     window; the formula is a fit to packed random layers between 20 % and 99 % zeros.
     """
     mean = columns * size.density
     share = mean**0.75 / (mean**0.75 + 1.75) if mean else 1.0
-    return size.nonzeros / share * WINDOW_LANE_NS[columns]
+    lanes = size.nonzeros / share
+    return Work(
+        products=lanes,
+        permuted=_WINDOW_MOVES[columns] * lanes,
+        picked=_RESULT_PICKS * size.results,
+        moved=read_weights(lanes * (value_bytes + STEP_BYTES), size.positions),
+    )

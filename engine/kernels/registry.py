@@ -1,10 +1,12 @@
 """All kernel families: which exist, their fields, their code, and which suit a layer."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import assert_never
 
 from engine.core.errors import UnknownFamilyError, UnsupportedKernelError
 from engine.core.layers import ConvLayer, DenseLayer, DepthwiseLayer, WeightedLayer
+from engine.core.rates import Rates, default_rates
 from engine.core.target import Isa
 from engine.kernels import (
     conv_candidates,
@@ -239,13 +241,17 @@ def emit(spec: KernelSpec) -> str:
     return family.emit(spec)
 
 
-def kernel_candidates(layer: WeightedLayer, isa: Isa, lanes: int) -> tuple[Candidate, ...]:
+def kernel_candidates(
+    layer: WeightedLayer, isa: Isa, lanes: int, rates: Rates | None = None, copies: float = 1.0
+) -> tuple[Candidate, ...]:
     """Return the kernels that can compute a layer, sparse and dense, best guess first.
 
     Args:
         layer: weights, bias, activation.
         isa: instruction set level to generate for.
         lanes: samples per tile: 1, or a multiple of the vector width.
+        rates: what a core can do, for the estimates; default: `default_rates`, which depend on nothing measured.
+        copies: how many layers of this size make up the network.
     """
     match layer:
         case DenseLayer():
@@ -256,7 +262,12 @@ def kernel_candidates(layer: WeightedLayer, isa: Isa, lanes: int) -> tuple[Candi
             found = window_candidates.candidates(layer, isa, lanes)
         case _:
             assert_never(layer)
-    return tuple(sorted(found, key=lambda candidate: candidate.estimated_ns))
+    core = rates or default_rates(isa)
+    estimated = (
+        replace(candidate, estimated_ns=core.nanoseconds(candidate.work, copies))
+        for candidate in found
+    )
+    return tuple(sorted(estimated, key=lambda candidate: candidate.estimated_ns))
 
 
 def _dense_candidates(layer: DenseLayer, isa: Isa, lanes: int) -> list[Candidate]:

@@ -21,10 +21,12 @@ from engine.core.target import Isa
 from engine.formats.pattern_groups import MEMBERS, pack_pattern_groups, shared_share
 from engine.kernels.abi import Candidate, KernelSpec, PackedLayer
 from engine.kernels.emit import F32, I16, I32, I64, Value
-from engine.kernels.estimate import layer_size, patterns_share, tile_ns
+from engine.kernels.estimate import layer_size
+from engine.kernels.estimate_tiles import Tile, groups_work
 from engine.kernels.kernel_writer import KernelWriter
 from engine.kernels.panels import (
     FIELDS,
+    MAX_PARTS,
     Panel,
     ahead,
     check_spread,
@@ -44,6 +46,8 @@ VARIANTS: Mapping[str, Collection[int | str]] = {"spread": tuple(Spread)}
 # Below these there is too little to share: share of non-zeros at random places, of blocks of rows.
 _LEAST_DENSITY = 0.25
 _LEAST_SHARED = 0.5
+# Loads of x that four rows which share a column save.
+_SAVED_LOADS = 0.75
 # Which of the four rows use each input of a step: quad, pair, single.
 _USERS = (((0, 1, 2, 3),), ((0, 1), (2, 3)), ((0,), (1,), (2,), (3,)))
 
@@ -61,9 +65,16 @@ def candidates(layer: DenseLayer, isa: Isa, lanes: int) -> tuple[Candidate, ...]
     spec = KernelSpec(
         FAMILY, isa, lanes, layer.activation.function, (*fetch, ("spread", spread.value))
     )
-    estimate = tile_ns(size.nonzeros, lanes, isa, patterns_share(size, shared))
+    tile = Tile(isa, lanes, min(MAX_PARTS, max(1, lanes // isa.vector_floats)))
+    work = groups_work(
+        layer,
+        tile,
+        panels=-(-layer.inputs // layer_panel(layer, lanes)),
+        permuted=spread is Spread.PERMUTE,
+        operands=1 - _SAVED_LOADS * max(shared, size.density / 2),
+    )
     pack = SharedPack(partial(_pack, lanes=lanes))
-    return (Candidate(spec, True, pack, estimate),)
+    return (Candidate(spec, True, pack, work),)
 
 
 def _pack(layer: DenseLayer, lanes: int) -> PackedLayer:

@@ -25,7 +25,8 @@ from engine.formats.row_groups import pack_row_groups
 from engine.kernels import panels
 from engine.kernels.abi import Candidate, KernelSpec, PackedLayer
 from engine.kernels.emit import F32, I16, I32, I64, Value
-from engine.kernels.estimate import layer_size, rows_share, tile_ns
+from engine.kernels.estimate import layer_size
+from engine.kernels.estimate_tiles import Tile, groups_work
 from engine.kernels.kernel_writer import KernelWriter
 from engine.kernels.panels import (
     FIELDS,
@@ -69,12 +70,23 @@ def candidates(layer: DenseLayer, isa: Isa, lanes: int) -> tuple[Candidate, ...]
         KernelSpec(FAMILY, isa, lanes, layer.activation.function, tuple(sorted(variant)))
         for variant in variants
     ]
-    estimate = tile_ns(nonzeros, lanes, isa, rows_share(lanes, isa))
     packs = {
         rows: SharedPack(partial(_pack, lanes=lanes, rows=rows))  # whatever the spread and steps
         for rows in {spec.number("rows") for spec in specs}
     }
-    return tuple(Candidate(spec, True, packs[spec.number("rows")], estimate) for spec in specs)
+    works = {
+        spread: groups_work(
+            layer,
+            Tile(isa, lanes, parts),
+            panels=-(-layer.inputs // layer_panel(layer, lanes)),
+            permuted=spread is Spread.PERMUTE,
+        )
+        for spread in Spread
+    }
+    return tuple(
+        Candidate(spec, True, packs[spec.number("rows")], works[Spread(str(spec.option("spread")))])
+        for spec in specs
+    )
 
 
 def _shapes(isa: Isa, parts: int) -> list[_Variant]:

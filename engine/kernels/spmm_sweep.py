@@ -26,7 +26,7 @@ from engine.kernels import spmv_sweep
 from engine.kernels.abi import Candidate, KernelSpec
 from engine.kernels.activations import Parameters, apply, load_parameters
 from engine.kernels.emit import F32, I16, I32, I64, PTR, Value, vector
-from engine.kernels.estimate import SWEEP_LANE_NS, layer_size
+from engine.kernels.estimate import layer_size, sweep_work
 from engine.kernels.kernel_writer import KernelWriter
 from engine.kernels.one_sample import accumulate, sum_type
 from engine.kernels.spmv_sweep import (
@@ -38,7 +38,7 @@ from engine.kernels.spmv_sweep import (
     window_width,
 )
 from engine.kernels.sum_blocks import windows_in_blocks
-from engine.kernels.weight_loads import load_weights, weight_element, with_values
+from engine.kernels.weight_loads import load_weights, value_bytes, weight_element, with_values
 
 FAMILY = "spmm_sweep"
 FIELDS = spmv_sweep.FIELDS
@@ -48,9 +48,6 @@ LANES = (4, 8)
 # The transposed input lies on the stack: 64 KB for four samples.
 MAX_INPUTS = 4096
 SAMPLES = 4
-# A lane of a step for four samples, in lanes of a step for one. It is 3; a little more keeps near ties from
-# costing the compilation of one more kernel where nothing is timed.
-_LANE_COST = 3.8
 
 
 def candidates(layer: DenseLayer, isa: Isa, lanes: int) -> tuple[Candidate, ...]:
@@ -62,9 +59,8 @@ def candidates(layer: DenseLayer, isa: Isa, lanes: int) -> tuple[Candidate, ...]
     _, load = choose_pace(layer.kernel, window_width(isa))
     variant = with_values((("vectors", vectors_of(layer, isa)),), layer, isa)
     spec = KernelSpec(FAMILY, isa, lanes, layer.activation.function, variant)
-    lane_ns = SWEEP_LANE_NS[isa] * _LANE_COST * lanes / SAMPLES
-    estimate = size.nonzeros * load.cost * lane_ns
-    return (Candidate(spec, True, partial(pack_layer, spec=spec), estimate),)
+    work = sweep_work(size, load.stepped, load.rest, value_bytes(spec), samples=lanes)
+    return (Candidate(spec, True, partial(pack_layer, spec=spec), work),)
 
 
 @dataclass(frozen=True, slots=True)

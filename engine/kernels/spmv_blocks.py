@@ -29,13 +29,14 @@ from engine.formats.unit_blocks import (
 from engine.kernels.abi import Candidate, KernelSpec, PackedLayer, packed_layer
 from engine.kernels.activations import load_parameters
 from engine.kernels.emit import F32, I16, I64, Value, vector, width_of
-from engine.kernels.estimate import blocks_ns, layer_size
+from engine.kernels.estimate import blocks_work, layer_size
 from engine.kernels.kernel_writer import KernelWriter
 from engine.kernels.one_sample import accumulate, chunk_loop, sum_type, tail_constants, tail_ints
 from engine.kernels.spmv_sell import FIELDS
 from engine.kernels.weight_loads import (
     load_weights,
     stored_weights,
+    value_bytes,
     weight_element,
     with_values,
 )
@@ -66,8 +67,8 @@ def candidates(layer: DenseLayer, isa: Isa) -> tuple[Candidate, ...]:
                 continue
             variant = with_values((("shape", shape.value), ("size", length)), layer, isa)
             spec = KernelSpec(FAMILY, isa, 1, layer.activation.function, variant)
-            estimate = blocks_ns(size, fill, length)
-            found.append(Candidate(spec, True, partial(_pack, spec=spec), estimate))
+            work = blocks_work(size, fill, length, value_bytes(spec))
+            found.append(Candidate(spec, True, partial(_pack, spec=spec), work))
             break
     return tuple(found)
 

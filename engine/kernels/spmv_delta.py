@@ -23,7 +23,7 @@ from engine.formats.delta import pack_deltas
 from engine.kernels.abi import Candidate, KernelSpec, PackedLayer, packed_layer
 from engine.kernels.activations import load_parameters
 from engine.kernels.emit import I8, I32, Value, vector
-from engine.kernels.estimate import SELL_GATHER_NS, layer_size
+from engine.kernels.estimate import STEP_BYTES, fetched_work, layer_size
 from engine.kernels.kernel_writer import KernelWriter
 from engine.kernels.one_sample import (
     accumulate,
@@ -37,6 +37,7 @@ from engine.kernels.spmv_sell import gathered
 from engine.kernels.weight_loads import (
     load_weights,
     stored_weights,
+    value_bytes,
     weight_element,
     with_values,
 )
@@ -57,8 +58,8 @@ def candidates(layer: DenseLayer, isa: Isa) -> tuple[Candidate, ...]:
     if isa is Isa.GENERIC or not heavy or not _LEAST_DENSITY <= size.density < 1:
         return ()
     spec = KernelSpec(FAMILY, isa, 1, layer.activation.function, with_values((), layer, isa))
-    estimate = size.nonzeros * SELL_GATHER_NS
-    return (Candidate(spec, True, partial(_pack, spec=spec), estimate),)
+    work = fetched_work(size, gathers=True, bytes_per_nonzero=value_bytes(spec) + STEP_BYTES)
+    return (Candidate(spec, True, partial(_pack, spec=spec), work),)
 
 
 def emit(spec: KernelSpec) -> str:

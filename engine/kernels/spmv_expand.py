@@ -24,7 +24,7 @@ from engine.formats.bitmask import MASK_BITS, pack_bitmask
 from engine.kernels.abi import Candidate, KernelSpec, PackedLayer, packed_layer
 from engine.kernels.activations import load_parameters
 from engine.kernels.emit import F32, I1, I16, I64, Value, mangled, vector
-from engine.kernels.estimate import EXPAND_NS, layer_size
+from engine.kernels.estimate import expand_work, layer_size
 from engine.kernels.kernel_writer import KernelWriter
 from engine.kernels.one_sample import chunk_loop, layer_fields, sum_type, tail_constants, tail_ints
 
@@ -43,7 +43,7 @@ def candidates(layer: DenseLayer, isa: Isa) -> tuple[Candidate, ...]:
     if isa is not Isa.AVX512 or not least <= size.density <= most:
         return ()
     spec = KernelSpec(FAMILY, isa, 1, layer.activation.function, (("vectors", 4),))
-    return (Candidate(spec, True, partial(_pack, spec=spec), size.weights * EXPAND_NS),)
+    return (Candidate(spec, True, partial(_pack, spec=spec), expand_work(size)),)
 
 
 def emit(spec: KernelSpec) -> str:

@@ -27,7 +27,7 @@ from engine.formats.sell import pack_sell
 from engine.kernels.abi import Candidate, KernelSpec, PackedLayer, packed_layer
 from engine.kernels.activations import load_parameters
 from engine.kernels.emit import F32, I1, I16, I32, I64, PTR, Value, mangled, vector
-from engine.kernels.estimate import SELL_GATHER_NS, SELL_LOAD_NS, layer_size
+from engine.kernels.estimate import COLUMN_BYTES, fetched_work, layer_size
 from engine.kernels.kernel_writer import KernelWriter
 from engine.kernels.one_sample import (
     accumulate,
@@ -41,6 +41,7 @@ from engine.kernels.shared_pack import SharedPack
 from engine.kernels.weight_loads import (
     load_weights,
     stored_weights,
+    value_bytes,
     weight_element,
     with_values,
 )
@@ -74,11 +75,19 @@ def candidates(layer: DenseLayer, isa: Isa) -> tuple[Candidate, ...]:
         )
         for access in accesses
     ]
-    nonzeros = layer_size(layer).nonzeros
-    times = {Access.LOAD: nonzeros * SELL_LOAD_NS, Access.GATHER: nonzeros * SELL_GATHER_NS}
+    size, columns = layer_size(layer), COLUMN_BYTES * bits / 16
     pack = SharedPack(partial(_pack, spec=specs[0]))  # the format does not depend on the access
     return tuple(
-        Candidate(spec, True, pack, times[access])
+        Candidate(
+            spec,
+            True,
+            pack,
+            fetched_work(
+                size,
+                gathers=access is Access.GATHER,
+                bytes_per_nonzero=value_bytes(spec) + columns,
+            ),
+        )
         for spec, access in zip(specs, accesses, strict=True)
     )
 

@@ -25,7 +25,7 @@ from engine.formats.sweep import MAX_INPUTS, choose_pace, pack_sweep
 from engine.kernels.abi import Candidate, KernelSpec, PackedLayer, packed_layer
 from engine.kernels.activations import load_parameters
 from engine.kernels.emit import F32, I8, I16, I32, I64, Value, vector
-from engine.kernels.estimate import SWEEP_LANE_NS, layer_size
+from engine.kernels.estimate import layer_size, sweep_work
 from engine.kernels.kernel_writer import KernelWriter
 from engine.kernels.one_sample import (
     accumulate,
@@ -40,6 +40,7 @@ from engine.kernels.sum_blocks import windows_in_blocks
 from engine.kernels.weight_loads import (
     load_weights,
     stored_weights,
+    value_bytes,
     weight_element,
     with_values,
 )
@@ -62,8 +63,8 @@ def candidates(layer: DenseLayer, isa: Isa) -> tuple[Candidate, ...]:
     _, load = choose_pace(layer.kernel, window_width(isa))
     variant = with_values((("vectors", vectors_of(layer, isa)),), layer, isa)
     spec = KernelSpec(FAMILY, isa, 1, layer.activation.function, variant)
-    estimate = size.nonzeros * load.cost * SWEEP_LANE_NS[isa]
-    return (Candidate(spec, True, partial(pack_layer, spec=spec), estimate),)
+    work = sweep_work(size, load.stepped, load.rest, value_bytes(spec), samples=1)
+    return (Candidate(spec, True, partial(pack_layer, spec=spec), work),)
 
 
 def window_width(isa: Isa) -> int:

@@ -28,7 +28,7 @@ from engine.formats.window import WINDOW_STEP, pack_windows
 from engine.kernels.abi import Candidate, KernelSpec, PackedLayer, packed_layer
 from engine.kernels.activations import load_parameters
 from engine.kernels.emit import F32, I8, I16, I32, I64, Value, vector
-from engine.kernels.estimate import layer_size, window_ns
+from engine.kernels.estimate import layer_size, window_work
 from engine.kernels.kernel_writer import KernelWriter
 from engine.kernels.one_sample import (
     chunk_loop,
@@ -40,6 +40,7 @@ from engine.kernels.one_sample import (
 from engine.kernels.weight_loads import (
     load_weights,
     stored_weights,
+    value_bytes,
     weight_element,
     with_values,
 )
@@ -73,7 +74,12 @@ def candidates(layer: DenseLayer, isa: Isa) -> tuple[Candidate, ...]:
     ]
     size = layer_size(layer)
     return tuple(
-        Candidate(spec, True, partial(_pack, spec=spec), window_ns(size, spec.number("columns")))
+        Candidate(
+            spec,
+            True,
+            partial(_pack, spec=spec),
+            window_work(size, spec.number("columns"), value_bytes(spec)),
+        )
         for spec in specs
     )
 

@@ -39,6 +39,11 @@ def stored_type(spec: KernelSpec) -> ValueType:
     return _TYPES.get(str(dict(spec.variant).get(CHOICE)), ValueType.FLOAT32)
 
 
+def value_bytes(spec: KernelSpec) -> int:
+    """Return the bytes of a stored weight."""
+    return 4 if stored_type(spec) is ValueType.FLOAT32 else 2
+
+
 def stored_weights(weights: FloatArray, spec: KernelSpec) -> npt.NDArray[Any]:
     """Return packed weights as the kernel reads them: float32, or uint16 bit patterns.
 

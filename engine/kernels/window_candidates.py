@@ -15,13 +15,11 @@ from engine.formats.conv_groups import tap_offsets
 from engine.formats.position_vectors import Grid, PositionVectors
 from engine.kernels.abi import Candidate, KernelSpec, PackedLayer, packed_layer
 from engine.kernels.conv_candidates import positions_of
-from engine.kernels.estimate import FMA_PER_NS
+from engine.kernels.estimate_windows import Blocks, depthwise_work
 from engine.kernels.position_blocks import PARTIAL, STORES, VECTORS, WHOLE
 from engine.kernels.window_channels import FAMILY, KIND, WindowKind
 
 _MOST_VECTORS = 8
-# Share of the peak of multiply-adds.
-_SHARE = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +57,12 @@ def candidates(layer: DepthwiseLayer, isa: Isa, lanes: int) -> list[Candidate]:
     """Return the kernel of a depthwise convolution."""
     window = _window(layer)
     spec = window_spec(window, isa, lanes)
-    estimate = layer.kernel.size * layer.positions * lanes / (FMA_PER_NS[isa] * _SHARE)
-    return [Candidate(spec, False, partial(_pack, spec=spec), estimate)]
+    vectors = positions_of(Grid(layer.sizes, layer.strides), lanes, isa.vector_floats)
+    size = spec.number(VECTORS)
+    across = len(layer.taps) > 1 and lanes < isa.vector_floats
+    blocks = Blocks(isa, lanes, -(-vectors.count // size), size, 0, lines=2 if across else 1)
+    work = depthwise_work(layer, blocks)
+    return [Candidate(spec, False, partial(_pack, spec=spec), work)]
 
 
 def _window(layer: DepthwiseLayer) -> WindowLayer:

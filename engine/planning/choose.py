@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
 from engine.core import limits
 from engine.core.errors import UnsupportedModelError
 from engine.core.layers import ValueType, WeightedLayer
 from engine.core.program import Program
-from engine.core.steps import SpatialStep
+from engine.core.rates import Rates, default_rates
+from engine.core.steps import SpatialStep, WeightedStep
 from engine.core.target import Isa, Target
 from engine.kernels.abi import Candidate
 from engine.kernels.estimate import layer_size
@@ -41,9 +43,6 @@ _BARRIER_NS = 1000.0
 # Estimated price of having threads at all: waking them, and what they take from each other.
 _WAKE_NS = 3000.0
 _CROWD_SHARE = 0.05
-# Candidates whose estimate is this many times the best one's are not timed: estimates are rough, but
-# even between makes of CPU not as rough as that.
-HOPELESS_ESTIMATE = 3.0
 
 
 def tile_width(samples: int, isa: Isa) -> int:
@@ -83,25 +82,46 @@ def fitting_widths(program: Program, widths: Sequence[int]) -> tuple[int, ...]:
 
 
 def layer_candidates(
-    layer: WeightedLayer, isa: Isa, lanes: int, *, allow_sparse: bool = True
+    layer: WeightedLayer,
+    isa: Isa,
+    lanes: int,
+    *,
+    allow_sparse: bool = True,
+    rates: Rates | None = None,
+    copies: float = 1.0,
 ) -> tuple[Candidate, ...]:
     """Admissible kernels, best guess first.
 
     Without sparse ones where there is another, if asked or if the layer has next to no zeros to skip.
+
+    Args:
+        layer: the layer.
+        isa: level of the instructions.
+        lanes: samples per tile.
+        allow_sparse: whether sparse kernels may be taken.
+        rates: what a core can do; default: rates that depend on nothing measured.
+        copies: how many layers of this size make up the network.
     """
-    found = kernel_candidates(layer, isa, lanes)
+    found = kernel_candidates(layer, isa, lanes, rates, copies)
     dense = tuple(candidate for candidate in found if not candidate.sparse)
     some_zeros = layer_size(layer).density <= MOST_DENSITY
     return found if (allow_sparse and some_zeros) or not dense else dense
 
 
-def worth_timing(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
-    """Those whose estimate is near the best one's, and in any case the best sparse and the best dense.
+def copies_of(network: int, step: WeightedStep) -> float:
+    """Return how many layers of a step's size make up a network of so many non-zeros; at least 1."""
+    return max(1.0, network / max(1, step.nonzeros))
+
+
+def worth_timing(candidates: Sequence[Candidate], uncertainty: float) -> tuple[Candidate, ...]:
+    """Those that may be the best one, and in any case the best sparse and the best dense by their estimates.
 
     Args:
         candidates: best guess first.
+        uncertainty: how many times as long, or as short, a kernel may take as estimated. So the best guess may
+            take so many times as long, while another takes so many times as short.
     """
-    limit = HOPELESS_ESTIMATE * candidates[0].estimated_ns
+    limit = uncertainty**2 * candidates[0].estimated_ns
     leaders = [
         next((one for one in candidates if one.sparse is sparse), None) for sparse in (True, False)
     ]
@@ -130,10 +150,12 @@ def default_plan(
     threads: int = 1,
     values: ValueType = ValueType.FLOAT32,
     keeps_subnormals: bool = False,
+    rates: Rates | None = None,
 ) -> ExecutionPlan:
-    """Return a plan without measurements; its layers are packed when bound.
+    """Return a plan by estimates; its layers are packed when bound.
 
-    One that keeps subnormal numbers has no mode SHARED: the pool's workers flush them.
+    Without `rates` it depends on nothing measured: only on the program and on the target. One that keeps
+    subnormal numbers has no mode SHARED: the pool's workers flush them.
 
     Raises:
         UnsupportedModelError: no width fits into memory.
@@ -142,10 +164,20 @@ def default_plan(
     fitting = fitting_widths(program, widths)
     choices: dict[int, dict[int, KernelChoice]] = {lanes: {} for lanes in fitting}
     alone, shared = dict.fromkeys(fitting, 0.0), dict.fromkeys(fitting, 0.0)
-    for number, step in program.weighted_steps().items():
+    steps = program.weighted_steps()
+    network = sum(step.nonzeros for step in steps.values())
+    for number, step in steps.items():
         layer = layer_of(program, step, values)  # one at a time: it may have to be written out
+        guess = partial(
+            layer_candidates,
+            layer,
+            target.isa,
+            allow_sparse=allow_sparse,
+            rates=rates or default_rates(target),
+            copies=copies_of(network, step),
+        )
         for lanes, chosen in choices.items():
-            best = layer_candidates(layer, target.isa, lanes, allow_sparse=allow_sparse)[0]
+            best = guess(lanes)[0]
             count = part_count(layer, best, threads)
             split = split_layer(layer, count, lanes, sparse=best.sparse)
             chosen[number] = KernelChoice(best.spec, best.sparse, None, split.parts, split.axis)

@@ -5,30 +5,19 @@ turn, several times, so that a busy moment of the machine spoils no roof. On `th
 of its own, a roof is the sum over the threads.
 """
 
-import ctypes
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
-from engine.core.arrays import FloatArray, aligned_zeros
+from engine.core.arrays import FloatArray
 from engine.core.target import Isa, Target, last_level_bytes
-from engine.kernels.probes import (
-    BLOCK_VECTORS,
-    FETCH_FLOATS,
-    FMA_CHAINS,
-    PERMUTE_CHAINS,
-    PLACES,
-    RESULT_FLOATS,
-    Probe,
-    emit_probe,
-    fill_places,
-    probes_of,
-)
-from engine.machine_code.linking import NativeLibrary, load_kernels
+from engine.kernels.probes import Probe
+from engine.machine_code.linking import NativeLibrary
 from engine.machine_code.object_cache import ObjectCache
+from engine.tuning.host_rates import Loop, filled_room, load_probes, loops_of, run_loop
 
 # Readings of each loop, and how long one lasts; with twelve loops, about half a second.
 ROUNDS = 20
@@ -38,7 +27,6 @@ MEMORY = "memory"
 _MEMORY_BYTES = (32 * 2**20, 128 * 2**20)
 _FETCHES = {Probe.GATHER: "gather", Probe.LOADS: "loads"}
 _READS = (Probe.READ, Probe.READ4)
-_PROBE_SIGNATURE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,25 +75,6 @@ class Roofs:
         )
 
 
-@dataclass(slots=True)
-class _Loop:
-    """A probe on so much data.
-
-    Attributes:
-        probe: the code.
-        level: the level that is read; empty for probes that read no memory.
-        blocks: number of blocks that one repeat reads.
-        work: floating-point operations, elements or bytes of one repeat.
-        repeats: number of repeats of one reading.
-    """
-
-    probe: Probe
-    level: str
-    blocks: int
-    work: int
-    repeats: int = 1
-
-
 def measure_roofs(target: Target, cache: ObjectCache, threads: int = 1) -> Roofs:
     """Measure for about half a second.
 
@@ -119,13 +88,10 @@ def measure_roofs(target: Target, cache: ObjectCache, threads: int = 1) -> Roofs
     """
     isa = target.isa
     sizes = _level_sizes(target, threads)
-    room = RESULT_FLOATS + max(FETCH_FLOATS, max(sizes.values()) // 4)
-    rooms = [aligned_zeros(room) for _ in range(threads)]
-    library = load_kernels(
-        {probe.value: emit_probe(probe, isa) for probe in probes_of(isa)}, target, cache
-    )
+    rooms = [filled_room(max(sizes.values())) for _ in range(threads)]
+    library = load_probes(target, cache)
     try:
-        rates = _best_rates(_loops(isa, sizes), rooms, library)
+        rates = _best_rates(loops_of(isa, sizes), rooms, library)
     finally:
         library.close()
     fetches = {probe: rates[probe, ""] for probe in _FETCHES if (probe, "") in rates}
@@ -170,53 +136,22 @@ def _level_sizes(target: Target, threads: int) -> dict[str, int]:
     return sizes
 
 
-def _loops(isa: Isa, sizes: Mapping[str, int]) -> list[_Loop]:
-    width = isa.vector_floats
-    work = {
-        Probe.FMA: 2 * FMA_CHAINS * width,
-        Probe.PERMUTE: PERMUTE_CHAINS * width,
-        Probe.GATHER: PLACES,
-        Probe.LOADS: PLACES,
-    }
-    loops = [_Loop(probe, "", 0, work[probe]) for probe in probes_of(isa) if probe in work]
-    block = BLOCK_VECTORS * width * 4
-    loops += [
-        _Loop(read, name, size // block, size // block * block)
-        for name, size in sizes.items()
-        for read in _READS
-    ]
-    return loops
-
-
 def _best_rates(
-    loops: Sequence[_Loop], rooms: Sequence[FloatArray], library: NativeLibrary
+    loops: Sequence[Loop], rooms: Sequence[FloatArray], library: NativeLibrary
 ) -> dict[tuple[Probe, str], float]:
     """Work per nanosecond of all threads together, the best of all rounds, by probe and level."""
-    for room in rooms:
-        room[:] = (
-            1  # memory that was never written is one page, which lies in the first-level cache
-        )
-        fill_places(room)
     rates: dict[tuple[Probe, str], float] = {}
     with ThreadPoolExecutor(len(rooms)) as pool:
         for _ in range(ROUNDS):
             for loop in loops:
-                seconds = _together(pool, partial(_call, library, loop), rooms)
+                read = partial(run_loop, library, loop, clock=time.perf_counter)
+                seconds = _together(pool, read, rooms)
                 rate = sum(loop.work * loop.repeats / each for each in seconds) / 1e9
                 key = (loop.probe, loop.level)
                 rates[key] = max(rates.get(key, 0.0), rate)
                 # The first readings are short, and so too low: they say how long the others must be.
                 loop.repeats = max(1, int(loop.repeats * READING_SECONDS / max(seconds)))
     return rates
-
-
-def _call(library: NativeLibrary, loop: _Loop, room: FloatArray) -> float:
-    """Return the seconds of one call."""
-    function = _PROBE_SIGNATURE(library.address(loop.probe.value))
-    address = room.ctypes.data
-    start = time.perf_counter()
-    function(address, loop.repeats, loop.blocks)
-    return time.perf_counter() - start
 
 
 def _together(

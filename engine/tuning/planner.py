@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from engine.core.layers import ValueType
 from engine.core.program import Program, dense_array
+from engine.core.rates import Rates, default_rates
 from engine.core.steps import WeightedStep
 from engine.core.target import Target
 from engine.execution.assemble import Packer
@@ -21,6 +22,7 @@ from engine.planning.plan import (
     TilePlan,
 )
 from engine.tuning.clocks import own_time, wall_time
+from engine.tuning.host_rates import host_rates
 from engine.tuning.measure import measure_network, measure_tiles
 from engine.tuning.measure_modes import measure_modes
 from engine.tuning.prove_modes import proven_modes
@@ -83,9 +85,9 @@ def plan_program(
         NarrowValuesError: a weight is too large for `options.values`.
         CodegenError: a kernel could not be compiled or loaded.
     """
-    job = _Job(
-        program, target, options, cache, progress or _silent, Packer(program, options.values)
-    )
+    rates = host_rates(target, cache) if options.tune else default_rates(target)
+    packer = Packer(program, options.values)
+    job = _Job(program, target, options, cache, progress or _silent, packer, rates)
     guess = job.guess(allow_sparse=options.allow_sparse)
     if options.tune:
         return _tuned(job, guess)
@@ -102,6 +104,7 @@ class _Job:
     cache: ObjectCache
     report: Progress
     packer: Packer
+    rates: Rates
 
     @property
     def threads(self) -> int:
@@ -109,7 +112,7 @@ class _Job:
         return thread_count(self.options.threads, self.target)
 
     def guess(self, *, allow_sparse: bool) -> ExecutionPlan:
-        """Return the plan without measurements."""
+        """Return the plan by estimates."""
         return default_plan(
             self.program,
             self.target,
@@ -118,6 +121,7 @@ class _Job:
             threads=self.threads,
             values=self.options.values,
             keeps_subnormals=self.options.keeps_subnormals,
+            rates=self.rates,
         )
 
     def packed(self, plan: ExecutionPlan) -> ExecutionPlan:
@@ -150,6 +154,7 @@ def _tuned(job: _Job, guess: ExecutionPlan) -> CompiledModel:
         guess.threads,
         options.values,
         options.keeps_subnormals,
+        job.rates,
     )
     tuning = tune(program, job.target, task, job.cache, lambda share: job.report("tune", share))
     chosen = job.packed(tuning.applied(program, guess, dense_only=False))

@@ -26,6 +26,7 @@ from engine.core.layers import (
     WeightedLayer,
 )
 from engine.core.program import Program
+from engine.core.rates import Rates, default_rates
 from engine.core.steps import WeightedStep
 from engine.core.target import Target
 from engine.execution.assemble import LayerKey, layer_key
@@ -35,7 +36,7 @@ from engine.execution.workspace import Workspace
 from engine.kernels.abi import Candidate, KernelSpec, PackedLayer
 from engine.machine_code.linking import NativeLibrary
 from engine.machine_code.object_cache import ObjectCache
-from engine.planning.choose import layer_candidates, part_count, worth_timing
+from engine.planning.choose import copies_of, layer_candidates, part_count, worth_timing
 from engine.planning.parts import (
     Split,
     SplitAxis,
@@ -176,6 +177,8 @@ class TuneRequest:
         threads: number of threads that long layers are split for.
         values: type that weights are rounded to.
         keeps_subnormals: whether subnormal numbers are computed with.
+        rates: what a core of the host can do, for the estimates that say what is worth timing; default: rates
+            that depend on nothing measured.
     """
 
     widths: Sequence[int]
@@ -184,6 +187,7 @@ class TuneRequest:
     threads: int = 1
     values: ValueType = ValueType.FLOAT32
     keeps_subnormals: bool = False
+    rates: Rates | None = None
 
 
 def tune(
@@ -233,11 +237,17 @@ def _tasks(program: Program, target: Target, request: TuneRequest) -> list[_Task
     found: dict[TaskKey, _Task] = {}
     steps = program.weighted_steps().values()
     network = sum(step.nonzeros for step in steps)
+    rates = request.rates or default_rates(target)
     for name, step in {layer_key(step): step for step in steps}.items():
         layer = layer_of(program, step, request.values)
         for lanes in request.widths:
             candidates = layer_candidates(
-                layer, target.isa, lanes, allow_sparse=request.allow_sparse
+                layer,
+                target.isa,
+                lanes,
+                allow_sparse=request.allow_sparse,
+                rates=rates,
+                copies=copies_of(network, step),
             )
             key = task_key(step, lanes, candidates)
             if key in found:
@@ -248,7 +258,7 @@ def _tasks(program: Program, target: Target, request: TuneRequest) -> list[_Task
                 [name],
                 layer,
                 step.nonzeros * step.positions + 1,
-                worth_timing(candidates),
+                worth_timing(candidates, rates.uncertainty),
                 request.threads,
                 max(1, round(network / max(1, step.nonzeros))),
             )
