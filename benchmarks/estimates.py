@@ -4,13 +4,12 @@
                                    [--convolutions] [--rounds 15] [--all]
 
 For every layer and tile width the core's rates are measured as tuning measures them, and all candidates are timed in
-turns, best of `--rounds` readings. Printed is, by family, the smallest, the median and the largest of estimate over
+turns, best of `--rounds` readings of processor time. Printed is, by family, the smallest, the median and the largest of estimate over
 measured time, and how often the fastest kernel would not have been timed; with `--all` every kernel. One thread.
 """
 
 import argparse
 import statistics
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -28,6 +27,7 @@ from engine.kernels.registry import emit, kernel_candidates
 from engine.machine_code.linking import load_kernels
 from engine.machine_code.object_cache import ObjectCache
 from engine.planning.choose import worth_timing
+from engine.tuning.clocks import own_time
 from engine.tuning.host_rates import measure_rates
 
 READING_SECONDS = 1e-4
@@ -121,10 +121,10 @@ def best_times(calls: Sequence[KernelCall], rounds: int) -> list[float]:
         for place, call in enumerate(calls):
             call()
             call()
-            start = time.perf_counter()
+            start = own_time()
             for _ in range(repeats[place]):
                 call()
-            seconds = (time.perf_counter() - start) / repeats[place]
+            seconds = (own_time() - start) / repeats[place]
             best[place] = min(best[place], seconds)
             if number == 0:
                 repeats[place] = max(1, int(READING_SECONDS / seconds))

@@ -9,6 +9,9 @@ from engine.kernels.estimate import ROW_LOADS, SMALL_LOAD, read_weights
 
 # A non-zero with its offset into the input.
 _NONZERO_BYTES = 8
+# The lines of a block's channels lie far apart, so that no stream brings them ahead of their use: they take so many
+# times as long as bytes one after the other.
+_APART = 2.0
 # Storing a vector of results, in loads: a core stores one where it loads two.
 _STORE_LOADS = 2.0
 
@@ -107,4 +110,4 @@ def _block_input(layer: ConvLayer, blocks: Blocks) -> float:
 def _values(layer: ConvLayer | DepthwiseLayer, lanes: int) -> tuple[Moved, ...]:
     """Return the tile's input, read once, and its output: fetched before it is written, and written back."""
     size = (layer.x_rows + layer.y_rows) * lanes * 4
-    return (Moved(size + layer.y_rows * lanes * 4, size),)
+    return (Moved(_APART * (size + layer.y_rows * lanes * 4), size),)
