@@ -3,9 +3,10 @@
     python -m benchmarks.estimates [--isa avx2] [--lanes 1,16,64] [--shapes 1024x1024] [--sparsity 0.8,0.95]
                                    [--convolutions] [--rounds 15] [--all]
 
-For every layer and tile width the core's rates are measured as tuning measures them, and all candidates are timed in
-turns, best of `--rounds` readings of processor time. Printed is, by family, the smallest, the median and the largest of estimate over
-measured time, and how often the fastest kernel would not have been timed; with `--all` every kernel. One thread.
+For every layer and tile width the core's rates are measured as tuning measures them, and all candidates are timed
+in turns, best of `--rounds` readings of processor time. Printed is, by family, the smallest, the median and the
+largest of estimate over measured time, and how often the fastest kernel would not have been timed; with `--all`
+every kernel. One thread.
 """
 
 import argparse
