@@ -6,14 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from engine.tuning.clocks import restart_clocks
 
 # The same examples in every run: who runs the tests, or lands a change, does not pay for luck. Look for new
-# ones with HYPOTHESIS_PROFILE=explore.
-settings.register_profile("fixed", derandomize=True)
-settings.register_profile("explore", derandomize=False, print_blob=True)
+# ones with HYPOTHESIS_PROFILE=explore. No example has a limit of time: what takes a millisecond alone can
+# take a second on a busy machine.
+ANY_TIME = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("fixed", derandomize=True, **ANY_TIME)
+settings.register_profile("explore", derandomize=False, print_blob=True, **ANY_TIME)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 
 REPOSITORY = Path(__file__).resolve().parent.parent

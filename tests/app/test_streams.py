@@ -50,7 +50,7 @@ def receive(body: bytes, cuts: list[int], folder: Path) -> Upload:
     return asyncio.run(receive_upload(CONTENT_TYPE, chunks(), folder, "me", Settings()))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     file=st.binary(max_size=300) | st.just(b"\r\n--" + BOUNDARY[:-1] + b"\r\n--"),
     cuts=st.lists(st.integers(0, 10_000), max_size=12),
@@ -65,7 +65,7 @@ def test_a_form_is_the_same_however_it_is_cut(
     assert upload.sizes == {"file": len(file)}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     body=st.binary(max_size=200) | st.integers(0, 200).map(lambda n: form(b"x" * 50, "n")[:n]),
     cuts=st.lists(st.integers(0, 1000), max_size=5),

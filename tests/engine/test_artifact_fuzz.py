@@ -23,7 +23,6 @@ from tests.engine.test_artifact import model_graph
 
 ENOUGH = settings(
     max_examples=100,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 

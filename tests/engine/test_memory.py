@@ -35,7 +35,7 @@ def lifetimes(program: Program) -> dict[int, tuple[int, int]]:
     return found
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(graph=graphs(max_steps=10), lanes=st.sampled_from([1, 8, 16, 64]))
 def test_live_buffers_never_overlap(graph: Graph, lanes: int) -> None:
     program = build_program(graph)

@@ -80,7 +80,6 @@ def test_help_changes_no_bit(
 
 @settings(
     max_examples=20,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(graph=graphs(), batch=st.integers(1, 90), chunk=st.sampled_from([1, 8, 32]))

@@ -186,7 +186,6 @@ def test_the_axis_of_parts_is_not_left_out(model: CompiledModel) -> None:
 @pytest.mark.parametrize("axis", SplitAxis)
 @settings(
     max_examples=25,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(data=st.data())

@@ -91,7 +91,7 @@ def test_a_right_program_passes(step: Step) -> None:
     check_program(program(step))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(graph=graphs())
 def test_lowered_graphs_pass(graph: Graph) -> None:
     check_program(build_program(graph))

@@ -21,7 +21,6 @@ from tests.engine.test_differential import is_well_conditioned
 
 SETTINGS = settings(
     max_examples=12,
-    deadline=None,
     suppress_health_check=[
         HealthCheck.function_scoped_fixture,
         HealthCheck.too_slow,

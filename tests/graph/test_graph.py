@@ -170,7 +170,7 @@ def test_a_linear_activation_is_the_identity() -> None:
     np.testing.assert_array_equal(outputs["y0"], np.maximum(values["x0"], 0))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(graphs())
 def test_drawn_graphs_verify_print_and_run_alike_in_both_precisions(graph: Graph) -> None:
     inputs = random_inputs(graph, 3)

@@ -57,7 +57,7 @@ def test_a_value_is_held_until_its_last_reader() -> None:
 
 
 @given(graphs(), st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_graph_resumed_at_any_node_computes_the_same(graph: Graph, data: st.DataObject) -> None:
     inputs = random_inputs(graph, 3)
     values = run_values(graph, inputs)

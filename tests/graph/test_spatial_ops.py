@@ -25,7 +25,7 @@ from graph.windows import Padding
 
 RANKS = pytest.mark.parametrize("rank", [1, 2, 3])
 KINDS = pytest.mark.parametrize("kind", list(PoolKind))
-few = settings(max_examples=25, deadline=None)
+few = settings(max_examples=25)
 Array = np.ndarray
 COVERED: frozenset[type] = frozenset(
     {

@@ -27,7 +27,7 @@ from tests.builders import random_inputs
 from tests.pruning.images import assert_same_outputs, random_image_network
 
 seeds = st.integers(0, 2**32 - 1)
-few = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+few = settings(max_examples=60, suppress_health_check=list(HealthCheck))
 RANGES = {"": InputRange(-3, 3)}
 
 
@@ -129,7 +129,7 @@ def test_what_no_output_needs_can_be_anything(seed: int) -> None:
     np.testing.assert_allclose(after["y0"], before["y0"], rtol=1e-12, atol=1e-12)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, suppress_health_check=list(HealthCheck))
 @given(seeds)
 def test_an_image_network_passes_the_gate_of_the_default_recipe(seed: int) -> None:
     result = prune(random_image_network(seed), PruningRecipe())

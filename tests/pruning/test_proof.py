@@ -72,7 +72,7 @@ def test_every_elementwise_function_has_an_envelope() -> None:
         assert envelope(ActivationFunction(function)).lipschitz > 0
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(graphs(max_steps=8), st.sampled_from([0.01, 1.0, 50.0]))
 def test_no_value_leaves_its_bound(graph: Graph, size: float) -> None:
     bounds = magnitude_bounds(graph, {})
@@ -83,7 +83,7 @@ def test_no_value_leaves_its_bound(graph: Graph, size: float) -> None:
         assert not (np.abs(values) > limit * (1 + SLACK) + SLACK).any()
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(graphs(max_steps=6), st.integers(0, 2**31), st.sampled_from([0.01, 0.2, 1.0]))
 def test_no_value_moves_further_than_the_propagated_error(
     graph: Graph, seed: int, share: float
@@ -104,7 +104,7 @@ def test_no_value_moves_further_than_the_propagated_error(
         assert not (np.abs(after[name] - values) > limit).any()
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(graphs(max_steps=6), st.integers(0, 2**31))
 def test_removed_weights_move_outputs_less_than_the_bound(graph: Graph, seed: int) -> None:
     tiny = sprinkle(graph, seed)
@@ -299,7 +299,7 @@ def test_a_weight_stays_where_one_position_needs_it() -> None:
     assert drop(graph).claims == ()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(graphs(max_steps=6))
 def test_all_inputs_of_a_unit_may_use_their_tolerance_at_once(graph: Graph) -> None:
     alive = graph.without_dead()

@@ -72,7 +72,7 @@ def test_the_questions_network_loses_95_percent_with_proof(activation: Function)
     assert result.certificate.rolled_back == ()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(graphs(max_steps=6), st.integers(0, 2**31))
 def test_lossless_keeps_the_outputs_of_drawn_graphs(graph: Graph, seed: int) -> None:
     result = prune(sprinkle(plant(graph, seed, 0.15), seed, 0.2), PruningRecipe())
@@ -86,7 +86,7 @@ def test_lossless_keeps_the_outputs_of_drawn_graphs(graph: Graph, seed: int) -> 
     ]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 2**31))
 def test_lossless_keeps_the_outputs_on_inputs_it_did_not_probe(seed: int) -> None:
     result = prune(sprinkle(random_network(seed), seed, 0.3), PruningRecipe())

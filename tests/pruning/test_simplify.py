@@ -54,21 +54,21 @@ def relu_net(kernel: np.ndarray, bias: np.ndarray, activation: Function = Functi
     return b.build(b.dense(h, 2, name="y"))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(planted_graphs())
 def test_outputs_stay_on_drawn_graphs_and_a_second_run_changes_nothing(graph: Graph) -> None:
     rewrite = simplify(graph)
     assert run_to_fixpoint(rewrite.graph, ALL).notes == ()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 2**31))
 def test_outputs_stay_on_deep_networks_with_branches_and_shared_layers(seed: int) -> None:
     rewrite = simplify(random_network(seed))
     assert run_to_fixpoint(rewrite.graph, ALL).notes == ()
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(planted_graphs(max_steps=5), st.sampled_from(ALL))
 def test_every_pass_alone_keeps_the_outputs(graph: Graph, step: Pass) -> None:
     simplify(graph, [step])

@@ -306,7 +306,7 @@ def with_unknown(graph: Graph, op: Op, place: int) -> Graph:
     return rewired.with_nodes((*rewired.nodes[:first], weird, *rewired.nodes[first:]))
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.too_slow])
 @given(graphs(max_steps=6), st.sampled_from(SAME_SHAPE), st.integers(0, 9), st.integers(0, 2**31))
 def test_drawn_graphs_with_an_unknown_op_stay_the_same_and_within_their_bounds(
     graph: Graph, op: Op, place: int, seed: int

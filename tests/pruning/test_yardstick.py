@@ -61,7 +61,7 @@ def test_tiny_weights_still_go_where_bounds_are_loose() -> None:
     assert claim.used <= 1.0
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
 @given(st.integers(0, 2**32 - 1))
 def test_a_scale_is_a_bound_or_what_samples_show(seed: int) -> None:
     graph = random_image_network(seed)

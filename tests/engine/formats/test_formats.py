@@ -54,7 +54,7 @@ def unpack_row_groups(
     return kernel
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(**SHAPES, members=st.sampled_from([1, 2, 4, 8]), panel=st.sampled_from([16, 100, 1000]))
 def test_row_groups_hold_the_weights(
     inputs: int, units: int, sparsity: float, seed: int, members: int, panel: int
@@ -97,7 +97,7 @@ def unpack_sell(packed: Sell, shape: tuple[int, int], height: int) -> np.ndarray
     return kernel
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(**SHAPES, height=st.sampled_from([4, 8, 16]), bits=st.sampled_from([16, 32]))
 def test_sell_holds_the_weights(
     inputs: int, units: int, sparsity: float, seed: int, height: int, bits: int
@@ -130,7 +130,7 @@ def unpack_windows(packed: Windows, shape: tuple[int, int], height: int, width: 
     return kernel
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(**SHAPES, height=st.sampled_from([16, 32]), width=st.sampled_from([32, 64, 128]))
 def test_windows_hold_the_weights_and_stay_in_bounds(
     inputs: int, units: int, sparsity: float, seed: int, height: int, width: int
@@ -147,7 +147,7 @@ def test_a_window_wider_than_the_inputs_is_refused() -> None:
         pack_windows(np.ones((20, 3), np.float32), 16, 64)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(**SHAPES, height=st.sampled_from([1, 6, 24]))
 def test_dense_blocks_hold_the_weights(
     inputs: int, units: int, sparsity: float, seed: int, height: int
@@ -202,7 +202,7 @@ def unpack_sweep(packed: Sweep, shape: tuple[int, int], pace: Pace, form: tuple[
     return kernel
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     **SHAPES,
     form=st.sampled_from([(8, 8), (32, 8), (32, 16)]),
@@ -245,7 +245,7 @@ def test_blocks_of_more_rows_than_there_are_are_refused() -> None:
         pack_unit_blocks(np.ones((20, 3), np.float32), BlockShape.ROWS, 4, 4)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(**SHAPES)
 def test_bitmasks_hold_the_weights(inputs: int, units: int, sparsity: float, seed: int) -> None:
     kernel = drawn(inputs, units, sparsity, seed)
@@ -259,7 +259,7 @@ def test_bitmasks_hold_the_weights(inputs: int, units: int, sparsity: float, see
     assert not lanes[:, :-units].any()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     inputs=st.integers(1, 1500),
     units=st.integers(1, 60),

@@ -42,7 +42,7 @@ def drawn(inputs: int, units: int, block: int, density: float, seed: int) -> Flo
     return np.where(mask, rng.normal(size=mask.shape), 0).astype(np.float32)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     inputs=st.integers(1, 90),
     units=st.integers(1, 50),

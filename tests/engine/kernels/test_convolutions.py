@@ -35,7 +35,7 @@ def shapes(draw: st.DrawFn) -> Shape:
 
 
 @pytest.mark.parametrize("isa", available_isas())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     data=st.data(),
     shape=shapes(),

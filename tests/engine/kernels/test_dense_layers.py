@@ -74,7 +74,7 @@ def test_every_candidate_gives_the_product(
         check(candidate, layer, x)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     inputs=st.integers(1, 200),
     units=st.integers(1, 90),

@@ -41,7 +41,7 @@ def together(layer: DenseLayer, lanes: int) -> Candidate:
     positions=st.integers(1, 3),
     seed=st.integers(0, 99),
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_every_sample_has_the_bits_of_one_sample(
     lanes: int,
     values: ValueType,

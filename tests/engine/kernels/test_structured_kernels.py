@@ -50,7 +50,7 @@ def test_patterns_give_the_product(
         check(candidate, layer, drawn_input(layer, 1))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     inputs=st.integers(1, 150),
     units=st.integers(1, 90),

@@ -19,7 +19,7 @@ SIZES = st.integers(1, 9)
 
 @pytest.mark.parametrize("isa", available_isas())
 @pytest.mark.parametrize("kind", WindowKind)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     data=st.data(),
     channels=st.integers(1, 4),
@@ -78,7 +78,7 @@ def test_windows_of_channels(
 
 
 @pytest.mark.parametrize("isa", available_isas())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     data=st.data(),
     outer=st.integers(1, 3),
@@ -128,7 +128,6 @@ def test_moves(
     np.testing.assert_array_equal(y, wanted)
 
 
-@settings(deadline=None)
 @given(
     sizes=st.lists(SIZES, min_size=1, max_size=3),
     gaps=st.integers(0, 5),

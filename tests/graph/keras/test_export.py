@@ -150,7 +150,6 @@ def test_drawn_networks_of_images(load: Load, tmp_path: Path, seed: int) -> None
 
 @settings(
     max_examples=60,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(graph=graphs())
@@ -243,7 +242,7 @@ def test_an_activation_is_not_fused_where_the_sum_is_needed_too(load: Load) -> N
 
 
 @given(seed=st.integers(0, 1000))
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 def test_equal_graphs_give_equal_bytes(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
     folder = tmp_path_factory.mktemp("bytes")
 

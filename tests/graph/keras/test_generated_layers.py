@@ -223,7 +223,6 @@ LAYERS: dict[str, Strategy] = {
 @pytest.mark.parametrize("name", LAYERS)
 @settings(
     max_examples=EXAMPLES,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(data=st.data())
