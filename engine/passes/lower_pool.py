@@ -55,7 +55,7 @@ def _pooled(
     own = to.constant(f"{name}/counts", counts) if kind is PoolKind.AVERAGE else None
     channels = x.rows // math.prod(axis.length for axis in axes)
     y = to.new_buffer(channels * math.prod(sizes))
-    taps = to.constant(f"{name}/taps", staged.taps)
+    taps = to.constant("taps", staged.taps)
     to.steps.append(
         PoolStep(
             _KINDS[kind], staged.place, y, taps, own, staged.channel_rows, sizes, staged.strides

@@ -1,16 +1,19 @@
 """Every op by itself, in the shapes that drawn graphs seldom have, on every instruction set."""
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
 from engine.core.errors import UnsupportedModelError
 from engine.core.target import Isa, available_isas
+from engine.execution.assemble import layer_key
 from engine.machine_code.object_cache import ObjectCache
 from engine.passes.pipeline import build_program
+from engine.tuning.tune import task_key
 from graph.activations import ActivationFunction, FloatArray, Function
+from graph.conv_ops import Conv
 from graph.graph import Graph
 from graph.op import WeightShapes
 from graph.ops import (
@@ -27,8 +30,10 @@ from graph.ops import (
 )
 from graph.shape_ops import Concatenate, Permute, RepeatVector, Reshape
 from graph.tensor_type import TensorType
+from graph.windows import Padding
 from tests.builders import GraphBuilder, random_inputs
 from tests.engine.compiled import assert_close, compiled, oracle
+from tests.engine.spatial_graphs import SpatialBuilder
 
 ISAS = pytest.mark.parametrize("isa", available_isas())
 
@@ -212,3 +217,14 @@ def test_an_unknown_op_is_refused_by_layer_and_name() -> None:
     graph = b.build(b.add(Unknown(), [b.input(3)], name="mystery"))
     with pytest.raises(UnsupportedModelError, match=r"layer 'mystery'.*Unknown"):
         build_program(graph)
+
+
+def test_equal_convolutions_are_one_task_of_the_tuner() -> None:
+    """Their windows have one name, so that the tuner sees that the layers are alike."""
+    b = SpatialBuilder(1)
+    x = b.input(9, 9, 8)
+    for _ in range(3):
+        x = b.weighted(x, Conv((1, 1), (1, 1), Padding.SAME, 1, True), (3, 3, 8, 8), 8, 0.5)
+    steps = build_program(b.build(x)).weighted_steps().values()
+    assert len({task_key(replace(step, nonzeros=300), 1, ()) for step in steps}) == 1
+    assert len({layer_key(step) for step in steps}) == 3
