@@ -18,7 +18,7 @@ from graph.keras.activation_layers import (
     activation_of_operation,
     check_operation,
 )
-from graph.keras.dialects import OPERATION_ACTIVATIONS, OPERATION_MERGES
+from graph.keras.dialects import OPERATION_ACTIVATIONS, OPERATION_MERGES, Dialect
 from graph.keras.draft import Site
 from graph.keras.spatial_classes import AUGMENTATIONS
 from graph.ops import Activation, Dense, Dot, Merge, MergeKind, PRelu, Rescaling
@@ -49,19 +49,38 @@ def _lower(site: Site) -> str:
     class_name = site.layer.class_name
     if class_name in _IDENTITIES:
         return site.input
-    if class_name not in _TAKES_INTEGERS and not all(map(site.draft.is_float, site.inputs)):
+    moves = _only_moves(site)
+    accepts = moves or class_name in _TAKES_INTEGERS or _converts_images(site)
+    if not accepts and not all(map(site.draft.is_float, site.inputs)):
         raise UnsupportedDtypeError(
             f"{site.arguments.where} calculates with integers",
             expected="float32",
             hint="convert the input to float32 in the model",
         )
     value = _LOWERINGS[class_name](site)
-    if class_name in _MOVES:
+    if moves:
         kinds = {site.draft.keras_type(name) for name in site.inputs}
         if len(kinds) > 1 and not all(map(site.draft.is_float, site.inputs)):
             raise UnsupportedDtypeError(f"{site.arguments.where} joins integers with other types")
         site.draft.keep_keras_type(value, site.inputs[0])
     return value
+
+
+def _only_moves(site: Site) -> bool:
+    """Return whether the layer's results are elements of its input, so that integers stay what they are."""
+    if site.layer.class_name in ("UpSampling2D", "Resizing"):
+        is_nearest = site.arguments["interpolation"] == "nearest"
+        return is_nearest and (site.layer.class_name == "UpSampling2D" or _is_keras3(site))
+    return site.layer.class_name in _MOVES
+
+
+def _converts_images(site: Site) -> bool:
+    """Return whether the layer makes float32 of integers first: Keras 2 does when it resizes, Keras 3 rounds."""
+    return site.layer.class_name in ("UpSampling2D", "Resizing") and not _is_keras3(site)
+
+
+def _is_keras3(site: Site) -> bool:
+    return site.draft.dialect is Dialect.KERAS3
 
 
 def _activated(site: Site, value: str, function: ActivationFunction, name: str) -> str:
@@ -234,10 +253,14 @@ _IDENTITIES = AUGMENTATIONS | {
     "GaussianDropout", "GaussianNoise", "ActivityRegularization", "Identity", "StochasticDepth",
 }  # fmt: skip
 _MOVES = frozenset({"Flatten", "Reshape", "Permute", "RepeatVector", "Concatenate"}) | {
-    f"{name}{rank}D" for name in ("ZeroPadding", "Cropping") for rank in (1, 2, 3)
+    f"{name}{rank}D"
+    for name in ("ZeroPadding", "Cropping", "UpSampling", "MaxPooling", "GlobalMaxPooling")
+    for rank in (1, 2, 3)
 }
 # Layers that convert integers to float32 before they calculate, as the graph does at its inputs.
-_TAKES_INTEGERS = _MOVES | {"Dense", "Rescaling", "Normalization"}
+_TAKES_INTEGERS = frozenset(
+    {"Dense", "Rescaling", "Normalization", "BatchNormalization", "CenterCrop"}
+)
 
 _LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
     {

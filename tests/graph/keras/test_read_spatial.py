@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from graph.errors import CustomCodeError
+from graph.errors import CustomCodeError, UnsupportedDtypeError
 from graph.keras.read import ModelFile
 from tests.graph.keras.conftest import assert_same_outputs, set_random_weights
-from tests.graph.keras.spatial_zoo import APPLICATIONS, COMMON, KERAS2, KERAS3, NETWORKS
+from tests.graph.keras.spatial_zoo import APPLICATIONS, COMMON, IMAGE, KERAS2, KERAS3, NETWORKS
 from tests.graph.keras.zoo import Build
 
 Saved = Callable[[Any, str], ModelFile]
@@ -63,3 +63,58 @@ def test_a_file_that_does_not_say_whose_class_it_is_is_refused(
     """HDF5 files of Keras 3 have no modules, and anybody may call a class LayerScale."""
     with pytest.raises(CustomCodeError, match=r"does not come from keras\.applications"):
         saved(APPLICATIONS[name](keras), ".h5")
+
+
+def image_of(dtype: str, *layers: Callable[[Any], Any]) -> Build:
+    def build(keras: Any) -> Any:
+        given = keras.Input(IMAGE, name="x", dtype=dtype)
+        return keras.Sequential([given, *(make(keras.layers) for make in layers)])
+
+    return build
+
+
+def rescaled(k: Any) -> Any:
+    return k.Rescaling(1 / 255)
+
+
+INTEGERS: dict[str, Build] = {
+    "resized to the nearest": image_of("uint8", lambda k: k.Resizing(5, 13, "nearest"), rescaled),
+    "cropped": image_of("int32", lambda k: k.CenterCrop(5, 5)),
+    "pooled": image_of("uint8", lambda k: k.MaxPooling2D(2), rescaled),
+    "pooled globally": image_of("uint8", lambda k: k.GlobalMaxPooling2D(), rescaled),
+    "upsampled": image_of("uint8", lambda k: k.UpSampling2D(2), rescaled),
+    "padded": image_of("uint8", lambda k: k.ZeroPadding2D(1), rescaled),
+    "normalized": image_of("uint8", lambda k: k.BatchNormalization()),
+    "augmented": image_of("uint8", lambda k: k.RandomFlip(), rescaled),
+}
+# Keras 2 makes float32 of them first, Keras 3 integers of the result.
+INTERPOLATED: dict[str, Build] = {
+    "resized": image_of("uint8", lambda k: k.Resizing(5, 13), rescaled),
+    "upsampled": image_of("uint8", lambda k: k.UpSampling2D(2, interpolation="bilinear"), rescaled),
+}
+
+
+@pytest.mark.parametrize("name", INTEGERS)
+def test_integers_of_keras3(keras: Any, saved: Saved, name: str) -> None:
+    check(saved, INTEGERS[name], keras, ".keras")
+
+
+@pytest.mark.parametrize("name", INTEGERS)
+def test_integers_of_keras2(tf_keras: Any, saved: Saved, name: str) -> None:
+    check(saved, INTEGERS[name], tf_keras, ".keras")
+
+
+@pytest.mark.parametrize("name", INTERPOLATED)
+def test_interpolated_integers(keras: Any, tf_keras: Any, saved: Saved, name: str) -> None:
+    check(saved, INTERPOLATED[name], tf_keras, ".keras")
+    with pytest.raises(UnsupportedDtypeError, match="calculates with integers"):
+        saved(INTERPOLATED[name](keras), ".keras")
+
+
+@pytest.mark.parametrize("pooling", ["AveragePooling2D", "GlobalAveragePooling2D"])
+def test_averages_of_integers_are_refused(keras: Any, saved: Saved, pooling: str) -> None:
+    """Keras 2 rounds them, and where Keras 3 computes them at all it does not."""
+    given = (2,) if pooling == "AveragePooling2D" else ()
+    build = image_of("uint8", lambda k: getattr(k, pooling)(*given), rescaled)
+    with pytest.raises(UnsupportedDtypeError, match="calculates with integers"):
+        saved(build(keras), ".keras")

@@ -14,10 +14,8 @@ import pytest
 from engine.compiler import CompileOptions
 from engine.machine_code.object_cache import ObjectCache
 from graph import reference
-from graph.keras.read import ModelFile
+from graph.keras.read import read_model
 from tests.engine.compiled import compiled
-
-Saved = Callable[[Any, str], ModelFile]
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy")
 
@@ -74,9 +72,7 @@ def in_float64(keras: Any) -> Iterator[Callable[[], None]]:
 
 
 @pytest.mark.parametrize("name", SIDES if EXPLORES else SMALL)
-def test_network(
-    keras: Any, saved: Saved, in_float64: Callable[[], None], tmp_path: Path, name: str
-) -> None:
+def test_network(keras: Any, in_float64: Callable[[], None], tmp_path: Path, name: str) -> None:
     """Keras and the reference both compute in float64, since a hundred layers may enlarge a rounding of float32.
 
     Keras keeps some constants in float32 even then, the epsilon of BatchNormalization for one, so some error remains.
@@ -92,7 +88,8 @@ def test_network(
     x = np.random.default_rng(1).uniform(0, 255, (4, side, side, 3)).astype(np.float32)
     model = build()
     with_drawn_weights(model, x)
-    graph = saved(model, ".keras").graph
+    model.save(tmp_path / "model.keras")
+    graph = read_model(tmp_path / "model.keras").graph
     in_float64()
     twin = build()
     twin.set_weights(model.get_weights())
