@@ -15,6 +15,7 @@ Three columns of outputs, rows of the input five apart, one sample, vectors of e
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,14 @@ from engine.core.errors import PackError
 MAX_OFFSET_BYTES = 2**32 - 1
 # Vectors with parts left out cost more to store, so that a few more whole ones are as good.
 _WHOLE_MAY_COST = 1.06
+
+
+class Stores(StrEnum):
+    """What is stored of a vector: all elements, of some only the first ones, or any."""
+
+    WHOLE = "whole"
+    FRONT = "front"
+    PARTIAL = "partial"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +67,12 @@ class PositionVectors:
 
     Attributes:
         table: uint32[count][3].
-        whole: whether every element of every vector is stored.
+        stores: what is stored of a vector.
         width: elements of a vector.
     """
 
     table: npt.NDArray[np.uint32]
-    whole: bool
+    stores: Stores
     width: int
 
     @property
@@ -103,10 +112,8 @@ def cover(grid: Grid, lanes: int, width: int, *, apart: bool = False) -> Positio
     if apart and whole is not None and len(whole) * together != grid.positions:
         whole = None
     if whole is not None and len(whole) <= _WHOLE_MAY_COST * len(straddling):
-        return _table(rows, [(first, full) for first in whole], (lanes, width), whole=True)
-    return _table(
-        rows, straddling, (lanes, width), whole=all(mask == full for _, mask in straddling)
-    )
+        return _table(rows, [(first, full) for first in whole], (lanes, width))
+    return _table(rows, straddling, (lanes, width))
 
 
 def _within_positions(rows: npt.NDArray[np.int64], lanes: int, width: int) -> PositionVectors:
@@ -115,7 +122,7 @@ def _within_positions(rows: npt.NDArray[np.int64], lanes: int, width: int) -> Po
     outputs = (np.arange(len(rows))[:, None] * lanes + parts).reshape(-1) * 4
     masks = np.full(len(inputs), (1 << width) - 1, np.int64)
     return PositionVectors(
-        np.stack((inputs, outputs, masks), axis=1).astype(np.uint32), True, width
+        np.stack((inputs, outputs, masks), axis=1).astype(np.uint32), Stores.WHOLE, width
     )
 
 
@@ -151,14 +158,18 @@ def _table(
     rows: npt.NDArray[np.int64],
     vectors: Sequence[tuple[int, int]],
     sizes: tuple[int, int],
-    *,
-    whole: bool,
 ) -> PositionVectors:
     lanes, width = sizes
     first = np.array([position for position, _ in vectors], np.int64)
     elements = np.array([_spread(mask, lanes) for _, mask in vectors], np.int64)
     table = np.stack((rows[first] * lanes * 4, first * lanes * 4, elements), axis=1)
-    return PositionVectors(table.astype(np.uint32), whole, width)
+    return PositionVectors(table.astype(np.uint32), _stores(elements.tolist(), width), width)
+
+
+def _stores(masks: list[int], width: int) -> Stores:
+    if all(mask == (1 << width) - 1 for mask in masks):
+        return Stores.WHOLE
+    return Stores.FRONT if all(mask & (mask + 1) == 0 for mask in masks) else Stores.PARTIAL
 
 
 def _spread(mask: int, lanes: int) -> int:

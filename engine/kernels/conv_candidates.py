@@ -18,11 +18,9 @@ from engine.kernels.estimate_windows import Blocks, dense_conv_work, sparse_conv
 from engine.kernels.position_blocks import (
     ADDS,
     MOST_VECTORS,
-    PARTIAL,
     STORES,
     SUMS,
     VECTORS,
-    WHOLE,
 )
 
 _MOST_ROWS = 4
@@ -93,7 +91,7 @@ def _spec(
     variant = [
         *choices,
         (conv_rows.ROWS, shape[0]),
-        (STORES, WHOLE if vectors.whole else PARTIAL),
+        (STORES, vectors.stores.value),
         (VECTORS, shape[1]),
     ]
     if layer.adds:

@@ -101,16 +101,14 @@ def _emit_run(
     apart = w.op("xor", beside, Value(beside.type, "true"))
     if w.spec.lanes > 1:
         with w.when(apart):
-            _emit_apart(w, x, y, (w.i64(0), count), steps)
+            _emit_apart(w, x, y, count, steps)
         return
-    with w.when(apart):
-        second = w.compare(
-            "eq", w.op("or", w.op("xor", x_step, w.i64(2)), w.op("xor", y_step, w.i64(1))), w.i64(0)
-        )
-        whole = w.op("and", w.add(count, -1), w.i64(-w.full_width))
-        halves = w.select(second, whole, w.i64(0))
-        _emit_halves(w, x, y, halves)
-        _emit_apart(w, x, y, (halves, count), steps)
+    strides = w.op("or", w.op("xor", x_step, w.i64(2)), w.op("xor", y_step, w.i64(1)))
+    second = w.compare("eq", strides, w.i64(0))
+    with w.when(second):
+        _emit_halves(w, x, y, count)
+    with w.when(w.op("xor", apart, second)):  # the second is one of those apart
+        _emit_apart(w, x, y, count, steps)
 
 
 def _emit_beside(w: KernelWriter, x: Value, y: Value, elements: Value) -> None:
@@ -123,24 +121,23 @@ def _emit_beside(w: KernelWriter, x: Value, y: Value, elements: Value) -> None:
 
 
 def _emit_halves(w: KernelWriter, x: Value, y: Value, count: Value) -> None:
-    """Write every second element of x, in whole vectors; one element more than they need is read."""
+    """Write every second element of x; behind the last one, less than two vectors are read and ignored."""
     width = w.full_width
     kind = vector(F32, width)
-    with w.loop(0, count, width) as place:
-        source = w.at(x, w.mul(place.index, 2), F32)
+
+    def body(index: Value, mask: Value | None) -> None:
+        source = w.at(x, w.mul(index, 2), F32)
         pair = [w.load(kind, source), w.load(kind, w.at(source, width, F32))]
         even = w.shuffle(pair[0], pair[1], range(0, 2 * width, 2))
-        w.store(even, w.at(y, place.index, F32))
+        w.store_part(even, w.at(y, index, F32), mask)
+
+    each_vector(w, count, width, body)
 
 
 def _emit_apart(
-    w: KernelWriter,
-    x: Value,
-    y: Value,
-    bounds: tuple[Value, Value],
-    steps: tuple[Value, Value],
+    w: KernelWriter, x: Value, y: Value, count: Value, steps: tuple[Value, Value]
 ) -> None:
-    with w.loop(*bounds) as place:
+    with w.loop(0, count) as place:
         source = w.row(x, w.mul(place.index, steps[0]))
         target = w.row(y, w.mul(place.index, steps[1]))
         for part in range(w.parts):

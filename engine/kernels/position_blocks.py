@@ -17,18 +17,18 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.core.target import Isa
+from engine.formats.position_vectors import Stores
 from engine.kernels.abi import ARGUMENT_FIELDS, Field, FieldKind
 from engine.kernels.activations import Parameters, apply
 from engine.kernels.emit import F32, I1, I32, I64, Value, vector
 from engine.kernels.kernel_writer import KernelWriter
 
 STORES = "stores"
-WHOLE, PARTIAL = "whole", "partial"
 VECTORS = "vectors"
 MOST_VECTORS = 8
 # Which stores the vectors of a layer need, and how many of them are a block.
 BLOCK_VARIANTS: Mapping[str, Collection[int | str]] = {
-    STORES: (WHOLE, PARTIAL),
+    STORES: tuple(Stores),
     VECTORS: range(1, MOST_VECTORS + 1),
 }
 # Whether another value of the result's form is added before the activation.
@@ -122,7 +122,7 @@ def each_block(w: KernelWriter, x: Value, body: Callable[[Block], None]) -> None
         entries = [w.load(I32, w.at(start, place, I32)) for place in range(3 * count)]
         inputs = tuple(w.at(x, w.cast("zext", entry, I64)) for entry in entries[::3])
         outputs = tuple(w.cast("zext", entry, I64) for entry in entries[1::3])
-        masks = tuple(entries[2::3]) if w.spec.option(STORES) == PARTIAL else ()
+        masks = () if w.spec.option(STORES) == Stores.WHOLE else tuple(entries[2::3])
         body(Block(number.index, inputs, outputs, masks))
 
 
@@ -202,6 +202,8 @@ def _near(w: KernelWriter, value: Value, bits: Value | None) -> Near:
     width = w.full_width
     kept = bits if width == 32 else w.cast("trunc", bits, f"i{width}")
     mask = w.value(vector(I1, width), f"bitcast {kept} to {vector(I1, width)}", "mask")
+    if w.spec.option(STORES) == Stores.FRONT:
+        return value, mask
     name = f"llvm.experimental.vector.compress.v{width}f32"
     kind = vector(F32, width)
     w.declarations[name] = f"declare {kind} @{name}({kind}, {mask.type}, {kind})"

@@ -16,7 +16,7 @@ from engine.formats.position_vectors import Grid, PositionVectors
 from engine.kernels.abi import Candidate, KernelSpec, PackedLayer, packed_layer
 from engine.kernels.conv_candidates import positions_of
 from engine.kernels.estimate_windows import Blocks, depthwise_work
-from engine.kernels.position_blocks import PARTIAL, STORES, VECTORS, WHOLE
+from engine.kernels.position_blocks import STORES, VECTORS
 from engine.kernels.window_channels import FAMILY, KIND, WindowKind
 
 _MOST_VECTORS = 8
@@ -94,7 +94,7 @@ def window_spec(layer: WindowLayer, isa: Isa, lanes: int) -> KernelSpec:
     )
     variant = (
         (KIND, layer.kind.value),
-        (STORES, WHOLE if vectors.whole else PARTIAL),
+        (STORES, vectors.stores.value),
         (VECTORS, size),
     )
     return KernelSpec(FAMILY, isa, lanes, layer.activation.function, variant)
