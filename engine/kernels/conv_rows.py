@@ -21,15 +21,23 @@ A panel is a run of input channels whose part of the block stays in the first-le
 zeros and are added to those of the panels before, which are in y. Where there are several panels, no position is in
 two blocks.
 
+With `copies` the part of the block that a panel meets is first copied, one run of whole lines for each weight of a
+window: vectors that begin anywhere lie in two lines each, and each of them is met by many rows. Then `columns` says
+where in the input a run comes from, `starts` with which run a panel begins, and offsets are those in the copy.
+
+columns  u32[weights of a row]   bytes behind an element's place in the first channel
+starts   u32[panels + 1]
+
 A 1 x 1 convolution of stride 1 is the product of a sparse matrix with the matrix [channels][positions].
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 from engine.core.errors import UnsupportedKernelError
 from engine.kernels.abi import Field, FieldKind, KernelSpec
 from engine.kernels.activations import load_parameters
-from engine.kernels.emit import F32, I32, I64, Value, vector
+from engine.kernels.emit import F32, I32, I64, PTR, Value, vector
 from engine.kernels.kernel_writer import KernelWriter
 from engine.kernels.position_blocks import (
     BLOCK_FIELDS,
@@ -47,6 +55,9 @@ from engine.kernels.position_blocks import (
     with_added,
     without_function,
 )
+from engine.kernels.position_blocks import (
+    OPTIONAL_VARIANTS as OPTIONAL_BLOCK_VARIANTS,
+)
 
 FAMILY = "conv_rows"
 ROWS = "rows"
@@ -57,6 +68,10 @@ VARIANTS: Mapping[str, Collection[int | str]] = {
     PANELS: (ONE, SEVERAL),
     ROWS: (1, 2, 3, 4),
 }
+COPIES = "copies"
+OPTIONAL_VARIANTS: Mapping[str, Collection[int | str]] = {**OPTIONAL_BLOCK_VARIANTS, COPIES: (1,)}
+# Room for copies on the stack.
+COPY_BYTES = 64 * 1024
 
 _FIELDS = (
     Field("x", FieldKind.ARENA),
@@ -71,10 +86,13 @@ _FIELDS = (
     *BLOCK_FIELDS,
 )
 
+_COPY_FIELDS = (Field("columns", FieldKind.CONST), Field("starts", FieldKind.CONST))
+
 
 def fields(spec: KernelSpec) -> tuple[Field, ...]:
     """Return the argument fields of a specification."""
-    return (*with_added(spec.variant), *_FIELDS)
+    copies = COPIES in dict(spec.variant)
+    return (*with_added(spec.variant), *(_COPY_FIELDS if copies else ()), *_FIELDS)
 
 
 def emit(spec: KernelSpec) -> str:
@@ -88,6 +106,9 @@ def emit(spec: KernelSpec) -> str:
     w = KernelWriter(spec, fields(spec))
     to = results(w, load_parameters(w, w.full_width))
     count = w.argument("panel_count")
+    room = None
+    if COPIES in dict(spec.variant):
+        room = w.value(PTR, f"alloca [{COPY_BYTES} x i8], align 64", "room")
 
     def block(one: Block) -> None:
         with w.loop(0, count) as panel:
@@ -95,10 +116,28 @@ def emit(spec: KernelSpec) -> str:
             if spec.option(PANELS) == SEVERAL:
                 first = w.compare("eq", panel.index, w.i64(0))
                 places = (first, w.compare("eq", w.add(panel.index, 1), count))
-            _emit_panel(w, one, panel.index, to, places)
+            here = one if room is None else _copied(w, one, panel.index, room)
+            _emit_panel(w, here, panel.index, to, places)
 
     each_block(w, w.argument("x"), block)
     return w.finish()
+
+
+def _copied(w: KernelWriter, block: Block, panel: Value, room: Value) -> Block:
+    """Copy what the panel meets of a block; the block as it lies in the copy."""
+    start = w.at(w.argument("starts"), panel, I32)
+    first, end = (w.cast("zext", w.load(I32, w.at(start, place, I32)), I64) for place in (0, 1))
+    kind, vector_bytes = vector(F32, w.full_width), 4 * w.full_width
+    run_bytes = vector_bytes * len(block.inputs)
+    columns = w.argument("columns")
+    with w.loop(first, end) as column:
+        offset = w.cast("zext", w.load(I32, w.at(columns, column.index, I32)), I64)
+        run = w.at(room, w.mul(w.op("sub", column.index, first), run_bytes))
+        for place, source in enumerate(block.inputs):
+            value = w.load(kind, w.at(source, offset))
+            w.store(value, w.at(run, place * vector_bytes), vector_bytes)
+    inputs = tuple(w.at(room, place * vector_bytes) for place in range(len(block.inputs)))
+    return replace(block, inputs=inputs)
 
 
 def _emit_panel(

@@ -147,7 +147,7 @@ FAMILIES: Mapping[str, Family] = {
         Lanes.ANY,
         True,
         conv_rows.VARIANTS,
-        optional=position_blocks.OPTIONAL_VARIANTS,
+        optional=conv_rows.OPTIONAL_VARIANTS,
     ),
     conv_dense.FAMILY: Family(
         conv_dense.fields,
