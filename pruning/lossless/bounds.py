@@ -31,7 +31,7 @@ class Bounds:
     """A bound for every value of a graph.
 
     Attributes:
-        values: the bound of each value, by its name; of the value's form (`pruning.rules.forms`).
+        values: the bound of each value, by its name; of the value's grain (`pruning.rules.grains`).
         undeclared: the names of the inputs whose size `rho` stands for.
     """
 
@@ -52,7 +52,7 @@ def magnitude_bounds(graph: Graph, ranges: Mapping[str, InputRange]) -> Bounds:
     undeclared: list[str] = []
     for given in graph.inputs:
         limit = _input_limit(given, ranges)
-        shape = rules.forms[given.name]
+        shape = rules.grains[given.name]
         if limit is None:
             undeclared.append(given.name)
             values[given.name] = Bound(np.zeros(shape), np.ones(shape))

@@ -27,7 +27,7 @@ def propagate_errors(
         removed: the removed weights by kernel name, of the kernel's shape, 0 elsewhere.
 
     Returns:
-        By value name, of the value's form.
+        By value name, of the value's grain.
     """
     errors = {given.name: zeros(bounds.values[given.name].shape) for given in graph.inputs}
     rules = graph_rules(graph).nodes

@@ -25,7 +25,7 @@ def tolerances(graph: Graph, bounds: Bounds) -> dict[str, Bound]:
     """Tolerated change of every value, from outputs to inputs.
 
     Returns:
-        By value name, of the value's form; an infinite constant means that nothing reads the element.
+        By value name, of the value's grain; an infinite constant means that nothing reads the element.
     """
     rules = graph_rules(graph).nodes
     found = {name: _unlimited(bound.shape) for name, bound in bounds.values.items()}

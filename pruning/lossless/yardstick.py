@@ -66,7 +66,7 @@ def _sizes_of_inputs(bounds: Bounds, samples: Arrays) -> Reals:
 
 
 def _seen(graph: Graph, bounds: Bounds, batch: Arrays) -> dict[str, Reals]:
-    """Return how large each value of each sample is, (samples, *form); infinite where it is not finite."""
+    """Return how large each value of each sample is, (samples, *grain); infinite where it is not finite."""
     nodes, dead = graph.producers(), dead_after(graph)
     held: dict[str, Reals] = {}
     found: dict[str, Reals] = {}
@@ -74,8 +74,8 @@ def _seen(graph: Graph, bounds: Bounds, batch: Arrays) -> dict[str, Reals]:
         held[name] = value
         node = nodes.get(name)
         size = np.abs(value) if node is None else _size(graph, node, held)
-        form = bounds.values[name].shape
-        pairs = enumerate(zip(form, size.shape[1:], strict=True), 1)
+        grain = bounds.values[name].shape
+        pairs = enumerate(zip(grain, size.shape[1:], strict=True), 1)
         axes = tuple(axis for axis, (want, have) in pairs if want != have)
         largest = size.max(axis=axes, keepdims=True)
         found[name] = np.where(np.isfinite(largest), largest, np.inf).astype(np.float64)

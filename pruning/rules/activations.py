@@ -100,7 +100,7 @@ class AxisFunctionRules(OpRules[Activation]):
         rank = len(self.sample_shape)
         return [(0, axis, axis) for axis in range(rank) if axis != self._axis % rank]
 
-    def taken_forms(
+    def taken_grains(
         self, inputs: tuple[Shape, ...], output: Shape
     ) -> tuple[tuple[Shape, ...], Shape]:
         """Elements are told apart along the function's own axis."""

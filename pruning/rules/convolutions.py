@@ -19,7 +19,7 @@ class _SpatialRules(LinearRules[OpT]):
 
     is_spatial = True
 
-    def taken_forms(
+    def taken_grains(
         self, inputs: tuple[Shape, ...], output: Shape
     ) -> tuple[tuple[Shape, ...], Shape]:
         """Channels and units are told apart, pixels are not."""

@@ -30,10 +30,10 @@ class ElementwiseRules(OpRules[OpT]):
         """All axes go through."""
         return [(0, axis, axis) for axis in range(len(self.sample_shape))]
 
-    def taken_forms(
+    def taken_grains(
         self, inputs: tuple[Shape, ...], output: Shape
     ) -> tuple[tuple[Shape, ...], Shape]:
-        """Any form will do."""
+        """Any grain will do."""
         return inputs, output
 
     def constants(self, inputs: Sequence[Reals]) -> Reals:

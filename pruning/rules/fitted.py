@@ -1,7 +1,7 @@
-"""The rules of every node, on facts in the forms of the graph's values (`pruning.rules.forms`).
+"""The rules of every node, on facts in the grains of the graph's values (`pruning.rules.grains`).
 
-A rule takes facts in the forms that it can deal with: an op that nobody adapted takes those of every element. Facts are
-brought there and back here, always to the cautious side.
+A rule takes facts in the grains that it can deal with: an op that nobody adapted takes those of every element. Facts
+are brought there and back here, always to the cautious side.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,14 +12,14 @@ import numpy as np
 
 from graph.graph import Graph, Node
 from pruning.rules.bound import Bound
-from pruning.rules.forms import (
+from pruning.rules.grains import (
     any_of,
     fit,
     fit_bound,
     fit_limit,
     fit_relation,
     uniform,
-    value_forms,
+    value_grains,
 )
 from pruning.rules.op_rules import Cut, Flags, OpRules, Reals, Shape
 from pruning.rules.relation import Relation
@@ -28,19 +28,19 @@ from pruning.rules.table import rules_of
 
 @dataclass(frozen=True, eq=False)
 class FittedRules:
-    """The rules of one node; methods as in `OpRules`, with facts in the values' forms.
+    """The rules of one node; methods as in `OpRules`, with facts in the values' grains.
 
     Attributes:
         op_rules: the rules of the node's op, for all elements.
-        on_facts: the same rules, for facts in the forms that they take.
-        forms: the forms of the node's inputs.
-        form: the form of its value.
+        on_facts: the same rules, for facts in the grains that they take.
+        grains: the grains of the node's inputs.
+        grain: the grain of its value.
     """
 
     op_rules: OpRules[Any]
     on_facts: OpRules[Any]
-    forms: tuple[Shape, ...]
-    form: Shape
+    grains: tuple[Shape, ...]
+    grain: Shape
 
     @property
     def mixes(self) -> bool:
@@ -51,12 +51,12 @@ class FittedRules:
         """Return `OpRules.constants`; elements that differ along a merged axis do not count."""
         pairs = zip(inputs, self.on_facts.shapes, strict=True)
         taken = [fit(fact, shape, uniform) for fact, shape in pairs]
-        return fit(self.on_facts.constants(taken), self.form, uniform)
+        return fit(self.on_facts.constants(taken), self.grain, uniform)
 
     def needed(self, place: int, wanted: Flags) -> Flags:
         """Return `OpRules.needed`; all along a merged axis are needed if one is."""
         found = self.on_facts.needed(place, fit(wanted, self.on_facts.shape, any_of))
-        return fit(found, self.forms[place], any_of)
+        return fit(found, self.grains[place], any_of)
 
     def keep(self, inputs: Sequence[Flags], output: Flags) -> None:
         """Do what `OpRules.keep` does; all along a merged axis stay if one does."""
@@ -76,35 +76,35 @@ class FittedRules:
         """Return `OpRules.relation`."""
         pairs = zip(inputs, self.on_facts.shapes, strict=True)
         taken = [fit_relation(relation, shape) for relation, shape in pairs]
-        return fit_relation(self.on_facts.relation(taken), self.form)
+        return fit_relation(self.on_facts.relation(taken), self.grain)
 
     def bound(self, inputs: Sequence[Bound]) -> Bound:
         """Return `OpRules.bound`; the largest along a merged axis."""
-        return fit_bound(self.on_facts.bound(self._taken(inputs)), self.form)
+        return fit_bound(self.on_facts.bound(self._taken(inputs)), self.grain)
 
     def error(self, errors: Sequence[Bound], values: Sequence[Bound]) -> Bound:
         """Return `OpRules.error`; the largest along a merged axis."""
         found = self.on_facts.error(self._taken(errors), self._taken(values))
-        return fit_bound(found, self.form)
+        return fit_bound(found, self.grain)
 
     def removal_error(self, removed: Reals, values: Sequence[Bound]) -> Bound:
         """Return `OpRules.removal_error`; the largest along a merged axis."""
-        return fit_bound(self.on_facts.removal_error(removed, self._taken(values)), self.form)
+        return fit_bound(self.on_facts.removal_error(removed, self._taken(values)), self.grain)
 
     def tolerance(self, place: int, allowed: Bound, value: Bound) -> Bound:
         """Return `OpRules.tolerance`; the smallest along a merged axis."""
         taken = fit_bound(value, self.on_facts.shapes[place])
         limit = fit_limit(allowed, self.on_facts.shape)
-        return fit_limit(self.on_facts.tolerance(place, limit, taken), self.forms[place])
+        return fit_limit(self.on_facts.tolerance(place, limit, taken), self.grains[place])
 
     def unfoldable(self, constants: Reals, *, editable: bool) -> Flags:
         """Return `OpRules.unfoldable`; all along a merged axis if one is."""
         taken = fit(constants, self.on_facts.shapes[0], uniform)
         found = self.on_facts.unfoldable(taken, editable=editable)
-        return fit(found, self.forms[0], any_of)
+        return fit(found, self.grains[0], any_of)
 
     def cut(self, cut: Cut) -> tuple[Node, Mapping[str, Reals]]:
-        """Return `OpRules.cut`; what stays may be given in the values' forms."""
+        """Return `OpRules.cut`; what stays may be given in the values' grains."""
         pairs = zip(cut.inputs, self.op_rules.sample_shapes, strict=True)
         inputs = tuple(np.broadcast_to(flags, shape) for flags, shape in pairs)
         output = np.broadcast_to(cut.output, self.op_rules.sample_shape)
@@ -120,29 +120,29 @@ class GraphRules:
     """What the analyses know of a graph.
 
     Attributes:
-        forms: the form of every value, by name.
+        grains: the grain of every value, by name.
         nodes: the rules of every node, by name.
     """
 
-    forms: Mapping[str, Shape]
+    grains: Mapping[str, Shape]
     nodes: Mapping[str, FittedRules]
 
 
 def graph_rules(graph: Graph) -> GraphRules:
-    """Return the forms of all values and the rules on them; all sample shapes must be fixed.
+    """Return the grains of all values and the rules on them; all sample shapes must be fixed.
 
     Raises:
         ShapeError: an axis other than the batch varies in length, or an op refuses its inputs.
     """
     rules = rules_of(graph)
     shapes = {name: kind.static_sample_shape for name, kind in graph.value_types().items()}
-    forms = value_forms(graph, rules, shapes)
+    grains = value_grains(graph, rules, shapes)
     return GraphRules(
-        forms, {node.name: _fitted(node, rules[node.name], forms) for node in graph.nodes}
+        grains, {node.name: _fitted(node, rules[node.name], grains) for node in graph.nodes}
     )
 
 
-def _fitted(node: Node, rules: OpRules[Any], forms: Mapping[str, Shape]) -> FittedRules:
-    inputs, output = tuple(forms[name] for name in node.inputs), forms[node.name]
-    taken, given = rules.taken_forms(inputs, output)
+def _fitted(node: Node, rules: OpRules[Any], grains: Mapping[str, Shape]) -> FittedRules:
+    inputs, output = tuple(grains[name] for name in node.inputs), grains[node.name]
+    taken, given = rules.taken_grains(inputs, output)
     return FittedRules(rules, replace(rules, shapes=taken, shape=given), inputs, output)

@@ -36,7 +36,7 @@ class LinearRules(OpRules[OpT]):
         """Which taps meet an element, and no padding, in every window; (taps,)."""
         return np.ones(self.layout.taps, np.bool_)
 
-    def taken_forms(
+    def taken_grains(
         self, inputs: tuple[Shape, ...], output: Shape
     ) -> tuple[tuple[Shape, ...], Shape]:
         """Channels and units are told apart."""

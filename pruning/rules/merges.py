@@ -33,10 +33,10 @@ class MergeRules(OpRules[Merge]):
             found += [(place, axis, axis + lead) for axis, (own, whole) in pairs if own == whole]
         return found
 
-    def taken_forms(
+    def taken_grains(
         self, inputs: tuple[Shape, ...], output: Shape
     ) -> tuple[tuple[Shape, ...], Shape]:
-        """Any form will do."""
+        """Any grain will do."""
         return inputs, output
 
     def constants(self, inputs: Sequence[Reals]) -> Reals:

@@ -143,10 +143,10 @@ class PermuteRules(MoveRules[Permute]):
         """Every axis goes to another place."""
         return [(0, source - 1, axis) for axis, source in enumerate(self.op.dims)]
 
-    def taken_forms(
+    def taken_grains(
         self, inputs: tuple[Shape, ...], output: Shape
     ) -> tuple[tuple[Shape, ...], Shape]:
-        """Any form will do."""
+        """Any grain will do."""
         return inputs, output
 
     def is_identity(self) -> bool:
@@ -170,14 +170,14 @@ class ConcatenateRules(MoveRules[Concatenate]):
         places, axes = range(len(self.sample_shapes)), range(len(self.sample_shape))
         return [(place, axis, axis) for place in places for axis in axes if axis != self._axis]
 
-    def taken_forms(
+    def taken_grains(
         self, inputs: tuple[Shape, ...], output: Shape
     ) -> tuple[tuple[Shape, ...], Shape]:
         """Elements are told apart along the joined axis."""
         wholes = (*self.sample_shapes, self.sample_shape)
         *taken, given = (
-            tuple(whole[a] if a == self._axis else n for a, n in enumerate(form))
-            for form, whole in zip((*inputs, output), wholes, strict=True)
+            tuple(whole[a] if a == self._axis else n for a, n in enumerate(grain))
+            for grain, whole in zip((*inputs, output), wholes, strict=True)
         )
         return tuple(taken), given
 

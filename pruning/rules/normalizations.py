@@ -29,12 +29,12 @@ class SampleNormalizationRules(OpRules[OpT]):
         """What an axis of the input stands for, that of the output does."""
         return [(0, axis, axis) for axis in range(len(self.sample_shape))]
 
-    def taken_forms(
+    def taken_grains(
         self, inputs: tuple[Shape, ...], output: Shape
     ) -> tuple[tuple[Shape, ...], Shape]:
         """Elements are told apart along the axes that are normalized."""
-        form = told_along(self._told(), output, self.sample_shape)
-        return (form,), form
+        grain = told_along(self._told(), output, self.sample_shape)
+        return (grain,), grain
 
     def _told(self) -> Collection[int]:
         """Return the axes of a sample along which facts must tell elements apart: all, where nobody knows better."""

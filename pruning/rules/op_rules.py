@@ -46,7 +46,7 @@ class OpRules(Generic[OpT]):
     """One node, and the rules of its op.
 
     Sample shapes leave the batch axis out. Arguments that stand for values or inputs are in the op's order. Facts about
-    elements are arrays of the shapes `shapes` and `shape`; see `pruning.rules.forms`.
+    elements are arrays of the shapes `shapes` and `shape`; see `pruning.rules.grains`.
 
     Attributes:
         node: the node.
@@ -84,14 +84,14 @@ class OpRules(Generic[OpT]):
         """
         return ()
 
-    def taken_forms(
+    def taken_grains(
         self, inputs: tuple[Shape, ...], output: Shape
     ) -> tuple[tuple[Shape, ...], Shape]:
-        """Return the forms in which these rules take facts about the inputs and the output: here about every element.
+        """Return the grains in which these rules take facts about the inputs and the output: here about every element.
 
         Args:
-            inputs: the forms of the inputs.
-            output: the form of the output.
+            inputs: the grains of the inputs.
+            output: the grain of the output.
         """
         return self.sample_shapes, self.sample_shape
 
@@ -180,11 +180,11 @@ class OpRules(Generic[OpT]):
         return np.zeros_like(result)
 
 
-def told_along(axes: Collection[int], form: Shape, sample_shape: Shape) -> Shape:
-    """Return a form in which elements are told apart along these axes, which may be negative."""
-    rank = len(form)
+def told_along(axes: Collection[int], grain: Shape, sample_shape: Shape) -> Shape:
+    """Return a grain in which elements are told apart along these axes, which may be negative."""
+    rank = len(grain)
     whole = {axis % rank for axis in axes}
-    return tuple(sample_shape[axis] if axis in whole else n for axis, n in enumerate(form))
+    return tuple(sample_shape[axis] if axis in whole else n for axis, n in enumerate(grain))
 
 
 def axis_mask(kept: Flags, axis: int) -> Flags:

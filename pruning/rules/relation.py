@@ -13,14 +13,14 @@ Indices = np.ndarray[Any, np.dtype[np.int64]]
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """x[e] = factor[e] * x[leader[e]] for every input; both flat, over a value's form counted row-major.
+    """x[e] = factor[e] * x[leader[e]] for every input; both flat, over a value's grain counted row-major.
 
-    Leaders lead themselves, with factor 1. Along an axis where the form has 1, it holds at every place by itself.
+    Leaders lead themselves, with factor 1. Along an axis where the grain has 1, it holds at every place by itself.
 
     Attributes:
         leader: the element that each element is a multiple of.
         factor: how many times it is that element.
-        shape: the form.
+        shape: the grain.
     """
 
     leader: Indices
@@ -34,7 +34,7 @@ class Relation:
 
 
 def alone(shape: tuple[int, ...]) -> Relation:
-    """No element of a value of that form is related to another."""
+    """No element of a value of that grain is related to another."""
     size = math.prod(shape)
     return Relation(np.arange(size), np.ones(size), shape)
 
@@ -45,7 +45,7 @@ def grouped(keys: Sequence[Reals], factor: Reals, shape: tuple[int, ...]) -> Rel
     Args:
         keys: arrays of one number, or one row of numbers, for each element.
         factor: for each element.
-        shape: the form that the elements are counted over.
+        shape: the grain that the elements are counted over.
     """
     size = math.prod(shape)
     table = np.concatenate([np.asarray(key, np.float64).reshape(size, -1) for key in keys], axis=1)
@@ -55,11 +55,11 @@ def grouped(keys: Sequence[Reals], factor: Reals, shape: tuple[int, ...]) -> Rel
 
 
 def by_element(array: Reals, shape: tuple[int, ...]) -> Reals:
-    """Numbers as keys for `grouped`: a row for each element of the form, with the numbers at all its places.
+    """Numbers as keys for `grouped`: a row for each element of the grain, with the numbers at all its places.
 
     Args:
         array: of a shape that broadcasts to a value's sample.
-        shape: the value's form.
+        shape: the value's grain.
     """
     spread = np.broadcast_to(array, np.broadcast_shapes(array.shape, shape))
     merged = [axis for axis, n in enumerate(shape) if n == 1]

@@ -24,7 +24,7 @@ class ChannelRules(OpRules[OpT]):
     bears_rounding = True
     is_spatial = True
 
-    def taken_forms(
+    def taken_grains(
         self, inputs: tuple[Shape, ...], output: Shape
     ) -> tuple[tuple[Shape, ...], Shape]:
         """Channels are told apart, pixels are not."""

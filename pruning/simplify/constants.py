@@ -14,11 +14,11 @@ def constant_elements(graph: Graph) -> dict[str, Reals]:
     constant zero): inputs are taken to be finite, as 0 * x is 0 only then. Numbers that are not finite do not count.
 
     Returns:
-        float64 by value name, of the value's form (`pruning.rules.forms`): the number, or NaN where the element depends
-        on the input.
+        float64 by value name, of the value's grain (`pruning.rules.grains`): the number, or NaN where the element
+        depends on the input.
     """
     rules = graph_rules(graph)
-    found = {given.name: np.full(rules.forms[given.name], np.nan) for given in graph.inputs}
+    found = {given.name: np.full(rules.grains[given.name], np.nan) for given in graph.inputs}
     with np.errstate(all="ignore"):
         for node in graph.nodes:
             value = rules.nodes[node.name].constants([found[name] for name in node.inputs])

@@ -7,7 +7,7 @@ import numpy as np
 
 from graph.graph import Graph
 from pruning.rules.fitted import graph_rules
-from pruning.rules.forms import fit_relation
+from pruning.rules.grains import fit_relation
 from pruning.rules.linear import linear_rules
 from pruning.rules.op_rules import Reals
 from pruning.rules.relation import feature_relation

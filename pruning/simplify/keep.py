@@ -37,7 +37,7 @@ def kept_elements(
     """Solve the constraints.
 
     Returns:
-        By value name, of the value's form: True where the element stays.
+        By value name, of the value's grain: True where the element stays.
     """
     # np.array, for samples without axes would turn into scalars that cannot be written to.
     kept = {name: np.array(needed[name] & np.isnan(constants[name])) for name in constants}

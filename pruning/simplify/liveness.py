@@ -15,7 +15,7 @@ def needed_elements(graph: Graph, constants: Mapping[str, Reals]) -> dict[str, F
     What only a constant element reads is not needed: the constant is known.
 
     Returns:
-        By value name, of the value's form.
+        By value name, of the value's grain.
     """
     rules = graph_rules(graph).nodes
     needed = {name: np.zeros(value.shape, np.bool_) for name, value in constants.items()}

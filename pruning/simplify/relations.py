@@ -13,7 +13,7 @@ from pruning.rules.relation import Relation, alone
 def relations(graph: Graph) -> dict[str, Relation]:
     """Find the relations within every value, by value name."""
     rules = graph_rules(graph)
-    found = {given.name: alone(rules.forms[given.name]) for given in graph.inputs}
+    found = {given.name: alone(rules.grains[given.name]) for given in graph.inputs}
     for node in graph.nodes:
         found[node.name] = rules.nodes[node.name].relation([found[name] for name in node.inputs])
     return found

@@ -8,7 +8,7 @@ import numpy as np
 from graph.graph import Graph, Node
 from graph.linear import bias_of, is_linear, kernel_of
 from pruning.rules.fitted import FittedRules, GraphRules, graph_rules
-from pruning.rules.forms import any_of, fit, uniform
+from pruning.rules.grains import any_of, fit, uniform
 from pruning.rules.op_rules import Cut, Flags, Reals, axis_mask
 from pruning.simplify.constants import constant_elements
 from pruning.simplify.keep import kept_elements
@@ -82,11 +82,11 @@ def _clear(graph: Graph, plan: _Plan) -> tuple[Graph, list[Note]]:
     for node in graph.nodes:
         if not is_linear(node.op) or node.name not in plan.editable:
             continue
-        layout, form = kernel_of(graph, node), plan.rules.nodes[node.name].on_facts.shape
+        layout, grain = kernel_of(graph, node), plan.rules.nodes[node.name].on_facts.shape
         kernel = layout.matrix(graph.weights[node.weights[0]])
-        values = fit(plan.constants[node.name], form, uniform).reshape(-1, layout.units)
+        values = fit(plan.constants[node.name], grain, uniform).reshape(-1, layout.units)
         # A constant that nobody needs may still be kept, as the operand of a merge that is constant too.
-        unread = ~axis_mask(fit(plan.needed[node.name], form, any_of), -1)
+        unread = ~axis_mask(fit(plan.needed[node.name], grain, any_of), -1)
         unread &= np.isnan(values).all(axis=0)
         fixed = (values == values[0]).all(axis=0)
         busy = (unread | fixed) & (kernel != 0).any(axis=0)
@@ -106,9 +106,9 @@ def _cut_node(
     inputs = tuple(plan.kept[name] for name in node.inputs)
     folded = None
     if node.name in plan.editable and is_linear(node.op):
-        form = rules.on_facts.shapes[0]
-        values = fit(plan.constants[node.inputs[0]], form, uniform).reshape(-1, form[-1])[0]
-        stays = axis_mask(fit(inputs[0], form, any_of), -1)
+        grain = rules.on_facts.shapes[0]
+        values = fit(plan.constants[node.inputs[0]], grain, uniform).reshape(-1, grain[-1])[0]
+        stays = axis_mask(fit(inputs[0], grain, any_of), -1)
         folded = np.where(stays, 0.0, np.nan_to_num(values))
     bias_name = graph.fresh_name(f"{node.name}/bias")
     return rules.cut(Cut(inputs, plan.kept[node.name], folded, bias_name))

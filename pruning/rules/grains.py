@@ -1,9 +1,9 @@
-"""Forms: along which axes of a value pruning tells elements apart, and facts about elements brought from form to form.
+"""Grains: along which axes of a value pruning tells elements apart, and facts brought from one grain to another.
 
 A convolution does the same at every pixel, so what is known of an image is known of its channels: telling 56 x 56 x 256
-elements apart would cost much and prove nothing more. The *form* of a value is its sample shape with 1 on the axes that
-are *merged*. A fact about elements is an array of the value's form, and broadcasts to the sample shape: with 1 on an
-axis it holds for all elements along it.
+elements apart would cost much and prove nothing more. The *grain* of a value is its sample shape with 1 on the axes
+that are *merged*. A fact about elements is an array of the value's grain, and broadcasts to the sample shape: with 1 on
+an axis it holds for all elements along it.
 
 Merged are the spatial axes of every value that a spatial op reads or makes, and the same axes of the values around, as
 far as ops go through them element by element. A graph without spatial ops has no merged axes.
@@ -23,10 +23,10 @@ Axes = tuple[int, ...]
 Reduce = Callable[[Reals, Axes], Reals]
 
 
-def value_forms(
+def value_grains(
     graph: Graph, rules: Mapping[str, OpRules[Any]], shapes: Mapping[str, Shape]
 ) -> dict[str, Shape]:
-    """Return the form of every value.
+    """Return the grain of every value.
 
     Args:
         graph: the graph.
@@ -77,7 +77,7 @@ def _smallest(limits: Reals, axes: Axes) -> Reals:
 
 
 def fit(fact: Reals, shape: Shape, reduce: Reduce) -> Reals:
-    """Bring a fact to a form: reduce along axes that are told apart no longer, repeat along those that now are."""
+    """Bring a fact to a grain: reduce along axes that are told apart no longer, repeat along those that now are."""
     if fact.shape == shape:
         return fact
     pairs = enumerate(zip(fact.shape, shape, strict=True))
@@ -86,17 +86,17 @@ def fit(fact: Reals, shape: Shape, reduce: Reduce) -> Reals:
 
 
 def fit_bound(bound: Bound, shape: Shape) -> Bound:
-    """Bring an upper bound to a form: the largest counts."""
+    """Bring an upper bound to a grain: the largest counts."""
     return bound.mapped(lambda part: fit(part, shape, _largest))
 
 
 def fit_limit(limit: Bound, shape: Shape) -> Bound:
-    """Bring a tolerance to a form: the smallest counts."""
+    """Bring a tolerance to a grain: the smallest counts."""
     return limit.mapped(lambda part: fit(part, shape, _smallest))
 
 
 def fit_relation(relation: Relation, shape: Shape) -> Relation:
-    """Bring a relation to a form; what is not the same all along an axis is forgotten."""
+    """Bring a relation to a grain; what is not the same all along an axis is forgotten."""
     if relation.shape == shape:
         return relation
     if relation.is_trivial:
