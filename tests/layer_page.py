@@ -27,6 +27,8 @@ from graph.keras.dialects import (
     OTHER_KERAS_LAYERS,
     PRUNING_WRAPPER,
     SPECTRAL_WRAPPER,
+    TENSORFLOW_FUNCTIONS,
+    TENSORFLOW_LAYER,
 )
 from graph.keras.read import read_model
 from graph.keras.spatial_classes import APPLICATION_CLASSES
@@ -159,7 +161,7 @@ def page(found: Iterable[Row]) -> str:
         versions = ", ".join(map(str, row.versions))
         lines.append(f"| {row.name}{also} | {versions} | {row.how} | {row.tests} |")
     code = ", ".join(sorted(CODE_LAYERS))
-    refused = ", ".join(sorted(OTHER_KERAS_LAYERS - CODE_LAYERS))
+    refused = ", ".join(sorted(OTHER_KERAS_LAYERS - CODE_LAYERS - {TENSORFLOW_LAYER}))
     models = ", ".join(sorted(MODEL_CLASSES))
     lines += [
         "",
@@ -171,6 +173,11 @@ def page(found: Iterable[Row]) -> str:
         "Operations that Keras 3 writes into functional models where tensors are computed with:",
         "",
         ", ".join(sorted(OPERATIONS)) + ".",
+        "",
+        "tf.keras writes functions of TensorFlow instead, as layers of class "
+        f"{TENSORFLOW_LAYER}. These are read:",
+        "",
+        ", ".join(sorted(TENSORFLOW_FUNCTIONS)) + ".",
         "",
         "## What is refused",
         "",

@@ -8,6 +8,8 @@ from graph.keras.dialects import (
     OPERATIONS,
     OTHER_KERAS_LAYERS,
     PRUNING_WRAPPER,
+    TENSORFLOW_FUNCTIONS,
+    TENSORFLOW_LAYER,
     WRAPPERS,
 )
 from graph.keras.json_text import JsonObject, show
@@ -35,6 +37,12 @@ def resolve_class(item: JsonObject, written: str, where: str) -> str:
     class_name = CLASS_ALIASES.get(written, written)
     if class_name in APPLICATION_CLASSES and ".applications." not in str(module):
         raise _custom(where, written, "does not come from keras.applications")
+    if class_name == TENSORFLOW_LAYER:
+        function = (
+            config.get("function") if isinstance(config := item.get("config"), dict) else None
+        )
+        operation = TENSORFLOW_FUNCTIONS.get(function) if isinstance(function, str) else None
+        return f"{OPERATION_PREFIX}{operation}" if operation else class_name
     if is_supported(class_name) or class_name in OTHER_KERAS_LAYERS:
         return class_name
     raise _custom(where, written, "is not a class of Keras")

@@ -25,6 +25,7 @@ from graph.keras.dialects import (
     CODE_LAYERS,
     LAYER_CLASSES,
     MODEL_CLASSES,
+    TENSORFLOW_LAYER,
     WRAPPERS,
     Dialect,
     dialect_of,
@@ -33,7 +34,7 @@ from graph.keras.dialects import (
 from graph.keras.json_text import Json, JsonObject, as_list, as_name, as_object, show
 from graph.keras.keras1_layers import later_arguments
 from graph.keras.spatial_classes import SPATIAL_CLASSES
-from graph.keras.topology import computation_order, parse_call, parse_ports
+from graph.keras.topology import computation_order, parse_call, parse_function_call, parse_ports
 from graph.keras.training_settings import training_arguments
 from graph.keras.unsupported import Refused, refusal, with_others
 from graph.keras.uploaded_code import code_errors
@@ -134,7 +135,8 @@ class _Parser:
         """Describe a layer of a class that is read."""
         class_name = layer.class_name
         if class_name.startswith("ops/"):
-            return replace(layer, arguments=dict(config))
+            written = {name: value for name, value in config.items() if name != "function"}
+            return replace(layer, arguments=written)
         if class_name == "Merge":
             refuse_branches(config, where)
         if self._dialect is Dialect.KERAS1 and class_name in SPATIAL_CLASSES:
@@ -214,7 +216,8 @@ class _Parser:
         called = []
         for entry, layer in zip(raw, layers, strict=True):
             nodes = as_list(as_object(entry, where).get("inbound_nodes", []), "inbound_nodes")
-            calls = tuple(parse_call(node, f"layer {layer.path!r}", in_calls) for node in nodes)
+            parse = parse_function_call if layer.written == TENSORFLOW_LAYER else parse_call
+            calls = tuple(parse(node, f"layer {layer.path!r}", in_calls) for node in nodes)
             if layer.class_name == "InputLayer" and not calls:
                 calls = (Call(()),)
             called.append(replace(layer, calls=calls))

@@ -256,3 +256,32 @@ OPERATION_ACTIVATIONS: Mapping[str, tuple[ActivationFunction, tuple[str, ...]]] 
     }
 )
 OPERATIONS = frozenset(OPERATION_MERGES) | frozenset(OPERATION_ACTIVATIONS) | {"Negative"}
+
+# Functions of TensorFlow that tf.keras writes as layers of a functional model where tensors are computed with, by the
+# operations that mean the same. All take one tensor, or two operands.
+TENSORFLOW_LAYER = "TFOpLambda"
+TENSORFLOW_FUNCTIONS: Mapping[str, str] = MappingProxyType(
+    {
+        "__operators__.add": "Add",
+        "math.add": "Add",
+        "math.subtract": "Subtract",
+        "math.multiply": "Multiply",
+        "math.truediv": "TrueDivide",
+        "math.divide": "TrueDivide",
+        "math.maximum": "Maximum",
+        "math.minimum": "Minimum",
+        "math.negative": "Negative",
+        "math.exp": "Exp",
+        "math.sigmoid": "Sigmoid",
+        "math.tanh": "Tanh",
+        "math.softplus": "Softplus",
+        "nn.relu": "Relu",
+        "nn.relu6": "Relu6",
+        "nn.selu": "Selu",
+        "nn.sigmoid": "Sigmoid",
+        "nn.silu": "Silu",
+        "nn.softplus": "Softplus",
+        "nn.softsign": "Softsign",
+        "nn.tanh": "Tanh",
+    }
+)

@@ -15,6 +15,8 @@ from graph.keras.json_text import Json, JsonObject, as_index, as_list, as_name, 
 
 _KERAS_TENSOR = "__keras_tensor__"
 _HISTORY_LENGTHS = (3, 4)
+# What tf.keras calls the layer of a number.
+_CONSTANT = "_CONSTANT_VALUE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +145,34 @@ def _parse_operands(arguments: Sequence[Json], what: str, offsets: Mapping[str, 
             leaves.extend(flatten(argument, what))
             operands.append(None)
     return Call(_refs(leaves, offsets), operands=tuple(operands))
+
+
+def parse_function_call(node: Json, what: str, offsets: Mapping[str, int]) -> Call:
+    """Read one call of a TensorFlow function in tf.keras' notation: `[layer, node, tensor, {"y": other}]`.
+
+    The other operand is a number or a tensor; a number in the first place is written as the tensor of a layer called
+    `_CONSTANT_VALUE`.
+
+    Raises:
+        ConfigError: it is not a call.
+        UnsupportedArgumentError: it has other arguments.
+    """
+    first = as_list(node, what)
+    if len(first) != 4 or not isinstance(first[0], str):
+        raise UnsupportedArgumentError(
+            f"{what} is called on something that is not supported",
+            expected="one tensor, or two operands",
+            got=show(node),
+        )
+    arguments = dict(as_object(first[3], what))
+    arguments.pop("name", None)
+    second = arguments.pop("y", None)
+    check_call_arguments(arguments, what)
+    number = first[2] if first[0] == _CONSTANT else None
+    tensor = [first[0], first[1], first[2]] if number is None else number
+    if second is None and number is None:
+        return Call(_refs(list(flatten(tensor, what)), offsets), is_single=True)
+    return _parse_operands([tensor, second], what, offsets)
 
 
 def _refs(leaves: Sequence[_Leaf], offsets: Mapping[str, int]) -> tuple[TensorRef, ...]:
