@@ -31,7 +31,7 @@ class LayerResult:
         nonzeros_after: how many are not zero now; only these cost anything when the layer is served sparse.
         units_removed: how many output units are gone.
         merged_into: the layer that took over this one, if it was folded or collapsed.
-        reason: why its weights could not be pruned; empty if they could.
+        reason: why its weights were not pruned, if they could not be or were left whole; empty otherwise.
         certificate: what is proven about it.
     """
 
@@ -69,13 +69,18 @@ class Outcome:
         original: the graph as given.
         attempt: the accepted lossless steps.
         masked: kernels from which weights were removed by size.
+        spared: kernels that were left whole although they could be pruned.
         options: the options of the lossless steps.
     """
 
     original: Graph
     attempt: Attempt
     masked: Collection[str]
+    spared: Collection[str]
     options: LosslessOptions
+
+
+_SPARED = "depthwise: pruned by size only where the recipe names the layer"
 
 
 def layer_results(layers: Sequence[WeightedLayer], outcome: Outcome) -> tuple[LayerResult, ...]:
@@ -118,7 +123,7 @@ def _record(layer: WeightedLayer, outcome: Outcome, successors: Mapping[str, str
         nonzeros_after=0 if after is None else int(np.count_nonzero(after)),
         units_removed=0 if heir else units - units_left,
         merged_into=original.node(heir).layer or heir if heir and not left else "",
-        reason=layer.reason,
+        reason=_SPARED if layer.weight in outcome.spared else layer.reason,
         certificate=_certify(layer, outcome, left[0] if left else None),
     )
 

@@ -46,6 +46,15 @@ def choose_masks(
     return {name: layouts[name].array(mask) for name, mask in masks.items()}
 
 
+def spared(
+    layers: Sequence[WeightedLayer], recipe: PruningRecipe, masks: Mapping[str, Mask]
+) -> frozenset[str]:
+    """Return the prunable kernels that mode magnitude leaves whole, because they are depthwise and not named."""
+    if recipe.mode is not Mode.MAGNITUDE:
+        return frozenset()
+    return frozenset(layer.weight for layer in layers if layer.is_prunable) - set(masks)
+
+
 def _sizes(graph: Graph, layer: WeightedLayer, layouts: Mapping[str, LinearKernel]) -> Scores:
     """Return the magnitudes of a kernel's weights as a matrix (inputs, units), float64."""
     matrix = layouts[layer.weight].matrix(graph.weights[layer.weight])

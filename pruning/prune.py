@@ -15,7 +15,7 @@ from pruning.layers import LayerResult, Outcome, layer_results
 from pruning.lossless.attempt import Attempt, attempt_lossless
 from pruning.lossless.drop import DropClaim
 from pruning.lossless.options import InputRange, LosslessOptions
-from pruning.magnitude import apply_masks, choose_masks
+from pruning.magnitude import apply_masks, choose_masks, spared
 from pruning.probe import ProbeSet, one_of_each, probe_sets
 from pruning.prunable import WeightedLayer, weighted_layers
 from pruning.quality import check_labels
@@ -118,9 +118,9 @@ def prune(
     accepted = _accept(stage, layers, recipe, probes, report)
     report("measure", 0.8)
     measured = compare(graph, accepted.attempt.graph, probes) if masks else accepted.change
-    records = layer_results(
-        layers, Outcome(graph, accepted.attempt, frozenset(masked), accepted.options)
-    )
+    left_whole = spared(layers, recipe, masks)
+    outcome = Outcome(graph, accepted.attempt, masked, left_whole, accepted.options)
+    records = layer_results(layers, outcome)
     report("done", 1.0)
     return PruneResult(
         accepted.attempt.graph,

@@ -125,6 +125,8 @@ def test_the_record_of_a_pruned_image_network_counts_channels_and_weights() -> N
     assert (first.kind, first.has_kernel, first.shape_before) == ("Conv", True, (3, 3, 5, 7))
     assert first.certificate.guarantee is Guarantee.BUDGETED
     assert depth.certificate.guarantee is not Guarantee.BUDGETED
+    assert depth.reason == "depthwise: pruned by size only where the recipe names the layer"
+    assert first.reason == ""
     assert (depth.weights_before, depth.nonzeros_after) == (63, 63)
     assert result.weights_before == sum(layer.weights_before for layer in result.layers)
     assert result.nonzeros_after == sum(layer.nonzeros_after for layer in result.layers)
