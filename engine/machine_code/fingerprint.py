@@ -17,6 +17,8 @@ from pathlib import Path
 import numpy as np
 
 _ENGINE = Path(__file__).parents[1]
+# What kernels are written with, of what the engine stands on.
+_CORE = ("arrays", "functions", "layers", "places", "rates", "target", "window_steps")
 # Clocks of file systems are coarse: what changed this shortly before the import counts as later.
 _MARGIN_SECONDS = 1.0
 _IMPORTED_AT = time.time()
@@ -33,7 +35,7 @@ def writer_sources() -> list[Path]:
     folders = (_ENGINE / "kernels", _ENGINE / "formats")
     return [
         *(source for folder in folders for source in sorted(folder.glob("*.py"))),
-        *(_ENGINE / "core" / f"{name}.py" for name in ("arrays", "functions", "layers", "target")),
+        *(_ENGINE / "core" / f"{name}.py" for name in _CORE),
         _ENGINE / "machine_code" / "object_code.py",
         _ENGINE.parent / "graph" / "activations.py",
     ]

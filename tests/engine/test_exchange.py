@@ -2,12 +2,18 @@
 
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from engine.core.functions import ElementFunction, FusedActivation
+from engine.core.program import InputSlot, OutputSlot, Program
+from engine.core.program_check import check_program
 from engine.core.program_text import to_text
+from engine.core.steps import ElementStep, Pack, Place, TransposeStep, Unpack
 from engine.machine_code.object_cache import ObjectCache
+from engine.passes.cancel_transposes import cancel_transposes
 from engine.passes.exchange import exchange_of
 from engine.passes.pipeline import build_program
 from graph.activations import Function
@@ -51,9 +57,57 @@ def test_permutations_that_cancel_vanish(object_cache: ObjectCache) -> None:
     back = b.add(Permute((2, 3, 1)), [there])
     graph = b.build(b.activation(back, Function.TANH), b.activation(there, Function.RELU))
     found = lines(graph)
+    # The value in channels is the first permutation, and the second one gives it back as it came.
     assert sum("transpose<1, 30, 3, 1>" in line for line in found) == 1
-    assert any("= tanh(%0)" in line for line in found)
+    assert any("= tanh(%1)" in line for line in found)
+    assert any("= relu(%1)" in line for line in found)
     check(graph, object_cache)
+
+
+X, TURNED, BACK, Y = (Place(buffer, 0, 12) for buffer in range(4))
+
+
+def turned_twice(second: TransposeStep) -> Program:
+    steps = (
+        Pack(0, X),
+        TransposeStep(X, TURNED, 1, 3, 4, 1),
+        second,
+        ElementStep(BACK, Y, ElementFunction(FusedActivation.TANH)),
+        Unpack(Y, 0),
+        Unpack(TURNED, 1),
+    )
+    inputs = (InputSlot("x", "float32", (12,)),)
+    outputs = (OutputSlot("y", (12,)), OutputSlot("turned", (12,)))
+    return Program("p", inputs, outputs, (12,) * 4, steps, {})
+
+
+def test_a_transpose_that_undoes_the_one_before_is_a_name() -> None:
+    program = turned_twice(TransposeStep(TURNED, BACK, 1, 4, 3, 1))
+    found = cancel_transposes(program)
+    check_program(found)
+    assert len(found.steps) == 5
+    assert next(step for step in found.steps if isinstance(step, ElementStep)).x == X
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        TransposeStep(TURNED, BACK, 1, 3, 4, 1),
+        TransposeStep(TURNED, BACK, 2, 2, 3, 1),
+        TransposeStep(TURNED, BACK, 1, 2, 3, 2),
+    ],
+)
+def test_another_transpose_stays(second: TransposeStep) -> None:
+    program = turned_twice(second)
+    assert cancel_transposes(program).steps == program.steps
+
+
+def test_a_transpose_of_a_part_stays() -> None:
+    """A part need not start where kernels expect a value to start."""
+    program = turned_twice(TransposeStep(Place(0, 0, 12), BACK, 1, 1, 12, 1))
+    assert len(cancel_transposes(program).steps) == 5
+    longer = replace(program, buffers=(13, 12, 12, 12))
+    assert cancel_transposes(longer).steps == longer.steps
 
 
 def test_four_in_a_row_vanish() -> None:
