@@ -50,6 +50,7 @@ from app.services.uploads import Upload
 from app.site_guard import SiteGuard
 from engine.core.target import host_target
 from engine.execution.runtime import load
+from engine.execution.sizes import SizeLimits
 from engine.machine_code.object_cache import ObjectCache
 
 DEMO_NAME = "digits"
@@ -184,7 +185,7 @@ def _open(
     threads = settings.threads or target.cores
     registry = Registry(
         metrics.models,
-        lambda path: load(path, cache, target, threads),
+        lambda path: load(path, cache, target, threads, size_limits(settings)),
         loaders,
         settings.model_memory_max_bytes,
     )
@@ -220,6 +221,16 @@ def _open(
             ownership,
         ),
         lifecycle=lifecycle,
+    )
+
+
+def size_limits(settings: Settings) -> SizeLimits:
+    """Return what predictions of models of varying size may ask for."""
+    return SizeLimits(
+        settings.size_max_length,
+        settings.size_max_operations,
+        settings.sizes_max_kept,
+        settings.sizes_max_bytes,
     )
 
 

@@ -41,14 +41,15 @@ from pruning.errors import OutputCheckError
 from pruning.gate import GateResult, judge
 from pruning.markdown import cell
 from pruning.measurements import FileSizes
-from pruning.output_check import check_outputs
+from pruning.output_check import check_other_sizes, check_outputs
 from pruning.probe import ProbeSet, probe_sets
-from pruning.prune import PruneResult, prune
+from pruning.prune import PruneResult
 from pruning.quality import OriginalAnswers, Quality, Run
 from pruning.recipe_parser import parse_recipe
 from pruning.report import Findings, Report, Title, build_report
 from pruning.report_document import report_document
 from pruning.report_text import render_text
+from pruning.varying import prune_any
 
 # In order; with the share of a typical job that is done when the stage begins.
 STAGES: Mapping[str, float] = {
@@ -134,7 +135,7 @@ def run_pipeline(request: PipelineRequest, progress: Progress) -> PipelineResult
     recipe = parse_recipe(request.options.recipe)
     calibration = _calibration(request, file.graph)
     progress.enter("prune")
-    pruned = prune(file.graph, recipe, calibration, progress.within)
+    pruned = prune_any(file.graph, recipe, calibration, progress.within)
     progress.enter("compile")
     host = Host(host_target(), request.cache, request.threads, request.tune_seconds)
     compiled = compile_models(pruned, ValueType(weight_type), host, progress.within)
@@ -143,7 +144,7 @@ def run_pipeline(request: PipelineRequest, progress: Progress) -> PipelineResult
     quality, gate = _judge(pruned, checked.served, calibration, weight_type)
     measured = measure(checked.compiled, pruned, host, checked.info.size_bytes)
     progress.enter("write")
-    keras_bytes, not_kept = _write_keras(pruned.graph, file.origin, request.output)
+    keras_bytes, not_kept = _write_keras(pruned.graph_to_export, file.origin, request.output)
     findings = Findings(
         quality=quality,
         gate=gate,
@@ -252,6 +253,7 @@ def _written(
     executable = load(path, host.cache, host.target, host.threads)
     weight_type = compiled.model.plan.values.value
     error = check_outputs(executable.run, pruned, calibration, weight_type)
+    error = max(error, check_other_sizes(executable.run, pruned, weight_type))
     return _Checked(compiled, info, error, executable.run)
 
 

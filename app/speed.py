@@ -9,7 +9,7 @@ from engine.core.layers import ValueType
 from engine.core.target import Target
 from engine.execution.runtime import load
 from engine.machine_code.object_cache import ObjectCache
-from engine.planning.plan import CompiledModel
+from engine.planning.plan import CompiledModel, Varying
 from engine.roofline.call_layers import CallLayer, layers_of_calls
 from engine.tuning import compare
 from engine.tuning.compare import BatchRace
@@ -84,17 +84,26 @@ def compile_models(
         def report(stage: str, share: float, done: int = number) -> None:
             progress(stage, (done + share) / count)
 
-        made.append(compile_graph(graph, host.target, own, host.cache, report))
+        served = varying_of(pruned) if number == 1 else None
+        made.append(compile_graph(graph, host.target, own, host.cache, report, served))
     dense, model = made[:2]
     float32 = made[2] if narrow else None
     twin = compare.dense_twin(float32 or model, dense)
     return Compiled(model, twin or dense, float32, graphs[1][1])
 
 
+def varying_of(pruned: PruneResult) -> Varying | None:
+    """Return what the engine needs for other sizes than the usual one."""
+    found = pruned.varying
+    return None if found is None else Varying(found.graph, found.sizes)
+
+
 def with_subnormals(compiled: Compiled, pruned: PruneResult, host: Host) -> Compiled:
     """Return the same with subnormal numbers kept in what is served."""
     options = replace(compiled.options, keeps_subnormals=True)
-    model = compile_graph(pruned.graph, host.target, options, host.cache)
+    model = compile_graph(
+        pruned.graph, host.target, options, host.cache, varying=varying_of(pruned)
+    )
     return replace(compiled, model=model, options=options)
 
 

@@ -39,7 +39,8 @@ def retune(
         CodegenError: a kernel could not be compiled or loaded.
     """
     model = artifact.model if isinstance(artifact, Artifact) else artifact
-    return plan_program(model.program, target, options, cache, progress)
+    made = plan_program(model.program, target, options, cache, progress)
+    return replace(made, varying=model.varying)
 
 
 def options_of(model: CompiledModel, options: CompileOptions) -> CompileOptions:

@@ -35,6 +35,11 @@ class Calibration:
         """Number of samples."""
         return len(next(iter(self.inputs.values())))
 
+    @property
+    def sizes(self) -> Mapping[str, tuple[int, ...]]:
+        """Shape of a sample, by input name."""
+        return {name: array.shape[1:] for name, array in self.inputs.items()}
+
 
 def read_calibration(path: Path, graph: Graph, labels_path: Path | None = None) -> Calibration:
     """Read one array per model input, and labels from the array `labels` or from a file of their own.
@@ -99,9 +104,13 @@ def _checked_input(given: Input, array: Array) -> Array:
     wanted = given.type.dtype.numpy
     if array.dtype.kind not in ("b" if wanted.kind == "b" else "fiu"):
         raise CalibrationError(given.name, f"numbers for {wanted}", str(array.dtype))
-    if array.shape[1:] != given.type.static_sample_shape or array.ndim < 1:
-        expected = ("samples", *given.type.static_sample_shape)
-        raise CalibrationError(given.name, f"shape {expected}", str(array.shape))
+    declared = given.type.sample_shape
+    fits = array.ndim == len(declared) + 1 and all(
+        wanted in (None, length) for wanted, length in zip(declared, array.shape[1:], strict=True)
+    )
+    if not fits:
+        named = ("any length" if length is None else length for length in declared)
+        raise CalibrationError(given.name, f"shape {('samples', *named)}", str(array.shape))
     with np.errstate(over="ignore", invalid="ignore"):
         converted = array.astype(wanted)
     if not np.isfinite(array).all() or not np.isfinite(converted).all():

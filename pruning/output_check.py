@@ -1,7 +1,7 @@
 """The last gate of a job: what the compiled model answers, beside the graphs as the NumPy oracle computes them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,25 @@ WEIGHT_TYPE_TOLERANCE: Mapping[str, float] = {
 }
 # How much more than its own tile widths differ by a model may differ from itself after tuning again.
 _WIDTHS_FACTOR = 4.0
+
+
+def check_other_sizes(compiled: Run, pruned: PruneResult, weight_type: str = "float32") -> float:
+    """Compare as `check_outputs` does at all other sizes of a model whose inputs vary in size.
+
+    Returns:
+        The largest difference from the original, relative to the output's scale; 0 for fixed shapes.
+
+    Raises:
+        OutputCheckError: an output is further off.
+    """
+    varying, worst = pruned.varying, 0.0
+    if varying is None:
+        return worst
+    for sizes in varying.sizes[1:]:
+        original, graph = varying.at(sizes)
+        other = replace(pruned, original=original, graph=graph, varying=None)
+        worst = max(worst, check_outputs(compiled, other, None, weight_type))
+    return worst
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from graph.graph import Graph
+from graph.sizes import Sizes, at_sizes
 from graph.verify import verify
 from pruning.calibrate import Calibration
 from pruning.certificate import Certificate, Guarantee, LayerCertificate, weakness
@@ -28,6 +29,25 @@ Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True, slots=True)
+class Varying:
+    """A pruned graph whose inputs have axes of varying length.
+
+    Attributes:
+        graph: the pruned graph.
+        original: the graph as given.
+        sizes: what it was worked out and has to be checked at, the usual size first.
+    """
+
+    graph: Graph
+    original: Graph
+    sizes: tuple[Sizes, ...]
+
+    def at(self, sizes: Sizes) -> tuple[Graph, Graph]:
+        """Return the original and the pruned graph at a size."""
+        return at_sizes(self.original, sizes), at_sizes(self.graph, sizes)
+
+
+@dataclass(frozen=True, slots=True)
 class PruneResult:
     """A pruned graph and the account of it.
 
@@ -38,6 +58,7 @@ class PruneResult:
         layers: what became of every layer with weights.
         certificate: what is proven, and what was measured.
         notes: what the rewrites did, in order.
+        varying: the graphs for inputs of any size, where axes vary; all else is then of the usual size.
     """
 
     graph: Graph
@@ -46,6 +67,12 @@ class PruneResult:
     layers: tuple[LayerResult, ...]
     certificate: Certificate
     notes: tuple[Note, ...]
+    varying: Varying | None = None
+
+    @property
+    def graph_to_export(self) -> Graph:
+        """The pruned graph with the original's inputs, whether their shapes are fixed or not."""
+        return self.graph if self.varying is None else self.varying.graph
 
     @property
     def weights_before(self) -> int:

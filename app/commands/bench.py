@@ -156,7 +156,8 @@ def _forms_of_artifact(model: CompiledModel, host: _Host, seconds: float) -> _Fo
     )
     dense = plan_program(model.program, host.target, options, host.cache)
     is_ = "the same layers by dense kernels, zeros included, subnormal numbers flushed to zero"
-    return _Forms(model, dense_twin(model, dense) or dense, is_)
+    usual = replace(model, varying=None)  # as the dense form is, which is for the usual size only
+    return _Forms(usual, dense_twin(model, dense) or dense, is_)
 
 
 def _forms_of_file(
@@ -169,10 +170,11 @@ def _forms_of_file(
     # Imported here: an artifact is measured without the reader and the pruning room.
     from graph.keras.read import read_model
     from graph.subnormals import without_subnormals
-    from pruning.prune import prune
     from pruning.recipe_parser import parse_recipe
+    from pruning.varying import prune_any
 
-    result = prune(read_model(path, allow_nonfinite=allow_nonfinite).graph, parse_recipe(recipe))
+    graph = read_model(path, allow_nonfinite=allow_nonfinite).graph
+    result = prune_any(graph, parse_recipe(recipe))  # of the usual size, where sizes vary
     half = tune_seconds / 2
     sparse = CompileOptions(tune_seconds=half, threads=host.threads)
     dense = replace(sparse, allow_sparse=False)
@@ -267,7 +269,7 @@ def _timing(batch: int, form: str, turns: Sequence[Sequence[float]]) -> BatchTim
 def _inputs(executable: Executable, batch: int) -> dict[str, npt.NDArray[Any]]:
     random = np.random.default_rng(0)
     return {
-        spec.name: random.standard_normal((batch, *spec.sample_shape)).astype(spec.dtype)
+        spec.name: random.standard_normal((batch, *spec.usual_shape)).astype(spec.dtype)
         for spec in executable.inputs
     }
 

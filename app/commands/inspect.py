@@ -87,13 +87,21 @@ def _model_text(document: dict[str, Any]) -> str:
     return "\n\n".join(parts)
 
 
+def _inputs(model: CompiledModel) -> list[tuple[str, str, tuple[int | None, ...]]]:
+    """Return name, type and sample shape of each input; None is a length that varies."""
+    if model.varying is not None:
+        given = model.varying.graph.inputs
+        return [(one.name, one.type.dtype.value, one.type.sample_shape) for one in given]
+    return [(slot.name, slot.dtype, slot.sample_shape) for slot in model.program.inputs]
+
+
 def _artifact(model: CompiledModel) -> dict[str, Any]:
     return {
         "name": model.program.name,
         "isa": model.plan.isa.value,
         "cpu": model.plan.cpu_name,
         "tuned": model.plan.tuned,
-        "inputs": {slot.name: [slot.dtype, *slot.sample_shape] for slot in model.program.inputs},
+        "inputs": {name: [dtype, *shape] for name, dtype, shape in _inputs(model)},
         "outputs": {slot.name: list(slot.sample_shape) for slot in model.program.outputs},
         "layers": [
             {

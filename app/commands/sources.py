@@ -10,7 +10,6 @@ from engine.compiler import CompileOptions, compile_graph
 from engine.core.target import host_target
 from engine.machine_code.object_cache import ObjectCache
 from engine.planning.plan import CompiledModel
-from graph.graph import Graph
 
 
 def is_artifact(path: Path) -> bool:
@@ -53,15 +52,18 @@ def compiled_from(path: Path, cache: ObjectCache, *, allow_nonfinite: bool) -> C
     """
     if is_artifact(path):
         return open_artifact(path).model
-    graph = lossless_graph(path, allow_nonfinite=allow_nonfinite)
-    return compile_graph(graph, host_target(), CompileOptions(tune=False), cache)
+    return compile_lossless(path, cache, allow_nonfinite=allow_nonfinite)
 
 
-def lossless_graph(path: Path, *, allow_nonfinite: bool) -> Graph:
-    """Return a model file's graph, pruned by the default recipe."""
+def compile_lossless(path: Path, cache: ObjectCache, *, allow_nonfinite: bool) -> CompiledModel:
+    """Return the compiled model of a model file, pruned by the default recipe."""
     # Imported here: an artifact is run without the reader and the pruning room.
+    from app.speed import varying_of
     from graph.keras.read import read_model
-    from pruning.prune import prune
     from pruning.recipe_parser import parse_recipe
+    from pruning.varying import prune_any
 
-    return prune(read_model(path, allow_nonfinite=allow_nonfinite).graph, parse_recipe({})).graph
+    graph = read_model(path, allow_nonfinite=allow_nonfinite).graph
+    pruned = prune_any(graph, parse_recipe({}))
+    options = CompileOptions(tune=False)
+    return compile_graph(pruned.graph, host_target(), options, cache, varying=varying_of(pruned))

@@ -93,6 +93,14 @@ ADVICE: Mapping[str, Advice] = {
         "Bring the array to [batch, ...sample shape]; a single sample is a batch of one.",
         "inputs = inputs.reshape(-1, 64)  # samples of 64 numbers each",
     ),
+    "unsuitable-size": Advice(
+        "Send a larger size, or one that the model's strides divide.",
+        "images = images[:, : height // 32 * 32, : width // 32 * 32]  # of a network that halves five times",
+    ),
+    "size-too-large": Advice(
+        "Send smaller inputs, or cut them into tiles; or raise the setting that the hint names.",
+        "for tile in (signal[:, i : i + 8192] for i in range(0, signal.shape[1], 8192)): ...",
+    ),
     "wrong-dtype": Advice(
         "Convert the elements to the type that the model declares. Numbers stand in JSON without quotation marks; true"
         " and false are no numbers.",

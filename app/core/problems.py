@@ -71,6 +71,12 @@ PROBLEMS: Mapping[str, ProblemKind] = {
     "wrong-shape": ProblemKind(
         422, "An input is [batch, ...sample shape]; GET /models/{name} shows the shapes."
     ),
+    "unsuitable-size": ProblemKind(
+        422, "The layers do not fit inputs of this size; the detail names the first that does not."
+    ),
+    "size-too-large": ProblemKind(
+        422, "Inputs of varying size are longer, or cost more, than the settings allow."
+    ),
     "wrong-dtype": ProblemKind(422, "An input's elements cannot be read as the declared type."),
     "ragged-input": ProblemKind(422, "Rows of one input must all have the same length."),
     "empty-batch": ProblemKind(422, "A batch has at least one sample."),

@@ -122,6 +122,24 @@ class Settings(BaseModel):
     predict_threads: int = Field(
         default=0, ge=0, description="Predictions that run at a time; 0 takes one per core."
     )
+    size_max_length: PositiveInt = Field(
+        default=65_536, description="Largest length of an axis that varies in length."
+    )
+    size_max_operations: PositiveInt = Field(
+        default=200_000_000_000,
+        description="Most operations for one sample, about, of a model whose inputs vary in size.",
+    )
+    sizes_max_kept: PositiveInt = Field(
+        default=16, description="Sizes of its inputs that a loaded model keeps ready."
+    )
+    sizes_max_bytes: PositiveInt = Field(
+        default=512 * 1024 * 1024,
+        description="Memory of all sizes that a loaded model keeps ready, and the most that one size may take.",
+    )
+    size_pending_max_requests: PositiveInt = Field(
+        default=32,
+        description="Predictions that wait for a new size to be made ready before 503 is answered.",
+    )
     predict_inline_max_seconds: float = Field(
         default=0.0002,
         ge=0,

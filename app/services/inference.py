@@ -14,6 +14,7 @@ from typing import NamedTuple
 from app.core.metrics import Metrics
 from app.core.settings import Settings
 from app.services.backlog import Backlog
+from app.services.preparation import Preparation
 from app.services.registry import LoadedModel
 from app.services.tensors import Array
 
@@ -46,12 +47,13 @@ class Inference:
         )
         self._inline_max_seconds = settings.predict_inline_max_seconds
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="predict")
+        self._preparation = Preparation(settings)
         metrics.predict_pending.set_function(lambda: self.backlog.requests)
 
     def is_inline(self, model: LoadedModel, samples: int) -> bool:
         """Tell whether a batch is run where it is asked for, on the event loop."""
         # One sample's time times samples is an upper bound: a batch never takes longer than that.
-        return model.sample_seconds * samples <= self._inline_max_seconds
+        return model.inline_seconds * samples <= self._inline_max_seconds
 
     def run_here(self, model: LoadedModel, arrays: Mapping[str, Array]) -> Answer:
         """Compute the outputs of a checked batch in this thread."""
@@ -74,6 +76,8 @@ class Inference:
         Raises:
             OverloadedError: it would wait too long.
         """
+        if model.executable.varies:
+            await self._preparation.ready(model, arrays)
         self.backlog.check()
         bound_seconds = model.sample_seconds * len(next(iter(arrays.values())))
         with self.backlog.entered(bound_seconds * model.share.seconds):
@@ -85,6 +89,7 @@ class Inference:
 
     def close(self) -> None:
         """End the threads after the calls that are running."""
+        self._preparation.close()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
 

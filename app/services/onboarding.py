@@ -15,11 +15,12 @@ from app.core.stages import UPLOAD_STAGES
 from app.sandbox.confine import Limits
 from app.services.job_log import Job, StageTiming
 from app.services.ownership import Ownership
-from app.services.registry import Registry, Standing, Warm
+from app.services.registry import Registry, Standing
 from app.services.storage import Storage
 from app.services.stored_version import StoredVersion
 from app.services.summary import ModelSummary
 from app.services.uploads import Upload
+from app.services.warm import Warm
 from app.services.worker_events import LimitsEvent, ProgressEvent, StageEvent
 from app.services.worker_output import read_summary, take_output, with_facts
 from app.services.worker_process import WorkerRun, run_worker

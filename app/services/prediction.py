@@ -252,7 +252,7 @@ class Predictor:
                 got=f"{samples:,}",
                 hint="the limit is the setting PRUNUS_PREDICT_BATCH_MAX_SAMPLES",
             )
-        answer_bytes = model.signature.answer_bytes
+        answer_bytes = model.signature.answer_bytes or model.executable.answer_bytes(shapes)
         if samples * answer_bytes > answer_limit.max_bytes:
             raise BatchTooLargeError(
                 "the answer to the batch would be too large",

@@ -8,13 +8,10 @@ engine's runtime only, never the compiler.
 import asyncio
 import logging
 import sys
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-
-import numpy as np
 
 from app.core.errors import (
     ModelMemoryError,
@@ -32,14 +29,11 @@ from app.services.model_numbers import numbers_of, renewed_numbers
 from app.services.stored_version import AnyVersion, StoredVersion
 from app.services.summary import ModelSummary
 from app.services.tensors import Signature
+from app.services.warm import Loader, Warm, load_warm
 from engine.execution.runtime import Executable
 from graph.errors import PrunusError
 
 _LOG = logging.getLogger(__name__)
-_WARM_UP_CALLS = 5
-
-
-Loader = Callable[[Path], Executable]
 # Name, version, and the job that made it.
 Key = tuple[str, int, str]
 ReadStored = Callable[[], Awaitable[Sequence[AnyVersion]]]
@@ -51,7 +45,9 @@ class LoadedModel:
 
     Attributes:
         job_id: the job that made it; a version that was deleted and made again has another one.
-        sample_seconds: measured time of a call with one sample, on this machine, after warm-up.
+        sample_seconds: measured time of a call with one sample, on this machine, after warm-up; of the usual size,
+            where sizes vary.
+        inline_seconds: the same for models that may be run on the event loop; infinite for others.
         share: what a batch takes, as a share of `sample_seconds` times samples; learned from its calls.
     """
 
@@ -62,6 +58,7 @@ class LoadedModel:
     signature: Signature
     series: ModelSeries
     sample_seconds: float
+    inline_seconds: float
     share: Rate = field(default_factory=lambda: Rate(1.0))
 
 
@@ -71,30 +68,6 @@ class Standing:
 
     is_active: bool
     revision: int
-
-
-@dataclass(frozen=True, slots=True)
-class Warm:
-    """An executable that has run: its code and weights are in memory."""
-
-    executable: Executable
-    sample_seconds: float
-
-
-def load_warm(loader: Loader, artifact: Path) -> Warm:
-    """Load an artifact and run it on zeros a few times.
-
-    Raises:
-        PrunusError: the artifact cannot be loaded.
-    """
-    executable = loader(artifact)
-    zeros = {spec.name: np.zeros((1, *spec.sample_shape), spec.dtype) for spec in executable.inputs}
-    times = []
-    for _ in range(_WARM_UP_CALLS):
-        start = time.perf_counter()
-        executable.run(zeros)
-        times.append(time.perf_counter() - start)
-    return Warm(executable, min(times))
 
 
 class Registry:
@@ -238,6 +211,7 @@ class Registry:
             signature=Signature(executable.inputs, executable.outputs),
             series=self._collector.add(name, version, numbers_of(executable, summary)),
             sample_seconds=warm.sample_seconds,
+            inline_seconds=warm.inline_seconds,
         )
         self._stand(name, version, standing)
 
@@ -278,7 +252,12 @@ class Registry:
             warm.executable.close()
             return
         old = self._models[name][version]
-        new = replace(old, executable=warm.executable, sample_seconds=warm.sample_seconds)
+        new = replace(
+            old,
+            executable=warm.executable,
+            sample_seconds=warm.sample_seconds,
+            inline_seconds=warm.inline_seconds,
+        )
         old.series.numbers = renewed_numbers(old.series.numbers, warm.executable)
         self._models[name][version] = new
         self._choose(name)

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from app.core.errors import RaggedInputError
 from engine.core.errors import InputDtypeError, MissingInputError
 from engine.execution.runtime import TensorSpec
+from graph.tensor_type import format_shape
 
 Array = npt.NDArray[Any]
 _SHOWN_CHARACTERS = 40
@@ -25,12 +26,13 @@ _SHOWN_CHARACTERS = 40
 class InputReader:
     """Makes the array of one input; made once per model."""
 
-    __slots__ = ("_row", "dtype", "name", "sample_shape")
+    __slots__ = ("_row", "_usual_shape", "dtype", "name", "sample_shape")
 
     def __init__(self, spec: TensorSpec) -> None:
         self.name = spec.name
         self.dtype = np.dtype(spec.dtype)
-        self.sample_shape = tuple(spec.sample_shape)
+        self.sample_shape = spec.sample_shape
+        self._usual_shape = spec.usual_shape
         is_row = self.dtype == np.float32 and len(self.sample_shape) == 1 and self.sample_shape[0]
         self._row = struct.Struct(f"{self.sample_shape[0]}f") if is_row else None
 
@@ -54,7 +56,7 @@ class InputReader:
         elif (
             value == []
         ):  # a batch without samples; lists without numbers have no type of their own
-            return np.empty((0, *self.sample_shape), self.dtype)
+            return np.empty((0, *self._usual_shape), self.dtype)
         else:
             array = self._from_lists(value, has_booleans=has_booleans)
         dtype = array.dtype
@@ -81,7 +83,7 @@ class InputReader:
             if "inhomogeneous" in str(error):
                 raise RaggedInputError(
                     f"input {self.name!r} has rows of different lengths",
-                    expected="[" + ", ".join(["batch", *map(str, self.sample_shape)]) + "]",
+                    expected=format_shape((None, *self.sample_shape)),
                     hint="every list of one level must have the same length",
                 ) from None
             raise self._wrong_dtype("values that are no numbers") from None
@@ -190,7 +192,11 @@ _INTEGERS = frozenset({"ii", "iu", "ui", "uu"})
 
 
 class Signature:
-    """The inputs and outputs of a model, ready to read requests."""
+    """The inputs and outputs of a model, ready to read requests.
+
+    Attributes:
+        answer_bytes: bytes of all outputs of one sample; 0 where they depend on the size of the inputs.
+    """
 
     __slots__ = ("_single", "answer_bytes", "by_name", "inputs", "outputs")
 
@@ -199,8 +205,11 @@ class Signature:
         self.outputs = outputs
         self.by_name = {spec.name: InputReader(spec) for spec in inputs}
         self._single = self.by_name[inputs[0].name] if len(inputs) == 1 else None
-        self.answer_bytes = sum(
-            prod(spec.sample_shape) * np.dtype(spec.dtype).itemsize for spec in outputs
+        varies = any(None in spec.sample_shape for spec in (*inputs, *outputs))
+        self.answer_bytes = (
+            0
+            if varies
+            else sum(prod(spec.usual_shape) * np.dtype(spec.dtype).itemsize for spec in outputs)
         )
 
     def arrays(self, given: object, *, has_booleans: bool = True) -> dict[str, Array]:

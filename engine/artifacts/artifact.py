@@ -18,6 +18,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import numpy as np
 
@@ -44,8 +45,9 @@ from engine.core.errors import (
     NotAnArtifactError,
     ProgramError,
 )
+from engine.core.program import Program
 from engine.core.program_check import check_program
-from engine.planning.plan import CompiledModel
+from engine.planning.plan import CompiledModel, Varying
 
 MAGIC = b"PRUNUSA\0"
 FIRST_VERSION, VERSION = 1, 4
@@ -107,13 +109,17 @@ class Artifact:
 def artifact_bytes(model: CompiledModel) -> bytes:
     """Return the file of a model."""
     sections = SectionWriter()
-    manifest = {
+    manifest: dict[str, Any] = {
         "program": encode_program(model.program, sections),
         "plan": encode_plan(model.plan, model.program, sections),
         "layers": [encode_layer(layer) for layer in model.layers],
         "times": [encode_time(time) for time in model.times],
-        "sections": [encode_section(section) for section in sections.sections],
     }
+    if model.varying is not None:
+        from engine.artifacts.manifest_graph import encode_varying  # see `_decode_varying`
+
+        manifest["varying"] = encode_varying(model.varying, sections)
+    manifest["sections"] = [encode_section(section) for section in sections.sections]
     text = json.dumps(manifest, separators=(",", ":"), ensure_ascii=False).encode()
     body = bytearray(padded(len(text)) + sections.size_bytes)
     body[: len(text)] = text
@@ -285,6 +291,26 @@ def _decode_model(record: Record, sections: SectionReader, version: int) -> Comp
         plan,
         record.items("layers", limits.MAX_STEPS, decode_layer),
         record.items("times", _MAX_TIMES, decode_time),
+        _decode_varying(record, program, sections) if "varying" in record else None,
     )
     record.done()
     return model
+
+
+def _decode_varying(record: Record, program: Program, sections: SectionReader) -> Varying:
+    """Read the graph of a model of varying size, whose program is for its first size."""
+    # Imported here: models of fixed shapes are served without the ops.
+    from engine.artifacts.manifest_graph import decode_varying
+
+    varying = decode_varying(record.record("varying"), sections)
+    shapes = {slot.name: slot.sample_shape for slot in program.inputs}
+    dtypes = [slot.dtype for slot in program.inputs]
+    outputs = [slot.name for slot in program.outputs]
+    of_graph = [given.type.dtype.value for given in varying.graph.inputs]
+    if (
+        shapes != varying.sizes[0]
+        or dtypes != of_graph
+        or outputs != [one.name for one in varying.graph.outputs]
+    ):
+        raise ArtifactProgramError("program and graph have other inputs or outputs")
+    return varying

@@ -86,7 +86,7 @@ def encode_program(program: Program, sections: SectionWriter) -> dict[str, Any]:
         "buffers": list(program.buffers),
         "steps": [{"kind": _STEP_NAMES[type(s)], **_encode_fields(s)} for s in program.steps],
         "constants": {
-            name: _encode_constant(constant, sections)
+            name: encode_constant(constant, sections)
             for name, constant in program.constants.items()
         },
     }
@@ -117,7 +117,7 @@ def decode_program(
         buffers=record.items("buffers", limits.MAX_BUFFERS, as_integer),
         steps=record.items("steps", limits.MAX_STEPS, decode_step),
         constants={
-            name: _decode_constant(value, f"{constants.path}.{name}", sections)
+            name: decode_constant(value, f"{constants.path}.{name}", sections)
             for name, value in constants.entries(limits.MAX_SECTIONS)
         },
     )
@@ -228,7 +228,8 @@ _DECODERS: dict[Any, _Decode] = {
 }
 
 
-def _encode_constant(constant: Constant, sections: SectionWriter) -> dict[str, Any]:
+def encode_constant(constant: Constant, sections: SectionWriter) -> dict[str, Any]:
+    """As JSON; adds the arrays to `sections`."""
     matrix = constant if isinstance(constant, SparseMatrix) else _sparse_form(constant)
     if matrix is None:
         return {"form": "dense", "section": sections.add(constant)}  # type: ignore[arg-type]
@@ -255,7 +256,14 @@ def _sparse_form(array: Array) -> SparseMatrix | None:
     return SparseMatrix(shape, starts, rows.astype(row_type), array[rows, columns])
 
 
-def _decode_constant(value: Any, path: str, sections: SectionReader) -> Constant:
+def decode_constant(value: Any, path: str, sections: SectionReader) -> Constant:
+    """From JSON.
+
+    Raises:
+        ManifestError: not of the documented form.
+        SectionError: a section that is not there.
+        WeightFormError: a sparse matrix that is none.
+    """
     record = Record(value, path)
     form = record.text("form")
     constant: Constant

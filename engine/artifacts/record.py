@@ -47,6 +47,10 @@ class Record:
         self._left = dict(value)
         self.path = path
 
+    def __contains__(self, name: str) -> bool:
+        """Return whether a field is there and was not taken yet."""
+        return name in self._left
+
     def take(self, name: str) -> Any:
         """Return the value of a field, of any kind.
 

@@ -34,6 +34,8 @@ EngineError
 │   ├── UnknownInputError    a name that is no input
 │   ├── InputDtypeError      an array of another element type
 │   ├── InputShapeError      an array of another shape
+│   ├── SizeError            a size that the network cannot be computed at
+│   │   └── SizeTooLargeError    a size beyond the limits
 │   ├── EmptyBatchError      no samples
 │   └── BatchMismatchError   inputs of different batch sizes
 └── ExecutableClosedError    a call after close
@@ -290,6 +292,20 @@ class InputShapeError(InputError):
 
     slug = "wrong-shape"
     title = "An input has the wrong shape"
+
+
+class SizeError(InputError):
+    """Inputs of varying size have a size at which the network cannot be computed."""
+
+    slug = "unsuitable-size"
+    title = "The network cannot be computed at this size"
+
+
+class SizeTooLargeError(SizeError):
+    """Inputs of varying size are larger than allowed."""
+
+    slug = "size-too-large"
+    title = "The inputs are too large"
 
 
 class EmptyBatchError(InputError):

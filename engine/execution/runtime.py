@@ -9,6 +9,7 @@ request) from a stock. Calls that are long enough are helped by the process's po
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ from engine.execution.calls import Call
 from engine.execution.forms import Forms
 from engine.execution.native import NativePlan
 from engine.execution.pool import PROCESS_POOL, thread_count
-from engine.execution.workspace import Help
+from engine.execution.sizes import SizeLimits
+from engine.execution.workspace import TAIL_BYTES, Help
 from engine.machine_code.object_cache import ObjectCache
 from engine.planning.choose import DEFAULT_BUCKETS, default_plan, tile_widths
 from engine.planning.plan import CompiledModel, ExecutionPlan, LayerPlan, NetworkTime
@@ -41,12 +43,14 @@ class TensorSpec:
     Attributes:
         name: public name.
         dtype: NumPy's name of the element type.
-        sample_shape: shape without the batch axis.
+        sample_shape: shape without the batch axis; None for an axis of varying length.
+        usual_shape: the same with the length that it was tuned for in place of each None.
     """
 
     name: str
     dtype: str
-    sample_shape: tuple[int, ...]
+    sample_shape: tuple[int | None, ...]
+    usual_shape: tuple[int, ...]
 
 
 def load(
@@ -54,6 +58,7 @@ def load(
     cache: ObjectCache,
     target: Target | None = None,
     threads: int | None = None,
+    limits: SizeLimits | None = None,
 ) -> "Executable":
     """Open an artifact and make it ready to run.
 
@@ -62,6 +67,7 @@ def load(
         cache: object code of kernels.
         target: CPU to run on; default: this host.
         threads: number of threads that may compute one request; default: `PRUNUS_THREADS`, else all usable cores.
+        limits: what calls of a model with axes of varying length may ask for.
 
     Raises:
         ThreadCountError: it is not 1 or more.
@@ -69,7 +75,13 @@ def load(
         CodegenError: kernels could not be compiled or loaded.
     """
     opened = open_artifact(artifact) if isinstance(artifact, Path) else artifact
-    return Executable(opened.model, cache, target or host_target(), threads)
+    model, host = opened.model, target or host_target()
+    if model.varying is None:
+        return Executable(model, cache, host, threads)
+    # Here, because it stands on this module, and so that a process without such models has no lowering.
+    from engine.execution.varying import VaryingExecutable
+
+    return VaryingExecutable(model, model.varying, cache, host, threads, limits)
 
 
 class Executable:
@@ -85,7 +97,10 @@ class Executable:
             are best guesses, and `engine.retune` makes better ones.
         threads: number of threads that may compute one request.
         schedule: what is done with a request, by its number of samples.
+        varies: whether inputs have axes of varying length; see `engine.execution.varying`.
     """
+
+    varies = False
 
     def __init__(
         self,
@@ -94,6 +109,7 @@ class Executable:
         target: Target,
         threads: int | None = None,
         schedule: Schedule | None = None,
+        max_idle_calls: int = MAX_IDLE_CALLS,
     ) -> None:
         """Load the code for `target`; see `load`.
 
@@ -105,10 +121,12 @@ class Executable:
         plan = plan_for(model, target, self.threads)
         self.name = program.name
         self.inputs = tuple(
-            TensorSpec(slot.name, slot.dtype, slot.sample_shape) for slot in program.inputs
+            TensorSpec(slot.name, slot.dtype, slot.sample_shape, slot.sample_shape)
+            for slot in program.inputs
         )
         self.outputs = tuple(
-            TensorSpec(slot.name, "float32", slot.sample_shape) for slot in program.outputs
+            TensorSpec(slot.name, "float32", slot.sample_shape, slot.sample_shape)
+            for slot in program.outputs
         )
         self.layers: tuple[LayerPlan, ...] = model.layers
         self.times: tuple[NetworkTime, ...] = model.times
@@ -127,10 +145,10 @@ class Executable:
             self.schedule.shared_tiles if any(helpers) else None,
             keeps_subnormals=plan.keeps_subnormals,
         )
-        outputs = [(spec.name, spec.sample_shape) for spec in self.outputs]
+        outputs = [(slot.name, slot.sample_shape) for slot in program.outputs]
         self._forms = Forms(program.inputs, outputs, helpers)
         self._checks, self._known_forms = self._forms.checks, self._forms.known
-        self._idle: deque[Call] = deque(maxlen=MAX_IDLE_CALLS)
+        self._idle: deque[Call] = deque(maxlen=max_idle_calls)
 
     @property
     def resident_bytes(self) -> int:
@@ -140,6 +158,34 @@ class Executable:
             return 0
         arenas = sum(call.workspace.arena.nbytes for call in tuple(self._idle))
         return native.constant_bytes + native.helper_arenas.bytes + arenas
+
+    @property
+    def most_bytes(self) -> int:
+        """Bytes of constants, and of the arenas of all helpers and all idle workspaces that are kept; 0 when closed."""
+        native = self._native
+        if native is None:
+            return 0
+        helpers = self.threads - 1 if native.share_address else 0
+        arenas = (self._idle.maxlen or 0) + helpers
+        return native.constant_bytes + arenas * (native.arena_bytes + TAIL_BYTES)
+
+    def answer_bytes(self, shapes: Mapping[str, tuple[int, ...]]) -> int:
+        """Return the bytes of all outputs of one sample, for shapes that `check` has passed."""
+        del shapes
+        return sum(4 * prod(spec.usual_shape) for spec in self.outputs)
+
+    def is_ready(self, shapes: Mapping[str, tuple[int, ...]]) -> bool:
+        """Return whether a call of these shapes, checked, can be computed at once: always, where shapes are fixed."""
+        del shapes
+        return True
+
+    def prepare(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
+        """Make a call of these shapes ready to be computed at once: nothing to do, where shapes are fixed.
+
+        Raises:
+            InputError: the shapes do not fit.
+        """
+        self.check(shapes)
 
     def check_names(self, given: Mapping[str, object]) -> None:
         """Check the names of a call's inputs, before anything else is known of them.

@@ -12,7 +12,7 @@ from engine.core.arrays import aligned_zeros
 from engine.kernels.driver import Request
 
 # One-sample kernels may read, and ignore, up to the next vector behind a value.
-_TAIL_BYTES = 256
+TAIL_BYTES = 256
 _Arena = npt.NDArray[np.float32]
 
 
@@ -115,4 +115,4 @@ class Workspace:
 
 
 def _new_arena(arena_bytes: int) -> _Arena:
-    return aligned_zeros((arena_bytes + _TAIL_BYTES) // 4)
+    return aligned_zeros((arena_bytes + TAIL_BYTES) // 4)

@@ -1,7 +1,7 @@
 """Kernels by the model's best guess, where nothing was timed: the start of tuning, and other CPUs."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from engine.core import limits
@@ -141,6 +141,16 @@ def part_count(layer: WeightedLayer, candidate: Candidate, threads: int) -> int:
     return max(1, min(threads, limits.MAX_PARTS, int(worth)))
 
 
+# Chooses one of the candidates of a step, which come best guess first.
+Prefer = Callable[[WeightedStep, Sequence[Candidate]], Candidate]
+
+
+def best_guess(step: WeightedStep, candidates: Sequence[Candidate]) -> Candidate:
+    """Return the first candidate."""
+    del step
+    return candidates[0]
+
+
 def default_plan(
     program: Program,
     target: Target,
@@ -151,11 +161,13 @@ def default_plan(
     values: ValueType = ValueType.FLOAT32,
     keeps_subnormals: bool = False,
     rates: Rates | None = None,
+    prefer: Prefer = best_guess,
 ) -> ExecutionPlan:
     """Return a plan by estimates; its layers are packed when bound.
 
     Without `rates` it depends on nothing measured: only on the program and on the target. One that keeps
     subnormal numbers has no mode SHARED: the pool's workers flush them.
+    The choice among the candidates of a layer is that of `prefer`.
 
     Raises:
         UnsupportedModelError: no width fits into memory.
@@ -177,7 +189,7 @@ def default_plan(
             copies=copies_of(network, step),
         )
         for lanes, chosen in choices.items():
-            best = guess(lanes)[0]
+            best = prefer(step, guess(lanes))
             count = part_count(layer, best, threads)
             split = split_layer(layer, count, lanes, sparse=best.sparse)
             chosen[number] = KernelChoice(best.spec, best.sparse, None, split.parts, split.axis)

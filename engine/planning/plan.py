@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from engine.core.layers import (
     ConvLayer,
@@ -22,6 +22,10 @@ from engine.core.target import Isa
 from engine.formats.narrow import narrow_layer
 from engine.kernels.abi import KernelSpec, PackedLayer
 from engine.planning.parts import Split, SplitAxis
+
+if TYPE_CHECKING:  # models of fixed shapes are served without the ops
+    from graph.graph import Graph
+    from graph.sizes import Sizes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -182,6 +186,19 @@ class NetworkTime:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Varying:
+    """What is needed to compute a model at other sizes than the one that its program is for.
+
+    Attributes:
+        graph: the model, with axes of varying length.
+        sizes: sizes that are made ready when the model is loaded; the first is that of the program.
+    """
+
+    graph: "Graph"
+    sizes: "tuple[Sizes, ...]"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class CompiledModel:
     """What an artifact holds.
 
@@ -190,12 +207,14 @@ class CompiledModel:
         plan: kernels for the CPU it was compiled on.
         layers: the layers for reports, in program order.
         times: whole-network times, empty where nothing was measured.
+        varying: where the inputs have axes of varying length; None where their shapes are fixed.
     """
 
     program: Program
     plan: ExecutionPlan
     layers: tuple[LayerPlan, ...]
     times: tuple[NetworkTime, ...]
+    varying: Varying | None = None
 
 
 def layer_of(

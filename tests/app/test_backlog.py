@@ -22,7 +22,8 @@ from app.services.backlog import Backlog, Rate
 from app.services.codecs import peek_model
 from app.services.conversion import SMALL_TEXT_BYTES
 from app.services.inference import Inference
-from app.services.registry import Registry, Warm
+from app.services.registry import Registry
+from app.services.warm import Warm
 from tests.app.live import Live, live, wait_until
 from tests.app.test_predict import slug
 from tests.app.test_registry import ACTIVE, Model, World

@@ -24,7 +24,7 @@ NUMBER_TYPES = (
 
 def read(inputs: object, dtype: str, shape: tuple[int, ...] = (3,)) -> np.ndarray:
     """Read an input as a request with it is read."""
-    signature = Signature((TensorSpec("x", dtype, shape),), ())
+    signature = Signature((TensorSpec("x", dtype, shape, shape),), ())
     call = decode_json(json.dumps({"model": "m", "inputs": inputs}).encode())
     arrays = signature.arrays(call.inputs, has_booleans=call.has_booleans)
     return arrays["x"]
@@ -67,7 +67,7 @@ def test_numbers_and_null_are_no_truth_values(inputs: object) -> None:
 
 
 def test_names_that_hold_true_and_false_change_nothing() -> None:
-    signature = Signature((TensorSpec("true", "float32", (2,)),), ())
+    signature = Signature((TensorSpec("true", "float32", (2,), (2,)),), ())
     body = json.dumps({"model": "true.false", "inputs": {"true": [[1, 2]]}}).encode()
     call = decode_json(body)
     arrays = signature.arrays(call.inputs, has_booleans=call.has_booleans)
@@ -93,7 +93,7 @@ def test_truth_values_are_found_whatever_else_is_in_the_text(body: str) -> None:
     call = decode_json(body.encode())
     assert call.has_booleans
     values = call.inputs["f"] if isinstance(call.inputs, dict) else call.inputs
-    signature = Signature((TensorSpec("x", "float32", (2,)),), ())
+    signature = Signature((TensorSpec("x", "float32", (2,), (2,)),), ())
     with pytest.raises(InputDtypeError, match=r"true|false"):
         signature.arrays(values, has_booleans=call.has_booleans)
 
@@ -258,7 +258,7 @@ def test_a_model_called_null_gives_no_warning(service: Live, small_file: Path) -
 
 @given(NESTED)
 def test_whatever_is_read_is_refused_by_an_input_error_only(value: object) -> None:
-    signature = Signature((TensorSpec("x", "float32", (2,)),), ())
+    signature = Signature((TensorSpec("x", "float32", (2,), (2,)),), ())
     try:
         signature.arrays({"x": value})
     except InputError:

@@ -18,8 +18,9 @@ from app.core.errors import (
 )
 from app.core.metrics import ModelCollector
 from app.core.version_errors import NoActiveVersionError
-from app.services.registry import Registry, Standing, Warm
+from app.services.registry import Registry, Standing
 from app.services.stored_version import AnyVersion, DamagedVersion, StoredVersion
+from app.services.warm import Warm
 from engine.core.errors import ArtifactError
 from engine.execution.runtime import TensorSpec
 from tests.app.test_storage import SUMMARY
@@ -31,11 +32,12 @@ ACTIVE = Standing(is_active=True, revision=1)
 class Model:
     """An executable that notes whether it was closed."""
 
-    inputs: tuple[TensorSpec, ...] = (TensorSpec("x", "float32", (2,)),)
+    inputs: tuple[TensorSpec, ...] = (TensorSpec("x", "float32", (2,), (2,)),)
     outputs: tuple[TensorSpec, ...] = ()
     layers: tuple[()] = ()
     resident_bytes: int = 0
     is_tuned_here = True
+    varies = False
     closed: bool = False
     runs: list[int] = field(default_factory=list)
 

@@ -221,7 +221,7 @@ VALUES = st.recursive(
 @settings(max_examples=300)
 @given(value=VALUES, dtype=st.sampled_from(["float32", "int32", "bool", "uint8"]))
 def test_any_json_value_is_an_array_of_the_model_or_refused(value: object, dtype: str) -> None:
-    signature = Signature((TensorSpec("x", dtype, (2,)),), ())
+    signature = Signature((TensorSpec("x", dtype, (2,), (2,)),), ())
     try:
         arrays = signature.arrays({"x": value})
     except InputError:
@@ -237,7 +237,7 @@ NUMBERS = st.one_of(
 @settings(max_examples=300)
 @given(rows=st.lists(st.lists(NUMBERS, max_size=3), max_size=4))
 def test_rows_are_packed_to_what_numpy_makes_of_them(rows: list[list[object]]) -> None:
-    signature = Signature((TensorSpec("x", "float32", (2,)),), ())
+    signature = Signature((TensorSpec("x", "float32", (2,), (2,)),), ())
 
     def arrays(*, has_booleans: bool) -> np.ndarray | str:
         try:
@@ -255,7 +255,7 @@ def test_rows_are_packed_to_what_numpy_makes_of_them(rows: list[list[object]]) -
 
 @given(npst.arrays("i8", (2, 2), elements=st.integers(-(2**40), 2**40)))
 def test_integers_are_converted_exactly_or_refused(array: np.ndarray) -> None:
-    signature = Signature((TensorSpec("x", "int32", (2,)),), ())
+    signature = Signature((TensorSpec("x", "int32", (2,), (2,)),), ())
     try:
         found = signature.arrays(array)["x"]
     except InputError:

@@ -44,13 +44,13 @@ def executable(object_cache: ObjectCache) -> Executable:
 def test_signature_is_the_graphs(executable: Executable) -> None:
     assert executable.name == "model"
     assert executable.inputs == (
-        TensorSpec("left", "float32", (20,)),
-        TensorSpec("right", "float32", (2, 10)),
+        TensorSpec("left", "float32", (20,), (20,)),
+        TensorSpec("right", "float32", (2, 10), (2, 10)),
     )
     assert executable.outputs == (
-        TensorSpec("y0", "float32", (5,)),
-        TensorSpec("y1", "float32", (2, 7)),
-        TensorSpec("y2", "float32", (2, 7)),
+        TensorSpec("y0", "float32", (5,), (5,)),
+        TensorSpec("y1", "float32", (2, 7), (2, 7)),
+        TensorSpec("y2", "float32", (2, 7), (2, 7)),
     )
 
 

@@ -1,0 +1,290 @@
+"""Models of varying size: every size against the float64 oracle, limits, what is kept, threads, tampered artifacts."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.artifacts.artifact import artifact_bytes, parse_artifact
+from engine.artifacts.manifest_graph import _DECODERS, OPS
+from engine.core.errors import (
+    ArtifactError,
+    EmptyBatchError,
+    ExecutableClosedError,
+    InputShapeError,
+    SizeError,
+    SizeTooLargeError,
+)
+from engine.core.target import host_target
+from engine.execution.sizes import SizeLimits
+from engine.machine_code.object_cache import ObjectCache
+from engine.passes.lower import _LOWER
+from engine.planning.plan import CompiledModel
+from engine.retune import retune
+from graph.activations import ActivationFunction
+from graph.errors import ShapeError
+from graph.graph import Graph
+from graph.sizes import at_sizes, usual_sizes
+from tests.engine.compiled import UNTUNED, assert_close, oracle
+from tests.engine.tamper import Tampered, leaves, outcome
+from tests.engine.test_artifact_fuzz import ENOUGH
+from tests.engine.test_differential import is_well_conditioned
+from tests.engine.varying import (
+    inputs_at,
+    loaded,
+    random_varying_networks,
+    sizes_of,
+    small_network,
+    varying_model,
+)
+
+EXPLORES = os.environ.get("HYPOTHESIS_PROFILE") == "explore"
+LENGTHS = [(1, 1, 1), (2, 3, 2), (5, 4, 3), (6, 7, 2), (9, 9, 4), (16, 11, 5), (33, 18, 3)]
+
+
+@pytest.fixture(scope="module")
+def network() -> Graph:
+    return small_network()
+
+
+@pytest.fixture(scope="module")
+def model(network: Graph, object_cache: ObjectCache) -> CompiledModel:
+    return varying_model(network, object_cache)
+
+
+@pytest.mark.parametrize("block", range(40 if EXPLORES else 3))
+def test_every_size_is_computed_as_the_oracle_does(block: int, object_cache: ObjectCache) -> None:
+    computed = 0
+    for graph in random_varying_networks(100 * block, 3):
+        executable = loaded(varying_model(graph, object_cache), object_cache)
+        for lengths in LENGTHS:
+            inputs = inputs_at(graph, lengths)
+            try:
+                fixed = at_sizes(graph, sizes_of(inputs))
+            except ShapeError:
+                with pytest.raises(SizeError):
+                    executable.run(inputs)
+                continue
+            if is_well_conditioned(fixed, inputs):
+                assert_close(executable.run(inputs), oracle(fixed, inputs))
+                computed += 1
+    assert computed >= 6
+
+
+def test_a_size_is_made_once_and_then_kept(
+    network: Graph, model: CompiledModel, object_cache: ObjectCache
+) -> None:
+    executable = loaded(model, object_cache)
+    made, inputs = executable.sizes_made, inputs_at(network, (19, 23))
+    shapes = {name: array.shape for name, array in inputs.items()}
+    assert not executable.is_ready(shapes)
+    first = executable.run(inputs)
+    assert executable.is_ready(shapes)
+    again = executable.run(inputs)
+    assert executable.sizes_made == made + 1
+    for name, array in first.items():
+        np.testing.assert_array_equal(array, again[name])
+
+
+def test_what_is_kept_is_bounded_in_number(
+    network: Graph, model: CompiledModel, object_cache: ObjectCache
+) -> None:
+    executable = loaded(model, object_cache, SizeLimits(max_kept=3))
+    for length in range(10, 20):
+        executable.run(inputs_at(network, (length, 12)))
+        assert len(executable._kept) <= 3
+    # The first of the three is used again, so that the second is let go of next.
+    executable.run(inputs_at(network, (17, 12)))
+    executable.run(inputs_at(network, (30, 12)))
+    kept = {
+        length: executable.is_ready({"image": (1, length, 12, 3)}) for length in (17, 18, 19, 30)
+    }
+    assert kept == {17: True, 18: False, 19: True, 30: True}
+
+
+def test_what_is_kept_is_bounded_in_bytes(
+    network: Graph, model: CompiledModel, object_cache: ObjectCache
+) -> None:
+    limits = SizeLimits(max_kept_bytes=400_000)
+    executable = loaded(model, object_cache, limits)
+    sizes = 0
+    for length in range(60, 90, 3):
+        executable.run(inputs_at(network, (length, 40)))
+        sizes = max(sizes, len(executable._kept))
+        assert sum(one.most_bytes for one in executable._kept.values()) <= limits.max_kept_bytes
+    assert 1 <= sizes < 10
+
+
+def test_threads_that_ask_for_one_size_make_it_once(
+    network: Graph, model: CompiledModel, object_cache: ObjectCache
+) -> None:
+    executable = loaded(model, object_cache)
+    made = executable.sizes_made
+    calls = [inputs_at(network, (21 + number % 3, 17)) for number in range(24)]
+    with ThreadPoolExecutor(8) as pool:
+        results = list(pool.map(executable.run, calls))
+    assert executable.sizes_made == made + 3
+    for inputs, result in zip(calls, results, strict=True):
+        assert_close(result, oracle(at_sizes(network, sizes_of(inputs)), inputs))
+
+
+def test_declared_shapes_have_the_axes_that_vary(
+    model: CompiledModel, object_cache: ObjectCache
+) -> None:
+    executable = loaded(model, object_cache)
+    assert executable.varies
+    (spec,) = executable.inputs
+    assert spec.sample_shape == (None, None, 3)
+    assert spec.usual_shape == (64, 64, 3)
+    assert executable.outputs[0].sample_shape == (3,)
+
+
+@pytest.mark.parametrize(
+    ("shape", "error"),
+    [
+        ((2, 9, 9, 4), InputShapeError),
+        ((2, 9, 3), InputShapeError),
+        ((9, 9, 3), InputShapeError),
+        ((2, 0, 9, 3), InputShapeError),
+        ((0, 9, 9, 3), EmptyBatchError),
+        ((2, 1, 1, 3), SizeError),  # nothing is left for the second convolution
+        ((1, 300, 9, 3), SizeTooLargeError),
+    ],
+)
+def test_sizes_that_do_not_fit_are_refused(
+    shape: tuple[int, ...],
+    error: type[Exception],
+    model: CompiledModel,
+    object_cache: ObjectCache,
+) -> None:
+    executable = loaded(model, object_cache, SizeLimits(max_length=299))
+    made = executable.sizes_made
+    for _ in range(2):  # a refusal that is known already, too
+        with pytest.raises(error):
+            executable.check({"image": shape})
+        with pytest.raises(error):
+            executable.run({"image": np.zeros(shape, np.float32)})
+    assert executable.sizes_made == made
+
+
+@pytest.mark.parametrize(
+    ("limits", "setting"),
+    [
+        (SizeLimits(max_length=80), "PRUNUS_SIZE_MAX_LENGTH"),
+        (SizeLimits(max_operations=5_000_000), "PRUNUS_SIZE_MAX_OPERATIONS"),
+        (SizeLimits(max_kept_bytes=200_000), "PRUNUS_SIZES_MAX_BYTES"),
+    ],
+)
+def test_each_limit_is_named(
+    limits: SizeLimits,
+    setting: str,
+    network: Graph,
+    model: CompiledModel,
+    object_cache: ObjectCache,
+) -> None:
+    executable = loaded(model, object_cache, limits)
+    executable.run(inputs_at(network, (40, 40)))
+    with pytest.raises(SizeTooLargeError, match=setting):
+        executable.run(inputs_at(network, (199, 211)))
+
+
+def test_bytes_of_an_answer_follow_the_size(object_cache: ObjectCache) -> None:
+    graph = next(one for one in random_varying_networks(0, 50) if None in _output_shape(one))
+    executable = loaded(varying_model(graph, object_cache), object_cache)
+    for lengths in LENGTHS:
+        inputs = inputs_at(graph, lengths, samples=1)
+        shapes = {name: array.shape for name, array in inputs.items()}
+        try:
+            result = executable.run(inputs)
+        except SizeError:
+            continue
+        wanted = sum(array.nbytes for array in result.values())
+        assert executable.answer_bytes(shapes) == wanted
+
+
+def _output_shape(graph: Graph) -> tuple[int | None, ...]:
+    return graph.value_types()[graph.outputs[0].value].sample_shape
+
+
+def test_a_closed_model_answers_nothing(
+    network: Graph, model: CompiledModel, object_cache: ObjectCache
+) -> None:
+    executable = loaded(model, object_cache)
+    assert executable.resident_bytes > 0
+    executable.close()
+    assert executable.resident_bytes == 0
+    for lengths in ((64, 64), (33, 47), (20, 20)):
+        with pytest.raises(ExecutableClosedError):
+            executable.run(inputs_at(network, lengths))
+
+
+def test_tuning_again_keeps_other_sizes(
+    network: Graph, model: CompiledModel, object_cache: ObjectCache
+) -> None:
+    again = retune(model, host_target(), UNTUNED, object_cache)
+    inputs = inputs_at(network, (13, 29))
+    wanted = oracle(at_sizes(network, sizes_of(inputs)), inputs)
+    assert_close(loaded(again, object_cache).run(inputs), wanted)
+
+
+def test_the_artifact_of_fixed_shapes_has_nothing_of_this(model: CompiledModel) -> None:
+    fixed = Tampered(artifact_bytes(replace(model, varying=None)))
+    assert "varying" not in fixed.manifest
+    assert "varying" in Tampered(artifact_bytes(model)).manifest
+
+
+def test_weights_that_program_and_graph_share_are_stored_once(model: CompiledModel) -> None:
+    with_graph, without = (
+        len(Tampered(artifact_bytes(one)).data) for one in (model, replace(model, varying=None))
+    )
+    weights = sum(array.nbytes for array in model.varying.graph.weights.values())  # type: ignore[union-attr]
+    assert with_graph - without < 0.6 * weights
+
+
+def test_every_op_that_can_be_lowered_can_be_stored() -> None:
+    assert set(OPS.values()) == set(_LOWER)
+    for kind in (*OPS.values(), ActivationFunction):
+        for field in fields(kind):
+            assert field.type in _DECODERS, f"{kind.__name__}.{field.name}"
+
+
+def test_graphs_come_back_as_they_were(object_cache: ObjectCache) -> None:
+    for graph in random_varying_networks(2000, 12):
+        content = artifact_bytes(varying_model(graph, object_cache))
+        stored = parse_artifact(content).model.varying
+        assert stored is not None
+        assert stored.graph.nodes == graph.nodes
+        assert stored.graph.inputs == graph.inputs
+        assert stored.graph.outputs == graph.outputs
+        assert stored.sizes == usual_sizes(graph)
+        for name, array in graph.weights.items():
+            np.testing.assert_array_equal(stored.graph.weights[name], array)
+
+
+@ENOUGH
+@given(data=st.data())
+def test_a_changed_graph_never_leads_outside(
+    model: CompiledModel, object_cache: ObjectCache, data: st.DataObject
+) -> None:
+    tampered = Tampered(artifact_bytes(model))
+    holder, key = data.draw(st.sampled_from(leaves(tampered.manifest["varying"])))
+    holder[key] = data.draw(
+        st.one_of(
+            st.integers(-2, 80),
+            st.sampled_from(
+                [2**31, 2**40, 2**53, -(2**63), None, True, "", "same", "Dense", [], {}]
+            ),
+        )
+    )
+    assert outcome(tampered.sealed(), object_cache) in {"refused", "ran"}
+
+
+def test_a_graph_of_other_inputs_than_the_program_is_refused(model: CompiledModel) -> None:
+    tampered = Tampered(artifact_bytes(model))
+    tampered.manifest["varying"]["sizes"] = tampered.manifest["varying"]["sizes"][1:]
+    with pytest.raises(ArtifactError, match="other inputs"):
+        parse_artifact(tampered.sealed())
