@@ -91,7 +91,7 @@ class Executable:
         name: the model's own name.
         inputs: the inputs in the model's order.
         outputs: the outputs in the model's order; always float32.
-        layers: the dense layers, their kernels, and what was measured when the model was compiled.
+        layers: the layers with weights, their kernels, and what was measured when the model was compiled.
         times: whole-network times measured when the model was compiled.
         is_tuned_here: whether kernels were timed on a CPU of this kind, for as many threads; otherwise they
             are best guesses, and `engine.retune` makes better ones.

@@ -1,4 +1,4 @@
-"""A scale and shift per row behind a Dense layer go into its weights: (x W + b) s + t = x (W s) + (b s + t)."""
+"""A scale and shift per unit behind a layer go into its weights: (x W + b) s + t = x (W s) + (b s + t)."""
 
 from dataclasses import replace
 from typing import assert_never

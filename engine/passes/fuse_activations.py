@@ -9,7 +9,7 @@ from engine.passes.rewrite import is_whole, readers
 
 
 def fuse_activations(program: Program) -> Program:
-    """Fuse where nothing else reads the result of the Dense layer."""
+    """Fuse where nothing else reads the result of the layer."""
     read_by = readers(program)
     steps = list(program.steps)
     dropped: set[int] = set()

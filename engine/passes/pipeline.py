@@ -15,7 +15,7 @@ from engine.passes.place_concatenations import place_concatenations
 from graph.graph import Graph
 
 PASSES: tuple[Callable[[Program], Program], ...] = (
-    # First, so that a Dense layer and its activation are neighbours even with a Reshape between.
+    # First, so that a layer and its activation are neighbours even with a Reshape between.
     alias_copies,
     # Before the passes that look at neighbours: what lies between two transposes that cancel sees the original.
     cancel_transposes,

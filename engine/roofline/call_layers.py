@@ -1,4 +1,4 @@
-"""How long each dense layer takes of whole calls of a batch size, on one thread."""
+"""How long each layer with weights takes of whole calls of a batch size, on one thread."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from engine.roofline.layer_times import time_layers
 
 @dataclass(frozen=True, slots=True)
 class CallLayer:
-    """One dense layer in calls of one batch size.
+    """One layer with weights in calls of one batch size.
 
     Attributes:
         name: name of the graph's node.
@@ -32,7 +32,7 @@ def layers_of_calls(
     batches: Sequence[int],
     seconds: float,
 ) -> Mapping[int, tuple[CallLayer, ...]]:
-    """Return the dense layers of a model in program order, by batch size.
+    """Return the layers with weights of a model in program order, by batch size.
 
     Tiles are timed as wholes with a stamp between their steps; a call is the tiles that its schedule says.
 

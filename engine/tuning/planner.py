@@ -50,7 +50,7 @@ class CompileOptions:
         buckets: batch sizes to have a tile width for.
         allow_sparse: False gives the dense baseline on the same engine.
         threads: number of threads to plan for; default: `PRUNUS_THREADS`, else the target's cores.
-        values: what the weights of dense layers are rounded to. Anything but float32 changes the outputs.
+        values: what weights are rounded to. Anything but float32 changes the outputs.
         keeps_subnormals: whether subnormal numbers are computed with instead of being flushed to zero.
     """
 
