@@ -18,8 +18,9 @@ from engine.artifacts.sections import MAX_SECTION_AXES, SectionReader, SectionWr
 from engine.core import limits
 from engine.core.errors import ArtifactProgramError, ManifestError, WeightFormError
 from engine.core.program import dense_array
+from engine.passes.lower import LOWERED
 from engine.planning.plan import Varying
-from graph import conv_ops, normalization_ops, ops, pooling_ops, resizing_ops, shape_ops
+from graph import conv_ops, ops, pooling_ops
 from graph.activations import ActivationFunction, Function
 from graph.errors import PrunusError
 from graph.graph import Graph, Input, Node, Output, WeightArray
@@ -29,37 +30,8 @@ from graph.tensor_type import DType, TensorType
 from graph.verify import verify
 from graph.windows import Padding
 
-OPS: dict[str, type[Any]] = {
-    op.__name__: op
-    for op in (
-        ops.Dense,
-        ops.Activation,
-        ops.PRelu,
-        ops.BatchNormalization,
-        ops.LayerNormalization,
-        ops.Rescaling,
-        ops.Normalization,
-        ops.Merge,
-        ops.Dot,
-        shape_ops.Reshape,
-        shape_ops.Permute,
-        shape_ops.RepeatVector,
-        shape_ops.Concatenate,
-        conv_ops.Conv,
-        conv_ops.DepthwiseConv,
-        conv_ops.ConvTranspose,
-        pooling_ops.Pool,
-        pooling_ops.AdaptivePool,
-        pooling_ops.GlobalPool,
-        resizing_ops.Pad,
-        resizing_ops.Crop,
-        resizing_ops.Upsample,
-        resizing_ops.Resize,
-        normalization_ops.GroupNormalization,
-        normalization_ops.RmsNormalization,
-        normalization_ops.UnitNormalization,
-    )
-}
+# What can be lowered can be stored, and nothing else.
+OPS: dict[str, type[Any]] = {op.__name__: op for op in LOWERED}
 _MAX_SIZES = 8
 # Numbers of a Rescaling, one for each channel.
 _MAX_NUMBERS = 1_000_000

@@ -24,7 +24,8 @@ from engine.passes.positions_inside import dense_in_channels
 from graph.graph import Graph
 from graph.tensor_type import TensorType, format_shape
 
-_LOWER: Lowerings = {
+# By the class of the op; an op that is not here is refused.
+LOWERED: Lowerings = {
     **lower_axes.LOWERINGS,
     **lower_conv.LOWERINGS,
     **lower_norms.LOWERINGS,
@@ -54,7 +55,7 @@ def lower(graph: Graph) -> Program:
         to.steps.append(Pack(slot, place))
         to.add(given.name, place)
     for node in graph.nodes:
-        rule = _LOWER.get(type(node.op))
+        rule = LOWERED.get(type(node.op))
         if rule is None:
             raise UnsupportedModelError(
                 f"layer {node.layer or node.name!r}: there is no kernel for {type(node.op).__name__}"

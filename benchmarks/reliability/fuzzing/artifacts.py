@@ -12,19 +12,24 @@ from engine.machine_code.object_cache import ObjectCache
 from tests.engine.compiled import UNTUNED
 from tests.engine.tamper import Tampered, leaves, outcome
 from tests.engine.test_artifact import model_graph
+from tests.engine.varying import small_network, varying_model
 from tests.hostile.mutations import changed
 
 _VALUES = (-2, -1, 0, 1, 2, 3, 7, 8, 16, 33, 79, 2**31, 2**40, 2**53, -(2**63), None, True, "", "relu", [], {})  # fmt: skip
 
 
 def artifacts(folder: Path) -> Target:
-    """One compiled model, with changed data, manifest values, manifest text or whole files."""
+    """Two compiled models, one of fixed and one of varying size, with changed data, manifest values, manifest text or whole files."""
     objects = folder / "objects"
     objects.mkdir(mode=0o700)
     cache = ObjectCache(objects)
-    content = artifact_bytes(compile_graph(model_graph(), host_target(), UNTUNED, cache))
+    contents = (
+        artifact_bytes(compile_graph(model_graph(), host_target(), UNTUNED, cache)),
+        artifact_bytes(varying_model(small_network(), cache)),
+    )
 
     def make(rng: random.Random) -> bytes:
+        content = rng.choice(contents)
         tampered, way = Tampered(content), rng.randrange(4)
         if way == 0:
             for _ in range(rng.randint(1, 3)):
