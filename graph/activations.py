@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from graph.error_function import erf
+
 # The element type is float32 or float64 at run time; NumPy's own stubs lose it in most expressions.
 FloatArray = np.ndarray[Any, np.dtype[Any]]
 
@@ -130,7 +132,7 @@ def _gelu(x: FloatArray, f: ActivationFunction) -> FloatArray:
     if f.approximate:
         inner = math.sqrt(2.0 / math.pi) * (x + 0.044715 * x**3)
         return 0.5 * x * (1.0 + np.tanh(inner))
-    return 0.5 * x * (1.0 + np.vectorize(math.erf, otypes=[np.float64])(x / math.sqrt(2.0)))
+    return 0.5 * x * (1.0 + erf(x / math.sqrt(2.0)))
 
 
 def _sigmoid(x: FloatArray, _: ActivationFunction | None = None) -> FloatArray:
