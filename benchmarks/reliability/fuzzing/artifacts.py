@@ -19,7 +19,7 @@ _VALUES = (-2, -1, 0, 1, 2, 3, 7, 8, 16, 33, 79, 2**31, 2**40, 2**53, -(2**63), 
 
 
 def artifacts(folder: Path) -> Target:
-    """Two compiled models, one of fixed and one of varying size, with changed data, manifest values, manifest text or whole files."""
+    """Return two models, of fixed and of varying size, with changed data, manifest values, manifest text or bytes."""
     objects = folder / "objects"
     objects.mkdir(mode=0o700)
     cache = ObjectCache(objects)
