@@ -14,6 +14,9 @@ from pruning.lossless.yardstick import scales_seen
 from pruning.simplify.pipeline import BEFORE_DROPPING, FOLDING, SIMPLIFYING, run_to_fixpoint
 from pruning.simplify.rewrite import Note, Pass, frozen, rounded, widened
 
+# Fewer weights are not worth computing samples for: a large network has some that are small by chance.
+_LEAST_SHARE = 1e-4
+
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
@@ -80,8 +83,17 @@ def _drop(
     if options.drop:
         drop = drop_negligible(graph, bounds, options, excluded)
     if drop.claims and samples is not None:
-        scales = scales_seen(graph, bounds, samples)
-        drop = drop_negligible(graph, bounds, options, excluded, scales)
+        if _share(graph, drop) < _LEAST_SHARE:
+            drop = DropResult({}, {}, ())
+        else:
+            scales = scales_seen(graph, bounds, samples)
+            drop = drop_negligible(graph, bounds, options, excluded, scales)
     proven = network_bounds(graph, bounds, drop.removed, options.assumed_magnitude)
     kernels = {name: frozen(kernel) for name, kernel in drop.kernels.items()}
     return _Dropped(graph.with_weights(kernels), drop.claims, proven, bounds.undeclared)
+
+
+def _share(graph: Graph, drop: DropResult) -> float:
+    """Return the share of all weights that the rule removed."""
+    removed = sum(claim.removed for claim in drop.claims)
+    return removed / sum(array.size for array in graph.weights.values())

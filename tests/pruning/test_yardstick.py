@@ -61,6 +61,19 @@ def test_tiny_weights_still_go_where_bounds_are_loose() -> None:
     assert claim.used <= 1.0
 
 
+def test_a_few_weights_of_many_are_not_worth_computing_samples_for() -> None:
+    b = GraphBuilder(6)
+    kernel = b.rng.standard_normal((200, 200))
+    kernel[0, :3] = 1e-30
+    graph = b.build(b.dense(b.input(200), 200, kernel=kernel, name="y"))
+    samples = one_of_each(probe_sets(graph, {}))
+    assert attempt_lossless(graph, LosslessOptions(), (), samples).claims == ()
+    kernel[0, :10] = 1e-30
+    more = graph.with_weights({"y/kernel": kernel.astype(np.float32)})
+    (claim,) = attempt_lossless(more, LosslessOptions(), (), samples).claims
+    assert claim.removed == 10
+
+
 @settings(max_examples=40, suppress_health_check=list(HealthCheck))
 @given(st.integers(0, 2**32 - 1))
 def test_a_scale_is_a_bound_or_what_samples_show(seed: int) -> None:
