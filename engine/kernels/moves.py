@@ -6,7 +6,8 @@ exchanging axes are boxes. A box is a block of rows along four axes, each with a
     boxes  i64[boxes][14]    first row of x, first row of y, then per axis: count, step in x, step in y
 
 Rows are moved in vectors where the last axis has steps of 1 on both sides (the samples of a row lie side by side), by
-two loads and a permutation where one sample takes every second row, and row by row elsewhere.
+two loads and a permutation where one sample takes every second row, by stores alone where it takes one row again and
+again, and row by row elsewhere.
 
 Sample (a run of rows, AVX-512)::
 
@@ -107,7 +108,12 @@ def _emit_run(
     second = w.compare("eq", strides, w.i64(0))
     with w.when(second):
         _emit_halves(w, x, y, count)
-    with w.when(w.op("xor", apart, second)):  # the second is one of those apart
+    same = w.op("or", x_step, w.op("xor", y_step, w.i64(1)))
+    repeated = w.compare("eq", same, w.i64(0))
+    with w.when(repeated):
+        _emit_repeated(w, x, y, count)
+    # Both are among those apart, and never the same.
+    with w.when(w.op("xor", apart, w.op("or", second, repeated))):
         _emit_apart(w, x, y, count, steps)
 
 
@@ -132,6 +138,15 @@ def _emit_halves(w: KernelWriter, x: Value, y: Value, count: Value) -> None:
         w.store_part(even, w.at(y, index, F32), mask)
 
     each_vector(w, count, width, body)
+
+
+def _emit_repeated(w: KernelWriter, x: Value, y: Value, count: Value) -> None:
+    one = w.splat(w.load(F32, x), w.full_width)
+
+    def body(index: Value, mask: Value | None) -> None:
+        w.store_part(one, w.at(y, index, F32), mask)
+
+    each_vector(w, count, w.full_width, body)
 
 
 def _emit_apart(
