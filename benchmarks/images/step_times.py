@@ -5,7 +5,8 @@
 One thread; steps of one kind, window and number of positions are one row. Useful operations are two for each non-zero
 and position; the roof is what multiply-adds alone reach on registers in the same run. What a step reads and writes of
 values, each once, shows which steps are bound by memory. A move that the kernel behind it does itself, channel by
-channel, takes no time of its own. Times are medians: on a machine that others use, long steps look longer than they are.
+channel, takes no time of its own. Times are medians: on a machine that others use, long steps look longer than they
+are.
 """
 
 import argparse
