@@ -155,7 +155,10 @@ def _kernel(
 
 
 def _padded_in_the_middle(site: Site, value: str, window: Window) -> str:
-    """Add the padding "same" of backends that put half of the window in front, whatever the strides, as Theano does."""
+    """Add the padding "same" of Theano: half of the window in front, whatever the strides."""
+    backend = site.draft.source.backend
+    if backend != "theano" and not _is_in_the_middle(window):
+        raise site.arguments.refuse("padding", f"valid, in a file that {backend} computed for")
     lengths = site.draft.type(value).shape[1:-1]
     amounts = []
     axes = zip(lengths, window.size, window.strides, window.dilation, strict=True)
@@ -166,6 +169,12 @@ def _padded_in_the_middle(site: Site, value: str, window: Window) -> str:
         needed = (-(-length // stride) - 1) * stride + reach
         amounts.append((reach // 2, max(0, needed - length - reach // 2)))
     return site.add(Pad(tuple(amounts)), on=(value,), name="padding")
+
+
+def _is_in_the_middle(window: Window) -> bool:
+    """Return whether "same" can only mean as much padding in front as behind, and no choice is left to a backend."""
+    pairs = zip(window.size, window.strides, strict=True)
+    return all(size % 2 and stride == 1 for size, stride in pairs)
 
 
 def _stated_output(

@@ -271,6 +271,14 @@ def test_resize_of_large_images(keras: Any, lengths: tuple[int, int], method: st
 
 
 @few
+@given(length=st.integers(1, 12), count=st.integers(1, 12))
+def test_the_matrix_of_the_nearest_takes_what_the_op_takes(length: int, count: int) -> None:
+    x = np.random.default_rng(length).standard_normal((1, length, 1))
+    op = Resize((count,), Interpolation.NEAREST)
+    np.testing.assert_array_equal(op.matrix(0, length) @ x[0], op.evaluate([x], [])[0])
+
+
+@few
 @given(data=st.data())
 def test_bilinear_corner_is_the_first_resize_of_tensorflow(keras: Any, data: DataObject) -> None:
     import tensorflow as tf

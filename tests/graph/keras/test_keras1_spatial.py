@@ -287,3 +287,51 @@ def test_bilinear_upsampling_of_theano_is_refused(tmp_path: Path) -> None:
                   batch_input_shape=[None, *IMAGE])  # fmt: skip
     with pytest.raises(UnsupportedArgumentError, match="interpolation"):
         read(tmp_path, given, kernel=None, version="2.3.1", backend="theano")
+
+
+def of_keras2(class_name: str, shape: Sequence[int | None] = IMAGE, **arguments: Any) -> Any:
+    return layer(class_name, "one", batch_input_shape=[None, *shape], padding="same", **arguments)
+
+
+DEPTHWISE = rng.standard_normal((3, 2, 3, 1)).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("given", "backend", "kernels"),
+    [
+        (of_keras2("Conv2DTranspose", filters=4, kernel_size=[3, 2]), "theano", [KERNEL]),
+        (of_keras2("DepthwiseConv2D", kernel_size=[3, 2]), "cntk", [DEPTHWISE]),
+        (of_keras2("MaxPooling2D", pool_size=2), "cntk", []),
+        (of_keras2("Conv2D", filters=4, kernel_size=[3, 2]), "cntk", [KERNEL]),
+        (of_keras2("Conv2D", [None, 8, 3], filters=4, kernel_size=[3, 2]), "theano", [KERNEL]),
+    ],
+    ids=["transposed", "depthwise", "pooling", "even", "varying size"],
+)
+def test_same_padding_of_other_backends_that_is_not_known_is_refused(
+    tmp_path: Path, given: Any, backend: str, kernels: list[np.ndarray]
+) -> None:
+    roles = [("kernel", kernel) for kernel in kernels] + ([("bias", BIAS)] if kernels else [])
+    names = {"one": [(f"one/{role}", array) for role, array in roles]} if roles else {}
+    path = write_legacy(tmp_path / "m", sequential(given), names, version="2.1.3")
+    with h5py.File(path, "a") as file:
+        file.attrs["backend"] = backend.encode()
+    with pytest.raises(UnsupportedArgumentError, match="padding"):
+        read_model(path)
+
+
+def test_odd_kernels_without_strides_are_the_same_for_all_backends(
+    keras: Any, tmp_path: Path
+) -> None:
+    kernel = rng.standard_normal((3, 1, 3, 4)).astype(np.float32)
+    given = of_keras2("Conv2D", filters=4, kernel_size=[3, 1])
+    names = {"one": [("one/kernel", kernel), ("one/bias", BIAS)]}
+    path = write_legacy(tmp_path / "m", sequential(given), names, version="2.1.3")
+    with h5py.File(path, "a") as file:
+        file.attrs["backend"] = b"cntk"
+    twin = keras.layers.Conv2D(4, (3, 1), padding="same")
+    close(outputs(read_model(path), X), of_keras3(twin, X, kernel, BIAS))
+
+
+def test_a_kernel_of_another_rank_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(WeightsMismatchError, match="does not fit the architecture"):
+        read(tmp_path, conv2d(), kernel=KERNEL[0])
