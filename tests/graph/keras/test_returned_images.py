@@ -160,9 +160,7 @@ def test_a_flat_model_keeps_flatten_and_the_activations_of_convolutions(
     "file_name",
     [
         "mltk_visual_wake_words/visual_wake_words.h5",
-        "mltk_image_classification/image_classification.h5",
         "mltk_keyword_spotting/keyword_spotting.h5",
-        "fer_mini_xception/emotion_model.hdf5",
     ],
 )
 def test_real_models_come_back_smaller_and_answer_the_same(
