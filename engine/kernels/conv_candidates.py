@@ -24,7 +24,7 @@ from engine.kernels.position_blocks import (
     VECTORS,
 )
 
-_MOST_ROWS = 4
+_MOST_ROWS, _ENOUGH_SUMS = 4, 8
 LINE_BYTES = 64
 # The most of the input that one panel of channels touches in a block, and the fewest weights of a row that are worth
 # reading and writing its sums once more.
@@ -181,7 +181,10 @@ def sparse_shape(count: int, isa: Isa) -> tuple[int, int]:
         range(1, min(MOST_VECTORS, SUMS[isa]) + 1),
         key=lambda size: (-(-count // size) * (size + _LOADS), -size),
     )
-    return min(_MOST_ROWS, max(1, SUMS[isa] // size)), size
+    # Independent sums that keep a core busy; more rows are filled up more often at the ends of buckets. (Two rows of 4
+    # to 8 vectors beside three and four: 1.00 to 1.13x.)
+    rows = min(_MOST_ROWS, max(2, -(-_ENOUGH_SUMS // size)))
+    return min(rows, max(1, SUMS[isa] // size)), size
 
 
 def dense_shape(count: int, layer: ConvLayer, isa: Isa) -> tuple[int, int]:
