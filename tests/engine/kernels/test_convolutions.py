@@ -83,3 +83,33 @@ def test_several_panels(isa: Isa, lanes: int, adds: bool, sizes: tuple[int, ...]
     sparse = conv_candidates.candidates(layer, isa, lanes)[0]
     assert sparse.pack(layer).ints["panel_count"] > 1
     assert (abs(run_conv(sparse, layer, x, added) - y) <= 2e-6 * scale).all()
+
+
+@pytest.mark.parametrize("isa", available_isas())
+@pytest.mark.parametrize("lanes", [1, 4])
+@pytest.mark.parametrize("adds", [False, True])
+@pytest.mark.parametrize(
+    ("channels", "sizes", "window"),
+    [(700, (13, 13), 1), (60, (7, 5), 3), (9, (13, 3), 1), (400, (61,), 1)],
+)
+def test_copied_panels(
+    isa: Isa, lanes: int, adds: bool, channels: int, sizes: tuple[int, ...], window: int
+) -> None:
+    """Vectors of the input that lie across lines are copied first, in one panel or several."""
+    shape = Shape(channels, 1, 21, sizes, (window,) * len(sizes), 0, 0.6)
+    layer = drawn_layer(shape, 0, adds=adds)
+    x = drawn_value(layer, lanes, 1)
+    y, scale = expected(layer, x)
+    added = None
+    if adds:
+        added = np.random.default_rng(2).normal(size=y.shape).astype(np.float32)
+        y, scale = y + added, scale + abs(added)
+    copying = [
+        one
+        for one in conv_candidates.candidates(layer, isa, lanes)
+        if "copies" in dict(one.spec.variant)
+    ]
+    # In tiles as wide as a register no vector lies across lines.
+    assert len(copying) == (lanes < isa.vector_floats)
+    for candidate in copying:
+        assert (abs(run_conv(candidate, layer, x, added) - y) <= 2e-6 * scale).all()
