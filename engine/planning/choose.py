@@ -27,6 +27,11 @@ from engine.planning.plan import (
 # Batch sizes to have a tile width for. Between 8 and 16, and 16 and 32, further widths save less than the
 # time and bytes that they cost: a sparse tile of 12 takes as long as one of 16, and 24 as 32.
 DEFAULT_BUCKETS = (1, 4, 8, 16, 32)
+# A further width that tuning tries and keeps where a sample takes at most these shares of what it takes in the next
+# width, as estimated and as measured: its forms of the weights take memory, and time to make, to measure and to load.
+WIDE_BUCKET = 64
+WIDE_GUESS_MUST_REACH = 0.87
+WIDE_MUST_REACH = 0.95
 # The largest arena of a network over positions that is worth a tile width of its own beside the least one. (ResNet-50,
 # one thread: 21 ms a sample with one, 45 with 16, whose values take 80 MB.)
 MOST_SPATIAL_BYTES = 4 * 1024**2
@@ -57,6 +62,28 @@ def tile_width(samples: int, isa: Isa) -> int:
 def tile_widths(buckets: Sequence[int], isa: Isa) -> tuple[int, ...]:
     """Lanes for batch buckets; rising, distinct."""
     return tuple(sorted({tile_width(bucket, isa) for bucket in buckets}))
+
+
+def wide_width(buckets: Sequence[int], isa: Isa) -> tuple[int, ...]:
+    """Return the width that tuning tries besides those of the buckets; none where buckets were chosen."""
+    return tile_widths((WIDE_BUCKET,), isa) if tuple(buckets) == DEFAULT_BUCKETS else ()
+
+
+def without_idle_width(
+    tiles: Sequence[TilePlan], wide: Sequence[int], must_reach: float
+) -> tuple[TilePlan, ...]:
+    """Return the tiles without the widest one, where it is one of `wide` and saves too little for a sample.
+
+    Args:
+        tiles: by rising lanes, with their times.
+        wide: widths that nobody asked for.
+        must_reach: the share of its time in the next width that a sample may take at most.
+    """
+    *others, widest = tiles
+    if widest.lanes not in wide or not others:
+        return tuple(tiles)
+    needed = must_reach * others[-1].seconds / others[-1].lanes
+    return tuple(tiles) if widest.seconds / widest.lanes <= needed else tuple(others)
 
 
 def fitting_widths(program: Program, widths: Sequence[int]) -> tuple[int, ...]:

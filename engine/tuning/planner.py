@@ -1,6 +1,6 @@
 """Program to compiled model: which kernel, in which width, by how many threads; timed or estimated."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from engine.core.layers import ValueType
@@ -12,7 +12,15 @@ from engine.execution.assemble import Packer
 from engine.execution.pool import thread_count
 from engine.formats.narrow import narrowing_error
 from engine.machine_code.object_cache import ObjectCache
-from engine.planning.choose import DEFAULT_BUCKETS, default_plan, tile_widths
+from engine.planning.choose import (
+    DEFAULT_BUCKETS,
+    WIDE_GUESS_MUST_REACH,
+    WIDE_MUST_REACH,
+    default_plan,
+    tile_widths,
+    wide_width,
+    without_idle_width,
+)
 from engine.planning.plan import (
     BucketPlan,
     CompiledModel,
@@ -47,7 +55,8 @@ class CompileOptions:
             that tuning ends in time on a busy host, too. Those that it leaves no time for keep the best
             guess; every tile width, mode and batch is read at least once, chosen kernels beside dense
             ones.
-        buckets: batch sizes to have a tile width for.
+        buckets: batch sizes to have a tile width for. Tuning adds tiles of 64 samples to the default ones where
+            they save time.
         allow_sparse: False gives the dense baseline on the same engine.
         threads: number of threads to plan for; default: `PRUNUS_THREADS`, else the target's cores.
         values: what weights are rounded to. Anything but float32 changes the outputs.
@@ -88,9 +97,13 @@ def plan_program(
     rates = host_rates(target, cache) if options.tune else default_rates(target)
     packer = Packer(program, options.values)
     job = _Job(program, target, options, cache, progress or _silent, packer, rates)
-    guess = job.guess(allow_sparse=options.allow_sparse)
+    widths = tile_widths(options.buckets, target.isa)
     if options.tune:
-        return _tuned(job, guess)
+        wide = wide_width(options.buckets, target.isa)
+        guess = job.guess((*widths, *wide), allow_sparse=options.allow_sparse)
+        tiles = without_idle_width(guess.tiles, wide, WIDE_GUESS_MUST_REACH)
+        return _tuned(job, replace(guess, tiles=tiles))
+    guess = job.guess(widths, allow_sparse=options.allow_sparse)
     return _model(program, job.packed(guess), Tuning({}))
 
 
@@ -111,12 +124,12 @@ class _Job:
         """How many threads to plan for."""
         return thread_count(self.options.threads, self.target)
 
-    def guess(self, *, allow_sparse: bool) -> ExecutionPlan:
+    def guess(self, widths: Sequence[int], *, allow_sparse: bool) -> ExecutionPlan:
         """Return the plan by estimates."""
         return default_plan(
             self.program,
             self.target,
-            tile_widths(self.options.buckets, self.target.isa),
+            widths,
             allow_sparse=allow_sparse,
             threads=self.threads,
             values=self.options.values,
@@ -147,8 +160,9 @@ def _tuned(job: _Job, guess: ExecutionPlan) -> CompiledModel:
     def left() -> float:
         return max(0.0, end - own_time())
 
+    widths = [tile.lanes for tile in guess.tiles]
     task = TuneRequest(
-        [tile.lanes for tile in guess.tiles],
+        widths,
         _LAYERS_SHARE * options.tune_seconds,
         options.allow_sparse,
         guess.threads,
@@ -160,14 +174,17 @@ def _tuned(job: _Job, guess: ExecutionPlan) -> CompiledModel:
     chosen = job.packed(tuning.applied(program, guess, dense_only=False))
     dense = None
     if options.allow_sparse:
-        rival = job.guess(allow_sparse=False)
+        rival = job.guess(widths, allow_sparse=False)
         dense = job.packed(tuning.applied(program, rival, dense_only=True))
     job.report("measure", 0.0)
     tiles_end = own_time() + left() / 3
     plans = measure_tiles(program, chosen, dense, job.target, job.cache, tiles_end)
     baseline = None if plans.dense is None else CompiledModel(program, plans.dense, (), ())
     job.report("measure", 0.3)
-    model = _with_modes(job, _model(program, plans.chosen, tuning), left() / 2)
+    wide = wide_width(options.buckets, job.target.isa)
+    tiles = without_idle_width(plans.chosen.tiles, wide, WIDE_MUST_REACH)
+    kept = replace(plans.chosen, tiles=tiles)
+    model = _with_modes(job, _model(program, kept, tuning), left() / 2)
     job.report("measure", 0.6)
     network_end = own_time() + left()
     return replace(
