@@ -34,6 +34,8 @@ from engine.tuning.clocks import Clock, own_time, tells_time, wall_time
 ROUNDS = 5
 READING_SECONDS = 3e-4
 MOST_SECONDS = 0.1
+# The most that one reading does, whatever the clock says: more than any core does in that time.
+MOST_WORK = 2 * 10**9
 # What is read to measure the levels behind the second-level cache: so many times as much as that holds, within bounds.
 _FAR_CACHES = 4
 _FAR_BYTES = (4 * 2**20, 16 * 2**20)
@@ -176,7 +178,8 @@ def _best_rates(
             rate = loop.work * loop.repeats / seconds / 1e9
             rates[loop.probe, loop.level] = max(rates.get((loop.probe, loop.level), 0.0), rate)
             # The first readings are short, and so too low: they say how long the others must be.
-            loop.repeats = max(1, int(loop.repeats * READING_SECONDS / seconds))
+            wanted = int(loop.repeats * READING_SECONDS / seconds)
+            loop.repeats = max(1, min(wanted, MOST_WORK // loop.work))
         if number and wall_time() > end:
             break
     return rates

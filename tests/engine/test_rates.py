@@ -93,7 +93,11 @@ def test_default_rates_depend_on_nothing_measured() -> None:
 
 
 @pytest.mark.parametrize("isa", available_isas())
-def test_measured_rates_are_plausible(isa: Isa, object_cache: ObjectCache) -> None:
+def test_measured_rates_are_plausible(
+    isa: Isa, object_cache: ObjectCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PRUNUS_TUNING_SEED", raising=False)
+    restart_clocks()
     rates = measuring.measure_rates(host_target(isa), object_cache)
     # The slowest CPU there is multiplies 10^8 times a second; none 10^13 times.
     for rate in (rates.products, rates.permuted, rates.gathered, rates.picked):
@@ -101,6 +105,24 @@ def test_measured_rates_are_plausible(isa: Isa, object_cache: ObjectCache) -> No
     assert [level.size_bytes is None for level in rates.levels] == [False, False, True]
     assert all(0.01 < level.bytes_per_ns < 1e5 for level in rates.levels)
     assert rates.uncertainty == MEASURED_UNCERTAINTY
+
+
+def test_a_clock_that_stands_still_does_not_stretch_readings(
+    object_cache: ObjectCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, longest = measuring.run_loop, 0
+
+    def watched(library: object, loop: measuring.Loop, *rest: object) -> float:
+        nonlocal longest
+        longest = max(longest, loop.repeats * loop.work)
+        loop.repeats, repeats = 1, loop.repeats  # what matters is how much is asked for
+        run(library, loop, *rest)  # type: ignore[arg-type]
+        loop.repeats = repeats
+        return 1e-9
+
+    monkeypatch.setattr(measuring, "run_loop", watched)
+    measuring.measure_rates(host_target(), object_cache)
+    assert 0 < longest <= measuring.MOST_WORK
 
 
 def test_rates_are_measured_once(
