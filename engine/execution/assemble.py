@@ -1,10 +1,8 @@
 """A plan becomes bound tiles: arenas laid out, layers packed where they are not, steps bound."""
 
-import zlib
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from engine.core.errors import PackedLayerError
@@ -13,6 +11,7 @@ from engine.core.program import Program
 from engine.core.steps import ConvStep, Place, Step, WeightedStep
 from engine.execution.bind import Binder, BoundStep
 from engine.execution.native import BoundTile
+from engine.execution.shared_arrays import SharedArrays
 from engine.kernels.abi import KernelSpec, PackedLayer
 from engine.kernels.registry import kernel_candidates
 from engine.planning.memory import plan_arena
@@ -33,9 +32,6 @@ class LayerKey:
     step: WeightedStep
 
 
-_ArrayKey = tuple[str, tuple[int, ...], int]
-# Arrays are told apart by about so many of their bytes, before they are compared as a whole.
-_SAMPLE_BYTES = 4096
 _PackedKey = tuple[LayerKey, KernelSpec, Split]
 
 
@@ -57,12 +53,25 @@ class Packer:
     in memory once: kernels for several widths often share a form. (In a file they are one section.)
     """
 
-    def __init__(self, program: Program, values: ValueType = ValueType.FLOAT32) -> None:
+    def __init__(
+        self,
+        program: Program,
+        values: ValueType = ValueType.FLOAT32,
+        arrays: SharedArrays | None = None,
+    ) -> None:
+        """Start without any.
+
+        Args:
+            program: the program of the layers.
+            values: what weights are rounded to before they are packed.
+            arrays: arrays that other programs share with this one; stored layers are then among them, too.
+        """
         self._program = program
         self._values = values
         self._packed: dict[_PackedKey, tuple[PackedLayer, ...]] = {}
-        self._arrays: dict[_ArrayKey, list[npt.NDArray[Any]]] = {}
-        self._ids: set[int] = set()
+        self._shares = arrays is not None
+        self._arrays = arrays or SharedArrays()
+        self._held: dict[int, npt.NDArray[Any]] = {}
 
     def packed(self, step: WeightedStep, choice: KernelChoice) -> tuple[PackedLayer, ...]:
         """Return the parts of a step's layer in the format of the chosen kernel.
@@ -71,7 +80,7 @@ class Packer:
             PackedLayerError: the kernel does not suit the layer.
         """
         if choice.packed is not None:
-            return choice.packed
+            return self.shared(choice.packed) if self._shares else choice.packed
         key = (layer_key(step), choice.spec, choice.split)
         if key not in self._packed:
             self._packed[key] = self._pack(step, choice.spec, choice.split)
@@ -95,28 +104,18 @@ class Packer:
         )
 
     def _known(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        if id(array) in self._ids:  # it is kept, so no other array has its id
+        if id(array) in self._held:  # it is held, so no other array has its id
             return array
-        own = _bytes(array)
-        # Arrays that agree in a sample are compared as a whole: few do that are not equal. The step is
-        # odd, so that the sample has every byte of a number.
-        sample = np.ascontiguousarray(own[:: len(own) // _SAMPLE_BYTES | 1])
-        same = self._arrays.setdefault((array.dtype.str, array.shape, zlib.crc32(sample.data)), [])
-        for known in same:
-            if np.array_equal(_bytes(known), own):
-                return known
-        same.append(array)
-        self._ids.add(id(array))
-        return array
+        found = self._arrays.known(array)
+        self._held[id(found)] = found
+        return found
 
 
-def _bytes(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    return np.ascontiguousarray(array).view(np.uint8).reshape(-1)
-
-
-def bind_plan(program: Program, plan: ExecutionPlan) -> tuple[BoundTile, ...]:
-    """Bind every tile width of a plan, with kernels packed where they are not yet."""
-    packer = Packer(program, plan.values)
+def bind_plan(
+    program: Program, plan: ExecutionPlan, arrays: SharedArrays | None = None
+) -> tuple[BoundTile, ...]:
+    """Bind every tile width of a plan, with kernels packed where they are not yet; `arrays` as in `Packer`."""
+    packer = Packer(program, plan.values, arrays)
     return tuple(bind_tile(program, plan, tile, packer) for tile in plan.tiles)
 
 

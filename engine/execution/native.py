@@ -53,7 +53,7 @@ class NativePlan:
         shared_address: address of the plan table for a request in mode SHARED.
         arena_bytes: size of an arena that is enough for any tile.
         helper_arenas: the arenas of the threads that help, shared by all calls.
-        constant_bytes: size of all constants.
+        constants: size of each constant in bytes, by its address.
     """
 
     def __init__(
@@ -84,13 +84,18 @@ class NativePlan:
         self._tables = NativeTables(self._library)
         self.address = self._tables.plan(tiles, choice, keeps_subnormals=keeps_subnormals)
         self.shared_address = self._tables.plan_of(self.address, shared_choice or choice)
-        self.constant_bytes = self._tables.constant_bytes
+        self.constants = self._tables.constant_sizes
         self.arena_bytes = max(tile.arena_bytes for tile in tiles)
         self.helper_arenas = HelperArenas(self.arena_bytes)
         self.run: Run = run_function(self._library)
         self.run_address = self._library.address(driver.SYMBOL)
         self.share_address = self._library.address(share.SYMBOL) if several else 0
         self._method = method_of(self._library.address(call.SYMBOL))
+
+    @property
+    def constant_bytes(self) -> int:
+        """Size of all constants."""
+        return sum(self.constants.values())
 
     def builtin(self, workspace: Workspace) -> Callable[..., object]:
         """Return a built-in function that computes a workspace's request; it keeps this plan alive."""
@@ -142,14 +147,14 @@ class NativeTables:
     """Allocates tables over loaded kernels; every array is kept as long as this object.
 
     Attributes:
-        constant_bytes: size of all constants so far.
+        constant_sizes: size of each constant so far in bytes, by its address.
     """
 
     def __init__(self, library: NativeLibrary) -> None:
         self._library = library
         self._keep: list[npt.NDArray[Any]] = []
         self._constants: dict[int, int] = {}
-        self.constant_bytes = 0
+        self.constant_sizes: dict[int, int] = {}
 
     def plan(
         self, tiles: Sequence[BoundTile], choice: Sequence[int], *, keeps_subnormals: bool = False
@@ -203,8 +208,8 @@ class NativeTables:
         placed = array
         if array.ctypes.data % ALIGNMENT_BYTES or not array.flags.c_contiguous:
             placed = aligned(array)
-        self.constant_bytes += placed.nbytes
         self._constants[id(array)] = self._kept(placed)
+        self.constant_sizes[self._constants[id(array)]] = placed.nbytes
         return self._constants[id(array)]
 
     def _kept(self, array: npt.NDArray[Any]) -> int:

@@ -24,6 +24,7 @@ from engine.execution.calls import Call
 from engine.execution.forms import Forms
 from engine.execution.native import NativePlan
 from engine.execution.pool import PROCESS_POOL, thread_count
+from engine.execution.shared_arrays import SharedArrays
 from engine.execution.sizes import SizeLimits
 from engine.execution.workspace import TAIL_BYTES, Help
 from engine.machine_code.object_cache import ObjectCache
@@ -110,11 +111,12 @@ class Executable:
         threads: int | None = None,
         schedule: Schedule | None = None,
         max_idle_calls: int = MAX_IDLE_CALLS,
+        arrays: SharedArrays | None = None,
     ) -> None:
         """Load the code for `target`; see `load`.
 
         A `schedule` replaces the one that follows from the plan's times; it changes neither kernels nor
-        parts.
+        parts. `arrays` are shared with other executables.
         """
         program = model.program
         self.threads = thread_count(threads, target)
@@ -138,7 +140,7 @@ class Executable:
         self._target = target
         self._cache = cache
         self._native: NativePlan | None = NativePlan(
-            bind_plan(program, plan),
+            bind_plan(program, plan, arrays),
             self.schedule.tiles,
             target,
             cache,
@@ -153,21 +155,31 @@ class Executable:
     @property
     def resident_bytes(self) -> int:
         """Bytes of constants and of arenas, of helpers and of idle workspaces; 0 when closed."""
-        native = self._native
-        if native is None:
-            return 0
-        arenas = sum(call.workspace.arena.nbytes for call in tuple(self._idle))
-        return native.constant_bytes + native.helper_arenas.bytes + arenas
+        return sum(self.constants.values()) + self.arena_bytes
 
     @property
-    def most_bytes(self) -> int:
-        """Bytes of constants, and of the arenas of all helpers and all idle workspaces that are kept; 0 when closed."""
+    def constants(self) -> Mapping[int, int]:
+        """Size of each constant in bytes, by its address; none when closed."""
+        native = self._native
+        return {} if native is None else native.constants
+
+    @property
+    def most_arena_bytes(self) -> int:
+        """Bytes of the arenas of all helpers and of as many idle workspaces as are kept; 0 when closed."""
         native = self._native
         if native is None:
             return 0
         helpers = self.threads - 1 if native.share_address else 0
-        arenas = (self._idle.maxlen or 0) + helpers
-        return native.constant_bytes + arenas * (native.arena_bytes + TAIL_BYTES)
+        return ((self._idle.maxlen or 0) + helpers) * (native.arena_bytes + TAIL_BYTES)
+
+    @property
+    def arena_bytes(self) -> int:
+        """Bytes of the arenas that there are; 0 when closed."""
+        native = self._native
+        if native is None:
+            return 0
+        arenas = sum(call.workspace.arena.nbytes for call in tuple(self._idle))
+        return native.helper_arenas.bytes + arenas
 
     def answer_bytes(self, shapes: Mapping[str, tuple[int, ...]]) -> int:
         """Return the bytes of all outputs of one sample, for shapes that `check` has passed."""

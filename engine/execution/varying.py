@@ -7,7 +7,7 @@ one size at once make it once; sizes are made one at a time, so that a process n
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from threading import Lock
@@ -29,6 +29,7 @@ from engine.core.steps import WeightedStep
 from engine.core.target import Target
 from engine.execution.forms import Forms
 from engine.execution.runtime import Executable, TensorSpec
+from engine.execution.shared_arrays import SharedArrays
 from engine.execution.sizes import SizeLimits
 from engine.kernels.abi import Candidate, KernelSpec
 from engine.machine_code.object_cache import ObjectCache
@@ -81,7 +82,8 @@ class VaryingExecutable(Executable):
         limits: SizeLimits | None = None,
     ) -> None:
         """Load the code for `target`, for all sizes that the artifact names; see `engine.execution.runtime.load`."""
-        super().__init__(model, cache, target, threads)
+        self._arrays = SharedArrays()
+        super().__init__(model, cache, target, threads, arrays=self._arrays)
         self.limits = limits or SizeLimits()
         self.sizes_made = 0
         self._graph: Graph | None = varying.graph
@@ -120,7 +122,9 @@ class VaryingExecutable(Executable):
             return 0
         with self._lock:
             kept = tuple(self._kept.values())
-        return super().resident_bytes + self._weight_bytes + sum(one.resident_bytes for one in kept)
+        constants = _together((self, *kept))
+        arenas = super().arena_bytes + sum(one.arena_bytes for one in kept)
+        return sum(constants.values()) + arenas + self._weight_bytes
 
     def check(self, shapes: Mapping[str, Shape]) -> int:
         """Check the shapes of a batch before it is computed; no size is made ready for it.
@@ -289,7 +293,7 @@ class VaryingExecutable(Executable):
     def _made(self, key: Key) -> Executable:
         plan = self._plan
         try:
-            program = build_program(self._graph_at(key))
+            program = build_program(self._graph_at(key), checks_each_pass=False)
             chosen = default_plan(
                 program,
                 self._target,
@@ -304,13 +308,15 @@ class VaryingExecutable(Executable):
                 error.message, expected=error.expected, got=error.got
             ) from error
         model = CompiledModel(program, chosen, (), ())
-        made = Executable(model, self._cache, self._target, self.threads, max_idle_calls=2)
+        made = Executable(
+            model, self._cache, self._target, self.threads, max_idle_calls=2, arrays=self._arrays
+        )
         self.sizes_made += 1
-        if made.most_bytes > self.limits.max_kept_bytes:
+        if self._bytes_of([made]) > self.limits.max_kept_bytes:
             raise SizeTooLargeError(
                 "the inputs are too large to be computed",
                 expected=f"at most {self.limits.max_kept_bytes:,} bytes of memory for a size",
-                got=f"{made.most_bytes:,}",
+                got=f"{self._bytes_of([made]):,}",
                 hint="the limit is the setting PRUNUS_SIZES_MAX_BYTES",
             )
         return made
@@ -330,9 +336,22 @@ class VaryingExecutable(Executable):
                 return
             self._kept[key] = made
             while len(self._kept) > self.limits.max_kept or (
-                sum(one.most_bytes for one in self._kept.values()) > self.limits.max_kept_bytes
+                self._bytes_of(self._kept.values()) > self.limits.max_kept_bytes
             ):
                 self._kept.popitem(last=False)
+        self._arrays.forget_dead()
+
+    def _bytes_of(self, kept: Iterable[Executable]) -> int:
+        """Return the most memory of some sizes together, without what they share with the first size."""
+        some = list(kept)
+        shared, sizes = self.constants, _together(some)
+        own = sum(size for place, size in sizes.items() if place not in shared)
+        return own + sum(one.most_arena_bytes for one in some)
+
+
+def _together(executables: Iterable[Executable]) -> dict[int, int]:
+    """Return the size of each constant of several executables in bytes, by its address."""
+    return {place: size for one in executables for place, size in one.constants.items()}
 
 
 def _chosen(model: CompiledModel) -> dict[str, tuple[KernelSpec, bool]]:

@@ -34,8 +34,13 @@ PASSES: tuple[Callable[[Program], Program], ...] = (
 )
 
 
-def build_program(graph: Graph) -> Program:
+def build_program(graph: Graph, *, checks_each_pass: bool = True) -> Program:
     """Turn a verified graph into a program ready for memory planning and kernel choice.
+
+    Args:
+        graph: the graph, with fixed sample shapes.
+        checks_each_pass: whether the program is checked after every pass, to find which one is wrong; it is
+            checked after the last one in any case.
 
     Raises:
         VariableLengthError: a value has an axis of varying length.
@@ -43,8 +48,9 @@ def build_program(graph: Graph) -> Program:
         ProgramError: a pass made an invalid program (a bug of ours).
     """
     program = lower(graph)
-    check_program(program)
     for rewrite in PASSES:
+        if checks_each_pass:
+            check_program(program)
         program = rewrite(program)
-        check_program(program)
+    check_program(program)
     return program

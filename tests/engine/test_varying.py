@@ -28,7 +28,8 @@ from engine.retune import retune
 from graph.activations import ActivationFunction
 from graph.errors import ShapeError
 from graph.graph import Graph
-from graph.sizes import at_sizes, usual_sizes
+from graph.sizes import Sizes, at_sizes, usual_sizes
+from graph.windows import Padding
 from tests.engine.compiled import UNTUNED, assert_close, oracle
 from tests.engine.tamper import Tampered, leaves, outcome
 from tests.engine.test_artifact_fuzz import ENOUGH
@@ -39,8 +40,10 @@ from tests.engine.varying import (
     random_varying_networks,
     sizes_of,
     small_network,
+    varying,
     varying_model,
 )
+from tests.pruning.images import ImageBuilder
 
 EXPLORES = os.environ.get("HYPOTHESIS_PROFILE") == "explore"
 LENGTHS = [(1, 1, 1), (2, 3, 2), (5, 4, 3), (6, 7, 2), (9, 9, 4), (16, 11, 5), (33, 18, 3)]
@@ -115,8 +118,27 @@ def test_what_is_kept_is_bounded_in_bytes(
     for length in range(60, 90, 3):
         executable.run(inputs_at(network, (length, 40)))
         sizes = max(sizes, len(executable._kept))
-        assert sum(one.most_bytes for one in executable._kept.values()) <= limits.max_kept_bytes
+        assert executable._bytes_of(executable._kept.values()) <= limits.max_kept_bytes
     assert 1 <= sizes < 10
+
+
+def test_sizes_share_their_weights(object_cache: ObjectCache) -> None:
+    b = ImageBuilder(8)
+    x = b.input(8, 8, 64, name="image")
+    graph = varying(b.build(b.conv(x, 256, 3, padding=Padding.SAME)))
+    assert graph is not None
+    weight_bytes = sum(array.nbytes for array in graph.weights.values())
+    sizes: tuple[Sizes, ...] = tuple({"image": (side, side, 64)} for side in (40, 48))
+    executable = loaded(varying_model(graph, object_cache, sizes), object_cache)
+    for side in (40, 44, 48, 52):
+        inputs = inputs_at(graph, (side, side + 1))
+        assert_close(executable.run(inputs), oracle(at_sizes(graph, sizes_of(inputs)), inputs))
+    everything = {**executable.constants}
+    for one in executable._kept.values():
+        everything |= one.constants
+    assert len(executable._kept) == 5
+    # Six sizes: kernels of two forms pack their weights differently, and nothing else is as large.
+    assert sum(everything.values()) < 2.5 * weight_bytes
 
 
 def test_threads_that_ask_for_one_size_make_it_once(
