@@ -2,6 +2,9 @@
 
 # Rows (float32 elements of one sample) of one buffer: as graph.limits.MAX_SAMPLE_ELEMENTS.
 MAX_BUFFER_ROWS = 64 * 1024 * 1024
+# Rows of all buffers together, and multiplications for one sample: what is checked and run takes minutes at most.
+MAX_ROWS = 2**32
+MAX_OPERATIONS = 2**41
 MAX_BUFFERS = 40_000
 MAX_STEPS = 40_000
 MAX_SLOTS = 1_024

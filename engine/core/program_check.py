@@ -23,8 +23,10 @@ from engine.core.functions import MergeOp
 from engine.core.program import Program
 from engine.core.steps import (
     AffineStep,
+    ConvStep,
     CopyStep,
     DenseStep,
+    DepthwiseStep,
     DotStep,
     ElementStep,
     GluStep,
@@ -33,7 +35,9 @@ from engine.core.steps import (
     Pack,
     Place,
     PlainStep,
+    PoolStep,
     PReluStep,
+    ResampleStep,
     SoftmaxStep,
     SpatialStep,
     Step,
@@ -56,11 +60,19 @@ def check_program(program: Program) -> None:
     _check_limits(program)
     _check_slots(program)
     written = _Written(program.buffers)
+    operations = 0
     for number, step in enumerate(program.steps):
         where = f"step {number} ({type(step).__name__})"
         _check_places(program, step, where)
         for problem in _problems(program, step):
             raise ProgramError(f"{where}: {problem}")
+        operations += _operations(program, step)
+        if operations > limits.MAX_OPERATIONS:
+            raise ProgramError(
+                "the program takes too long",
+                expected=f"at most {limits.MAX_OPERATIONS:,} operations for a sample",
+                got=f"more up to {where}",
+            )
         for place in reads(step):
             if not written.covers(place):
                 raise ProgramError(f"{where} reads rows that no step has written")
@@ -110,6 +122,7 @@ def _check_limits(program: Program) -> None:
         ("inputs", len(program.inputs), limits.MAX_SLOTS),
         ("outputs", len(program.outputs), limits.MAX_SLOTS),
         ("rows of a buffer", max(program.buffers, default=0), limits.MAX_BUFFER_ROWS),
+        ("rows", sum(program.buffers), limits.MAX_ROWS),
     )
     for what, count, limit in counts:
         if count > limit:
@@ -156,6 +169,22 @@ def _check_places(program: Program, step: Step, where: str) -> None:
                 expected=f"rows 0 to {size}",
                 got=f"{place.rows} rows from {place.first}",
             )
+
+
+def _operations(program: Program, step: Step) -> int:
+    """Return the most multiplications of a checked step for one sample; a row that is read or written counts as one."""
+    rows = sum(place.rows for place in (*reads(step), *writes(step)))
+    match step:
+        case DenseStep():
+            return rows + step.x.rows // step.positions * step.y.rows
+        case ConvStep() | DepthwiseStep():
+            return rows + step.inputs * step.y.rows
+        case PoolStep():
+            return rows + program.constants[step.taps].shape[0] * step.y.rows
+        case DotStep() | ResampleStep():
+            return rows + step.terms * step.y.rows
+        case _:
+            return rows
 
 
 def _problems(program: Program, step: Step) -> Iterator[str]:

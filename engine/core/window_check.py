@@ -14,6 +14,7 @@ from engine.core import limits
 from engine.core.constant_check import array_problems, group_problems, number_problems, same_rows
 from engine.core.program import Program, dense_array
 from engine.core.window_steps import (
+    BOX_AXES,
     BOX_NUMBERS,
     ConvStep,
     DepthwiseStep,
@@ -27,6 +28,8 @@ from engine.core.window_steps import (
 )
 
 MAX_AXES = 3
+# Boxes of so many rows are looked at one by one.
+_LARGE_ROWS = 2**16
 _WindowStep = ConvStep | DepthwiseStep | PoolStep
 
 
@@ -63,6 +66,8 @@ def _grid_problems(step: _WindowStep) -> Iterator[str]:
         yield f"positions have one to {MAX_AXES} axes"
     elif min(*sizes, *strides, step.channel_rows) < 1 or strides[-1] != 1:
         yield "sizes and strides are at least 1, the last stride is 1"
+    elif max(*strides, step.channel_rows) > limits.MAX_BUFFER_ROWS:  # also where none is taken
+        yield f"strides and channels have at most {limits.MAX_BUFFER_ROWS} rows"
     elif any(strides[n] < strides[n + 1] * sizes[n + 1] for n in range(len(sizes) - 1)):
         yield "positions overlap"
     elif step.y.rows % math.prod(sizes):
@@ -152,6 +157,8 @@ def _move_problems(program: Program, step: MoveStep) -> Iterator[str]:
     array = program.constants.get(step.boxes)
     rows = array.shape[0] if array is not None and len(array.shape) == 2 else 0
     problems = list(array_problems(program, step.boxes, np.uint32, (rows, BOX_NUMBERS)))
+    if step.x_rows > limits.MAX_BUFFER_ROWS:  # also where there is one channel
+        problems.append(f"channels have at most {limits.MAX_BUFFER_ROWS} rows")
     if step.outer < 1 or step.x_rows < 0 or step.outer * step.y_rows != step.y.rows:
         problems.append(f"{step.y.rows} rows are not {step.outer} channels of {step.y_rows}")
     if problems:
@@ -172,18 +179,46 @@ def _box_problems(step: MoveStep, boxes: npt.NDArray[np.int64]) -> Iterator[str]
         if boxes.size and int(last.max()) >= limit:
             yield f"a box has rows that are not below {limit}"
             return
-    if step.fill is None and not _covers(step.y_rows, boxes):
+    # In floating point first: it cannot wrap around. Whoever wrote a row twice could do so for ever.
+    if counts.astype(np.float64).prod(axis=1).sum() > 2 * step.y_rows:
+        yield f"boxes have more than {step.y_rows} rows"
+        return
+    sizes = counts.prod(axis=1)
+    if int(sizes.sum()) > step.y_rows:
+        yield f"boxes have more than {step.y_rows} rows"
+    elif step.fill is None and not _covers(step.y_rows, boxes, sizes):
         yield "boxes do not cover a channel, and there is nothing to fill it with"
 
 
-def _covers(rows: int, boxes: npt.NDArray[np.int64]) -> bool:
-    """Return whether boxes, which lie in so many rows, cover each of them once."""
-    if sum(math.prod(counts) for counts in boxes[:, 2::3].tolist()) != rows:
+def _covers(rows: int, boxes: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]) -> bool:
+    """Return whether boxes, which lie in so many rows, cover each of them once; `sizes` are their numbers of rows."""
+    if int(sizes.sum()) != rows:
         return False
     covered = np.zeros(rows, np.bool_)
-    for numbers in boxes:
-        places = np.full(1, numbers[1])
-        for count, step in zip(numbers[2::3], numbers[4::3], strict=True):
+    # Small boxes many at a time: there may be as many of them as rows.
+    for box in boxes[sizes >= _LARGE_ROWS]:
+        places = np.full(1, box[1])
+        for count, step in zip(box[2::3], box[4::3], strict=True):
             places = (places[:, None] + np.arange(count) * step).reshape(-1)
         covered[places] = True
+    small = np.flatnonzero(sizes < _LARGE_ROWS)
+    ends = np.cumsum(sizes[small])
+    first = 0
+    while first < len(small):
+        before = int(ends[first - 1]) if first else 0
+        end = int(np.searchsorted(ends, before + 2 * _LARGE_ROWS))
+        some = small[first:end]
+        covered[_places(boxes[some], sizes[some])] = True
+        first = end
     return bool(covered.all())
+
+
+def _places(boxes: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the rows of the result that boxes have, box after box."""
+    box = np.repeat(np.arange(len(boxes)), sizes)
+    rest = np.arange(len(box)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    places: npt.NDArray[np.int64] = boxes[box, 1]
+    for axis in reversed(range(BOX_AXES)):
+        rest, place = np.divmod(rest, boxes[box, 2 + 3 * axis])
+        places += place * boxes[box, 4 + 3 * axis]
+    return places
