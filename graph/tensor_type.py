@@ -66,6 +66,7 @@ class TensorType:
                 "a fixed length is needed for every axis but the batch",
                 expected="integers after the batch axis",
                 got=format_shape(self.shape),
+                hint="give the input layers a fixed shape, or put a global pooling layer here",
             )
         return fixed
 

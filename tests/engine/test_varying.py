@@ -13,9 +13,11 @@ from engine.artifacts.artifact import artifact_bytes, parse_artifact
 from engine.artifacts.manifest_graph import _DECODERS, OPS
 from engine.core.errors import (
     ArtifactError,
+    BatchMismatchError,
     EmptyBatchError,
     ExecutableClosedError,
     InputShapeError,
+    MissingInputError,
     SizeError,
     SizeTooLargeError,
 )
@@ -27,8 +29,12 @@ from engine.planning.plan import CompiledModel
 from engine.retune import retune
 from graph.activations import ActivationFunction
 from graph.errors import ShapeError
-from graph.graph import Graph
+from graph.graph import Graph, Input
+from graph.ops import Merge, MergeKind
+from graph.pooling_ops import GlobalPool, PoolKind
+from graph.shape_ops import Permute
 from graph.sizes import Sizes, at_sizes, usual_sizes
+from graph.tensor_type import float32
 from graph.windows import Padding
 from tests.engine.compiled import UNTUNED, assert_close, oracle
 from tests.engine.tamper import Tampered, leaves, outcome
@@ -76,6 +82,44 @@ def test_every_size_is_computed_as_the_oracle_does(block: int, object_cache: Obj
                 assert_close(executable.run(inputs), oracle(fixed, inputs))
                 computed += 1
     assert computed >= 6
+
+
+def test_channels_may_come_first(object_cache: ObjectCache) -> None:
+    b = ImageBuilder(9)
+    x = b.input(3, 8, 8, name="image")
+    y = b.conv(b.add(Permute((2, 3, 1)), [x]), 4, 3, padding=Padding.SAME, stride=2)
+    graph = b.build(b.add(Permute((3, 1, 2)), [y]))
+    free = replace(graph, inputs=(Input("image", float32(3, None, None)),))
+    executable = loaded(varying_model(free, object_cache), object_cache)
+    assert executable.outputs[0].sample_shape == (4, None, None)
+    for shape in ((1, 3, 17, 30), (2, 3, 1, 4), (3, 3, 64, 64)):
+        inputs = {"image": np.random.default_rng(1).standard_normal(shape).astype(np.float32)}
+        assert_close(executable.run(inputs), oracle(at_sizes(free, sizes_of(inputs)), inputs))
+
+
+def test_several_inputs_vary_each_for_itself(object_cache: ObjectCache) -> None:
+    b = ImageBuilder(10)
+    image, signal = b.input(8, 8, 3, name="image"), b.input(8, 2, name="signal")
+    pooled = [
+        b.add(GlobalPool(PoolKind.MAX), [b.conv(x, 5, 3, padding=Padding.SAME)])
+        for x in (image, signal)
+    ]
+    graph = varying(b.build(b.add(Merge(MergeKind.ADD), pooled)))
+    assert graph is not None
+    executable = loaded(varying_model(graph, object_cache), object_cache)
+    rng = np.random.default_rng(2)
+    for size, length in (((5, 9), 31), ((5, 9), 32), ((64, 64), 7), ((6, 9), 32)):
+        inputs = {
+            "image": rng.standard_normal((2, *size, 3)).astype(np.float32),
+            "signal": rng.standard_normal((2, length, 2)).astype(np.float32),
+        }
+        assert_close(executable.run(inputs), oracle(at_sizes(graph, sizes_of(inputs)), inputs))
+    inputs["signal"] = inputs["signal"][:1]
+    with pytest.raises(BatchMismatchError):
+        executable.run(inputs)
+    del inputs["signal"]
+    with pytest.raises(MissingInputError):
+        executable.run(inputs)
 
 
 def test_a_size_is_made_once_and_then_kept(
