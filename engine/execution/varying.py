@@ -4,6 +4,7 @@ The artifact has a program and a tuned plan for one size, and the graph. For ano
 each layer gets the kernel that was chosen for it at the first size where that suits (else the best guess), and its
 weights are packed. What was made is kept for later calls, the least recently used sizes go first. Threads that ask for
 one size at once make it once; sizes are made one at a time, so that a process needs memory for one that is being made.
+Unlike other executables these hold locks: a process must not fork while one of its threads makes a size ready.
 """
 
 from collections import OrderedDict

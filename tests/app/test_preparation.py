@@ -1,0 +1,108 @@
+"""Sizes that are made ready before a prediction: nobody else waits for them, and not too many wait at once."""
+
+import asyncio
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from app.core.errors import OverloadedError
+from app.core.settings import Settings
+from app.services.preparation import Preparation
+from app.services.registry import LoadedModel
+from app.services.warm import Warm
+from engine.core.errors import SizeError
+
+WAIT_SECONDS = 60.0
+
+
+@dataclass
+class Executable:
+    """Makes sizes ready when it is let go on; length 13 cannot be."""
+
+    varies: bool = True
+    may_go_on: threading.Event = field(default_factory=threading.Event)
+    ready: set[int] = field(default_factory=set)
+
+    def is_ready(self, shapes: Mapping[str, tuple[int, ...]]) -> bool:
+        return shapes["x"][1] in self.ready
+
+    def prepare(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
+        assert self.may_go_on.wait(WAIT_SECONDS)
+        if shapes["x"][1] == 13:
+            raise SizeError("the network cannot be computed at this size")
+        self.ready.add(shapes["x"][1])
+
+
+@dataclass
+class Model:
+    executable: Executable
+
+
+def inputs(length: int) -> dict[str, np.ndarray]:
+    return {"x": np.zeros((1, length, 2), np.float32)}
+
+
+def run(scenario: Any, tmp_path: Path, **changes: Any) -> None:
+    model = Model(Executable())
+    preparation = Preparation(Settings(data_dir=tmp_path, **changes))
+
+    async def bounded() -> None:
+        async with asyncio.timeout(WAIT_SECONDS):
+            await scenario(preparation, cast(LoadedModel, model), model.executable)
+
+    try:
+        asyncio.run(bounded())
+    finally:
+        model.executable.may_go_on.set()
+        preparation.close()
+
+
+def test_sizes_that_are_ready_do_not_wait_for_new_ones(tmp_path: Path) -> None:
+    async def scenario(preparation: Preparation, model: LoadedModel, made: Executable) -> None:
+        made.ready.add(5)
+        waiting = asyncio.create_task(preparation.ready(model, inputs(7)))
+        await asyncio.sleep(0)
+        for _ in range(10):
+            await preparation.ready(model, inputs(5))
+        assert not waiting.done()
+        made.may_go_on.set()
+        await waiting
+        assert made.ready == {5, 7}
+
+    run(scenario, tmp_path)
+
+
+def test_what_comes_when_too_many_wait_is_refused(tmp_path: Path) -> None:
+    async def scenario(preparation: Preparation, model: LoadedModel, made: Executable) -> None:
+        tasks = [asyncio.create_task(preparation.ready(model, inputs(n))) for n in (20, 21)]
+        await asyncio.sleep(0)
+        with pytest.raises(OverloadedError, match="inputs of new sizes"):
+            await preparation.ready(model, inputs(22))
+        made.may_go_on.set()
+        await asyncio.gather(*tasks)
+        await preparation.ready(model, inputs(22))
+        assert made.ready == {20, 21, 22}
+
+    run(scenario, tmp_path, size_pending_max_requests=2)
+
+
+def test_a_size_that_cannot_be_made_ready_fails_alone(tmp_path: Path) -> None:
+    async def scenario(preparation: Preparation, model: LoadedModel, made: Executable) -> None:
+        made.may_go_on.set()
+        with pytest.raises(SizeError):
+            await preparation.ready(model, inputs(13))
+        await preparation.ready(model, inputs(14))
+        assert preparation.backlog.requests == 0
+
+    run(scenario, tmp_path)
+
+
+@pytest.mark.parametrize("varies", [True, False])
+def test_only_models_of_fixed_shapes_may_run_on_the_event_loop(varies: bool) -> None:
+    warm = Warm(cast(Any, Executable(varies=varies)), sample_seconds=1e-6)
+    assert (warm.inline_seconds < 1.0) is not varies
