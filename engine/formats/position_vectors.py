@@ -13,7 +13,6 @@ Three columns of outputs, rows of the input five apart, one sample, vectors of e
     vector   x x x . . x x x                mask 11100111, stored as 6 elements; the next one starts at 10
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -88,6 +87,14 @@ class PositionVectors:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Vectors:
+    """First position of each vector, and the mask of the positions behind it that it has: int64[count]."""
+
+    first: npt.NDArray[np.int64]
+    masks: npt.NDArray[np.int64]
+
+
 def cover(grid: Grid, lanes: int, width: int, *, apart: bool = False) -> PositionVectors:
     """Cover a grid with vectors.
 
@@ -111,8 +118,8 @@ def cover(grid: Grid, lanes: int, width: int, *, apart: bool = False) -> Positio
     whole = _whole(grid, rows, together)
     if apart and whole is not None and len(whole) * together != grid.positions:
         whole = None
-    if whole is not None and len(whole) <= _WHOLE_MAY_COST * len(straddling):
-        return _table(rows, [(first, full) for first in whole], (lanes, width))
+    if whole is not None and len(whole) <= _WHOLE_MAY_COST * len(straddling.first):
+        return _table(rows, _Vectors(whole, np.full(len(whole), full)), (lanes, width))
     return _table(rows, straddling, (lanes, width))
 
 
@@ -126,44 +133,44 @@ def _within_positions(rows: npt.NDArray[np.int64], lanes: int, width: int) -> Po
     )
 
 
-def _straddling(rows: npt.NDArray[np.int64], together: int) -> list[tuple[int, int]]:
-    """Return first position and mask of the fewest vectors, each of the positions that it reaches."""
+def _straddling(rows: npt.NDArray[np.int64], together: int) -> _Vectors:
+    """Return the fewest vectors, each of the positions that it reaches."""
     ends = np.searchsorted(rows, rows + together)
-    found, first = [], 0
-    while first < len(rows):
-        reached = rows[first : int(ends[first])] - rows[first]
-        found.append((first, int(sum(1 << int(place) for place in reached))))
-        first = int(ends[first])
-    return found
+    following, found, place = ends.tolist(), [], 0
+    while place < len(rows):
+        found.append(place)
+        place = following[place]
+    first = np.array(found, np.int64)
+    masks = np.zeros(len(first), np.int64)
+    for number in range(together):
+        other = first + number
+        reached = other < ends[first]
+        masks[reached] |= 1 << (rows[other[reached]] - rows[first[reached]])
+    return _Vectors(first, masks)
 
 
-def _whole(grid: Grid, rows: npt.NDArray[np.int64], together: int) -> list[int] | None:
+def _whole(grid: Grid, rows: npt.NDArray[np.int64], together: int) -> npt.NDArray[np.int64] | None:
     """Return first positions of vectors without gaps, each within a run; None where a run is too short."""
-    breaks = np.flatnonzero(np.diff(rows) != 1) + 1
-    starts = [0, *breaks.tolist()]
-    ends = [*breaks.tolist(), grid.positions]
-    found: list[int] = []
-    for start, end in zip(starts, ends, strict=True):
-        if end - start < together:
-            return None
-        found += range(start, end - together + 1, together)
-        if (end - start) % together:
-            found.append(
-                end - together
-            )  # over positions of the one before, which get the same again
-    return found
+    starts = np.concatenate(([0], np.flatnonzero(np.diff(rows) != 1) + 1))
+    ends = np.append(starts[1:], grid.positions)
+    if int((ends - starts).min()) < together:
+        return None
+    counts = -(-(ends - starts) // together)
+    first = np.repeat(starts, counts)
+    number = np.arange(len(first)) - np.repeat(np.cumsum(counts) - counts, counts)
+    # The last one of a run ends with it, over positions of the one before, which get the same again.
+    return np.minimum(first + number * together, np.repeat(ends, counts) - together)
 
 
 def _table(
-    rows: npt.NDArray[np.int64],
-    vectors: Sequence[tuple[int, int]],
-    sizes: tuple[int, int],
+    rows: npt.NDArray[np.int64], vectors: _Vectors, sizes: tuple[int, int]
 ) -> PositionVectors:
     lanes, width = sizes
-    first = np.array([position for position, _ in vectors], np.int64)
-    elements = np.array([_spread(mask, lanes) for _, mask in vectors], np.int64)
-    table = np.stack((rows[first] * lanes * 4, first * lanes * 4, elements), axis=1)
-    return PositionVectors(table.astype(np.uint32), _stores(elements.tolist(), width), width)
+    masks, which = np.unique(vectors.masks, return_inverse=True)
+    elements = np.array([_spread(mask, lanes) for mask in masks.tolist()], np.int64)
+    columns = (rows[vectors.first] * lanes * 4, vectors.first * lanes * 4, elements[which])
+    table = np.stack(columns, axis=1).astype(np.uint32)
+    return PositionVectors(table, _stores(elements.tolist(), width), width)
 
 
 def _stores(masks: list[int], width: int) -> Stores:

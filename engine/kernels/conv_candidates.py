@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache, partial
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -36,13 +36,21 @@ COPIED_PANEL_BYTES = 40 * 1024
 # How many weights that are not zero meet a vector that is worth copying; and what copying one takes, in loads.
 LEAST_USES = 4
 _COPY_LOADS = 4
+# Grids whose vectors are kept, and how many elements of a channel these have at most: clients may ask for ever new ones.
+_KEPT_GRIDS, _KEPT_ELEMENTS = 64, 2**18
 # Loads beside those of the input that a weight takes: itself and its offset.
 _LOADS = 2
 
 
-@cache
 def positions_of(grid: Grid, lanes: int, width: int, *, apart: bool = False) -> PositionVectors:
-    """Return the vectors that cover a grid; see `cover`."""
+    """Return the vectors that cover a grid; see `cover`. Some are kept, for layers often have the grid of others."""
+    if grid.positions * lanes > _KEPT_ELEMENTS:
+        return cover(grid, lanes, width, apart=apart)
+    return _kept_positions(grid, lanes, width, apart=apart)
+
+
+@lru_cache(_KEPT_GRIDS)
+def _kept_positions(grid: Grid, lanes: int, width: int, *, apart: bool) -> PositionVectors:
     return cover(grid, lanes, width, apart=apart)
 
 
