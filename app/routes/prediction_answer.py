@@ -37,7 +37,10 @@ async def encode(form: str, found: Prediction, conversion: Conversion, *, bare: 
         conversion: writes what is large.
         bare: write a single output as a nested list instead of an object.
     """
-    outputs, size = found.outputs, found.samples * found.model.signature.answer_bytes
+    outputs = found.outputs
+    size = found.samples * found.model.signature.answer_bytes
+    if not size:  # it depends on the size of the inputs
+        size = sum(array.nbytes for array in outputs.values())
     if size <= SMALL_TEXT_BYTES:
         return small_answer(form, found, bare=bare)
     if form == JSON:
