@@ -61,6 +61,11 @@ class Inference:
         outputs = model.executable.run(arrays)
         return Answer(outputs, 0.0, time.perf_counter() - start)
 
+    async def known(self, model: LoadedModel, arrays: Mapping[str, Array]) -> None:
+        """Let the executable find out what it does not know of the size of a batch; see `Preparation.known`."""
+        if model.executable.varies:
+            await self._preparation.known(model, arrays)
+
     def check_room(self, model: LoadedModel) -> None:
         """Refuse a prediction of a model that would wait too long for a thread, before its inputs are read.
 

@@ -137,6 +137,10 @@ class Predictor:
             )
             if arrays is None:
                 arrays = await self._large_arrays(model, call, answer_limit)
+            if model.executable.varies:
+                await self._inference.known(model, arrays)
+                shapes = {name: array.shape for name, array in arrays.items()}
+                self._check_known(model, shapes, answer_limit)
             samples = len(next(iter(arrays.values())))
             ready_at = time.perf_counter()
             if self._inference.is_inline(model, samples):
@@ -243,15 +247,16 @@ class Predictor:
         return read()
 
     def _check(self, model: LoadedModel, shapes: Shapes, answer_limit: AnswerLimit) -> None:
-        """Refuse shapes that do not fit the model or the limits."""
+        """Refuse shapes that do not fit the model or the limits; of new sizes, `predict` finds out more in a thread."""
+        executable = model.executable
+        if executable.varies and not executable.is_known(shapes):
+            self._check_samples(next(iter(shapes.values()))[0])
+        else:
+            self._check_known(model, shapes, answer_limit)
+
+    def _check_known(self, model: LoadedModel, shapes: Shapes, answer_limit: AnswerLimit) -> None:
         samples = model.executable.check(shapes)
-        if samples > self._inference.batch_max_samples:
-            raise BatchTooLargeError(
-                "the batch has too many samples",
-                expected=f"at most {self._inference.batch_max_samples:,}",
-                got=f"{samples:,}",
-                hint="the limit is the setting PRUNUS_PREDICT_BATCH_MAX_SAMPLES",
-            )
+        self._check_samples(samples)
         answer_bytes = model.signature.answer_bytes or model.executable.answer_bytes(shapes)
         if samples * answer_bytes > answer_limit.max_bytes:
             raise BatchTooLargeError(
@@ -259,4 +264,13 @@ class Predictor:
                 expected=f"at most {answer_limit.max_bytes // answer_bytes:,} samples",
                 got=f"{samples:,}",
                 hint=f"the limit is the setting {answer_limit.setting}",
+            )
+
+    def _check_samples(self, samples: int) -> None:
+        if samples > self._inference.batch_max_samples:
+            raise BatchTooLargeError(
+                "the batch has too many samples",
+                expected=f"at most {self._inference.batch_max_samples:,}",
+                got=f"{samples:,}",
+                hint="the limit is the setting PRUNUS_PREDICT_BATCH_MAX_SAMPLES",
             )

@@ -1,4 +1,4 @@
-"""Sizes that a model of varying size has not computed yet: made ready in a thread of their own, before the prediction.
+"""Sizes that a model of varying size has not computed yet: looked at and made ready in a thread of their own.
 
 There is one such thread, so that clients which send ever new sizes slow down each other, and not the predictions of
 sizes that are ready.
@@ -6,7 +6,7 @@ sizes that are ready.
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from app.core.settings import Settings
@@ -14,7 +14,9 @@ from app.services.backlog import Backlog, Rate
 from app.services.registry import LoadedModel
 from app.services.tensors import Array
 
-_FIRST_GUESS_SECONDS = 0.1
+_FIRST_GUESS_SECONDS, _FIRST_LOOK_SECONDS = 0.1, 0.01
+
+_Shapes = Mapping[str, tuple[int, ...]]
 
 
 class Preparation:
@@ -28,8 +30,21 @@ class Preparation:
             settings.predict_queue_max_seconds,
             settings.size_pending_max_requests,
         )
-        self._rate = Rate(_FIRST_GUESS_SECONDS)
+        self._rate, self._look_rate = Rate(_FIRST_GUESS_SECONDS), Rate(_FIRST_LOOK_SECONDS)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="sizes")
+
+    async def known(self, model: LoadedModel, arrays: Mapping[str, Array]) -> None:
+        """Find out whether the network can be computed at the size of a batch, where that is not known yet.
+
+        Of a deep network this takes milliseconds, in which the event loop would answer nobody.
+
+        Raises:
+            OverloadedError: it would wait too long.
+            PrunusError: it cannot be computed.
+        """
+        shapes = {name: array.shape for name, array in arrays.items()}
+        if not model.executable.is_known(shapes):
+            await self._done(model.executable.check, shapes, self._look_rate)
 
     async def ready(self, model: LoadedModel, arrays: Mapping[str, Array]) -> None:
         """Make the size of a checked batch ready, where it is not.
@@ -39,20 +54,23 @@ class Preparation:
             PrunusError: it cannot be made ready.
         """
         shapes = {name: array.shape for name, array in arrays.items()}
-        if model.executable.is_ready(shapes):
-            return
+        if not model.executable.is_ready(shapes):
+            await self._done(model.executable.prepare, shapes, self._rate)
+
+    async def _done(self, work: Callable[[_Shapes], object], shapes: _Shapes, rate: Rate) -> None:
+        """Do something for a size in the thread."""
         self.backlog.check()
-        with self.backlog.entered(self._rate.seconds):
+        with self.backlog.entered(rate.seconds):
             loop = asyncio.get_running_loop()
-            took = await loop.run_in_executor(self._pool, _prepared, model, shapes)
-        self._rate.learn(took, 1.0)
+            took = await loop.run_in_executor(self._pool, _timed, work, shapes)
+        rate.learn(took, 1.0)
 
     def close(self) -> None:
         """End the thread after the size that is being made ready."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _prepared(model: LoadedModel, shapes: Mapping[str, tuple[int, ...]]) -> float:
+def _timed(work: Callable[[_Shapes], object], shapes: _Shapes) -> float:
     start = time.perf_counter()
-    model.executable.prepare(shapes)
+    work(shapes)
     return time.perf_counter() - start

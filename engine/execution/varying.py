@@ -141,6 +141,17 @@ class VaryingExecutable(Executable):
             self._expect_fit(key)
         return samples
 
+    def is_known(self, shapes: Mapping[str, Shape]) -> bool:
+        """Return whether `check` and `answer_bytes` answer at once; of a new size, the graph is looked through first.
+
+        Raises:
+            InputError: names, shapes or batch sizes do not fit.
+        """
+        self.check_names(shapes)
+        key = self._key(shapes)
+        self._forms_of(key).check(shapes)
+        return key == self._first or key in self._fits
+
     def answer_bytes(self, shapes: Mapping[str, Shape]) -> int:
         """Return the bytes of all outputs of one sample, for shapes that `check` has passed."""
         key = self._key(shapes)

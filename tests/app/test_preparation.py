@@ -27,6 +27,18 @@ class Executable:
     varies: bool = True
     may_go_on: threading.Event = field(default_factory=threading.Event)
     ready: set[int] = field(default_factory=set)
+    known: set[int] = field(default_factory=set)
+    looked_in: list[threading.Thread] = field(default_factory=list)
+
+    def is_known(self, shapes: Mapping[str, tuple[int, ...]]) -> bool:
+        return shapes["x"][1] in self.known
+
+    def check(self, shapes: Mapping[str, tuple[int, ...]]) -> int:
+        self.looked_in.append(threading.current_thread())
+        if shapes["x"][1] == 13:
+            raise SizeError("the network cannot be computed at this size")
+        self.known.add(shapes["x"][1])
+        return 1
 
     def is_ready(self, shapes: Mapping[str, tuple[int, ...]]) -> bool:
         return shapes["x"][1] in self.ready
@@ -97,6 +109,19 @@ def test_a_size_that_cannot_be_made_ready_fails_alone(tmp_path: Path) -> None:
         with pytest.raises(SizeError):
             await preparation.ready(model, inputs(13))
         await preparation.ready(model, inputs(14))
+        assert preparation.backlog.requests == 0
+
+    run(scenario, tmp_path)
+
+
+def test_new_sizes_are_looked_at_elsewhere_and_once(tmp_path: Path) -> None:
+    async def scenario(preparation: Preparation, model: LoadedModel, made: Executable) -> None:
+        for length in (7, 7, 8):
+            await preparation.known(model, inputs(length))
+        with pytest.raises(SizeError):
+            await preparation.known(model, inputs(13))
+        assert len(made.looked_in) == 3
+        assert threading.current_thread() not in made.looked_in
         assert preparation.backlog.requests == 0
 
     run(scenario, tmp_path)

@@ -1,9 +1,11 @@
 """Models whose inputs vary in size over HTTP and on the command line: every size beside the NumPy oracle."""
 
 import shutil
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import orjson
@@ -13,6 +15,7 @@ from click.testing import CliRunner
 from app.cli import main
 from app.core.settings import Settings
 from app.services.storage import KERNELS_FOLDER
+from engine.execution.varying import VaryingExecutable
 from graph.activations import Function
 from graph.graph import Graph
 from graph.keras.export import write_keras
@@ -22,7 +25,7 @@ from graph.sizes import at_sizes
 from graph.windows import Padding
 from tests.app.conftest import TUNE_SECONDS
 from tests.app.live import Live, live, seed_objects
-from tests.app.test_predict import NPY, close, npy, slug
+from tests.app.test_predict import NPY, NPZ, close, npy, npz, slug
 from tests.engine.varying import varying
 from tests.pruning.images import ImageBuilder
 
@@ -135,6 +138,33 @@ def test_the_answer_is_limited_by_what_its_size_makes_of_it(served: Live) -> Non
         answer = served.http.post("/predict?model=varying", content=npy(images), headers=NPY)
         assert answer.status_code == status
     assert slug(answer) == "batch-too-large"
+
+
+def test_the_event_loop_does_not_look_through_the_graph(
+    served: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a deep network that takes milliseconds for each new size, and clients may ask for ever new ones."""
+    looked_in = []
+    own = VaryingExecutable._fit
+
+    def fit(executable: VaryingExecutable, key: Any) -> Any:
+        looked_in.append(threading.current_thread().name)
+        return own(executable, key)
+
+    monkeypatch.setattr(VaryingExecutable, "_fit", fit)
+    for number, form in enumerate(("json", "npy", "npz")):
+        images = image(41 + number, 43)
+        if form == "json":
+            answer = served.predict(model="varying", inputs=images.tolist())
+        elif form == "npy":
+            answer = served.http.post("/predict?model=varying", content=npy(images), headers=NPY)
+        else:
+            answer = served.http.post(
+                "/predict?model=varying", content=npz(image=images), headers=NPZ
+            )
+        assert answer.status_code == 200, answer.text
+    assert len(looked_in) == 3
+    assert all(name.startswith("sizes") for name in looked_in)
 
 
 def test_the_description_shows_which_axes_vary(served: Live) -> None:
