@@ -18,6 +18,8 @@ from engine.kernels.abi import Candidate, KernelSpec, PackedLayer, packed_layer
 from engine.kernels.estimate_windows import Blocks, dense_conv_work, sparse_conv_work
 from engine.kernels.position_blocks import (
     ADDS,
+    COPIES,
+    COPY_BYTES,
     MOST_VECTORS,
     STORES,
     SUMS,
@@ -63,6 +65,7 @@ def candidates(layer: ConvLayer, isa: Isa, lanes: int) -> list[Candidate]:
         _sparse_candidate(layer, isa, lanes, nonzeros),
         *_copying_candidates(layer, isa, lanes, nonzeros),
         _dense_candidate(layer, isa, lanes),
+        *_copying_dense_candidates(layer, isa, lanes),
     ]
 
 
@@ -94,7 +97,7 @@ def _copying_candidates(layer: ConvLayer, isa: Isa, lanes: int, nonzeros: int) -
         return []
     panels = -(-layer.inputs // _copied_columns(layer, isa, size))
     choices: list[tuple[str, int | str]] = [
-        (conv_rows.COPIES, 1),
+        (COPIES, 1),
         (conv_rows.PANELS, conv_rows.SEVERAL if panels > 1 else conv_rows.ONE),
     ]
     spec = _spec(conv_rows.FAMILY, layer, isa, lanes, vectors, (rows, size), choices)
@@ -107,7 +110,7 @@ def _copying_candidates(layer: ConvLayer, isa: Isa, lanes: int, nonzeros: int) -
 def _copied_columns(layer: ConvLayer, isa: Isa, size: int) -> int:
     """Return the columns of a panel that is copied: all, or of panels of equal size that stay in the nearest cache."""
     run_bytes = 4 * isa.vector_floats * size
-    if layer.inputs * run_bytes <= conv_rows.COPY_BYTES:
+    if layer.inputs * run_bytes <= COPY_BYTES:
         return layer.inputs
     most = COPIED_PANEL_BYTES // run_bytes
     return -(-layer.inputs // -(-layer.inputs // most))
@@ -120,6 +123,21 @@ def _dense_candidate(layer: ConvLayer, isa: Isa, lanes: int) -> Candidate:
     blocks = _blocks(layer, isa, lanes, vectors, shape[1])
     work = dense_conv_work(layer, blocks, shape[0])
     return Candidate(spec, False, partial(pack_dense, spec=spec), work)
+
+
+def _copying_dense_candidates(layer: ConvLayer, isa: Isa, lanes: int) -> list[Candidate]:
+    """Return the dense kernel that copies what it meets, where vectors lie in two lines or a block leaves the cache."""
+    vectors = _vectors(layer, isa, lanes, apart=True)
+    shape = dense_shape(vectors.count, layer, isa)
+    blocks = _blocks(layer, isa, lanes, vectors, shape[1])
+    met_by = layer.units // layer.groups // shape[0]
+    run_bytes = 4 * isa.vector_floats * shape[1]
+    if met_by < LEAST_USES or (blocks.lines == 1 and layer.inputs * run_bytes <= COPY_BYTES):
+        return []
+    spec = _spec(conv_dense.FAMILY, layer, isa, lanes, vectors, shape, [(COPIES, 1)])
+    work = dense_conv_work(layer, replace(blocks, lines=1), shape[0])
+    work = replace(work, loads=work.loads + layer.inputs * blocks.vectors * _COPY_LOADS)
+    return [Candidate(spec, False, partial(pack_dense, spec=spec), work)]
 
 
 def _spec(
@@ -213,7 +231,7 @@ def _placed(layer: ConvLayer, spec: KernelSpec) -> tuple[dict[str, Any], dict[st
     """Return the constants and numbers that all kernels over blocks of positions have."""
     grid = Grid(layer.sizes, layer.strides)
     made = dict(spec.variant)
-    apart = made.get(conv_rows.PANELS) == conv_rows.SEVERAL or conv_rows.COPIES in made
+    apart = made.get(conv_rows.PANELS) == conv_rows.SEVERAL or COPIES in made
     vectors = positions_of(grid, spec.lanes, spec.isa.vector_floats, apart=apart)
     blocks = vectors.blocks(spec.number(VECTORS))
     ints = {
@@ -235,7 +253,7 @@ def pack_sparse(layer: ConvLayer, spec: KernelSpec) -> PackedLayer:
     offsets = _offsets(layer, layer.group_channels * layer.groups, spec.lanes)
     rows = spec.number(conv_rows.ROWS)
     panel = _panel_columns(layer, spec)
-    if conv_rows.COPIES in dict(spec.variant):
+    if COPIES in dict(spec.variant):
         run_bytes = 4 * spec.isa.vector_floats * spec.number(VECTORS)
         constants |= {
             "columns": offsets.astype(np.uint32),
@@ -256,7 +274,7 @@ def pack_sparse(layer: ConvLayer, spec: KernelSpec) -> PackedLayer:
 
 def _panel_columns(layer: ConvLayer, spec: KernelSpec) -> int:
     """Return the columns of the kernel in a panel."""
-    if conv_rows.COPIES in dict(spec.variant):
+    if COPIES in dict(spec.variant):
         return _copied_columns(layer, spec.isa, spec.number(VECTORS))
     if spec.option(conv_rows.PANELS) == conv_rows.ONE:
         return layer.inputs
@@ -269,10 +287,15 @@ def _panel_columns(layer: ConvLayer, spec: KernelSpec) -> int:
 def pack_dense(layer: ConvLayer, spec: KernelSpec) -> PackedLayer:
     """Return a layer as `engine.kernels.conv_dense` reads it."""
     constants, ints = _placed(layer, spec)
-    units = layer.units // layer.groups
+    units, rows = layer.units // layer.groups, spec.number(conv_dense.ROWS)
+    panel = layer.inputs
+    if COPIES in dict(spec.variant):
+        panel = _copied_columns(layer, spec.isa, spec.number(VECTORS))
+        ints["panel_taps"] = panel
     parts = [
-        pack_dense_blocks(layer.kernel[:, first : first + units], spec.number(conv_dense.ROWS))
+        pack_dense_blocks(layer.kernel[start : start + panel, first : first + units], rows)
         for first in range(0, layer.units, units)
+        for start in range(0, layer.inputs, panel)
     ]
     constants |= {
         "offsets": _offsets(layer, layer.group_channels, spec.lanes).astype(np.uint32),

@@ -32,21 +32,23 @@ A 1 x 1 convolution of stride 1 is the product of a sparse matrix with the matri
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 
 from engine.core.errors import UnsupportedKernelError
 from engine.kernels.abi import Field, FieldKind, KernelSpec
 from engine.kernels.activations import load_parameters
-from engine.kernels.emit import F32, I32, I64, PTR, Value, vector
+from engine.kernels.emit import F32, I32, I64, Value, vector
 from engine.kernels.kernel_writer import KernelWriter
 from engine.kernels.position_blocks import (
     BLOCK_FIELDS,
     BLOCK_VARIANTS,
+    COPIES,
     SUMS,
     VECTORS,
     Block,
     Results,
     channel,
+    copied_block,
+    copy_room,
     each_block,
     near_sums,
     results,
@@ -68,10 +70,7 @@ VARIANTS: Mapping[str, Collection[int | str]] = {
     PANELS: (ONE, SEVERAL),
     ROWS: (1, 2, 3, 4),
 }
-COPIES = "copies"
 OPTIONAL_VARIANTS: Mapping[str, Collection[int | str]] = {**OPTIONAL_BLOCK_VARIANTS, COPIES: (1,)}
-# Room for copies on the stack.
-COPY_BYTES = 64 * 1024
 
 _FIELDS = (
     Field("x", FieldKind.ARENA),
@@ -108,7 +107,7 @@ def emit(spec: KernelSpec) -> str:
     count = w.argument("panel_count")
     room = None
     if COPIES in dict(spec.variant):
-        room = w.value(PTR, f"alloca [{COPY_BYTES} x i8], align 64", "room")
+        room = copy_room(w)
 
     def block(one: Block) -> None:
         with w.loop(0, count) as panel:
@@ -116,28 +115,16 @@ def emit(spec: KernelSpec) -> str:
             if spec.option(PANELS) == SEVERAL:
                 first = w.compare("eq", panel.index, w.i64(0))
                 places = (first, w.compare("eq", w.add(panel.index, 1), count))
-            here = one if room is None else _copied(w, one, panel.index, room)
+            here = one
+            if room is not None:
+                start = w.at(w.argument("starts"), panel.index, I32)
+                ends = [w.load(I32, w.at(start, place, I32)) for place in (0, 1)]
+                bounds = (w.cast("zext", ends[0], I64), w.cast("zext", ends[1], I64))
+                here = copied_block(w, one, w.argument("columns"), bounds, room)
             _emit_panel(w, here, panel.index, to, places)
 
     each_block(w, w.argument("x"), block)
     return w.finish()
-
-
-def _copied(w: KernelWriter, block: Block, panel: Value, room: Value) -> Block:
-    """Copy what the panel meets of a block; the block as it lies in the copy."""
-    start = w.at(w.argument("starts"), panel, I32)
-    first, end = (w.cast("zext", w.load(I32, w.at(start, place, I32)), I64) for place in (0, 1))
-    kind, vector_bytes = vector(F32, w.full_width), 4 * w.full_width
-    run_bytes = vector_bytes * len(block.inputs)
-    columns = w.argument("columns")
-    with w.loop(first, end) as column:
-        offset = w.cast("zext", w.load(I32, w.at(columns, column.index, I32)), I64)
-        run = w.at(room, w.mul(w.op("sub", column.index, first), run_bytes))
-        for place, source in enumerate(block.inputs):
-            value = w.load(kind, w.at(source, offset))
-            w.store(value, w.at(run, place * vector_bytes), vector_bytes)
-    inputs = tuple(w.at(room, place * vector_bytes) for place in range(len(block.inputs)))
-    return replace(block, inputs=inputs)
 
 
 def _emit_panel(

@@ -11,7 +11,7 @@ Sample (a store of a vector with gaps, AVX-512)::
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,7 @@ from engine.core.target import Isa
 from engine.formats.position_vectors import Stores
 from engine.kernels.abi import ARGUMENT_FIELDS, Field, FieldKind
 from engine.kernels.activations import Parameters, apply
-from engine.kernels.emit import F32, I1, I32, I64, Value, vector
+from engine.kernels.emit import F32, I1, I32, I64, PTR, Value, vector
 from engine.kernels.kernel_writer import KernelWriter
 
 STORES = "stores"
@@ -34,6 +34,10 @@ BLOCK_VARIANTS: Mapping[str, Collection[int | str]] = {
 # Whether another value of the result's form is added before the activation.
 ADDS = "adds"
 OPTIONAL_VARIANTS: Mapping[str, Collection[int | str]] = {ADDS: (1,)}
+# Whether what a block meets of the input is first copied into whole lines.
+COPIES = "copies"
+# Room for copies on the stack.
+COPY_BYTES = 64 * 1024
 # Sums that registers have room for, besides weights.
 SUMS = {Isa.AVX512: 24, Isa.AVX2: 12, Isa.GENERIC: 8}
 
@@ -210,3 +214,36 @@ def _near(w: KernelWriter, value: Value, bits: Value | None) -> Near:
     near = w.value(kind, f"call {kind} @{name}({value}, {mask}, {kind} poison)", "near")
     count = w.cast("zext", w.intrinsic("ctpop", bits), I64)
     return near, w.first_lanes(count, width)
+
+
+def copy_room(w: KernelWriter) -> Value:
+    """Return room for copies; to be asked for once, before any loop."""
+    return w.value(PTR, f"alloca [{COPY_BYTES} x i8], align 64", "room")
+
+
+def copied_block(
+    w: KernelWriter, block: Block, offsets: Value, bounds: tuple[Value, Value], room: Value
+) -> Block:
+    """Copy what a panel meets of a block: a run of vectors for each weight of a window.
+
+    Args:
+        w: the kernel's writer.
+        block: the positions.
+        offsets: address of u32 numbers: bytes behind an element's place, by weight.
+        bounds: first weight of the panel, and the first behind it.
+        room: where runs go, one after the other.
+
+    Returns:
+        The block as it lies in the copy.
+    """
+    first, end = bounds
+    kind, vector_bytes = vector(F32, w.full_width), 4 * w.full_width
+    run_bytes = vector_bytes * len(block.inputs)
+    with w.loop(first, end) as column:
+        offset = w.cast("zext", w.load(I32, w.at(offsets, column.index, I32)), I64)
+        run = w.at(room, w.mul(w.op("sub", column.index, first), run_bytes))
+        for place, source in enumerate(block.inputs):
+            value = w.load(kind, w.at(source, offset))
+            w.store(value, w.at(run, place * vector_bytes), vector_bytes)
+    inputs = tuple(w.at(room, place * vector_bytes) for place in range(len(block.inputs)))
+    return replace(block, inputs=inputs)

@@ -21,7 +21,6 @@ from engine.kernels import (
     layout,
     moves,
     panels,
-    position_blocks,
     resample,
     rows,
     sparsemax,
@@ -155,7 +154,7 @@ FAMILIES: Mapping[str, Family] = {
         Lanes.ANY,
         True,
         conv_dense.VARIANTS,
-        optional=position_blocks.OPTIONAL_VARIANTS,
+        optional=conv_dense.OPTIONAL_VARIANTS,
     ),
     window_channels.FAMILY: Family(
         window_channels.fields,
