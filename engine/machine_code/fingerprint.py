@@ -37,7 +37,7 @@ def writer_sources() -> list[Path]:
         *(source for folder in folders for source in sorted(folder.glob("*.py"))),
         *(_ENGINE / "core" / f"{name}.py" for name in _CORE),
         _ENGINE / "machine_code" / "object_code.py",
-        _ENGINE.parent / "graph" / "activations.py",
+        *(_ENGINE.parent / "graph" / f"{name}.py" for name in ("activations", "error_function")),
     ]
 
 
