@@ -8,11 +8,14 @@ import numpy as np
 
 from engine.core.functions import ElementFunction
 from engine.core.steps import ConvStep, DepthwiseStep, Place
-from engine.passes.lowering import InChannels, Lowering, Lowerings, box
+from engine.passes.lowering import InChannels, Lowering, Lowerings, box, expect_boxes, expect_matrix
 from engine.passes.staging import Axis, Staged, row_major, stage
 from graph.conv_ops import Conv, ConvTranspose, DepthwiseConv
 from graph.graph import Node, WeightArray
 from graph.windows import Padding, Window
+
+# Weights of a transposed convolution with their zeros: those of large real ones fit.
+_MOST_OF_PHASES = 2**28
 
 
 def window_axes(window: Window, lengths: tuple[int, ...]) -> tuple[Axis, ...]:
@@ -218,6 +221,11 @@ def lower_conv_transpose(to: Lowering, node: Node, op: ConvTranspose) -> InChann
     ]
     axes = tuple(one.axis() for one in transposed)
     staged = stage(to, node.name, to.in_channels(node.inputs[0]), axes, 0.0)
+    phase_count = math.prod(one.stride for one in transposed)
+    expect_boxes(node.name, phase_count)
+    windows = math.prod(one.reach + 1 for one in transposed)
+    numbers = math.prod(kernel.shape[-2:]) * windows * phase_count
+    expect_matrix(node.name, numbers, _MOST_OF_PHASES)
     phases = list(product(*(range(one.stride) for one in transposed)))
     matrix = to.constant(f"{node.weights[0]}/phases", _phase_matrix(kernel, transposed, phases))
     bias = None
@@ -239,6 +247,7 @@ def _phase_matrix(
     """Return the kernel [*size, filters, channels] as [channels * taps][phases * filters]."""
     filters, channels = kernel.shape[-2:]
     windows = [one.reach + 1 for one in transposed]
+    numbers = {phase: number for number, phase in enumerate(phases)}
     matrix = np.zeros((channels, *windows, len(phases), filters), kernel.dtype)
     for place in product(*(range(one.size) for one in transposed)):
         spans = [p * one.dilation for p, one in zip(place, transposed, strict=True)]
@@ -246,7 +255,7 @@ def _phase_matrix(
         tap = tuple(
             one.reach - span // one.stride for span, one in zip(spans, transposed, strict=True)
         )
-        target: tuple[slice | int, ...] = (slice(None), *tap, phases.index(phase))
+        target: tuple[slice | int, ...] = (slice(None), *tap, numbers[phase])
         matrix[target] = kernel[place].T
     return matrix.reshape(channels * math.prod(windows), -1)
 

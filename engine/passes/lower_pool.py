@@ -9,7 +9,15 @@ from engine.core.steps import Place, PoolStep, ReduceStep
 from engine.core.window_steps import Reduction
 from engine.passes.lower_conv import window_axes, windows_over
 from engine.passes.lower_resizing import resample
-from engine.passes.lowering import InChannels, Lowering, Lowerings, Result, box
+from engine.passes.lowering import (
+    InChannels,
+    Lowering,
+    Lowerings,
+    Result,
+    box,
+    expect_boxes,
+    expect_matrix,
+)
 from engine.passes.staging import Axis, stage
 from graph.graph import Node
 from graph.pooling_ops import AdaptivePool, GlobalPool, Pool, PoolKind, adaptive_spans
@@ -81,6 +89,8 @@ def lower_adaptive_pool(to: Lowering, node: Node, op: AdaptivePool) -> InChannel
     channels = to.shape(node.inputs[0])[-1]
     x = to.in_channels(node.inputs[0])
     for axis, count in enumerate(op.output_size):
+        expect_matrix(node.name, count * lengths[axis])
+        expect_boxes(node.name, count)
         spans = adaptive_spans(lengths[axis], count)
         outer = channels * math.prod(lengths[:axis])
         inner = math.prod(lengths[axis + 1 :])
@@ -102,6 +112,7 @@ def _largest_of_spans(
     """Return the largest of each span of the middle axis; short spans are filled up with their last element."""
     outer, length, inner = counts
     longest = max(stop - start for start, stop in spans)
+    expect_boxes(hint, longest * len(spans))
     boxes = []
     for number, (start, stop) in enumerate(spans):
         for place in range(longest):

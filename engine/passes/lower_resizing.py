@@ -89,14 +89,16 @@ def _resized(to: Lowering, node: Node, op: Resize) -> InChannels:
     channels = to.shape(node.inputs[0])[-1]
     x = to.in_channels(node.inputs[0])
     for axis in reversed(range(len(op.size))):
+        hint = f"{node.name}/axis{axis}"
+        outer = channels * math.prod(lengths[:axis])
+        inner = math.prod(lengths[axis + 1 :])
         if op.interpolation is Interpolation.NEAREST:
-            elements = nearest_elements(lengths[axis], op.size[axis])
-            matrix = np.zeros((op.size[axis], lengths[axis]))
-            matrix[np.arange(op.size[axis]), elements] = 1
+            # No matrix: its size is the product of both lengths.
+            elements = nearest_elements(lengths[axis], op.size[axis]).reshape(-1, 1)
+            terms = (elements, np.ones(elements.shape))
+            x = _weighted(to, hint, x, terms, (outer, lengths[axis], inner))
         else:
-            matrix = op.matrix(axis, lengths[axis])
-        blocks = (channels * math.prod(lengths[:axis]), math.prod(lengths[axis + 1 :]))
-        x = resample(to, f"{node.name}/axis{axis}", x, matrix, blocks)
+            x = resample(to, hint, x, op.matrix(axis, lengths[axis]), (outer, inner))
         lengths[axis] = op.size[axis]
     return InChannels(x)
 
@@ -114,11 +116,24 @@ def resample(
         blocks: outer and inner.
     """
     outer, inner = blocks
-    count, length = matrix.shape
+    length = matrix.shape[1]
     terms = max(1, int(np.count_nonzero(matrix, axis=1).max()))
     # The largest weights of each row, zeros among them where it has fewer, in the order of the axis.
     elements = np.sort(np.argsort(matrix == 0, axis=1, kind="stable")[:, :terms], axis=1)
     weights = np.take_along_axis(matrix, elements, axis=1)
+    return _weighted(to, hint, x, (elements, weights), (outer, length, inner))
+
+
+def _weighted(
+    to: Lowering,
+    hint: str,
+    x: Place,
+    terms: tuple[npt.NDArray[np.integer], npt.NDArray[np.floating]],
+    shape: tuple[int, int, int],
+) -> Place:
+    """Add sums of some elements of the middle axis; elements and weights are [count][terms]."""
+    (elements, weights), (outer, length, inner) = terms, shape
+    count = len(elements)
     y = to.new_buffer(outer * count * inner)
     to.steps.append(
         ResampleStep(
@@ -130,7 +145,7 @@ def resample(
             length,
             inner,
             count,
-            terms,
+            elements.shape[1],
         )
     )
     return y

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from engine.core import limits
+from engine.core.errors import UnsupportedModelError
 from engine.core.program import Array
 from engine.core.steps import (
     CopyStep,
@@ -24,6 +26,8 @@ from engine.core.steps import (
 from engine.core.window_steps import BOX_AXES, BOX_NUMBERS
 from graph.graph import Node, WeightArray
 from graph.tensor_type import TensorType
+
+_MOST_BOXES = 2**17
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +208,34 @@ class Lowering:
         """Row numbers of a value, in its sample shape."""
         shape = self.shape(value)
         return np.arange(self.types[value].sample_size, dtype=np.uint32).reshape(shape)
+
+
+def expect_boxes(name: str, count: int) -> None:
+    """Refuse a move of very many boxes, before any is made: they would take minutes and gigabytes.
+
+    Raises:
+        UnsupportedModelError: there would be more than are made.
+    """
+    if count > _MOST_BOXES:
+        raise UnsupportedModelError(
+            f"{name!r} takes its input apart into too many pieces",
+            expected=f"at most {_MOST_BOXES:,}, by smaller windows or strides",
+            got=f"{count:,}",
+        )
+
+
+def expect_matrix(name: str, numbers: int, most: int = limits.MAX_BUFFER_ROWS) -> None:
+    """Refuse a matrix that a few numbers of the graph would make very large, before it is made.
+
+    Raises:
+        UnsupportedModelError: it would have more than `most` numbers.
+    """
+    if numbers > most:
+        raise UnsupportedModelError(
+            f"{name!r} needs a matrix that is too large",
+            expected=f"at most {most:,} numbers",
+            got=f"{numbers:,}",
+        )
 
 
 def box(x_first: int, y_first: int, axes: Sequence[tuple[int, int, int]]) -> list[int]:

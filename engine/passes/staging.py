@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.core.steps import Place
-from engine.passes.lowering import Lowering, box
+from engine.passes.lowering import Lowering, box, expect_boxes
 
 Offsets = npt.NDArray[np.int64]
 
@@ -51,7 +51,9 @@ class Axis:
     @property
     def remainders(self) -> list[int]:
         """Remainders modulo the stride of the places of a window's elements."""
-        return sorted({place * self.dilation % self.stride for place in range(self.size)})
+        # From there on they repeat.
+        most = min(self.size, self.stride // math.gcd(self.dilation, self.stride))
+        return sorted(place * self.dilation % self.stride for place in range(most))
 
     @property
     def staged_length(self) -> int:
@@ -100,6 +102,7 @@ def stage(to: Lowering, hint: str, x: Place, axes: tuple[Axis, ...], fill: float
         first = -sum(axis.before * stride for axis, stride in zip(axes, strides, strict=True))
         taps = (first + _tap_rows(axes, strides, split=False)).astype(np.uint32)
         return Staged(x, math.prod(lengths), strides, taps)
+    expect_boxes(hint, math.prod(min(axis.size, axis.stride) for axis in axes))
     inner = [axis.staged_length for axis in axes]
     shape = [*(len(axis.remainders) for axis in axes), *inner]
     strides = row_major(shape)
