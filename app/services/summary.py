@@ -18,7 +18,8 @@ class Tensor(BaseModel):
     name: Text
     dtype: Text
     shape: tuple[Count | None, ...] = Field(
-        max_length=16, description="Shape with the batch axis first, which is null."
+        max_length=16,
+        description="Shape with the batch axis first, which is null, as are axes of varying length.",
     )
 
 
