@@ -31,6 +31,9 @@ $(DEV_STAMP): requirements/dev.txt | $(SERVE_STAMP)
 serve: $(SERVE_STAMP) ## Set up, start the service with a demo model; PORT=9000 or PRUNUS_HOST=... say where
 	$(BIN)/prunus serve --demo
 
+# Tests run side by side, so threads of NumPy's BLAS would only wait for each other.
+test test-all: export OPENBLAS_NUM_THREADS := 1
+
 test: $(DEV_STAMP) ## Set up and run all tests (COVERAGE=1: and measure what they run, in all processes)
 	$(if $(COVERAGE),rm -rf .coverage .coverage.* .coverage-workers && mkdir .coverage-workers)
 	$(if $(COVERAGE),$(BIN)/coverage run,$(BIN)/python) -m pytest -n auto --dist loadfile
