@@ -181,8 +181,8 @@ def test_sizes_share_their_weights(object_cache: ObjectCache) -> None:
     for one in executable._kept.values():
         everything |= one.constants
     assert len(executable._kept) == 5
-    # Six sizes: kernels of two forms pack their weights differently, and nothing else is as large.
-    assert sum(everything.values()) < 2.5 * weight_bytes
+    # Six sizes: kernels of three forms pack their weights differently, and nothing else is as large.
+    assert sum(everything.values()) < 3.5 * weight_bytes
 
 
 def test_threads_that_ask_for_one_size_make_it_once(
