@@ -86,18 +86,6 @@ class Bound:
         """Apply a function that only moves or repeats elements to both arrays."""
         return Bound(move(self.constant), move(self.slope))
 
-    def through(self, kernel: Reals) -> "Bound":
-        """`x @ abs(kernel)` over the last axis; one unknown input with a weight makes the sum unknown.
-
-        Args:
-            kernel: (inputs, units).
-        """
-        size, lost = np.abs(kernel), self.unknown
-        constant = np.where(lost, 0.0, self.constant) @ size
-        if lost.any():
-            constant = np.where(lost.astype(np.float64) @ (size > 0) > 0, np.inf, constant)
-        return known(constant, self.slope @ size)
-
 
 def known(constant: Reals, slope: Reals) -> Bound:
     """Build a bound; where anything overflowed or is undefined it is unknown."""

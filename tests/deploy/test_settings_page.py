@@ -23,7 +23,9 @@ def shown_default(name: str, field: FieldInfo) -> str:
         return f"`{value}`"
     if isinstance(value, bool):
         return str(int(value))
-    return f"{value:g}" if isinstance(value, int | float) else f"`{value}`" if value else "-"
+    if isinstance(value, int):
+        return str(value)
+    return f"{value:g}" if isinstance(value, float) else f"`{value}`" if value else "-"
 
 
 def row(name: str, field: FieldInfo) -> str:
