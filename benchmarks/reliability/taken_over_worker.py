@@ -102,10 +102,24 @@ def _serve(data: Path, socket_path: Path) -> None:
 
 
 def try_acts(server: Server, *, own_root: bool) -> dict[int, str]:
-    """Let a worker try all acts; return what came of each, by its place in `ACTS`."""
+    """Let a worker try all acts; return what came of each, by its place in `ACTS`.
+
+    Raises:
+        RuntimeError: the job ended before all were tried.
+        TimeoutError: they were not tried in time.
+    """
     job = server.submit("acts" if own_root else f"acts {NO_OWN_ROOT}")
     results = server.data / "jobs" / job["id"] / RESULTS_FILE
-    _wait(lambda: results.exists() and results.read_bytes().endswith(DONE_LINE))
+
+    def are_tried() -> bool:
+        now = server.http.get(f"/jobs/{job['id']}").json()
+        if results.exists() and results.read_bytes().endswith(DONE_LINE):
+            return True
+        if now["state"] in {"failed", "refused", "cancelled", "done"}:
+            raise RuntimeError(f"the job ended before all acts were tried: {now}")
+        return False
+
+    _wait(are_tried)
     lines = [orjson.loads(line) for line in results.read_bytes().splitlines()]
     server.http.delete(f"/jobs/{job['id']}")
     return {line[0]: line[1] for line in lines if isinstance(line, list)}
