@@ -13,7 +13,15 @@ from typing import Any
 import numpy as np
 
 from engine.artifacts.manifest_program import decode_constant, encode_constant
-from engine.artifacts.record import Record, as_float, as_integer, as_items, as_text
+from engine.artifacts.record import (
+    Record,
+    as_flag,
+    as_float,
+    as_integer,
+    as_items,
+    as_member,
+    as_text,
+)
 from engine.artifacts.sections import MAX_SECTION_AXES, SectionReader, SectionWriter
 from engine.core import limits
 from engine.core.errors import ArtifactProgramError, ManifestError, WeightFormError
@@ -133,7 +141,7 @@ def _decode_name(value: Any, path: str) -> str:
 
 def _decode_input(value: Any, path: str) -> Input:
     record = Record(value, path)
-    dtype = _decode_enum(DType)(record.take("dtype"), f"{path}.dtype")
+    dtype = as_member(DType)(record.take("dtype"), f"{path}.dtype")
     shape = record.items("shape", limits.MAX_AXES, _decode_length)
     found = Input(record.text("name"), TensorType(dtype, (None, *shape)))
     record.done()
@@ -189,24 +197,6 @@ def _decode_fields(kind: type[Any], record: Record) -> Any:
     return kind(**values)
 
 
-def _decode_enum(kind: type[StrEnum]) -> _Decode:
-    def decode(value: Any, path: str) -> StrEnum:
-        try:
-            return kind(as_text(value, path))
-        except ValueError:
-            raise ManifestError(
-                f"{path} is unknown", expected=", ".join(kind), got=repr(value)[:80]
-            ) from None
-
-    return decode
-
-
-def _decode_flag(value: Any, path: str) -> bool:
-    if not isinstance(value, bool):
-        raise ManifestError(f"{path} is no boolean", got=type(value).__name__)
-    return value
-
-
 def _decode_number(value: Any, path: str) -> int:
     """Axes may be negative."""
     return as_integer(value, path, -_LARGEST, _LARGEST)
@@ -231,7 +221,7 @@ def _decode_function(value: Any, path: str) -> ActivationFunction:
 # By the annotations of the op classes.
 _DECODERS: dict[Any, _Decode] = {
     int: _decode_number,
-    bool: _decode_flag,
+    bool: as_flag,
     float: _decode_finite,
     float | None: lambda value, path: None if value is None else _decode_finite(value, path),
     tuple[int, ...]: _decode_numbers,
@@ -244,11 +234,11 @@ _DECODERS: dict[Any, _Decode] = {
         value, path, limits.MAX_AXES, _decode_numbers
     ),
     ActivationFunction: _decode_function,
-    Function: _decode_enum(Function),
-    Padding: _decode_enum(Padding),
-    Interpolation: _decode_enum(Interpolation),
-    ops.MergeKind: _decode_enum(ops.MergeKind),
-    pooling_ops.PoolKind: _decode_enum(pooling_ops.PoolKind),
+    Function: as_member(Function),
+    Padding: as_member(Padding),
+    Interpolation: as_member(Interpolation),
+    ops.MergeKind: as_member(ops.MergeKind),
+    pooling_ops.PoolKind: as_member(pooling_ops.PoolKind),
 }
 
 

@@ -12,7 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from engine.artifacts.record import Record, as_float, as_integer, as_items, as_text
+from engine.artifacts.record import (
+    Record,
+    as_flag,
+    as_float,
+    as_integer,
+    as_items,
+    as_member,
+    as_text,
+)
 from engine.artifacts.sections import SectionReader, SectionWriter
 from engine.core import limits
 from engine.core.errors import ManifestError, WeightFormError
@@ -184,35 +192,17 @@ def _decode_place(value: Any, path: str) -> Place:
 
 def _decode_function(value: Any, path: str) -> ElementFunction:
     record = Record(value, path)
-    function = _decode_enum(FusedActivation)(record.take("name"), f"{path}.name")
+    function = as_member(FusedActivation)(record.take("name"), f"{path}.name")
     parameters = record.items("parameters", MAX_PARAMETERS, as_float)
     record.done()
     return ElementFunction(function, parameters)
-
-
-def _decode_enum(kind: type[StrEnum]) -> _Decode:
-    def decode(value: Any, path: str) -> StrEnum:
-        try:
-            return kind(as_text(value, path))
-        except ValueError:
-            raise ManifestError(
-                f"{path} is unknown", expected=", ".join(kind), got=repr(value)[:80]
-            ) from None
-
-    return decode
-
-
-def _decode_flag(value: Any, path: str) -> bool:
-    if not isinstance(value, bool):
-        raise ManifestError(f"{path} is no boolean", got=type(value).__name__)
-    return value
 
 
 # By the annotations of the step and slot classes.
 _DECODERS: dict[Any, _Decode] = {
     int: as_integer,
     str: as_text,
-    bool: _decode_flag,
+    bool: as_flag,
     float: as_float,
     str | None: lambda value, path: None if value is None else as_text(value, path),
     float | None: lambda value, path: None if value is None else as_float(value, path),
@@ -221,10 +211,10 @@ _DECODERS: dict[Any, _Decode] = {
     tuple[Place, ...]: lambda value, path: as_items(value, path, MAX_MERGE_INPUTS, _decode_place),
     tuple[int, ...]: lambda value, path: as_items(value, path, limits.MAX_AXES, as_integer),
     ElementFunction: _decode_function,
-    MergeOp: _decode_enum(MergeOp),
-    GroupFunction: _decode_enum(GroupFunction),
-    Reduction: _decode_enum(Reduction),
-    Root: _decode_enum(Root),
+    MergeOp: as_member(MergeOp),
+    GroupFunction: as_member(GroupFunction),
+    Reduction: as_member(Reduction),
+    Root: as_member(Root),
 }
 
 

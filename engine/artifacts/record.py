@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, TypeVar
 
 from engine.core.errors import ManifestError
 
 Item = TypeVar("Item")
+Word = TypeVar("Word", bound=StrEnum)
 # 2^53: every integer up to here is the same in all JSON readers.
 MAX_INTEGER = 2**53
 
@@ -144,6 +146,31 @@ def as_float(value: Any, path: str) -> float:
         raise ManifestError(
             f"{path} is no number", expected="hexadecimal text", got=repr(value)[:80]
         ) from None
+
+
+def as_flag(value: Any, path: str) -> bool:
+    """Check a boolean.
+
+    Raises:
+        ManifestError: it is something else.
+    """
+    if not isinstance(value, bool):
+        raise ManifestError(f"{path} is no boolean", got=type(value).__name__)
+    return value
+
+
+def as_member(kind: type[Word]) -> Callable[[Any, str], Word]:
+    """Return a check of texts that name a member of an enumeration; it raises ManifestError for all others."""
+
+    def decode(value: Any, path: str) -> Word:
+        try:
+            return kind(as_text(value, path))
+        except ValueError:
+            raise ManifestError(
+                f"{path} is unknown", expected=", ".join(kind), got=repr(value)[:80]
+            ) from None
+
+    return decode
 
 
 def as_items(
