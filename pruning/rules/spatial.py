@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -12,6 +13,9 @@ from pruning.rules.arithmetic import few_operations_error, sum_error
 from pruning.rules.bound import Bound
 from pruning.rules.op_rules import Flags, OpRules, OpT, Reals, RuleTable, Shape
 from pruning.rules.relation import Relation, grouped
+
+PoolT = TypeVar("PoolT", bound=Pool | AdaptivePool | GlobalPool, covariant=True)
+ResizeT = TypeVar("ResizeT", bound=Upsample | Resize, covariant=True)
 
 
 class ChannelRules(OpRules[OpT]):
@@ -74,58 +78,25 @@ def output_channels(rules: OpRules[OpT]) -> int:
     return rules.sample_shape[-1]
 
 
-class _PoolRules(ChannelRules[OpT]):
-    """The largest element or the average of windows; padding counts for neither."""
-
-    def _kind(self) -> PoolKind:
-        raise NotImplementedError
-
-    def _elements(self) -> int:
-        """Return how many elements a window has at most."""
-        raise NotImplementedError
+class PoolRules(ChannelRules[PoolT]):
+    """The largest element or the average of windows, or of everything; padding counts for neither."""
 
     def relation(self, inputs: Sequence[Relation]) -> Relation:
         """Averages of multiples are multiples; for a maximum the factor must be positive."""
         (x,) = inputs
-        if self._kind() is PoolKind.AVERAGE:
+        if self.op.kind is PoolKind.AVERAGE:
             return super().relation(inputs)
         return grouped([x.leader, np.sign(x.factor)], np.abs(x.factor), self.shape)
 
     def arithmetic_error(self, sizes: Sequence[Reals], result: Reals) -> Reals:
         """An average sums over its window; a maximum is exact."""
-        if self._kind() is PoolKind.MAX:
+        if self.op.kind is PoolKind.MAX:
             return super().arithmetic_error(sizes, result)
         return sum_error(self._elements() + 1, self.op.evaluate(list(sizes), []))
 
-
-class PoolRules(_PoolRules[Pool]):
-    """Windows of one size."""
-
-    def _kind(self) -> PoolKind:
-        return self.op.kind
-
     def _elements(self) -> int:
-        return math.prod(self.op.size)
-
-
-class AdaptivePoolRules(_PoolRules[AdaptivePool]):
-    """A given number of windows."""
-
-    def _kind(self) -> PoolKind:
-        return self.op.kind
-
-    def _elements(self) -> int:
-        return math.prod(self.sample_shapes[0][:-1])
-
-
-class GlobalPoolRules(_PoolRules[GlobalPool]):
-    """One window over everything."""
-
-    def _kind(self) -> PoolKind:
-        return self.op.kind
-
-    def _elements(self) -> int:
-        return math.prod(self.sample_shapes[0][:-1])
+        """Return how many elements a window has at most."""
+        return math.prod(self.op.size if isinstance(self.op, Pool) else self.sample_shapes[0][:-1])
 
 
 class PadRules(ChannelRules[Pad]):
@@ -149,12 +120,15 @@ class CropRules(ChannelRules[Crop]):
         return not any(map(any, self.op.amounts))
 
 
-class _ResizeRules(ChannelRules[OpT]):
-    """Elements are copied, or computed from others by a matrix along every spatial axis."""
+class ResizeRules(ChannelRules[ResizeT]):
+    """The spatial axes get other lengths: elements are copied, or computed from others by a matrix along each axis."""
 
     def _resize(self) -> Resize | None:
         """Return the op as a Resize; None if it only copies."""
-        raise NotImplementedError
+        op = self.op
+        if op.interpolation is Interpolation.NEAREST:
+            return None
+        return op if isinstance(op, Resize) else Resize(self.sample_shape[:-1], op.interpolation)
 
     def constants(self, inputs: Sequence[Reals]) -> Reals:
         """Copies of a constant are one; the weights of a matrix may not add up to 1 exactly, so only 0 stays 0."""
@@ -181,30 +155,18 @@ class _ResizeRules(ChannelRules[OpT]):
         return float(np.prod(sums))
 
 
-class UpsampleRules(_ResizeRules[Upsample]):
+class UpsampleRules(ResizeRules[Upsample]):
     """Every spatial axis becomes several times as long."""
 
     def is_identity(self) -> bool:
         """Copies that are not repeated change nothing; a Resize may do something at another image size."""
         return self._resize() is None and set(self.op.size) == {1}
 
-    def _resize(self) -> Resize | None:
-        if self.op.interpolation is Interpolation.NEAREST:
-            return None
-        return Resize(self.sample_shape[:-1], self.op.interpolation)
-
-
-class ResizeRules(_ResizeRules[Resize]):
-    """The spatial axes get other lengths."""
-
-    def _resize(self) -> Resize | None:
-        return None if self.op.interpolation is Interpolation.NEAREST else self.op
-
 
 RULES: RuleTable = {
     Pool: PoolRules,
-    AdaptivePool: AdaptivePoolRules,
-    GlobalPool: GlobalPoolRules,
+    AdaptivePool: PoolRules,
+    GlobalPool: PoolRules,
     Pad: PadRules,
     Crop: CropRules,
     Upsample: UpsampleRules,
