@@ -69,15 +69,14 @@ class ActivationFunction:
 
     Attributes:
         function: the function itself.
-        negative_slope: for relu, the slope below `threshold`.
-        max_value: for relu, the upper limit, or None.
-        threshold: for relu and threshold, where the function switches; for the shrink functions, half the width that is
-            shrunk to 0.
-        alpha: for elu and celu, the scale of the exponential.
-        approximate: for gelu, whether tanh stands in for erf.
-        b: for squareplus, the smoothness constant.
-        default_value: for threshold, the value at or below the threshold.
-        axis: for softmax, log_softmax, sparsemax and glu, the axis, counted with the batch.
+        negative_slope: the slope of relu below `threshold`.
+        max_value: the upper limit of relu, or None.
+        threshold: the place where relu and threshold switch; half the width that the shrink functions shrink to 0.
+        alpha: the scale of the exponential in elu and celu.
+        approximate: whether tanh stands in for erf in gelu.
+        b: the smoothness constant of squareplus.
+        default_value: the value of threshold at or below its threshold.
+        axis: the axis of softmax, log_softmax, sparsemax and glu, counted with the batch.
     """
 
     function: Function

@@ -109,7 +109,7 @@ class Tap:
     """One element of the window on one axis: for which windows it meets the value, and there which elements.
 
     Attributes:
-        place: which element of the window.
+        place: the number of the element in the window.
         windows: the windows in which it meets an element and not padding.
         elements: the elements that it meets, as many as windows.
     """

@@ -40,8 +40,8 @@ class Rounding:
     Attributes:
         exact: outputs in float64, by name.
         plain: outputs as NumPy computes them in float32, by name.
-        spread: by output name, for each sample: the largest that rounding should move an element.
-        fits: for each sample, whether the same values of the graph are finite in float32 and in float64.
+        spread: the most that rounding should move an element, by output name and for each sample.
+        fits: whether, for each sample, the same values of the graph are finite in float32 and in float64.
     """
 
     exact: Mapping[str, FloatArray]

@@ -76,7 +76,7 @@ class Rates:
         permuted: float32 elements moved within registers.
         gathered: elements fetched by the gather instruction.
         picked: elements fetched by scalar loads.
-        levels: from the nearest cache to what holds everything; at least one.
+        levels: the levels from the nearest cache to what holds everything; at least one.
         uncertainty: how many times as long, or as short, a kernel may take as estimated.
     """
 

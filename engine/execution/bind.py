@@ -86,7 +86,7 @@ class Binder:
             move: the move.
             step: the whole step and the part of it that is bound.
             bound: the part.
-            number: which part it is: each has room for a channel of its own.
+            number: the number of the part: each has room for a channel of its own.
         """
         spec, numbers, constants = staging(
             self._program, self._lanes, self._offset, move, (*step, number)

@@ -40,7 +40,7 @@ class Form:
         samples: number of samples in each array.
         others: shapes of all inputs but the first.
         results: names and shapes of the outputs.
-        help: which threads help; None for one thread alone.
+        help: the threads that help; None for one thread alone.
     """
 
     samples: int
@@ -68,7 +68,7 @@ class Forms:
         Args:
             inputs: the inputs in the model's order; at least one.
             outputs: names and shapes without the batch axis.
-            helpers: which threads help a call, by its number of samples; the last entry holds for all longer calls.
+            helpers: the threads that help a call, by its number of samples; the last entry holds for all longer calls.
         """
         self.checks = tuple(InputCheck(slot) for slot in inputs)
         self.known: dict[Shape, Form] = {}

@@ -102,7 +102,7 @@ class Workspace:
         """Add to the request what `prunus_share` needs.
 
         Args:
-            wanted: which threads may help, and how.
+            wanted: the threads that may help, and how.
             pool: address of a pool.
             arenas: the arenas of the plan; the caller keeps them alive.
         """

@@ -50,7 +50,7 @@ def pack_conv_groups(
 
     Args:
         kernel: float32[channels of a group * taps][units].
-        offsets: of all channels of the input, as `tap_offsets` gives them.
+        offsets: the offsets of all channels of the input, as `tap_offsets` gives them.
         groups: runs of units, each of which reads a run of channels of its own.
         rows_per_group: output channels that are computed together.
         panel_columns: columns of the kernel in a panel.

@@ -37,7 +37,7 @@ def row_constants(arrays: Sequence[Reals]) -> RowConstants:
     """Return arrays of a value's shape, in the order in which its rows lie, by the axes over which they differ.
 
     Args:
-        arrays: of one shape; those that are broadcast are not written out.
+        arrays: arrays of one shape; those that are broadcast are not written out.
     """
     shape = arrays[0].shape
     differing = [

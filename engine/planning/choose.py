@@ -75,7 +75,7 @@ def without_idle_width(
     """Return the tiles without the widest one, where it is one of `wide` and saves too little for a sample.
 
     Args:
-        tiles: by rising lanes, with their times.
+        tiles: the tiles by rising lanes, with their times.
         wide: widths that nobody asked for.
         must_reach: the share of its time in the next width that a sample may take at most.
     """

@@ -52,7 +52,7 @@ class ModelArchive:
     """An opened model file.
 
     Attributes:
-        format: which container.
+        format: the kind of container.
         keras_version: the version that the file names; "1" if an HDF5 file names none, as Keras assumes.
         config: the architecture: class_name and config, at least.
         weights: the group that holds the weights; valid while the archive is open.

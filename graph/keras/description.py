@@ -12,8 +12,8 @@ class TensorRef:
 
     Attributes:
         layer: name of the layer within its model.
-        call: which of the layer's calls, from 0.
-        tensor: which of the call's outputs; 0 unless the layer is a model.
+        call: the number of the layer's call, from 0.
+        tensor: the number of the call's output; 0 unless the layer is a model.
     """
 
     layer: str

@@ -200,7 +200,7 @@ class Site:
         """Add one of the layer's weights, of the shape that the architecture needs.
 
         Args:
-            role: which weight.
+            role: the role of the weight.
             shape: the shape that the architecture needs.
             reshaped: the shape that the op wants, where it differs by axes of length 1.
             later: the weight in the layout of a later version of Keras, instead of as it is stored.

@@ -57,7 +57,7 @@ def attempt_lossless(
 
     Args:
         graph: a verified graph with fixed sample shapes.
-        options: which steps to run, and their numbers.
+        options: the steps to run, and their numbers.
         excluded: the kernels that the scale-aware rule leaves alone.
         samples: inputs that show how large values are; one array (samples, *sample shape) for each.
     """

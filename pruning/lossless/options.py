@@ -25,7 +25,7 @@ class LosslessOptions:
         assumed_magnitude: inputs without a declared range and without a dtype that bounds them are
             taken to be at most this large; the certificate names it.
         input_ranges: the declared ranges by input name; "" stands for every input.
-        gate: in mode lossless, the largest measured change of an output, relative to its scale, that is accepted.
+        gate: the largest measured change of an output, relative to its scale, that mode lossless accepts.
     """
 
     drop: bool = True

@@ -138,7 +138,7 @@ class LinearRules(OpRules[OpT]):
         None where there are several groups: units of different groups do not read the same channels.
 
         Args:
-            relation: that of the channels.
+            relation: the relation of the channels.
         """
         if self.layout.groups > 1:
             return None

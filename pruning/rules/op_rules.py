@@ -28,7 +28,7 @@ class Cut:
     """What stays of the values around a node.
 
     Attributes:
-        inputs: for each input, of its sample shape, True where an element stays.
+        inputs: flags of each input's sample shape, True where an element stays.
         output: the same for the value that the node makes.
         folded: the constants that the node's bias must take over: for each feature of the first input that goes, its
             number, and 0 for the others. None if the node may not be edited.

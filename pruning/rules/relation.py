@@ -44,7 +44,7 @@ def grouped(keys: Sequence[Reals], factor: Reals, shape: tuple[int, ...]) -> Rel
 
     Args:
         keys: arrays of one number, or one row of numbers, for each element.
-        factor: for each element.
+        factor: the factor of each element.
         shape: the grain that the elements are counted over.
     """
     size = math.prod(shape)
@@ -58,7 +58,7 @@ def by_element(array: Reals, shape: tuple[int, ...]) -> Reals:
     """Numbers as keys for `grouped`: a row for each element of the grain, with the numbers at all its places.
 
     Args:
-        array: of a shape that broadcasts to a value's sample.
+        array: an array of a shape that broadcasts to a value's sample.
         shape: the value's grain.
     """
     spread = np.broadcast_to(array, np.broadcast_shapes(array.shape, shape))
