@@ -11,6 +11,7 @@ from pruning.rules import (
     merges,
     moves,
     normalizations,
+    recurrent,
     spatial,
 )
 from pruning.rules.op_rules import OpRules, Reals, RuleTable, Shape
@@ -23,6 +24,7 @@ RULES: RuleTable = {
     **merges.RULES,
     **moves.RULES,
     **normalizations.RULES,
+    **recurrent.RULES,
     **spatial.RULES,
 }
 
