@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from graph.attention_ops import Attention, Embedding, MatMul, products_of
 from graph.graph import Graph, Node
 from graph.ops import Normalization, PRelu
 from graph.reference import dead_after
@@ -78,13 +79,15 @@ def operations(graph: Graph) -> int:
         shapes = [types[name].static_sample_shape for name in (node.name, *node.inputs)]
         positions = max(math.prod(shape[:-1]) for shape in shapes)
         total += positions * _products(graph, node)
+        if isinstance(node.op, MatMul | Attention):
+            total += products_of(node.op, tuple(shapes[1:]))
         total += _OPERATIONS_PER_ELEMENT * types[node.name].sample_size
     return max(total, 1)
 
 
 def _products(graph: Graph, node: Node) -> int:
     """Return how many weights are used at each position."""
-    if isinstance(node.op, PRelu | Normalization):
-        return 0  # Each number belongs to one element.
+    if isinstance(node.op, PRelu | Normalization | Embedding):
+        return 0  # Each number belongs to one element, or is only copied.
     weights = [graph.weights[name] for name in node.weights]
     return sum(weight.size for weight in weights if weight.ndim > 1)

@@ -5,6 +5,7 @@ from typing import Any
 from graph.graph import Graph, Node
 from pruning.rules import (
     activations,
+    attention,
     convolutions,
     dense,
     elementwise,
@@ -18,6 +19,7 @@ from pruning.rules.op_rules import OpRules, Reals, RuleTable, Shape
 
 RULES: RuleTable = {
     **activations.RULES,
+    **attention.RULES,
     **convolutions.RULES,
     **dense.RULES,
     **elementwise.RULES,

@@ -26,7 +26,7 @@ from graph.ops import (
 )
 from graph.shape_ops import Concatenate, Permute, RepeatVector, Reshape
 from tests.builders import GraphBuilder, random_inputs
-from tests.graph import test_recurrent_ops, test_spatial_ops
+from tests.graph import test_attention_ops, test_recurrent_ops, test_spatial_ops
 
 # float32 against float32: a few roundings apart, on values of order 1.
 TOLERANCE = 2e-6
@@ -262,4 +262,5 @@ def test_every_op_is_covered_here() -> None:
         for value in vars(module).values()
         if isinstance(value, type) and hasattr(value, "evaluate")
     }
-    assert defined == covered | test_spatial_ops.COVERED | test_recurrent_ops.COVERED
+    covered |= test_attention_ops.COVERED | test_recurrent_ops.COVERED
+    assert defined == covered | test_spatial_ops.COVERED
