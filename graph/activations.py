@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from graph.element_functions import ELEMENT_FUNCTIONS
 from graph.error_function import erf
 
 # The element type is float32 or float64 at run time; NumPy's own stubs lose it in most expressions.
@@ -51,6 +52,36 @@ class Function(StrEnum):
     SQUAREPLUS = "squareplus"
     SPARSE_PLUS = "sparse_plus"
     SPARSE_SIGMOID = "sparse_sigmoid"
+    # Operations that are no activation functions of Keras; see graph.element_functions.
+    ABS = "abs"
+    NEGATIVE = "negative"
+    SQUARE = "square"
+    SQRT = "sqrt"
+    RSQRT = "rsqrt"
+    RECIPROCAL = "reciprocal"
+    SIGN = "sign"
+    FLOOR = "floor"
+    CEIL = "ceil"
+    ROUND = "round"
+    TRUNC = "trunc"
+    LOG = "log"
+    LOG2 = "log2"
+    LOG10 = "log10"
+    LOG1P = "log1p"
+    EXPM1 = "expm1"
+    SIN = "sin"
+    COS = "cos"
+    TAN = "tan"
+    ASIN = "asin"
+    ACOS = "acos"
+    ATAN = "atan"
+    SINH = "sinh"
+    COSH = "cosh"
+    ASINH = "asinh"
+    ACOSH = "acosh"
+    ATANH = "atanh"
+    ERF = "erf"
+    CLIP = "clip"
     # Not elementwise: these act along an axis.
     SOFTMAX = "softmax"
     LOG_SOFTMAX = "log_softmax"
@@ -70,13 +101,14 @@ class ActivationFunction:
     Attributes:
         function: the function itself.
         negative_slope: the slope of relu below `threshold`.
-        max_value: the upper limit of relu, or None.
+        max_value: the upper limit of relu and clip, or None.
         threshold: the place where relu and threshold switch; half the width that the shrink functions shrink to 0.
         alpha: the scale of the exponential in elu and celu.
         approximate: whether tanh stands in for erf in gelu.
         b: the smoothness constant of squareplus.
         default_value: the value of threshold at or below its threshold.
         axis: the axis of softmax, log_softmax, sparsemax and glu, counted with the batch.
+        min_value: the lower limit of clip, or None.
     """
 
     function: Function
@@ -88,6 +120,7 @@ class ActivationFunction:
     b: float = 4.0
     default_value: float = 0.0
     axis: int = -1
+    min_value: float | None = None
 
     @property
     def is_elementwise(self) -> bool:
@@ -186,12 +219,24 @@ def _sparsemax(x: FloatArray, f: ActivationFunction) -> FloatArray:
     return np.maximum(x - tau, 0.0)
 
 
+def _clip(x: FloatArray, f: ActivationFunction) -> FloatArray:
+    low = x if f.min_value is None else np.maximum(x, x.dtype.type(f.min_value))
+    return low if f.max_value is None else np.minimum(low, x.dtype.type(f.max_value))
+
+
+def _of_number(function: Callable[[FloatArray], FloatArray]) -> "_Meaning":
+    return lambda x, _: function(x)
+
+
 def _glu(x: FloatArray, f: ActivationFunction) -> FloatArray:
     value, gate = np.split(x, 2, axis=f.axis)
     return value * _sigmoid(gate)
 
 
-_MEANING: dict[Function, Callable[[FloatArray, ActivationFunction], FloatArray]] = {
+_Meaning = Callable[[FloatArray, ActivationFunction], FloatArray]
+_MEANING: dict[Function, _Meaning] = {
+    **{Function(name): _of_number(function) for name, function in ELEMENT_FUNCTIONS.items()},
+    Function.CLIP: _clip,
     Function.LINEAR: lambda x, _: x,
     Function.RELU: _relu,
     Function.ELU: _elu,

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from graph.attention_ops import Attention, Embedding, MatMul, products_of
+from graph.element_ops import Constant
 from graph.graph import Graph, Node
 from graph.ops import Normalization, PRelu
 from graph.reference import dead_after
@@ -87,7 +88,7 @@ def operations(graph: Graph) -> int:
 
 def _products(graph: Graph, node: Node) -> int:
     """Return how many weights are used at each position."""
-    if isinstance(node.op, PRelu | Normalization | Embedding):
+    if isinstance(node.op, PRelu | Normalization | Constant | Embedding):
         return 0  # Each number belongs to one element, or is only copied.
     weights = [graph.weights[name] for name in node.weights]
     return sum(weight.size for weight in weights if weight.ndim > 1)

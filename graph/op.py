@@ -1,5 +1,6 @@
 """What an op is, and the checks that shape rules share."""
 
+from collections.abc import Sequence
 from dataclasses import Field
 from typing import Any, ClassVar, Protocol
 
@@ -29,6 +30,38 @@ class Op(Protocol):
 def float32_batch(shape: tuple[int | None, ...]) -> TensorType:
     """Return a float32 value of that shape, the batch axis included."""
     return TensorType(DType.FLOAT32, shape)
+
+
+def moved(x: TensorType, shape: tuple[int | None, ...]) -> TensorType:
+    """Return the type of elements of `x` in another shape: truth values stay such, all numbers are float32."""
+    return TensorType(DType.BOOL if x.dtype is DType.BOOL else DType.FLOAT32, shape)
+
+
+def broadcast_shape(inputs: tuple[TensorType, ...]) -> tuple[int | None, ...]:
+    """Return the shape that values broadcast to.
+
+    A value of lower rank gets axes of length 1 right after the batch, as Keras' merging layers do.
+
+    Raises:
+        ShapeError: along an axis there are two lengths besides 1.
+    """
+    rank = max(x.rank for x in inputs)
+    padded = [(None, *[1] * (rank - x.rank), *x.sample_shape) for x in inputs]
+    axes = [_broadcast_axis([shape[axis] for shape in padded]) for axis in range(1, rank)]
+    return (None, *axes)
+
+
+def _broadcast_axis(lengths: list[int | None]) -> int | None:
+    distinct = {length for length in lengths if length != 1}
+    if len(distinct) > 1:
+        raise ShapeError("values do not broadcast", got=f"lengths {sorted(map(str, lengths))}")
+    return distinct.pop() if distinct else 1
+
+
+def same_rank(arrays: Sequence[FloatArray]) -> list[FloatArray]:
+    """Return arrays with axes of length 1 after the batch, so that all have as many axes; see `broadcast_shape`."""
+    rank = max(x.ndim for x in arrays)
+    return [x.reshape(len(x), *[1] * (rank - x.ndim), *x.shape[1:]) for x in arrays]
 
 
 def only_input(inputs: tuple[TensorType, ...]) -> TensorType:

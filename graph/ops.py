@@ -15,11 +15,13 @@ from graph.activations import ActivationFunction, FloatArray, Function
 from graph.errors import ShapeError
 from graph.op import (
     WeightShapes,
+    broadcast_shape,
     broadcasts,
     expect_weights,
     feature_axis,
     float32_batch,
     only_input,
+    same_rank,
 )
 from graph.tensor_type import TensorType, format_shape, normalize_axis
 
@@ -253,15 +255,11 @@ class Merge:
                 expected=expected,
                 got=str(len(inputs)),
             )
-        rank = max(x.rank for x in inputs)
-        padded = [(None, *[1] * (rank - x.rank), *x.sample_shape) for x in inputs]
-        axes = [_broadcast_axis([shape[axis] for shape in padded]) for axis in range(1, rank)]
-        return float32_batch((None, *axes))
+        return float32_batch(broadcast_shape(inputs))
 
     def evaluate(self, inputs: list[FloatArray], weights: list[FloatArray]) -> FloatArray:
         """y = inputs[0] (op) inputs[1] (op) ...; average divides by their number."""
-        rank = max(x.ndim for x in inputs)
-        padded = [x.reshape(len(x), *[1] * (rank - x.ndim), *x.shape[1:]) for x in inputs]
+        padded = same_rank(inputs)
         y = padded[0]
         for x in padded[1:]:
             y = _MERGE[self.kind](y, x)
@@ -315,10 +313,3 @@ def _along(w: FloatArray, axis: int, rank: int) -> FloatArray:
     shape = [1] * rank
     shape[axis] = -1
     return w.reshape(shape)
-
-
-def _broadcast_axis(lengths: list[int | None]) -> int | None:
-    distinct = {length for length in lengths if length != 1}
-    if len(distinct) > 1:
-        raise ShapeError("values do not broadcast", got=f"lengths {sorted(map(str, lengths))}")
-    return distinct.pop() if distinct else 1

@@ -7,8 +7,8 @@ import numpy as np
 
 from graph.activations import FloatArray
 from graph.errors import ShapeError
-from graph.op import WeightShapes, expect_weights, feature_axis, float32_batch, only_input
-from graph.tensor_type import TensorType, format_shape
+from graph.op import WeightShapes, expect_weights, feature_axis, moved, only_input
+from graph.tensor_type import DType, TensorType, format_shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Reshape:
                 expected=f"{x.sample_size} elements",
                 got=str(self.sample_shape),
             )
-        return float32_batch((None, *self.sample_shape))
+        return moved(x, (None, *self.sample_shape))
 
     def evaluate(self, inputs: list[FloatArray], weights: list[FloatArray]) -> FloatArray:
         """y = x.reshape(batch, *sample_shape)."""
@@ -50,7 +50,7 @@ class Permute:
                 expected=f"a permutation of 1..{x.rank - 1}",
                 got=str(self.dims),
             )
-        return float32_batch((None, *(x.shape[d] for d in self.dims)))
+        return moved(x, (None, *(x.shape[d] for d in self.dims)))
 
     def evaluate(self, inputs: list[FloatArray], weights: list[FloatArray]) -> FloatArray:
         """y = transpose(x, (0, *dims))."""
@@ -73,7 +73,7 @@ class RepeatVector:
                 expected="[batch, features] and count >= 1",
                 got=f"{format_shape(x.shape)} and {self.count}",
             )
-        return float32_batch((None, self.count, x.shape[1]))
+        return moved(x, (None, self.count, x.shape[1]))
 
     def evaluate(self, inputs: list[FloatArray], weights: list[FloatArray]) -> FloatArray:
         """y[:, i, :] = x."""
@@ -93,14 +93,15 @@ class Concatenate:
             raise ShapeError("Concatenate needs an input", expected="1 or more", got="0")
         axis = feature_axis(self.axis, inputs[0])
         shapes = [list(x.shape) for x in inputs]
-        lengths = [shape.pop(axis) if len(shape) > axis else None for shape in shapes]
+        lengths = [shape.pop(axis) if len(shape) > axis else 0 for shape in shapes]
         known = [length for length in lengths if length is not None]
-        if any(shape != shapes[0] for shape in shapes) or len(known) != len(lengths):
+        if any(shape != shapes[0] for shape in shapes) or 0 in lengths:
             got = ", ".join(format_shape(x.shape) for x in inputs)
             raise ShapeError(f"values cannot be joined along axis {axis}", got=got)
         joined: list[int | None] = list(shapes[0])
-        joined.insert(axis, sum(known))
-        return float32_batch(tuple(joined))
+        joined.insert(axis, sum(known) if len(known) == len(lengths) else None)
+        other = next((x for x in inputs if x.dtype is not DType.BOOL), inputs[0])
+        return moved(other, tuple(joined))
 
     def evaluate(self, inputs: list[FloatArray], weights: list[FloatArray]) -> FloatArray:
         """y = concatenate(inputs, axis)."""

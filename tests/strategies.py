@@ -6,12 +6,14 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
 from graph.activations import AXIS_FUNCTIONS, ActivationFunction, Function
+from graph.element_functions import ELEMENT_FUNCTIONS
 from graph.graph import Graph
 from graph.ops import Activation, Dense, Dot, Merge, MergeKind, Rescaling
 from graph.shape_ops import Concatenate, Permute, RepeatVector, Reshape
 from tests.builders import GraphBuilder
 
-ELEMENTWISE = sorted(set(Function) - AXIS_FUNCTIONS - {Function.LINEAR})
+OPERATIONS = frozenset({*map(Function, ELEMENT_FUNCTIONS), Function.CLIP})
+ELEMENTWISE = sorted(set(Function) - AXIS_FUNCTIONS - OPERATIONS - {Function.LINEAR})
 # No step makes a value larger than this, so that drawn graphs stay quick.
 MAX_ELEMENTS = 160
 

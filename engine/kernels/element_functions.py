@@ -2,6 +2,7 @@
 
 import math
 
+from engine.core.errors import UnsupportedModelError
 from engine.core.functions import ElementFunction, FusedActivation
 from graph.activations import ActivationFunction, Function
 
@@ -10,9 +11,14 @@ def element_function(activation: ActivationFunction) -> ElementFunction:
     """Return the element function that computes an elementwise graph activation.
 
     Axis functions (softmax, glu, ...) have kernels of their own: ValueError.
+
+    Raises:
+        UnsupportedModelError: no kernel computes the function.
     """
     if not activation.is_elementwise:
         raise ValueError(f"{activation.function.value} acts along an axis")
+    if activation.function not in set(FusedActivation) | {Function.RELU}:
+        raise UnsupportedModelError(f"there is no kernel for {activation.function.value}")
     if activation.function is Function.RELU:
         return _relu(activation)
     if activation.function is Function.GELU and activation.approximate:

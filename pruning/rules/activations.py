@@ -13,7 +13,7 @@ from graph.tensor_type import sample_axis
 from pruning.rules.arithmetic import FEW_ARGUMENT_UNITS, few_operations_error
 from pruning.rules.bound import UNIT_ROUNDOFF, Bound, unknown
 from pruning.rules.elementwise import ElementwiseRules
-from pruning.rules.envelope import Envelope, envelope, has_envelope
+from pruning.rules.envelope import STEPS, Envelope, envelope, has_envelope
 from pruning.rules.op_rules import (
     OpRules,
     Reals,
@@ -78,6 +78,12 @@ class ElementFunctionRules(ElementwiseRules[Activation]):
         if self.op.function.function in _CANCELLING:
             error = error + FEW_ARGUMENT_UNITS * UNIT_ROUNDOFF * sizes[0]
         return error
+
+
+class StepFunctionRules(ElementFunctionRules):
+    """The function jumps, often at numbers that are exact: what comes before it must not change, even by a rounding."""
+
+    bears_rounding = False
 
 
 class AxisFunctionRules(OpRules[Activation]):
@@ -198,6 +204,8 @@ def activation_rules(node: Node, op: Activation, *rest: Any) -> OpRules[Activati
     along = _ALONG_AXIS.get(op.function.function)
     if along is not None:
         return along(node, op, *rest)
+    if op.function.function in STEPS:
+        return StepFunctionRules(node, op, *rest)
     rules = ElementFunctionRules if has_envelope(op.function.function) else OpRules
     return rules(node, op, *rest)
 

@@ -51,7 +51,37 @@ _FIXED: dict[Function, Envelope] = {
     Function.LOG_SIGMOID: Envelope(offset=math.log(2.0)),
     Function.SPARSE_PLUS: Envelope(offset=0.25),
     Function.SPARSE_SIGMOID: Envelope(0.5, 0.5, 1.0, 0.5),
+    **dict.fromkeys((Function.ABS, Function.NEGATIVE, Function.ASINH), _LIKE_LINEAR),
+    Function.SIN: _LIKE_TANH,
+    Function.COS: Envelope(offset=1.0, cap=1.0),
+    Function.ATAN: Envelope(cap=math.pi / 2),
+    # 2 / sqrt(pi) at 0.
+    Function.ERF: Envelope(1.1284, cap=1.0, lipschitz=1.1284),
+    # Some of them are no numbers for some arguments.
+    **dict.fromkeys(
+        (
+            *(
+                Function.SQUARE,
+                Function.SQRT,
+                Function.RSQRT,
+                Function.RECIPROCAL,
+                Function.LOG,
+                Function.LOG2,
+            ),
+            *(Function.LOG10, Function.LOG1P, Function.EXPM1, Function.TAN, Function.ASIN),
+            *(Function.ACOS, Function.SINH, Function.COSH, Function.ACOSH, Function.ATANH),
+        ),
+        _NOTHING_PROVEN,
+    ),
+    # They jump: what rounding hides in front of them it does not behind them.
+    Function.SIGN: Envelope(0.0, 1.0, 1.0, math.inf),
+    **dict.fromkeys(
+        (Function.FLOOR, Function.CEIL, Function.ROUND), Envelope(offset=1.0, lipschitz=math.inf)
+    ),
+    Function.TRUNC: Envelope(lipschitz=math.inf),
 }
+# Steps, whose argument must not change at all, not even by a rounding.
+STEPS = frozenset({Function.SIGN, Function.FLOOR, Function.CEIL, Function.ROUND, Function.TRUNC})
 
 
 def has_envelope(function: Function) -> bool:
@@ -97,10 +127,17 @@ def _squareplus(f: ActivationFunction) -> Envelope:
     return Envelope(offset=math.sqrt(f.b) / 2) if f.b >= 0 else _NOTHING_PROVEN
 
 
+def _clip(f: ActivationFunction) -> Envelope:
+    limits = [abs(limit) for limit in (f.min_value, f.max_value) if limit is not None]
+    cap = max(limits) if len(limits) == 2 else math.inf
+    return Envelope(offset=max(limits, default=0.0), cap=cap)
+
+
 _PARAMETRIC: dict[Function, Callable[[ActivationFunction], Envelope]] = {
     Function.RELU: _relu,
     Function.ELU: _elu,
     Function.CELU: _celu,
     Function.THRESHOLD: _threshold,
     Function.SQUAREPLUS: _squareplus,
+    Function.CLIP: _clip,
 }

@@ -11,6 +11,7 @@ import pytest
 import graph as graph_package
 from graph import reference
 from graph.activations import ActivationFunction, Function
+from graph.element_functions import ELEMENT_FUNCTIONS
 from graph.graph import Graph
 from graph.ops import (
     Activation,
@@ -26,7 +27,7 @@ from graph.ops import (
 )
 from graph.shape_ops import Concatenate, Permute, RepeatVector, Reshape
 from tests.builders import GraphBuilder, random_inputs
-from tests.graph import test_attention_ops, test_recurrent_ops, test_spatial_ops
+from tests.graph import test_attention_ops, test_general_ops, test_recurrent_ops, test_spatial_ops
 
 # float32 against float32: a few roundings apart, on values of order 1.
 TOLERANCE = 2e-6
@@ -57,6 +58,8 @@ ACTIVATIONS = [
     (ActivationFunction(function), function.value)
     for function in Function
     if function not in (Function.HARD_SIGMOID_KERAS2, Function.GLU, Function.THRESHOLD)
+    # Operations, which are compared in test_general_ops.py.
+    and function.value not in {*ELEMENT_FUNCTIONS, "clip"}
     and function not in (Function.SOFT_SHRINK, Function.HARD_SHRINK)
 ]
 
@@ -262,5 +265,5 @@ def test_every_op_is_covered_here() -> None:
         for value in vars(module).values()
         if isinstance(value, type) and hasattr(value, "evaluate")
     }
-    covered |= test_attention_ops.COVERED | test_recurrent_ops.COVERED
+    covered |= test_general_ops.COVERED | test_attention_ops.COVERED | test_recurrent_ops.COVERED
     assert defined == covered | test_spatial_ops.COVERED
