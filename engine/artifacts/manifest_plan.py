@@ -22,10 +22,8 @@ from engine.planning.parts import (
     ROW_STEP,
     Split,
     SplitAxis,
-    are_parts,
-    are_positions,
+    is_split,
     part_step,
-    split_axes,
 )
 from engine.planning.plan import (
     ExecutionPlan,
@@ -291,8 +289,7 @@ def _decode_parts(record: Record, step: WeightedStep, has_split: bool) -> Split:
     ends = record.items("parts", limits.MAX_PARTS, as_integer, 1)
     parts = tuple(range(*pair) for pair in zip((0, *ends[:-1]), ends, strict=True))
     by_units = axis is SplitAxis.UNITS
-    fits = are_parts(parts, step.units) if by_units else are_positions(parts, step.positions)
-    if not fits or (axis not in split_axes(step) and (len(parts) > 1 or not by_units)):
+    if not is_split(Split(axis, parts), step):
         end, what = (
             (step.units, f"multiples of {ROW_STEP}") if by_units else (step.positions, "numbers")
         )

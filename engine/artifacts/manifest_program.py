@@ -32,6 +32,7 @@ from engine.core.functions import (
     MergeOp,
 )
 from engine.core.program import Array, Constant, InputSlot, OutputSlot, Program, SparseMatrix
+from engine.core.recurrent_steps import Cell, MaskedOutput, SequenceResult
 from engine.core.steps import (
     AffineStep,
     ConvStep,
@@ -49,6 +50,7 @@ from engine.core.steps import (
     Place,
     PoolStep,
     PReluStep,
+    RecurrentStep,
     ReduceStep,
     ResampleStep,
     RootStep,
@@ -73,6 +75,7 @@ _STEP_CLASSES: dict[str, type[Any]] = {
     "softmax": SoftmaxStep,
     "layer_norm": LayerNormStep,
     "dot": DotStep,
+    "recurrent": RecurrentStep,
     "conv": ConvStep,
     "depthwise": DepthwiseStep,
     "pool": PoolStep,
@@ -215,6 +218,9 @@ _DECODERS: dict[Any, _Decode] = {
     GroupFunction: as_member(GroupFunction),
     Reduction: as_member(Reduction),
     Root: as_member(Root),
+    Cell: as_member(Cell),
+    SequenceResult: as_member(SequenceResult),
+    MaskedOutput: as_member(MaskedOutput),
 }
 
 

@@ -203,7 +203,79 @@ class DepthwiseLayer:
         return self.bias
 
 
+@dataclass(frozen=True, slots=True)
+class RecurrentLayer:
+    """The product inside of a recurrent layer, for one step of time; columns of its kernel in blocks.
+
+    Attributes:
+        product: state @ kernel + bias.
+        products: columns of each product of a step of time, one or two.
+        part_columns: columns of a block of units: a part has whole blocks.
+        times: steps of time.
+    """
+
+    product: DenseLayer
+    products: tuple[int, ...]
+    part_columns: int
+    times: int
+
+    @property
+    def kernel(self) -> FloatArray:
+        """float32[inputs][units]."""
+        return self.product.kernel
+
+    @property
+    def bias(self) -> FloatArray | None:
+        """float32[units], or None for zeros."""
+        return self.product.bias
+
+    @property
+    def activation(self) -> ElementFunction:
+        """The function behind the product: none."""
+        return self.product.activation
+
+    @property
+    def nonzeros(self) -> int | None:
+        """Number of weights that are not zero, where they were counted already."""
+        return self.product.nonzeros
+
+    @property
+    def density(self) -> float | None:
+        """Share of non-zeros of the layer that this is a part of; None where it is a whole one."""
+        return self.product.density
+
+    @property
+    def values(self) -> ValueType:
+        """Type that holds every number of the kernel exactly."""
+        return self.product.values
+
+    @property
+    def inputs(self) -> int:
+        """Size of a state."""
+        return self.product.inputs
+
+    @property
+    def units(self) -> int:
+        """Columns of the kernel."""
+        return self.product.units
+
+    @property
+    def positions(self) -> int:
+        """Products of one call: the steps of time are calls of their own."""
+        return 1
+
+    @property
+    def x_rows(self) -> int:
+        """Rows of the state."""
+        return self.product.x_rows
+
+    @property
+    def y_rows(self) -> int:
+        """Rows of the product."""
+        return self.product.y_rows
+
+
 # Layers with weights, as kernels take them; one class for each of `engine.core.steps.WeightedStep`. All have `kernel`
 # (the last axis is the units), `bias`, `activation`, `nonzeros`, `density`, `values`, `inputs`, `units`, `positions`,
 # `x_rows` and `y_rows`.
-WeightedLayer = DenseLayer | ConvLayer | DepthwiseLayer
+WeightedLayer = DenseLayer | ConvLayer | DepthwiseLayer | RecurrentLayer

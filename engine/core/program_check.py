@@ -21,6 +21,7 @@ from engine.core.constant_check import array_problems, group_problems, number_pr
 from engine.core.errors import ProgramError
 from engine.core.functions import MergeOp
 from engine.core.program import Program
+from engine.core.recurrent_check import recurrent_problems
 from engine.core.steps import (
     AffineStep,
     ConvStep,
@@ -37,6 +38,7 @@ from engine.core.steps import (
     PlainStep,
     PoolStep,
     PReluStep,
+    RecurrentStep,
     ResampleStep,
     SoftmaxStep,
     SpatialStep,
@@ -181,6 +183,8 @@ def _operations(program: Program, step: Step) -> int:
             return rows + step.inputs * step.y.rows
         case PoolStep():
             return rows + program.constants[step.taps].shape[0] * step.y.rows
+        case RecurrentStep():
+            return rows + step.inputs * step.units * step.times
         case DotStep() | ResampleStep():
             return rows + step.terms * step.y.rows
         case _:
@@ -200,8 +204,8 @@ def _shape_problems(program: Program, step: PlainStep) -> Iterator[str]:
             yield from _slot_problems(program.inputs, step.slot, step.y.rows)
         case Unpack():
             yield from _slot_problems(program.outputs, step.slot, step.x.rows)
-        case DenseStep():
-            yield from _dense_problems(program, step)
+        case DenseStep() | RecurrentStep():
+            yield from _weight_problems(program, step)
         case MergeStep():
             yield from _merge_problems(step)
         case GluStep():
@@ -235,7 +239,10 @@ def _row_problems(step: ElementStep | TransposeStep) -> Iterator[str]:
             yield f"{' x '.join(map(str, counts))} rows to exchange in {step.x.rows} rows"
 
 
-def _dense_problems(program: Program, step: DenseStep) -> Iterator[str]:
+def _weight_problems(program: Program, step: DenseStep | RecurrentStep) -> Iterator[str]:
+    if isinstance(step, RecurrentStep):
+        yield from recurrent_problems(program, step)
+        return
     if step.positions < 1 or step.x.rows % step.positions or step.y.rows % step.positions:
         yield f"rows are no multiple of {step.positions} positions"
         return

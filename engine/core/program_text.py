@@ -4,6 +4,7 @@ import math
 from typing import assert_never
 
 from engine.core.program import Program
+from engine.core.recurrent_steps import MaskedOutput
 from engine.core.steps import (
     AffineStep,
     ConvStep,
@@ -18,6 +19,7 @@ from engine.core.steps import (
     Place,
     PoolStep,
     PReluStep,
+    RecurrentStep,
     ReduceStep,
     ResampleStep,
     RootStep,
@@ -51,7 +53,7 @@ def _line(program: Program, step: Step) -> str:
             return f"output {program.outputs[step.slot].name} = {_place(program, step.x)}"
         case _:
             arguments = ", ".join(_place(program, place) for place in reads(step))
-            (y,) = writes(step)
+            y = writes(step)[0]
             names = constants_of(step)
             constants = f" [{', '.join(names)}]" if names else ""
             return f"{_place(program, y)} = {_name(step)}({arguments}){constants}"
@@ -60,10 +62,9 @@ def _line(program: Program, step: Step) -> str:
 def _name(step: Step) -> str:
     if isinstance(step, SpatialStep):
         return _spatial_name(step)
+    if isinstance(step, DenseStep | RecurrentStep):
+        return _weighted_name(step)
     match step:
-        case DenseStep():
-            positions = f" x{step.positions}" if step.positions > 1 else ""
-            return f"dense+{step.function.function.value}{positions}"
         case ElementStep():
             return step.function.function.value
         case MergeStep():
@@ -81,6 +82,17 @@ def _name(step: Step) -> str:
             return f"dot<{step.terms}>"
         case _:
             return type(step).__name__.removesuffix("Step").lower()
+
+
+def _weighted_name(step: DenseStep | RecurrentStep) -> str:
+    if isinstance(step, DenseStep):
+        positions = f" x{step.positions}" if step.positions > 1 else ""
+        return f"dense+{step.function.function.value}{positions}"
+    words = [step.cell.value, step.activation.function.value, step.gate_activation.function.value]
+    words += ["backwards"] * step.backwards
+    if step.masked is not MaskedOutput.NONE:
+        words.append(f"{step.masked.value} where masked")
+    return f"{'+'.join(words)} x{step.times} {step.result.value}"
 
 
 def _spatial_name(step: SpatialStep) -> str:

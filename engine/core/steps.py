@@ -10,6 +10,7 @@ from typing import assert_never
 from engine.core import window_steps
 from engine.core.functions import ElementFunction, MergeOp
 from engine.core.places import Place as Place
+from engine.core.recurrent_steps import RecurrentStep as RecurrentStep
 from engine.core.window_steps import (
     ConvStep as ConvStep,
 )
@@ -95,7 +96,7 @@ class DenseStep:
 # Steps with weights: each has a choice of kernel and a packed form. What all of them have is `name`, `x`, `y`,
 # `kernel` (a constant whose last axis is the units), `bias`, `nonzeros`, `function`, `kind`, `inputs`, `units` and
 # `positions`; whoever needs more than that asks `match`, and lists every class.
-WeightedStep = DenseStep | ConvStep | DepthwiseStep
+WeightedStep = DenseStep | ConvStep | DepthwiseStep | RecurrentStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +260,7 @@ PlainStep = (
     | SoftmaxStep
     | LayerNormStep
     | DotStep
+    | RecurrentStep
 )
 Step = PlainStep | SpatialStep
 
@@ -274,6 +276,9 @@ def reads(step: Step) -> tuple[Place, ...]:
             return step.xs
         case DotStep():
             return (step.a, step.b)
+        case RecurrentStep():
+            masks = () if step.mask is None else (step.mask,)
+            return (step.x, *masks, *step.initial)
         case Unpack() | DenseStep() | ElementStep() | CopyStep() | AffineStep() | PReluStep():
             return (step.x,)
         case TransposeStep() | GluStep() | SoftmaxStep() | LayerNormStep():
@@ -283,7 +288,7 @@ def reads(step: Step) -> tuple[Place, ...]:
 
 
 def writes(step: Step) -> tuple[Place, ...]:
-    """Return the place that a step writes; none for Unpack."""
+    """Return the places that a step writes: its result, none for Unpack; then rows that it alone uses."""
     if isinstance(step, SpatialStep):
         return (step.y,)
     match step:
@@ -295,6 +300,8 @@ def writes(step: Step) -> tuple[Place, ...]:
             TransposeStep() | MergeStep() | GluStep() | SoftmaxStep() | LayerNormStep() | DotStep()
         ):
             return (step.y,)
+        case RecurrentStep():
+            return (step.y, step.scratch)
         case _:
             assert_never(step)
 
@@ -304,7 +311,7 @@ def constants_of(step: Step) -> tuple[str, ...]:
     if isinstance(step, SpatialStep):
         return window_steps.constants_of(step)
     match step:
-        case DenseStep():
+        case DenseStep() | RecurrentStep():
             return (step.kernel,) if step.bias is None else (step.kernel, step.bias)
         case CopyStep():
             return (step.index,)

@@ -8,8 +8,9 @@ import numpy.typing as npt
 from engine.core.errors import PackedLayerError
 from engine.core.layers import ValueType
 from engine.core.program import Program
-from engine.core.steps import ConvStep, Place, Step, WeightedStep
-from engine.execution.bind import Binder, BoundStep
+from engine.core.steps import ConvStep, Place, RecurrentStep, Step, WeightedStep
+from engine.execution.bind import Binder
+from engine.execution.bound import BoundStep
 from engine.execution.native import BoundTile
 from engine.execution.shared_arrays import SharedArrays
 from engine.kernels.abi import KernelSpec, PackedLayer
@@ -43,6 +44,13 @@ def layer_key(step: WeightedStep) -> LayerKey:
 
     if isinstance(step, ConvStep) and step.added is not None:
         step = replace(step, added=nowhere(step.added))
+    if isinstance(step, RecurrentStep):
+        step = replace(
+            step,
+            mask=None if step.mask is None else nowhere(step.mask),
+            initial=tuple(nowhere(state) for state in step.initial),
+            scratch=nowhere(step.scratch),
+        )
     return LayerKey(replace(step, name="", x=nowhere(step.x), y=nowhere(step.y)))
 
 
@@ -125,7 +133,16 @@ def bind_tile(program: Program, plan: ExecutionPlan, tile: TilePlan, packer: Pac
     binder = Binder(program, plan.isa, tile.lanes, arena)
     staged = _staged(program, tile)
     steps: list[tuple[BoundStep, ...]] = []
+    counts: list[int] = []
     for number, step in enumerate(program.steps):
+        if isinstance(step, RecurrentStep):
+            choice = tile.choices[number]
+            packed = packer.packed(step, choice)
+            phases = binder.recurrent(step, choice.spec, choice.parts, packed)
+            steps.extend(phases)
+            counts.append(len(phases))
+            continue
+        counts.append(1)
         if isinstance(step, WeightedStep):
             choice = tile.choices[number]
             packed = packer.packed(step, choice)
@@ -149,7 +166,7 @@ def bind_tile(program: Program, plan: ExecutionPlan, tile: TilePlan, packer: Pac
                 for place, (part, one) in enumerate(zip(parts, bound, strict=True))
             )
         steps.append(bound)
-    return BoundTile(tile.lanes, arena.size_bytes, tuple(steps))
+    return BoundTile(tile.lanes, arena.size_bytes, tuple(steps), tuple(counts))
 
 
 def _staged(program: Program, tile: TilePlan) -> dict[int, int]:

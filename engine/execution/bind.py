@@ -4,8 +4,8 @@ This is where counts of rows become counts of elements (rows x lanes) and places
 into the arena. Nothing here comes from a file: offsets and counts are computed from a checked program.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, assert_never
 
 import numpy.typing as npt
@@ -28,6 +28,7 @@ from engine.core.steps import (
     Place,
     PlainStep,
     PReluStep,
+    RecurrentStep,
     SoftmaxStep,
     SpatialStep,
     Step,
@@ -36,25 +37,12 @@ from engine.core.steps import (
     WeightedStep,
 )
 from engine.core.target import Isa
+from engine.execution.bind_recurrent import Phase, RecurrentBinder
 from engine.execution.bind_spatial import bind_spatial, nothing, staging
+from engine.execution.bound import BoundStep
 from engine.kernels import dot, elementwise, groups, layout, rows, sparsemax, transpose
 from engine.kernels.abi import KernelSpec, PackedLayer
 from engine.planning.memory import ArenaPlan
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class BoundStep:
-    """A kernel and its arguments.
-
-    Attributes:
-        spec: the machine code.
-        numbers: values of the ARENA and INT fields, by field name.
-        constants: arrays for the CONST fields, by field name.
-    """
-
-    spec: KernelSpec
-    numbers: Mapping[str, int]
-    constants: Mapping[str, npt.NDArray[Any]]
 
 
 class Binder:
@@ -72,6 +60,17 @@ class Binder:
         if isinstance(step, ConvStep) and step.added is not None:
             numbers["added"] = self._offset(step.added)
         return BoundStep(spec, numbers, packed.constants)
+
+    def recurrent(
+        self,
+        step: RecurrentStep,
+        spec: KernelSpec,
+        parts: Sequence[range],
+        packed: Sequence[PackedLayer],
+    ) -> tuple[Phase, ...]:
+        """Bind a recurrent step to the kernel that was chosen for its product."""
+        binder = RecurrentBinder(step, self._isa, self._lanes, self._offset)
+        return binder.phases(spec, parts, packed)
 
     def nothing(self) -> BoundStep:
         """Return a step that does nothing."""
@@ -134,7 +133,7 @@ class Binder:
                 return self._group(step)
             case CopyStep() | AffineStep() | PReluStep():
                 return self._row_step(step)
-            case DenseStep():
+            case DenseStep() | RecurrentStep():
                 raise ProgramError("a step with weights was bound without a kernel")
             case _:
                 assert_never(step)

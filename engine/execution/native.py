@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from engine.core.arrays import ALIGNMENT_BYTES, aligned
 from engine.core.target import Target
-from engine.execution.bind import BoundStep
+from engine.execution.bound import BoundStep
 from engine.execution.builtin import builtin_of, method_of
 from engine.execution.modules import module_sources
 from engine.execution.workspace import HelperArenas, Workspace
@@ -35,11 +35,18 @@ class BoundTile:
         lanes: samples per tile.
         arena_bytes: memory that the steps need.
         steps: phases in order; the parts of a phase may run at the same time.
+        phase_counts: phases of each step of the program.
     """
 
     lanes: int
     arena_bytes: int
     steps: tuple[tuple[BoundStep, ...], ...]
+    phase_counts: tuple[int, ...]
+
+    def phases_of(self, number: int) -> tuple[tuple[BoundStep, ...], ...]:
+        """Return the phases of a step of the program."""
+        first = sum(self.phase_counts[:number])
+        return self.steps[first : first + self.phase_counts[number]]
 
 
 class NativePlan:
@@ -139,7 +146,13 @@ def run_function(library: NativeLibrary) -> Run:
 def distinct_specs(tiles: Sequence[BoundTile]) -> list[KernelSpec]:
     """Return every kernel that the tiles use, once."""
     return list(
-        dict.fromkeys(step.spec for tile in tiles for phase in tile.steps for step in phase)
+        dict.fromkeys(
+            one.spec
+            for tile in tiles
+            for phase in tile.steps
+            for step in phase
+            for one in step.with_inner()
+        )
     )
 
 
@@ -154,6 +167,7 @@ class NativeTables:
         self._library = library
         self._keep: list[npt.NDArray[Any]] = []
         self._constants: dict[int, int] = {}
+        self._inner: dict[int, tuple[BoundStep, int]] = {}
         self.constant_sizes: dict[int, int] = {}
 
     def plan(
@@ -179,8 +193,7 @@ class NativeTables:
         steps = [step for phase in tile.steps for step in phase]
         table = np.zeros((len(steps), len(driver.Step)), np.int64)
         for row, step in zip(table, steps, strict=True):
-            row[driver.Step.KERNEL] = self._library.address(step.spec.symbol)
-            row[driver.Step.ARGS] = self._arguments(step)
+            row[:] = self._entry(step)
         fields = {
             driver.Tile.LANES: tile.lanes,
             driver.Tile.STEPS: len(steps),
@@ -190,11 +203,28 @@ class NativeTables:
         }
         return [fields[field] for field in driver.Tile]
 
+    def _entry(self, step: BoundStep) -> list[int]:
+        """Return a step entry."""
+        fields = {
+            driver.Step.KERNEL: self._library.address(step.spec.symbol),
+            driver.Step.ARGS: self._arguments(step),
+        }
+        return [fields[field] for field in driver.Step]
+
+    def _inner_entry(self, step: BoundStep) -> int:
+        """Address of the entry of a step that another one calls; calls of the same object share it."""
+        if id(step) not in self._inner:
+            entry = self._kept(np.array(self._entry(step), np.int64))
+            self._inner[id(step)] = (step, entry)  # held, so no other step has its id
+        return self._inner[id(step)][1]
+
     def _arguments(self, step: BoundStep) -> int:
         values = np.zeros(len(fields_of(step.spec)), np.int64)
         for place, field in enumerate(fields_of(step.spec)):
             if field.kind is FieldKind.CONST:
                 values[place] = self._constant(step.constants[field.name])
+            elif field.kind is FieldKind.STEP:
+                values[place] = self._inner_entry(step.inner[field.name])
             else:
                 values[place] = step.numbers[field.name]
         return self._kept(values)

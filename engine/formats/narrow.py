@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from engine.core.arrays import FloatArray
 from engine.core.errors import NarrowValuesError, PackError
-from engine.core.layers import ValueType, WeightedLayer
+from engine.core.layers import RecurrentLayer, ValueType, WeightedLayer
 
 _BFLOAT16_QUIET = np.uint32(0x0040_0000)
 # The largest finite float16.
@@ -46,7 +46,11 @@ def narrow_layer(layer: WeightedLayer, values: ValueType) -> WeightedLayer:
     """
     if values is ValueType.FLOAT32:
         return layer
-    return replace(layer, kernel=rounded(layer.kernel, values), nonzeros=None, values=values)
+    kernel = rounded(layer.kernel, values)
+    if isinstance(layer, RecurrentLayer):
+        product = replace(layer.product, kernel=kernel, nonzeros=None, values=values)
+        return replace(layer, product=product)
+    return replace(layer, kernel=kernel, nonzeros=None, values=values)
 
 
 def rounded(weights: FloatArray, values: ValueType) -> FloatArray:

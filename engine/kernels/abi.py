@@ -42,6 +42,7 @@ class FieldKind(StrEnum):
     ARENA = "arena"  # i64 byte offset into the arena, multiple of 4 (64 where a value starts)
     CONST = "const"  # absolute address of a packed constant, 64-byte aligned
     INT = "int"  # i64
+    STEP = "step"  # address of another kernel's step entry (`engine.kernels.driver`), to be called
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,14 @@ def apply(w: KernelWriter, x: Value, parameters: Parameters) -> Value:
     """Apply the activation of the kernel's specification to a scalar or vector of float32."""
     if w.spec.activation is None:
         return x
-    return _EMITTERS[w.spec.activation](w, x, parameters)
+    return apply_function(w, w.spec.activation, x, parameters)
+
+
+def apply_function(
+    w: KernelWriter, function: FusedActivation, x: Value, parameters: Parameters
+) -> Value:
+    """Apply an element function to a scalar or vector of float32."""
+    return _EMITTERS[function](w, x, parameters)
 
 
 def _plain(function: Callable[[KernelWriter, Value], Value]) -> Emitter:

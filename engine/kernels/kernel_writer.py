@@ -29,10 +29,10 @@ class KernelWriter(Writer):
         return self.load(type_name, self.at(Value(PTR, "%ctx"), field.value, I64), 8)
 
     def argument(self, name: str) -> Value:
-        """Load an argument: a ptr for ARENA and CONST fields, an i64 for INT fields."""
+        """Load an argument: a ptr for ARENA, CONST and STEP fields, an i64 for INT fields."""
         place, field = self._places[name]
         address = self.at(Value(PTR, "%args"), place, I64)
-        if field.kind is FieldKind.CONST:
+        if field.kind in {FieldKind.CONST, FieldKind.STEP}:
             return self.load(PTR, address, 8)
         number = self.load(I64, address, 8)
         if field.kind is FieldKind.INT:

@@ -5,7 +5,13 @@ from dataclasses import replace
 from typing import assert_never
 
 from engine.core.errors import UnknownFamilyError, UnsupportedKernelError
-from engine.core.layers import ConvLayer, DenseLayer, DepthwiseLayer, WeightedLayer
+from engine.core.layers import (
+    ConvLayer,
+    DenseLayer,
+    DepthwiseLayer,
+    RecurrentLayer,
+    WeightedLayer,
+)
 from engine.core.rates import Rates, default_rates
 from engine.core.target import Isa
 from engine.kernels import (
@@ -21,6 +27,7 @@ from engine.kernels import (
     layout,
     moves,
     panels,
+    recurrent,
     resample,
     rows,
     sparsemax,
@@ -164,6 +171,7 @@ FAMILIES: Mapping[str, Family] = {
         window_channels.VARIANTS,
         optional=window_channels.OPTIONAL_VARIANTS,
     ),
+    recurrent.FAMILY: Family(recurrent.fields, recurrent.emit, Lanes.ANY, True, recurrent.VARIANTS),
     group_sums.REDUCE_FAMILY: Family(
         fixed(group_sums.REDUCE_FIELDS),
         group_sums.emit_reduce,
@@ -259,6 +267,8 @@ def kernel_candidates(
             found = conv_candidates.candidates(layer, isa, lanes)
         case DepthwiseLayer():
             found = window_candidates.candidates(layer, isa, lanes)
+        case RecurrentLayer():
+            found = _dense_candidates(layer.product, isa, lanes)
         case _:
             assert_never(layer)
     core = rates or default_rates(isa)

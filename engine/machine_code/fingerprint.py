@@ -18,7 +18,16 @@ import numpy as np
 
 _ENGINE = Path(__file__).parents[1]
 # What kernels are written with, of what the engine stands on.
-_CORE = ("arrays", "functions", "layers", "places", "rates", "target", "window_steps")
+_CORE = (
+    "arrays",
+    "functions",
+    "layers",
+    "places",
+    "rates",
+    "recurrent_steps",
+    "target",
+    "window_steps",
+)
 # Clocks of file systems are coarse: what changed this shortly before the import counts as later.
 _MARGIN_SECONDS = 1.0
 _IMPORTED_AT = time.time()

@@ -16,6 +16,8 @@ def drop_unused(program: Program) -> Program:
             kept.append(step)
             needed.update(place.buffer for place in reads(step))
     kept.reverse()
+    # What a step alone uses is read by none.
+    needed.update(place.buffer for step in kept for place in writes(step))
     numbers = {buffer: number for number, buffer in enumerate(sorted(needed))}
 
     def to(place: Place) -> Place:

@@ -5,9 +5,17 @@ from typing import assert_never
 
 import numpy as np
 
+from engine.core.errors import ProgramError
 from engine.core.functions import ElementFunction
 from engine.core.program import Array, Constant, Program, dense_array
-from engine.core.steps import AffineStep, ConvStep, DenseStep, DepthwiseStep, WeightedStep
+from engine.core.steps import (
+    AffineStep,
+    ConvStep,
+    DenseStep,
+    DepthwiseStep,
+    RecurrentStep,
+    WeightedStep,
+)
 from engine.passes.rewrite import is_whole, readers
 from graph.affine import Reals, ScaleAndOffset
 
@@ -40,7 +48,8 @@ def fold_affine(program: Program) -> Program:
 
 def _fits(program: Program, step: WeightedStep, affine: AffineStep) -> bool:
     return (
-        affine.x == step.y
+        not isinstance(step, RecurrentStep)
+        and affine.x == step.y
         and is_whole(program, step.y)
         and is_whole(program, affine.y)
         and step.function == ElementFunction()
@@ -82,6 +91,8 @@ def _by_unit(step: WeightedStep, affine: AffineStep, numbers: Array) -> Reals:
             return rows.reshape(step.positions, step.units)
         case ConvStep() | DepthwiseStep():
             return rows.reshape(step.units, step.positions).T
+        case RecurrentStep():  # its outputs are not those of its product: `_fits` refuses it
+            raise ProgramError("a recurrent step takes no scale and shift")
         case _:
             assert_never(step)
 

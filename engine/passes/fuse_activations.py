@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from engine.core.functions import ElementFunction
 from engine.core.program import Program
-from engine.core.steps import ElementStep
+from engine.core.steps import ElementStep, RecurrentStep
 from engine.passes.rewrite import is_whole, readers
 
 
@@ -15,7 +15,7 @@ def fuse_activations(program: Program) -> Program:
     dropped: set[int] = set()
     for number, step in program.weighted_steps().items():
         users = read_by[step.y.buffer]
-        if len(users) != 1 or step.function != ElementFunction():
+        if isinstance(step, RecurrentStep) or len(users) != 1 or step.function != ElementFunction():
             continue
         user = steps[users[0]]
         if isinstance(user, ElementStep) and user.x == step.y and is_whole(program, step.y):

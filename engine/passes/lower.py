@@ -16,6 +16,7 @@ from engine.passes import (
     lower_conv,
     lower_norms,
     lower_pool,
+    lower_recurrent,
     lower_resizing,
     lower_rows,
 )
@@ -30,6 +31,7 @@ LOWERED: Lowerings = {
     **lower_conv.LOWERINGS,
     **lower_norms.LOWERINGS,
     **lower_pool.LOWERINGS,
+    **lower_recurrent.LOWERINGS,
     **lower_resizing.LOWERINGS,
     **lower_rows.LOWERINGS,
 }

@@ -21,10 +21,12 @@ from engine.core.steps import (
     Place,
     PoolStep,
     PReluStep,
+    RecurrentStep,
     ReduceStep,
     ResampleStep,
     RootStep,
     SoftmaxStep,
+    SpatialStep,
     Step,
     TransposeStep,
     Unpack,
@@ -65,6 +67,8 @@ def plain_box(rows: int) -> list[int]:
 
 def moved(step: Step, to: PlaceMap) -> Step:
     """Return the step with every place replaced."""
+    if isinstance(step, SpatialStep):
+        return _moved_spatial(step, to)
     match step:
         case Pack():
             return replace(step, y=to(step.y))
@@ -72,12 +76,27 @@ def moved(step: Step, to: PlaceMap) -> Step:
             return replace(step, x=to(step.x))
         case MergeStep():
             return replace(step, xs=tuple(to(x) for x in step.xs), y=to(step.y))
+        case RecurrentStep():
+            return replace(
+                step,
+                x=to(step.x),
+                y=to(step.y),
+                mask=None if step.mask is None else to(step.mask),
+                initial=tuple(to(state) for state in step.initial),
+                scratch=to(step.scratch),
+            )
         case DotStep():
             return replace(step, a=to(step.a), b=to(step.b), y=to(step.y))
         case DenseStep() | ElementStep() | CopyStep() | AffineStep() | PReluStep():
             return replace(step, x=to(step.x), y=to(step.y))
         case TransposeStep() | GluStep() | SoftmaxStep() | LayerNormStep():
             return replace(step, x=to(step.x), y=to(step.y))
+        case _:
+            assert_never(step)
+
+
+def _moved_spatial(step: SpatialStep, to: PlaceMap) -> Step:
+    match step:
         case ConvStep():
             added = None if step.added is None else to(step.added)
             return replace(step, x=to(step.x), y=to(step.y), added=added)

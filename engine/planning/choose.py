@@ -9,7 +9,7 @@ from engine.core.errors import UnsupportedModelError
 from engine.core.layers import ValueType, WeightedLayer
 from engine.core.program import Program
 from engine.core.rates import Rates, default_rates
-from engine.core.steps import SpatialStep, WeightedStep
+from engine.core.steps import RecurrentStep, SpatialStep, WeightedStep
 from engine.core.target import Isa, Target
 from engine.kernels.abi import Candidate
 from engine.kernels.estimate import layer_size
@@ -136,8 +136,18 @@ def layer_candidates(
 
 
 def copies_of(network: int, step: WeightedStep) -> float:
-    """Return how many layers of a step's size make up a network of so many non-zeros; at least 1."""
+    """Return how many layers of a step's size make up a network of so many non-zeros; at least 1.
+
+    The weights of a recurrent step are used again at once, whatever else is in the network.
+    """
+    if isinstance(step, RecurrentStep):
+        return 1.0
     return max(1.0, network / max(1, step.nonzeros))
+
+
+def calls_of(step: WeightedStep) -> int:
+    """Return how often the kernel of a step is called for one tile."""
+    return step.times if isinstance(step, RecurrentStep) else 1
 
 
 def worth_timing(candidates: Sequence[Candidate], uncertainty: float) -> tuple[Candidate, ...]:
@@ -220,9 +230,11 @@ def default_plan(
             count = part_count(layer, best, threads)
             split = split_layer(layer, count, lanes, sparse=best.sparse)
             chosen[number] = KernelChoice(best.spec, best.sparse, None, split.parts, split.axis)
-            alone[lanes] += best.estimated_ns
-            barrier = _BARRIER_NS if len(split.parts) > 1 else 0.0
-            shared[lanes] += best.estimated_ns / len(split.parts) + barrier
+            times = calls_of(step)
+            alone[lanes] += times * best.estimated_ns
+            threads_of_layer = len(split.parts) if split_axes(layer) else 1
+            barrier = _BARRIER_NS if threads_of_layer > 1 else 0.0
+            shared[lanes] += times * (best.estimated_ns / threads_of_layer + barrier)
     tiles = tuple(
         _estimated_tile(program, lanes, chosen, alone[lanes], shared[lanes], threads)
         for lanes, chosen in choices.items()

@@ -17,12 +17,20 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.core.arrays import ALIGNMENT_BYTES, FloatArray, aligned
-from engine.core.layers import ConvLayer, DenseLayer, DepthwiseLayer, WeightedLayer
+from engine.core.layers import (
+    ConvLayer,
+    DenseLayer,
+    DepthwiseLayer,
+    RecurrentLayer,
+    WeightedLayer,
+)
+from engine.core.recurrent_steps import BLOCK_UNITS
 from engine.core.steps import (
     ConvStep,
     DenseStep,
     DepthwiseStep,
     Place,
+    RecurrentStep,
     WeightedStep,
 )
 from engine.kernels.abi import PackedLayer
@@ -34,6 +42,8 @@ ROW_STEP = 16
 # A layer is split by positions where each part has so many elements of a channel, samples of a tile counted: full
 # registers. With fewer, by outputs.
 _PART_ELEMENTS = 256
+# Steps of time for which threads may share the units of a recurrent layer: tables grow with them.
+_MOST_SHARED_TIMES = 2048
 # What a row costs besides its non-zeros (start values, activation, store), in non-zeros.
 _ROW_COST = 4
 
@@ -62,18 +72,19 @@ def split_rows(kernel: FloatArray, parts: int) -> tuple[range, ...]:
     Returns:
         Ranges that are not empty and follow each other from 0 to `units`.
     """
-    return _cut(np.count_nonzero(kernel.reshape(-1, kernel.shape[-1]), axis=0), parts)
+    counts = np.count_nonzero(kernel.reshape(-1, kernel.shape[-1]), axis=0)
+    return _cut(counts, parts, ROW_STEP)
 
 
 def split_evenly(units: int, parts: int) -> tuple[range, ...]:
     """Cut so many outputs, whose zeros are not skipped, into ranges; as `split_rows` does."""
-    return _cut(np.zeros(units, np.int64), parts)
+    return _cut(np.zeros(units, np.int64), parts, ROW_STEP)
 
 
-def _cut(weights: npt.NDArray[np.int64], parts: int) -> tuple[range, ...]:
-    """Ranges of outputs with so many weights each."""
+def _cut(weights: npt.NDArray[np.int64], parts: int, step: int) -> tuple[range, ...]:
+    """Ranges of outputs with so many weights each, from multiples of `step` on."""
     units = len(weights)
-    ends = [*range(ROW_STEP, units, ROW_STEP), units]
+    ends = [*range(step, units, step), units]
     costs = np.cumsum(weights + _ROW_COST)[np.array(ends) - 1]
     bounds = [0]
     for part in range(1, parts):
@@ -90,14 +101,14 @@ def whole(units: int) -> tuple[range, ...]:
     return (range(units),)
 
 
-def are_parts(parts: Sequence[range], units: int) -> bool:
+def are_parts(parts: Sequence[range], units: int, step: int = ROW_STEP) -> bool:
     """Return whether ranges are parts of a layer: none is empty, and they follow each other in whole steps."""
     bounds = [0, *(part.stop for part in parts)]
     return (
         bounds[-1] == units
         and all(part.step == 1 and len(part) > 0 for part in parts)
         and [part.start for part in parts] == bounds[:-1]
-        and all(bound % ROW_STEP == 0 for bound in bounds[:-1])
+        and all(bound % step == 0 for bound in bounds[:-1])
     )
 
 
@@ -140,8 +151,10 @@ def part_layer(layer: WeightedLayer, rows: range) -> WeightedLayer:
     """Return the layer of some of the outputs; the layer itself where they are all of them.
 
     The kernel of a part is a view, not contiguous. A part is added up as the whole layer
-    would be, by its density.
+    would be, by its density. Of a recurrent layer it is the product with some columns.
     """
+    if isinstance(layer, RecurrentLayer):
+        layer = layer.product
     if len(rows) == layer.units:
         return layer
     place = slice(rows.start, rows.stop)
@@ -159,7 +172,10 @@ def part_step(step: WeightedStep, rows: range, axis: SplitAxis = SplitAxis.UNITS
     """Return the step that computes one part of one that may be split.
 
     Its number of non-zeros stays that of the whole step. A part by positions works on the places of the whole one.
+    Of a recurrent step it is the product with some columns, in no buffer.
     """
+    if isinstance(step, RecurrentStep):
+        step = product_step(step)
     if axis is SplitAxis.POSITIONS or len(rows) == step.units:
         return step
     match step:
@@ -176,6 +192,20 @@ def part_step(step: WeightedStep, rows: range, axis: SplitAxis = SplitAxis.UNITS
             assert_never(step)
 
 
+def product_step(step: RecurrentStep) -> DenseStep:
+    """Return the product inside of a recurrent step, in no buffer."""
+    return DenseStep(
+        step.name,
+        Place(-1, 0, step.inputs),
+        Place(-1, 0, step.units),
+        step.kernel,
+        step.bias,
+        1,
+        step.nonzeros,
+        step.function,
+    )
+
+
 def _channels(place: Place, numbers: range, rows: int) -> Place:
     """Return some channels of a value, each of so many rows."""
     return place.part(numbers.start * rows, len(numbers) * rows)
@@ -186,6 +216,10 @@ def split_axes(shape: WeightedLayer | WeightedStep) -> tuple[SplitAxis, ...]:
     match shape:
         case DenseLayer() | DenseStep():
             return (SplitAxis.UNITS,) if shape.positions == 1 else ()
+        case RecurrentLayer():
+            return (SplitAxis.UNITS,) if may_share_units(shape.products, shape.times) else ()
+        case RecurrentStep():
+            return (SplitAxis.UNITS,) if may_share_units(shape.cell.products, shape.times) else ()
         case ConvLayer() | ConvStep():
             by_units = shape.groups == 1
         case DepthwiseLayer() | DepthwiseStep():
@@ -205,6 +239,8 @@ def split_layer(layer: WeightedLayer, count: int, lanes: int, *, sparse: bool) -
         sparse: whether its zeros cost nothing.
     """
     axes = split_axes(layer)
+    if isinstance(layer, RecurrentLayer):
+        return _split_recurrent(layer, count if axes else 1, sparse=sparse)
     if count < 2 or not axes:
         return Split(SplitAxis.UNITS, whole(layer.units))
     elements = layer.positions * lanes // count
@@ -218,12 +254,40 @@ def split_layer(layer: WeightedLayer, count: int, lanes: int, *, sparse: bool) -
     return Split(SplitAxis.UNITS, parts)
 
 
+def may_share_units(products: Sequence[int], times: int) -> bool:
+    """Return whether threads may share the units of a recurrent layer: one call for each step of time and thread."""
+    return len(products) == 1 and times <= _MOST_SHARED_TIMES
+
+
+def _split_recurrent(layer: RecurrentLayer, count: int, *, sparse: bool) -> Split:
+    """Return parts of whole blocks of units; of a layer with two products, the products."""
+    if len(layer.products) > 1:
+        ends = itertools.accumulate(layer.products, initial=0)
+        return Split(SplitAxis.UNITS, tuple(range(*pair) for pair in itertools.pairwise(ends)))
+    counts = np.count_nonzero(layer.kernel, axis=0) if sparse else np.zeros(layer.units, np.int64)
+    return Split(SplitAxis.UNITS, _cut(counts, count, layer.part_columns))
+
+
+def is_split(split: Split, step: WeightedStep) -> bool:
+    """Return whether a step may be split so: along an axis of it, in parts that follow each other to its end."""
+    axis, parts = split
+    if isinstance(step, RecurrentStep) and len(step.cell.products) > 1:
+        ends = [*itertools.accumulate(gates * step.hidden for gates in step.cell.products)]
+        return axis is SplitAxis.UNITS and [part.stop for part in parts] == ends
+    if axis not in split_axes(step) and (axis is SplitAxis.POSITIONS or len(parts) > 1):
+        return False
+    if axis is SplitAxis.POSITIONS:
+        return are_positions(parts, step.positions)
+    block = step.cell.gates * BLOCK_UNITS if isinstance(step, RecurrentStep) else ROW_STEP
+    return are_parts(parts, step.units, block)
+
+
 def first_row(layer: WeightedLayer, rows: range, axis: SplitAxis) -> int:
     """Return the row of the whole result that the places of a part begin with."""
     if axis is SplitAxis.POSITIONS:
         return 0
     match layer:
-        case DenseLayer():
+        case DenseLayer() | RecurrentLayer():
             return rows.start
         case ConvLayer() | DepthwiseLayer():
             return rows.start * layer.positions

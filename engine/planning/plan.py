@@ -8,14 +8,17 @@ from engine.core.layers import (
     ConvLayer,
     DenseLayer,
     DepthwiseLayer,
+    RecurrentLayer,
     ValueType,
     WeightedLayer,
 )
 from engine.core.program import Program, dense_array
+from engine.core.recurrent_steps import BLOCK_UNITS
 from engine.core.steps import (
     ConvStep,
     DenseStep,
     DepthwiseStep,
+    RecurrentStep,
     WeightedStep,
 )
 from engine.core.target import Isa
@@ -256,6 +259,13 @@ def layer_of(
                 step.strides,
                 step.function,
                 step.nonzeros,
+            )
+        case RecurrentStep():
+            layer = RecurrentLayer(
+                DenseLayer(kernel, bias, step.function, 1, step.nonzeros),
+                tuple(gates * step.hidden for gates in step.cell.products),
+                step.cell.gates * BLOCK_UNITS,
+                step.times,
             )
         case _:
             assert_never(step)

@@ -18,13 +18,13 @@ from engine.core.program import Program
 from engine.core.steps import WeightedStep
 from engine.core.target import Isa, Target
 from engine.execution.assemble import bind_plan
-from engine.execution.bind import BoundStep
+from engine.execution.bound import BoundStep
 from engine.execution.native import BoundTile, NativePlan
 from engine.execution.workspace import Workspace
 from engine.kernels.abi import KernelSpec
 from engine.kernels.stamp import stamp_spec
 from engine.machine_code.object_cache import ObjectCache
-from engine.planning.plan import ExecutionPlan
+from engine.planning.plan import ExecutionPlan, KernelChoice
 from engine.tuning.measure import random_batch
 
 MOST_TURNS = 100
@@ -134,10 +134,13 @@ class _StampedTile:
         *,
         keeps_subnormals: bool,
     ) -> None:
-        self._stamps = np.zeros(len(tile.steps) + 2, _TIMESPEC)
+        count = len(tile.phase_counts)
+        self._stamps = np.zeros(count + 2, _TIMESPEC)
         marks = _marks(target.isa, self._stamps)
-        steps = [phase for pair in zip(marks, tile.steps, strict=False) for phase in pair]
-        stamped = replace(tile, steps=(*steps, *marks[len(tile.steps) :]))
+        steps = [
+            phase for number in range(count) for phase in (marks[number], *tile.phases_of(number))
+        ]
+        stamped = replace(tile, steps=(*steps, *marks[count:]))
         self._native = NativePlan(
             [stamped], [0, 0], target, cache, keeps_subnormals=keeps_subnormals
         )
@@ -182,30 +185,36 @@ def _tile_run(
 ) -> TileRun:
     choices = next(each.choices for each in plan.tiles if each.lanes == tile.lanes)
     layers = tuple(
-        _layer_run(number, step, tile.steps[number], choices[number].sparse, seconds[number])
+        _layer_run(number, step, tile.phases_of(number), choices[number], seconds[number])
         for number, step in program.weighted_steps().items()
     )
     arrays = {
         id(array): array.nbytes
         for phase in tile.steps
         for part in phase
-        for array in part.constants.values()
+        for one in part.with_inner()
+        for array in one.constants.values()
     }
     resident = sum(arrays.values()) + tile.arena_bytes
     return TileRun(tile.lanes, resident, sum(seconds), layers, tuple(seconds))
 
 
 def _layer_run(
-    number: int, step: WeightedStep, phase: tuple[BoundStep, ...], sparse: bool, seconds: float
+    number: int,
+    step: WeightedStep,
+    phases: tuple[tuple[BoundStep, ...], ...],
+    choice: KernelChoice,
+    seconds: float,
 ) -> LayerRun:
+    steps = [one for phase in phases for part in phase for one in part.with_inner()]
     return LayerRun(
         number=number,
         name=step.name,
-        spec=phase[0].spec,
-        sparse=sparse,
+        spec=choice.spec,
+        sparse=choice.sparse,
         nonzeros=step.nonzeros,
         weights=step.inputs * step.units,
         positions=step.positions,
-        bytes=sum({id(a): a.nbytes for part in phase for a in part.constants.values()}.values()),
+        bytes=sum({id(a): a.nbytes for one in steps for a in one.constants.values()}.values()),
         seconds=seconds,
     )

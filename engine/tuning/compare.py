@@ -210,5 +210,6 @@ def _steps_of(tile: BoundTile) -> tuple[object, ...]:
             tuple(sorted((name, a.shape, a.dtype.str) for name, a in step.constants.items())),
         )
         for phase in tile.steps
-        for step in phase
+        for part in phase
+        for step in part.with_inner()
     )

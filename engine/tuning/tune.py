@@ -22,6 +22,7 @@ from engine.artifacts.sections import padded
 from engine.core.arrays import ALIGNMENT_BYTES, aligned
 from engine.core.layers import (
     ConvLayer,
+    RecurrentLayer,
     ValueType,
     WeightedLayer,
 )
@@ -30,7 +31,7 @@ from engine.core.rates import Rates, default_rates
 from engine.core.steps import WeightedStep
 from engine.core.target import Target
 from engine.execution.assemble import LayerKey, layer_key
-from engine.execution.bind import BoundStep
+from engine.execution.bound import BoundStep
 from engine.execution.native import BoundTile, NativeTables, load_specs, run_function
 from engine.execution.workspace import Workspace
 from engine.kernels.abi import Candidate, KernelSpec, PackedLayer
@@ -151,8 +152,11 @@ def _split_anew(program: Program, step: WeightedStep, choice: KernelChoice) -> K
         return choice
     if choice.axis is SplitAxis.POSITIONS:
         return choice
-    kernel = layer_of(program, step).kernel
-    return replace(choice, parts=split_rows(kernel, len(choice.parts)))
+    layer = layer_of(program, step)
+    if isinstance(layer, RecurrentLayer):
+        split = split_layer(layer, len(choice.parts), choice.spec.lanes, sparse=True)
+        return replace(choice, parts=split.parts)
+    return replace(choice, parts=split_rows(layer.kernel, len(choice.parts)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -260,7 +264,7 @@ def _tasks(program: Program, target: Target, request: TuneRequest) -> list[_Task
                 step.nonzeros * step.positions + 1,
                 worth_timing(candidates, rates.uncertainty),
                 request.threads,
-                max(1, round(network / max(1, step.nonzeros))),
+                max(1, round(copies_of(network, step))),
             )
     return sorted(found.values(), key=lambda task: (-task.weights, task.lanes))
 
@@ -303,7 +307,7 @@ class _Bench:
             size = choice.packed_bytes
             copies = copies_for(size, task.most_copies, self._cache_bytes)
             phases = (steps, *(_copied(steps) for _ in range(copies - 1)))
-            tile = BoundTile(lanes, x_bytes + y_bytes, phases)
+            tile = BoundTile(lanes, x_bytes + y_bytes, phases, (1,) * len(phases))
             plan = tables.plan([tile], [0, 0], keeps_subnormals=self._keeps)
             return Contender(partial(self._repeat, workspace, plan, lanes), copies)
 
