@@ -33,6 +33,7 @@ from graph.activations import ActivationFunction, Function
 from graph.errors import PrunusError
 from graph.graph import Graph, Input, Node, Output, WeightArray
 from graph.interpolation import Interpolation
+from graph.recurrent_ops import Cell, GruCell, LstmCell, RecurrentResult, SimpleRnnCell
 from graph.sizes import Sizes, at_sizes
 from graph.tensor_type import DType, TensorType
 from graph.verify import verify
@@ -125,6 +126,8 @@ def _encode(value: Any) -> Any:
     match value:
         case ActivationFunction():
             return _encode_fields(value)
+        case LstmCell() | GruCell() | SimpleRnnCell():
+            return {"kind": _CELL_NAMES[type(value)], **_encode_fields(value)}
         case tuple():
             return [_encode(item) for item in value]
         case float():
@@ -218,6 +221,19 @@ def _decode_function(value: Any, path: str) -> ActivationFunction:
     return found
 
 
+_CELLS: dict[str, type[Any]] = {"lstm": LstmCell, "gru": GruCell, "simple_rnn": SimpleRnnCell}
+_CELL_NAMES = {cell: name for name, cell in _CELLS.items()}
+
+
+def _decode_cell(value: Any, path: str) -> Cell:
+    record = Record(value, path)
+    name = record.text("kind")
+    if name not in _CELLS:
+        raise ManifestError(f"{path} is of an unknown kind", got=name[:80])
+    found: Cell = _decode_fields(_CELLS[name], record)
+    return found
+
+
 # By the annotations of the op classes.
 _DECODERS: dict[Any, _Decode] = {
     int: _decode_number,
@@ -234,6 +250,8 @@ _DECODERS: dict[Any, _Decode] = {
         value, path, limits.MAX_AXES, _decode_numbers
     ),
     ActivationFunction: _decode_function,
+    Cell: _decode_cell,
+    RecurrentResult: as_member(RecurrentResult),
     Function: as_member(Function),
     Padding: as_member(Padding),
     Interpolation: as_member(Interpolation),

@@ -16,7 +16,7 @@ from engine.execution.shared_arrays import SharedArrays
 from engine.kernels.abi import KernelSpec, PackedLayer
 from engine.kernels.registry import kernel_candidates
 from engine.planning.memory import plan_arena
-from engine.planning.parts import Split, SplitAxis, packed_parts, part_step
+from engine.planning.parts import Split, SplitAxis, packed_parts, part_step, without_time
 from engine.planning.plan import ExecutionPlan, KernelChoice, TilePlan, layer_of
 from engine.planning.staged_windows import staged_windows
 from engine.planning.step_parts import split_step
@@ -45,12 +45,7 @@ def layer_key(step: WeightedStep) -> LayerKey:
     if isinstance(step, ConvStep) and step.added is not None:
         step = replace(step, added=nowhere(step.added))
     if isinstance(step, RecurrentStep):
-        step = replace(
-            step,
-            mask=None if step.mask is None else nowhere(step.mask),
-            initial=tuple(nowhere(state) for state in step.initial),
-            scratch=nowhere(step.scratch),
-        )
+        step = without_time(step)
     return LayerKey(replace(step, name="", x=nowhere(step.x), y=nowhere(step.y)))
 
 

@@ -24,7 +24,7 @@ from engine.core.layers import (
     RecurrentLayer,
     WeightedLayer,
 )
-from engine.core.recurrent_steps import BLOCK_UNITS
+from engine.core.recurrent_steps import BLOCK_UNITS, MaskedOutput, SequenceResult
 from engine.core.steps import (
     ConvStep,
     DenseStep,
@@ -252,6 +252,33 @@ def split_layer(layer: WeightedLayer, count: int, lanes: int, *, sparse: bool) -
         )
     parts = split_rows(layer.kernel, count) if sparse else split_evenly(layer.units, count)
     return Split(SplitAxis.UNITS, parts)
+
+
+def without_time(step: RecurrentStep) -> RecurrentStep:
+    """Return a step in no buffer whose product, and whose parts, are those of another one, for one step of time.
+
+    Or for as many as need another rule for parts.
+    """
+    times = 1 if step.times <= _MOST_SHARED_TIMES else _MOST_SHARED_TIMES + 1
+    return replace(
+        step,
+        x=Place(-1, 0, times * step.units),
+        y=Place(-1, 0, step.hidden),
+        times=times,
+        backwards=False,
+        result=SequenceResult.LAST,
+        masked=MaskedOutput.NONE,
+        mask=None,
+        initial=(),
+        scratch=Place(-1, 0, 0),
+    )
+
+
+def split_units(layer: WeightedLayer, count: int) -> tuple[range, ...]:
+    """Return so many ranges of a layer's outputs, or fewer, with about as many non-zeros each."""
+    if isinstance(layer, RecurrentLayer):
+        return _split_recurrent(layer, count, sparse=True).parts
+    return split_rows(layer.kernel, count)
 
 
 def may_share_units(products: Sequence[int], times: int) -> bool:

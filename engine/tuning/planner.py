@@ -16,6 +16,7 @@ from engine.planning.choose import (
     DEFAULT_BUCKETS,
     WIDE_GUESS_MUST_REACH,
     WIDE_MUST_REACH,
+    calls_of,
     default_plan,
     tile_widths,
     wide_width,
@@ -221,7 +222,7 @@ def _layer_plan(
         nonzeros=step.nonzeros,
         sparsity=1 - step.nonzeros / (step.inputs * step.units),
         buckets=tuple(
-            _bucket_plan(tile.lanes, tile.choices[number], tuning.of(step, tile.lanes))
+            _bucket_plan(step, tile.lanes, tile.choices[number], tuning.of(step, tile.lanes))
             for tile in plan.tiles
         ),
         rounding=_rounding(program, step, plan.values),
@@ -234,9 +235,11 @@ def _rounding(program: Program, step: WeightedStep, values: ValueType) -> float:
     return narrowing_error(dense_array(program.constants[step.kernel]), values).largest
 
 
-def _bucket_plan(lanes: int, choice: KernelChoice, tuned: TunedLayer | None) -> BucketPlan:
-    dense = None if tuned is None else tuned.times.dense
-    sparse = None if tuned is None else tuned.times.sparse
+def _bucket_plan(
+    step: WeightedStep, lanes: int, choice: KernelChoice, tuned: TunedLayer | None
+) -> BucketPlan:
+    dense = None if tuned is None else _of_all_calls(step, tuned.times.dense)
+    sparse = None if tuned is None else _of_all_calls(step, tuned.times.sparse)
     return BucketPlan(
         lanes=lanes,
         kernel=choice.spec.symbol,
@@ -247,6 +250,10 @@ def _bucket_plan(lanes: int, choice: KernelChoice, tuned: TunedLayer | None) -> 
         dense_seconds=dense,
         sparse_seconds=sparse,
     )
+
+
+def _of_all_calls(step: WeightedStep, seconds: float | None) -> float | None:
+    return None if seconds is None else calls_of(step) * seconds
 
 
 def _silent(stage: str, share: float) -> None:

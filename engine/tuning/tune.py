@@ -22,7 +22,6 @@ from engine.artifacts.sections import padded
 from engine.core.arrays import ALIGNMENT_BYTES, aligned
 from engine.core.layers import (
     ConvLayer,
-    RecurrentLayer,
     ValueType,
     WeightedLayer,
 )
@@ -44,7 +43,7 @@ from engine.planning.parts import (
     first_row,
     packed_parts,
     split_layer,
-    split_rows,
+    split_units,
 )
 from engine.planning.plan import ExecutionPlan, KernelChoice, TilePlan, layer_of
 from engine.tuning.clocks import own_time, wall_time
@@ -152,11 +151,8 @@ def _split_anew(program: Program, step: WeightedStep, choice: KernelChoice) -> K
         return choice
     if choice.axis is SplitAxis.POSITIONS:
         return choice
-    layer = layer_of(program, step)
-    if isinstance(layer, RecurrentLayer):
-        split = split_layer(layer, len(choice.parts), choice.spec.lanes, sparse=True)
-        return replace(choice, parts=split.parts)
-    return replace(choice, parts=split_rows(layer.kernel, len(choice.parts)))
+    parts = split_units(layer_of(program, step), len(choice.parts))
+    return replace(choice, parts=parts)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

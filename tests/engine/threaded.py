@@ -6,7 +6,7 @@ from engine.core.program import Program
 from engine.core.target import Target
 from engine.execution.runtime import Executable
 from engine.machine_code.object_cache import ObjectCache
-from engine.planning.parts import SplitAxis, split_axes, split_rows
+from engine.planning.parts import SplitAxis, split_axes, split_units
 from engine.planning.plan import CompiledModel, KernelChoice, layer_of
 from engine.planning.schedule import Mode, Schedule, make_schedule
 from graph.activations import Function
@@ -30,7 +30,7 @@ def _in_parts(program: Program, number: int, choice: KernelChoice, most: int) ->
     layer = layer_of(program, program.weighted_steps()[number])
     if SplitAxis.UNITS not in split_axes(layer):
         return replace(choice, packed=None)
-    return replace(choice, packed=None, parts=split_rows(layer.kernel, most))
+    return replace(choice, packed=None, parts=split_units(layer, most))
 
 
 def executable_in(
