@@ -9,7 +9,6 @@ import secrets
 import shutil
 import sqlite3
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
@@ -38,6 +37,7 @@ from app.services.job_log import JobLog
 from app.services.jobs import Jobs
 from app.services.kernel_compiler import KernelCompiler
 from app.services.lifecycle import Lifecycle
+from app.services.loading import Loading
 from app.services.onboarding import JobRequest, Onboarding, worker_limits
 from app.services.ownership import Ownership
 from app.services.prediction import Predictor
@@ -179,16 +179,15 @@ def _open(
     metrics.show_recovery(asdict(findings))
     metrics.watch_jobs(job_log.count_by_state)
     target = host_target()
-    loaders = ThreadPoolExecutor(target.cores, thread_name_prefix="load")
-    stack.callback(loaders.shutdown, wait=True)
     cache = _open_cache(settings, storage, stack)
     threads = settings.threads or target.cores
-    registry = Registry(
-        metrics.models,
+    loading = Loading(
         lambda path: load(path, cache, target, threads, size_limits(settings)),
-        loaders,
-        settings.model_memory_max_bytes,
+        target.cores,
+        settings.load_max_seconds,
     )
+    stack.callback(loading.close)
+    registry = Registry(metrics.models, loading, settings.model_memory_max_bytes)
     stack.callback(registry.close)
     inference = Inference(settings, metrics, target.cores)
     stack.callback(inference.close)

@@ -1,4 +1,4 @@
-"""How an image axis is resized: as a matrix from its elements to those of the result.
+"""How an image axis is resized: as a matrix from its elements to those of the result, with few numbers in each row.
 
 The numbers are TensorFlow's, to the bit of float32 where that matters: it finds the place of every element in float32,
 and takes the weights of a bicubic filter from a table of 1024 steps. Sources: tensorflow/core/kernels/image/
@@ -7,9 +7,11 @@ and sampling_kernels.h of TensorFlow 2.20.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
+import numpy.typing as npt
 
 from graph.activations import FloatArray
 
@@ -41,10 +43,32 @@ def nearest_elements(length: int, count: int) -> np.ndarray[tuple[int, ...], np.
     return np.minimum(np.floor(centres).astype(np.int64), length - 1)
 
 
-def resize_matrix(
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """A matrix with few numbers in each row: y[i] = sum over t of weights[i][t] * x[elements[i][t]].
+
+    Its size follows from the longer one of the axes, and not from the product of both lengths.
+
+    Attributes:
+        elements: int64[count][terms].
+        weights: float64[count][terms]; zero where a row has fewer elements.
+    """
+
+    elements: np.ndarray[tuple[int, ...], np.dtype[np.int64]]
+    weights: FloatArray
+
+    def matrix(self, length: int) -> FloatArray:
+        """Return the matrix itself, float64[count][length]."""
+        rows = np.broadcast_to(np.arange(len(self.elements))[:, None], self.elements.shape)
+        matrix = np.zeros((len(self.elements), length))
+        np.add.at(matrix, (rows, self.elements), self.weights)
+        return matrix
+
+
+def resize_terms(
     interpolation: Interpolation, length: int, count: int, *, antialias: bool = False
-) -> FloatArray:
-    """Return the weights [count, length], float64, with which elements of an axis make those of the resized axis.
+) -> Terms:
+    """Return which elements of an axis make those of the resized axis, and with which weights.
 
     Args:
         interpolation: the method.
@@ -54,7 +78,8 @@ def resize_matrix(
     """
     match interpolation:
         case Interpolation.NEAREST:
-            return _rows(nearest_elements(length, count), np.ones(count, np.float32), length)
+            elements = nearest_elements(length, count).reshape(-1, 1)
+            return Terms(elements, np.ones(elements.shape))
         case Interpolation.AREA:
             return _area(length, count)
         case Interpolation.BILINEAR_CORNER:
@@ -77,37 +102,38 @@ def _centres(length: int, count: int) -> _Vector:
     return (np.arange(count, dtype=np.float32) + half) * _scale(length, count) - half
 
 
-def _rows(
-    elements: np.ndarray[tuple[int, ...], np.dtype[np.int64]], weights: _Vector, length: int
-) -> FloatArray:
-    matrix = np.zeros((len(elements), length))
-    np.add.at(matrix, (np.arange(len(elements)), elements), weights)
-    return matrix
+def _of_axis(elements: npt.NDArray[np.int64], weights: FloatArray, length: int) -> Terms:
+    """Return terms without those that lie outside of the axis: they weigh nothing."""
+    outside = (elements < 0) | (elements >= length)
+    return Terms(np.clip(elements, 0, length - 1), np.where(outside, 0.0, weights))
 
 
-def _linear(places: _Vector, length: int) -> FloatArray:
+def _linear(places: _Vector, length: int) -> Terms:
     lower = np.floor(places)
-    share = places - lower
+    share = (places - lower).astype(np.float64)
     first = np.maximum(lower.astype(np.int64), 0)
     second = np.minimum(np.ceil(places).astype(np.int64), length - 1)
     second = np.maximum(second, 0)
-    return _rows(first, 1 - share, length) + _rows(second, share, length)
+    # In float32, as TensorFlow takes it, before both are added where they belong to one element.
+    rest = (np.float32(1) - share.astype(np.float32)).astype(np.float64)
+    same = first == second
+    weights = np.stack((np.where(same, rest + share, rest), np.where(same, 0.0, share)), axis=1)
+    return Terms(np.stack((first, second), axis=1), weights)
 
 
-def _cubic(places: _Vector, length: int) -> FloatArray:
+def _cubic(places: _Vector, length: int) -> Terms:
     """Keys' filter (1981, equation 4, a = -1/2); elements outside the image count for nothing."""
     lower = np.floor(places)
     step = np.rint((places - lower) * np.float32(_TABLE_STEPS)).astype(np.int64)
-    first = lower.astype(np.int64)
     near, far = _keys_table()
-    matrix = np.zeros((len(places), length))
-    for shift, weights in (
-        (-1, far[step]), (0, near[step]), (1, near[_TABLE_STEPS - step]), (2, far[_TABLE_STEPS - step])
-    ):  # fmt: skip
-        elements = first + shift
-        inside = (elements >= 0) & (elements < length)
-        matrix[np.flatnonzero(inside), elements[inside]] += weights[inside]
-    return matrix / matrix.sum(axis=1, keepdims=True)
+    weights = (far[step], near[step], near[_TABLE_STEPS - step], far[_TABLE_STEPS - step])
+    elements = lower.astype(np.int64)[:, None] + np.arange(-1, 3)
+    return _normalized(_of_axis(elements, np.stack(weights, axis=1).astype(np.float64), length))
+
+
+def _normalized(terms: Terms) -> Terms:
+    """Return terms whose weights sum to 1 for each new element."""
+    return replace(terms, weights=terms.weights / terms.weights.sum(axis=1, keepdims=True))
 
 
 def _keys_table() -> tuple[_Vector, _Vector]:
@@ -118,33 +144,39 @@ def _keys_table() -> tuple[_Vector, _Vector]:
     return near, ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
 
 
-def _area(length: int, count: int) -> FloatArray:
+def _area(length: int, count: int) -> Terms:
     """Averages of what each new element covers; one that lies within an element covers as much as there is of it."""
     scale = _scale(length, count)
     starts = np.arange(count, dtype=np.float32) * scale
     stops = (np.arange(count, dtype=np.float32) + 1) * scale
-    elements = np.arange(length, dtype=np.float32)
+    numbers = _between(np.floor(starts), np.ceil(stops), length)
+    elements = numbers.astype(np.float32)
     covered = np.minimum(stops[:, None], elements + 1) - np.maximum(starts[:, None], elements)
     within = (starts[:, None] > elements) & (stops[:, None] < elements + 1)
     shares = np.where(within, scale, np.maximum(covered, 0))
-    return shares.astype(np.float64) / np.float64(scale)
+    return _of_axis(numbers, shares.astype(np.float64) / np.float64(scale), length)
 
 
-def _filtered(
-    interpolation: Interpolation, length: int, count: int, *, antialias: bool
-) -> FloatArray:
+def _between(first: _Vector, last: _Vector, length: int) -> npt.NDArray[np.int64]:
+    """Return the numbers from `first` to `last` and behind, as many for each: int64[count][numbers]."""
+    starts = np.maximum(first.astype(np.int64), 0)
+    stops = np.minimum(last.astype(np.int64), length - 1)
+    return starts[:, None] + np.arange(max(1, int((stops - starts).max()) + 1))
+
+
+def _filtered(interpolation: Interpolation, length: int, count: int, *, antialias: bool) -> Terms:
     """Weights by a filter of the distance, normalized to a sum of 1."""
     radius, function = _FILTERS[interpolation]
     inverse = np.float32(1) / (np.float32(count) / np.float32(length))
     width = max(inverse, np.float32(1)) if antialias else np.float32(1)
     places = (np.arange(count, dtype=np.float32) + np.float32(0.5)) * inverse
-    elements = np.arange(length)
     first = np.ceil(places - np.float32(radius) * width - np.float32(0.5))
     last = np.floor(places + np.float32(radius) * width - np.float32(0.5))
+    elements = _between(first, last, length)
     distances = np.abs((elements.astype(np.float32) + np.float32(0.5) - places[:, None]) / width)
     within = (elements >= first[:, None]) & (elements <= last[:, None])
-    matrix = np.where(within, function(distances.astype(np.float64)), 0.0)
-    return matrix / matrix.sum(axis=1, keepdims=True)
+    weights = np.where(within, function(distances.astype(np.float64)), 0.0)
+    return _normalized(_of_axis(elements, weights, length))
 
 
 def _lanczos(radius: int) -> Callable[[FloatArray], FloatArray]:

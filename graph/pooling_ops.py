@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from graph.activations import FloatArray
 from graph.errors import ShapeError
@@ -97,15 +99,44 @@ class AdaptivePool:
         x = inputs[0]
         for axis, count in enumerate(self.output_size, 1):
             lines = np.moveaxis(x, axis, 0)
-            spans = adaptive_spans(len(lines), count)
-            parts = [_reduced(lines[start:stop], self.kind, (0,)) for start, stop in spans]
-            x = np.moveaxis(np.stack(parts), 0, axis)
+            x = np.moveaxis(_of_spans(lines, adaptive_spans(len(lines), count), self.kind), 0, axis)
         return np.ascontiguousarray(x)
 
 
-def adaptive_spans(length: int, count: int) -> list[tuple[int, int]]:
-    """Return where each window of adaptive pooling starts and where it stops."""
-    return [(i * length // count, -(-(i + 1) * length // count)) for i in range(count)]
+class Spans(NamedTuple):
+    """Where each window along an axis starts and where it stops: int64[count] each."""
+
+    starts: npt.NDArray[np.int64]
+    stops: npt.NDArray[np.int64]
+
+    @property
+    def longest(self) -> int:
+        """Elements of the longest one."""
+        return int((self.stops - self.starts).max())
+
+
+def adaptive_spans(length: int, count: int) -> Spans:
+    """Return the windows of adaptive pooling."""
+    numbers = np.arange(count, dtype=np.int64)
+    return Spans(numbers * length // count, -(-(numbers + 1) * length // count))
+
+
+def _of_spans(lines: FloatArray, spans: Spans, kind: PoolKind) -> FloatArray:
+    """Return the largest element or the average of each span of the first axis.
+
+    The loop is over windows or over the elements of one, whichever is shorter: about the root of the axis at most.
+    """
+    if len(spans.starts) <= spans.longest:
+        pairs = zip(spans.starts.tolist(), spans.stops.tolist(), strict=True)
+        return np.stack([_reduced(lines[start:stop], kind, (0,)) for start, stop in pairs])
+    y = lines[spans.starts]
+    for place in range(1, spans.longest):
+        inside = spans.starts + place < spans.stops
+        more = lines[spans.starts[inside] + place]
+        y[inside] = np.maximum(y[inside], more) if kind is PoolKind.MAX else y[inside] + more
+    if kind is PoolKind.AVERAGE:
+        y /= (spans.stops - spans.starts).astype(y.dtype).reshape(-1, *[1] * (y.ndim - 1))
+    return y
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import numpy as np
 from graph import limits as bounds
 from graph.activations import FloatArray
 from graph.errors import ShapeError
-from graph.interpolation import Interpolation, nearest_elements, resize_matrix
+from graph.interpolation import Interpolation, Terms, nearest_elements, resize_terms
 from graph.op import WeightShapes, expect_weights, float32_batch, only_input
 from graph.tensor_type import TensorType, format_shape
 from graph.windows import expect_spatial
@@ -124,8 +124,12 @@ class Resize:
 
     def matrix(self, axis: int, length: int) -> FloatArray:
         """Return the weights [size, length], float64, along one spatial axis, which are counted from 0."""
+        return self.terms(axis, length).matrix(length)
+
+    def terms(self, axis: int, length: int) -> Terms:
+        """Return the weights along one spatial axis, without the zeros of the matrix."""
         count = self.size[axis]
-        return resize_matrix(self.interpolation, length, count, antialias=self.antialias)
+        return resize_terms(self.interpolation, length, count, antialias=self.antialias)
 
     def evaluate(self, inputs: list[FloatArray], weights: list[FloatArray]) -> FloatArray:
         """y = matrix @ x along every spatial axis, the last one first, as TensorFlow does."""

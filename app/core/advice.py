@@ -128,6 +128,12 @@ ADVICE: Mapping[str, Advice] = {
         " one answers.",
         _DELETE,
     ),
+    "load-timeout": Advice(
+        "Raise the limit for loading, or upload a smaller model. Where other models block the loading, delete those"
+        " and start the service again.",
+        _DELETE,
+    ),
+    "sizes-in-use": Advice(f"Send the request again. {_LATER}", _JSON),
     "model-closed": Advice("Send the request again; another version may answer.", _SHOW),
     "no-active-version": Advice(
         "Activate a version after reading its report, or name one in the request.",

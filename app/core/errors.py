@@ -19,7 +19,7 @@ ServiceError                    base
 │   ├── ModelNotReadyError      still being prepared, or loading
 │   ├── ModelUnavailableError   stored, but it could not be loaded
 │   ├── DuplicateVersionError / JobFinishedError
-│   ├── TooManyUploadsError / ModelMemoryError
+│   ├── TooManyUploadsError / ModelMemoryError / LoadTimeoutError
 │   └── OverloadedError / QueueFullError / ShuttingDownError
 ├── JobError                    a job ended without a model
 │   ├── JobTimeoutError / JobMemoryError / JobCpuError / JobFileError
@@ -267,6 +267,13 @@ class TooManyUploadsError(StateError):
     slug = "too-many-uploads"
     title = "Too many uploads are arriving"
     retry_after_seconds = 5
+
+
+class LoadTimeoutError(StateError):
+    """A compiled model takes too long to be loaded."""
+
+    slug = "load-timeout"
+    title = "The model takes too long to load"
 
 
 class ModelMemoryError(StateError):

@@ -93,6 +93,8 @@ PROBLEMS: Mapping[str, ProblemKind] = {
     # states
     "model-not-ready": ProblemKind(503, "An upload job still prepares the model; try again soon."),
     "model-unavailable": ProblemKind(503, "The stored model could not be loaded; see the detail."),
+    "load-timeout": ProblemKind(422, "Loading the compiled model took longer than its limit."),
+    "sizes-in-use": ProblemKind(503, "Predictions of too many sizes are being computed."),
     "model-closed": ProblemKind(503, "The version was deleted while the request was under way."),
     "no-active-version": ProblemKind(
         409,

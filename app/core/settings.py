@@ -146,6 +146,9 @@ class Settings(BaseModel):
         description="A prediction measured to be faster than this runs on the event loop itself.",
     )
 
+    load_max_seconds: PositiveFloat = Field(
+        default=300.0, description="Time for loading one model into the service."
+    )
     model_memory_max_bytes: PositiveInt = Field(
         default=8 * GIB, description="Memory of all loaded models together."
     )

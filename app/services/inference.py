@@ -81,12 +81,16 @@ class Inference:
         Raises:
             OverloadedError: it would wait too long.
         """
-        if model.executable.varies:
-            await self._preparation.ready(model, arrays)
+        executable, bound_seconds = model.executable, model.sample_seconds
+        if executable.varies:
+            bound_seconds *= executable.relative_cost(
+                {name: array.shape for name, array in arrays.items()}
+            )
+            executable = await self._preparation.ready(model, arrays)
         self.backlog.check()
-        bound_seconds = model.sample_seconds * len(next(iter(arrays.values())))
+        bound_seconds *= len(next(iter(arrays.values())))
         with self.backlog.entered(bound_seconds * model.share.seconds):
-            call = functools.partial(_timed, model.executable.run, arrays, time.perf_counter())
+            call = functools.partial(_timed, executable.run, arrays, time.perf_counter())
             # Where the client goes meanwhile, the server cancels the task, and the pool skips the call.
             answer = await asyncio.get_running_loop().run_in_executor(self._pool, call)
         model.share.learn(answer.compute_seconds, bound_seconds)

@@ -8,15 +8,20 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
+from app.core.errors import OverloadedError
 from app.core.settings import Settings
 from app.services.backlog import Backlog, Rate
 from app.services.registry import LoadedModel
 from app.services.tensors import Array
+from engine.core.errors import SizesInUseError
+from engine.execution.runtime import Executable
 
-_FIRST_GUESS_SECONDS, _FIRST_LOOK_SECONDS = 0.1, 0.01
+_FIRST_LOOK_SECONDS = 0.01
 
 _Shapes = Mapping[str, tuple[int, ...]]
+_Result = TypeVar("_Result")
 
 
 class Preparation:
@@ -30,7 +35,7 @@ class Preparation:
             settings.predict_queue_max_seconds,
             settings.size_pending_max_requests,
         )
-        self._rate, self._look_rate = Rate(_FIRST_GUESS_SECONDS), Rate(_FIRST_LOOK_SECONDS)
+        self._look_rate = Rate(_FIRST_LOOK_SECONDS)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="sizes")
 
     async def known(self, model: LoadedModel, arrays: Mapping[str, Array]) -> None:
@@ -46,31 +51,47 @@ class Preparation:
         if not model.executable.is_known(shapes):
             await self._done(model.executable.check, shapes, self._look_rate)
 
-    async def ready(self, model: LoadedModel, arrays: Mapping[str, Array]) -> None:
-        """Make the size of a checked batch ready, where it is not.
+    async def ready(self, model: LoadedModel, arrays: Mapping[str, Array]) -> Executable:
+        """Return what computes a checked batch; it is made where it is not there, and lasts as long as it is held.
 
         Raises:
             OverloadedError: it would wait too long.
             PrunusError: it cannot be made ready.
         """
         shapes = {name: array.shape for name, array in arrays.items()}
-        if not model.executable.is_ready(shapes):
-            await self._done(model.executable.prepare, shapes, self._rate)
+        executable = model.executable.ready(shapes)
+        if executable is not None:
+            return executable
+        # A part of the work grows with the size, and another part does not.
+        units = max(1.0, model.executable.relative_cost(shapes))
+        try:
+            return await self._done(model.executable.prepared, shapes, model.making, units)
+        except SizesInUseError as error:
+            raise OverloadedError(
+                error.message, expected=error.expected, got=error.got, hint=error.hint
+            ) from error
 
-    async def _done(self, work: Callable[[_Shapes], object], shapes: _Shapes, rate: Rate) -> None:
-        """Do something for a size in the thread."""
+    async def _done(
+        self,
+        work: Callable[[_Shapes], _Result],
+        shapes: _Shapes,
+        rate: Rate,
+        units: float = 1.0,
+    ) -> _Result:
+        """Do something for a size in the thread, which should take `units` times the seconds of the rate."""
         self.backlog.check()
-        with self.backlog.entered(rate.seconds):
+        with self.backlog.entered(rate.seconds * units):
             loop = asyncio.get_running_loop()
-            took = await loop.run_in_executor(self._pool, _timed, work, shapes)
-        rate.learn(took, 1.0)
+            result, took = await loop.run_in_executor(self._pool, _timed, work, shapes)
+        rate.learn(took, units)
+        return result
 
     def close(self) -> None:
         """End the thread after the size that is being made ready."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _timed(work: Callable[[_Shapes], object], shapes: _Shapes) -> float:
+def _timed(work: Callable[[_Shapes], _Result], shapes: _Shapes) -> tuple[_Result, float]:
     start = time.perf_counter()
-    work(shapes)
-    return time.perf_counter() - start
+    result = work(shapes)
+    return result, time.perf_counter() - start

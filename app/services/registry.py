@@ -9,7 +9,6 @@ import asyncio
 import logging
 import sys
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -25,15 +24,17 @@ from app.core.metrics import ModelCollector
 from app.core.model_series import ModelSeries
 from app.core.version_errors import NoActiveVersionError
 from app.services.backlog import Rate
+from app.services.loading import Loading
 from app.services.model_numbers import numbers_of, renewed_numbers
 from app.services.stored_version import AnyVersion, StoredVersion
 from app.services.summary import ModelSummary
 from app.services.tensors import Signature
-from app.services.warm import Loader, Warm, load_warm
+from app.services.warm import Warm
 from engine.execution.runtime import Executable
 from graph.errors import PrunusError
 
 _LOG = logging.getLogger(__name__)
+_FIRST_MAKING_SECONDS = 0.1
 # Name, version, and the job that made it.
 Key = tuple[str, int, str]
 ReadStored = Callable[[], Awaitable[Sequence[AnyVersion]]]
@@ -49,6 +50,7 @@ class LoadedModel:
             where sizes vary.
         inline_seconds: the same for models that may be run on the event loop; infinite for others.
         share: what a batch takes, as a share of `sample_seconds` times samples; learned from its calls.
+        making: seconds that it takes to make another size ready; learned from those that were made.
     """
 
     name: str
@@ -60,6 +62,7 @@ class LoadedModel:
     sample_seconds: float
     inline_seconds: float
     share: Rate = field(default_factory=lambda: Rate(1.0))
+    making: Rate = field(default_factory=lambda: Rate(_FIRST_MAKING_SECONDS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,21 +79,18 @@ class Registry:
     def __init__(
         self,
         collector: ModelCollector,
-        loader: Loader,
-        executor: Executor,
+        loading: Loading,
         memory_max_bytes: int = sys.maxsize,
     ) -> None:
         """Start empty.
 
         Args:
             collector: the collector that keeps each version's series of metrics.
-            loader: makes an executable from an artifact file.
-            executor: threads that load.
+            loading: makes executables from artifact files.
             memory_max_bytes: largest memory of all loaded versions together.
         """
         self._collector = collector
-        self._loader = loader
-        self._executor = executor
+        self._loading = loading
         self._memory_max_bytes = memory_max_bytes
         self._models: dict[str, dict[int, LoadedModel]] = {}
         self._answering: dict[str, LoadedModel] = {}
@@ -173,10 +173,10 @@ class Registry:
 
         Raises:
             ModelMemoryError: there is no memory left for it.
+            LoadTimeoutError: it takes too long.
             PrunusError: it cannot be loaded.
         """
-        loop = asyncio.get_running_loop()
-        warm = await loop.run_in_executor(self._executor, load_warm, self._loader, artifact)
+        warm = await self._loading.load(artifact)
         try:
             self._check_memory(warm.executable)
         except ModelMemoryError:

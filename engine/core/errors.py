@@ -38,6 +38,7 @@ EngineError
 │   │   └── SizeTooLargeError    a size beyond the limits
 │   ├── EmptyBatchError      no samples
 │   └── BatchMismatchError   inputs of different batch sizes
+├── SizesInUseError          running calls hold all memory that there is for sizes
 └── ExecutableClosedError    a call after close
 """
 
@@ -320,6 +321,13 @@ class BatchMismatchError(InputError):
 
     slug = "batch-mismatch"
     title = "Inputs differ in their number of samples"
+
+
+class SizesInUseError(EngineError):
+    """Running calls hold so many sizes of a model that there is no memory to make another one ready."""
+
+    slug = "sizes-in-use"
+    title = "Too many sizes are being computed"
 
 
 class ExecutableClosedError(EngineError):

@@ -195,18 +195,24 @@ class Executable:
         del shapes
         return True
 
-    def is_ready(self, shapes: Mapping[str, tuple[int, ...]]) -> bool:
-        """Return whether a call of these shapes, checked, can be computed at once: always, where shapes are fixed."""
+    def relative_cost(self, shapes: Mapping[str, tuple[int, ...]]) -> float:
+        """Return what a sample of these shapes, checked, costs beside one of the usual size: 1, where shapes are fixed."""
         del shapes
-        return True
+        return 1.0
 
-    def prepare(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
-        """Make a call of these shapes ready to be computed at once: nothing to do, where shapes are fixed.
+    def ready(self, shapes: Mapping[str, tuple[int, ...]]) -> "Executable | None":
+        """Return what computes calls of these shapes, checked; None where it would have to be made first."""
+        del shapes
+        return self
+
+    def prepared(self, shapes: Mapping[str, tuple[int, ...]]) -> "Executable":
+        """Return what computes calls of these shapes, made where it is not there: nothing to do, where shapes are fixed.
 
         Raises:
             InputError: the shapes do not fit.
         """
         self.check(shapes)
+        return self
 
     def check_names(self, given: Mapping[str, object]) -> None:
         """Check the names of a call's inputs, before anything else is known of them.

@@ -2,15 +2,15 @@
 
 The artifact has a program and a tuned plan for one size, and the graph. For another size the graph is lowered anew,
 each layer gets the kernel that was chosen for it at the first size where that suits (else the best guess), and its
-weights are packed. What was made is kept for later calls, the least recently used sizes go first. Threads that ask for
-one size at once make it once; sizes are made one at a time, so that a process needs memory for one that is being made.
+weights are packed. What was made is kept for later calls, and of many sizes those that are used often (`OftenUsed`).
+Who asks for a size gets it, and holds it until it has run. Threads that ask for one size at once make it once; sizes
+are made one at a time, so that a process needs memory for one that is being made, and that is bounded beforehand.
 Unlike other executables these hold locks: a process must not fork while one of its threads makes a size ready.
 """
 
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+import weakref
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from threading import Lock
 from typing import Any
 
@@ -22,6 +22,7 @@ from engine.core.errors import (
     ExecutableClosedError,
     InputShapeError,
     SizeError,
+    SizesInUseError,
     SizeTooLargeError,
     UnsupportedModelError,
 )
@@ -29,8 +30,10 @@ from engine.core.program import InputSlot
 from engine.core.steps import WeightedStep
 from engine.core.target import Target
 from engine.execution.forms import Forms
+from engine.execution.often_used import OftenUsed
 from engine.execution.runtime import Executable, TensorSpec
 from engine.execution.shared_arrays import SharedArrays
+from engine.execution.size_fits import Key, Shape, SizeFits, too_much_memory
 from engine.execution.sizes import SizeLimits
 from engine.kernels.abi import Candidate, KernelSpec
 from engine.machine_code.object_cache import ObjectCache
@@ -38,29 +41,13 @@ from engine.passes.pipeline import build_program
 from engine.planning.choose import default_plan
 from engine.planning.plan import CompiledModel, Varying
 from graph.batches import operations
-from graph.errors import ShapeError
 from graph.graph import Graph
-from graph.sizes import Sizes, at_sizes
+from graph.sizes import at_sizes
 from graph.tensor_type import format_shape
 
-# Sizes whose output shapes are known; each is a few tuples.
-_MAX_KNOWN_SIZES = 512
 # Positions fill vectors as samples do, so that one sample at a time is as fast.
 _WIDTHS = (1,)
-# What a graph that was verified at other sizes may still raise when its numbers become too large.
-_NONSENSE = (ArithmeticError, ValueError, LookupError, TypeError)
-
-Shape = tuple[int, ...]
-Key = tuple[Shape, ...]
 Array = npt.NDArray[Any]
-
-
-@dataclass(frozen=True, slots=True)
-class _Fits:
-    """What follows from a size: the shapes of the outputs, or why it cannot be computed."""
-
-    outputs: tuple[Shape, ...] = ()
-    error: Callable[[], SizeError] | None = None
 
 
 class VaryingExecutable(Executable):
@@ -87,21 +74,21 @@ class VaryingExecutable(Executable):
         super().__init__(model, cache, target, threads, arrays=self._arrays)
         self.limits = limits or SizeLimits()
         self.sizes_made = 0
-        self._graph: Graph | None = varying.graph
         self._plan = model.plan
         self._specs = _chosen(model)
-        self._names = tuple(slot.name for slot in model.program.inputs)
         self._first = tuple(slot.sample_shape for slot in model.program.inputs)
         self._declare(varying.graph)
-        self._kept: OrderedDict[Key, Executable] = OrderedDict()
-        self._fits: dict[Key, _Fits] = {}
+        self._kept: OftenUsed[Key, Executable] = OftenUsed()
+        self._let_go: weakref.WeakSet[Executable] = weakref.WeakSet()
+        self._fits: SizeFits | None = SizeFits(varying.graph, self.limits)
+        self._first_operations = operations(at_sizes(varying.graph, varying.sizes[0]))
         self._lock, self._making = Lock(), Lock()
         self._weight_bytes = sum(
             array.nbytes for array in varying.graph.weights.values() if array.base is None
         )
         for sizes in varying.sizes[1:]:
             try:
-                self.prepare({name: (1, *shape) for name, shape in sizes.items()})
+                self.prepared({name: (1, *shape) for name, shape in sizes.items()})
             except SizeTooLargeError:  # the limits are tighter here than where it was made
                 continue
             except SizeError as error:
@@ -119,10 +106,10 @@ class VaryingExecutable(Executable):
     @property
     def resident_bytes(self) -> int:
         """Bytes of constants and of arenas, of all sizes that are kept; 0 when closed."""
-        if self._graph is None:
+        if self._fits is None:
             return 0
         with self._lock:
-            kept = tuple(self._kept.values())
+            kept = (*self._kept, *self._let_go)
         constants = _together((self, *kept))
         arenas = super().arena_bytes + sum(one.arena_bytes for one in kept)
         return sum(constants.values()) + arenas + self._weight_bytes
@@ -138,7 +125,7 @@ class VaryingExecutable(Executable):
         key = self._key(shapes)
         samples = self._forms_of(key).check(shapes)
         if key != self._first:
-            self._expect_fit(key)
+            self._open().expect(key)
         return samples
 
     def is_known(self, shapes: Mapping[str, Shape]) -> bool:
@@ -150,32 +137,39 @@ class VaryingExecutable(Executable):
         self.check_names(shapes)
         key = self._key(shapes)
         self._forms_of(key).check(shapes)
-        return key == self._first or key in self._fits
+        return key == self._first or self._open().is_known(key)
 
     def answer_bytes(self, shapes: Mapping[str, Shape]) -> int:
         """Return the bytes of all outputs of one sample, for shapes that `check` has passed."""
         key = self._key(shapes)
         if key == self._first:
             return super().answer_bytes(shapes)
-        return sum(4 * int(np.prod(shape)) for shape in self._expect_fit(key).outputs)
+        return sum(4 * int(np.prod(shape)) for shape in self._open().expect(key).outputs)
 
-    def is_ready(self, shapes: Mapping[str, Shape]) -> bool:
-        """Return whether a call of these shapes, checked, can be computed at once."""
+    def relative_cost(self, shapes: Mapping[str, Shape]) -> float:
+        """Return what a sample of these shapes, checked, costs beside one of the usual size, about."""
         key = self._key(shapes)
-        return key == self._first or key in self._kept
+        if key == self._first:
+            return 1.0
+        return self._open().expect(key).operations / self._first_operations
 
-    def prepare(self, shapes: Mapping[str, Shape]) -> None:
-        """Make the size of a call ready, so that it can be computed at once.
+    def ready(self, shapes: Mapping[str, Shape]) -> Executable | None:
+        """Return what computes calls of these shapes, checked; None where it would have to be made first."""
+        key = self._key(shapes)
+        return self if key == self._first else self._known(key)
+
+    def prepared(self, shapes: Mapping[str, Shape]) -> Executable:
+        """Return what computes calls of these shapes, made where it is not there; it lasts as long as it is held.
 
         Raises:
             InputError: shapes do not fit, or the network cannot be computed at this size, or may not.
+            SizesInUseError: calls hold so many sizes that there is no memory for another one.
             CodegenError: a kernel could not be compiled or loaded.
             ExecutableClosedError: `close` was called.
         """
         self.check(shapes)
         key = self._key(shapes)
-        if key != self._first:
-            self._executable(key)
+        return self if key == self._first else self._executable(key)
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, npt.NDArray[np.float32]]:
         """Compute the outputs of a batch; its size is made ready first where it is not.
@@ -183,6 +177,7 @@ class VaryingExecutable(Executable):
         Raises:
             InputError: names, dtypes, shapes or batch sizes do not fit, or the network cannot be computed at this size,
                 or may not.
+            SizesInUseError: calls hold so many sizes that there is no memory for another one.
             ExecutableClosedError: `close` was called.
         """
         arrays = {name: np.asarray(array) for name, array in inputs.items()}
@@ -197,9 +192,15 @@ class VaryingExecutable(Executable):
     def close(self) -> None:
         """Refuse later calls, and let go of code and memory as soon as no running call needs them."""
         super().close()
-        self._graph = None
+        self._fits = None
         with self._lock:
             self._kept.clear()
+
+    def _open(self) -> SizeFits:
+        fits = self._fits
+        if fits is None:
+            raise ExecutableClosedError(f"model {self.name!r} is closed")
+        return fits
 
     def _key(self, shapes: Mapping[str, Shape]) -> Key:
         """Return the sample shapes in the order of the inputs, checked against what is declared.
@@ -243,47 +244,6 @@ class VaryingExecutable(Executable):
         ]
         return Forms(slots, (), (None,))
 
-    def _expect_fit(self, key: Key) -> _Fits:
-        found = self._fits.get(key)
-        if found is None:
-            found = self._fit(key)
-            if len(self._fits) >= _MAX_KNOWN_SIZES:
-                self._fits = {}
-            self._fits[key] = found
-        if found.error is not None:
-            raise found.error()
-        return found
-
-    def _fit(self, key: Key) -> _Fits:
-        try:
-            graph = self._graph_at(key)
-            wanted = operations(graph)
-        except ShapeError as error:
-            return _Fits(
-                error=partial(SizeError, error.message, expected=error.expected, got=error.got)
-            )
-        except _NONSENSE as error:
-            reason = "the network cannot be computed at this size"
-            return _Fits(error=partial(SizeError, reason, got=str(error)))
-        if wanted > self.limits.max_operations:
-            too_large = partial(
-                SizeTooLargeError,
-                "the inputs are too large to be computed",
-                expected=f"at most {self.limits.max_operations:.3g} operations for a sample",
-                got=f"about {wanted:.3g}",
-                hint="the limit is the setting PRUNUS_SIZE_MAX_OPERATIONS",
-            )
-            return _Fits(error=too_large)
-        types = graph.value_types()
-        return _Fits(tuple(types[one.value].static_sample_shape for one in graph.outputs))
-
-    def _graph_at(self, key: Key) -> Graph:
-        graph = self._graph
-        if graph is None:
-            raise ExecutableClosedError(f"model {self.name!r} is closed")
-        sizes: Sizes = dict(zip(self._names, key, strict=True))
-        return at_sizes(graph, sizes)
-
     def _executable(self, key: Key) -> Executable:
         found = self._known(key)
         if found is not None:
@@ -291,21 +251,31 @@ class VaryingExecutable(Executable):
         with self._making:
             found = self._known(key)  # another thread may have made it meanwhile
             if found is None:
+                self._expect_room()
                 found = self._made(key)
                 self._keep(key, found)
             return found
 
+    def _expect_room(self) -> None:
+        """Refuse to make another size while calls hold too much of what is not kept any more."""
+        with self._lock:
+            held = self._bytes_of(self._let_go)
+        if held > self.limits.max_kept_bytes:
+            raise SizesInUseError(
+                "calls of too many sizes are being computed",
+                expected=f"at most {self.limits.max_kept_bytes:,} bytes that only they hold",
+                got=f"{held:,}",
+                hint="the limit is the setting PRUNUS_SIZES_MAX_BYTES",
+            )
+
     def _known(self, key: Key) -> Executable | None:
         with self._lock:
-            found = self._kept.get(key)
-            if found is not None:
-                self._kept.move_to_end(key)
-            return found
+            return self._kept.get(key)
 
     def _made(self, key: Key) -> Executable:
         plan = self._plan
         try:
-            program = build_program(self._graph_at(key), checks_each_pass=False)
+            program = build_program(self._open().graph_at(key), checks_each_pass=False)
             chosen = default_plan(
                 program,
                 self._target,
@@ -325,12 +295,7 @@ class VaryingExecutable(Executable):
         )
         self.sizes_made += 1
         if self._bytes_of([made]) > self.limits.max_kept_bytes:
-            raise SizeTooLargeError(
-                "the inputs are too large to be computed",
-                expected=f"at most {self.limits.max_kept_bytes:,} bytes of memory for a size",
-                got=f"{self._bytes_of([made]):,}",
-                hint="the limit is the setting PRUNUS_SIZES_MAX_BYTES",
-            )
+            raise too_much_memory(self._bytes_of([made]), self.limits)
         return made
 
     def _preferred(self, step: WeightedStep, candidates: Sequence[Candidate]) -> Candidate:
@@ -342,15 +307,15 @@ class VaryingExecutable(Executable):
         return next((one for one in of_kind if one.spec == wanted[0]), of_kind[0])
 
     def _keep(self, key: Key, made: Executable) -> None:
-        """Keep a size, and let go of those that were used least recently."""
+        """Keep a size, and let go of those that are used least."""
         with self._lock:
-            if self._graph is None:
+            if self._fits is None:
                 return
-            self._kept[key] = made
+            self._kept.put(key, made)
             while len(self._kept) > self.limits.max_kept or (
-                self._bytes_of(self._kept.values()) > self.limits.max_kept_bytes
+                self._bytes_of(self._kept) > self.limits.max_kept_bytes
             ):
-                self._kept.popitem(last=False)
+                self._let_go.add(self._kept.drop_least())
         self._arrays.forget_dead()
 
     def _bytes_of(self, kept: Iterable[Executable]) -> int:

@@ -16,11 +16,11 @@ from engine.passes.lowering import (
     Result,
     box,
     expect_boxes,
-    expect_matrix,
 )
 from engine.passes.staging import Axis, stage
 from graph.graph import Node
-from graph.pooling_ops import AdaptivePool, GlobalPool, Pool, PoolKind, adaptive_spans
+from graph.interpolation import Terms
+from graph.pooling_ops import AdaptivePool, GlobalPool, Pool, PoolKind, Spans, adaptive_spans
 from graph.windows import Padding, Window
 
 _KINDS = {PoolKind.MAX: Reduction.MAXIMUM, PoolKind.AVERAGE: Reduction.AVERAGE}
@@ -84,45 +84,47 @@ def _counts(axes: tuple[Axis, ...]) -> npt.NDArray[np.float32]:
 
 
 def lower_adaptive_pool(to: Lowering, node: Node, op: AdaptivePool) -> InChannels:
-    """Pool axis by axis; windows of one size as windows, averages of others as a matrix, maxima of others repeated."""
+    """Pool axis by axis: averages as a matrix with few numbers in a row, maxima over windows of repeated elements."""
     lengths = list(to.shape(node.inputs[0])[:-1])
     channels = to.shape(node.inputs[0])[-1]
     x = to.in_channels(node.inputs[0])
     for axis, count in enumerate(op.output_size):
-        expect_matrix(node.name, count * lengths[axis])
-        expect_boxes(node.name, count)
         spans = adaptive_spans(lengths[axis], count)
         outer = channels * math.prod(lengths[:axis])
         inner = math.prod(lengths[axis + 1 :])
         hint = f"{node.name}/axis{axis}"
         if op.kind is PoolKind.AVERAGE:
-            matrix = np.zeros((count, lengths[axis]))
-            for row, (start, stop) in zip(matrix, spans, strict=True):
-                row[start:stop] = 1 / (stop - start)
-            x = resample(to, hint, x, matrix, (outer, inner))
+            x = resample(to, hint, x, _averages(spans), (outer, lengths[axis], inner))
         else:
             x = _largest_of_spans(to, hint, x, spans, (outer, lengths[axis], inner))
         lengths[axis] = count
     return InChannels(x)
 
 
+def _averages(spans: Spans) -> Terms:
+    """Return the average of each span; short ones have a weight of nothing at the end."""
+    elements = spans.starts[:, None] + np.arange(spans.longest)
+    inside = elements < spans.stops[:, None]
+    weights = np.where(inside, 1 / (spans.stops - spans.starts)[:, None], 0.0)
+    return Terms(np.where(inside, elements, spans.starts[:, None]), weights)
+
+
 def _largest_of_spans(
-    to: Lowering, hint: str, x: Place, spans: list[tuple[int, int]], counts: tuple[int, int, int]
+    to: Lowering, hint: str, x: Place, spans: Spans, counts: tuple[int, int, int]
 ) -> Place:
     """Return the largest of each span of the middle axis; short spans are filled up with their last element."""
     outer, length, inner = counts
-    longest = max(stop - start for start, stop in spans)
-    expect_boxes(hint, longest * len(spans))
-    boxes = []
-    for number, (start, stop) in enumerate(spans):
-        for place in range(longest):
-            element = min(start + place, stop - 1)
-            row = (number * longest + place) * inner
-            boxes.append(box(element * inner, row, [(inner, 1, 1)]))
-    rows = len(spans) * longest * inner
-    spread = to.move(hint, x, boxes, (outer, length * inner, rows))
+    longest, count = spans.longest, len(spans.starts)
+    expect_boxes(hint, longest * count)
+    elements = np.minimum(
+        spans.starts[:, None] + np.arange(longest), spans.stops[:, None] - 1
+    ).reshape(-1)
+    boxes = np.tile(np.array(box(0, 0, [(inner, 1, 1)]), np.int64), (len(elements), 1))
+    boxes[:, 0] = elements * inner
+    boxes[:, 1] = np.arange(len(elements)) * inner
+    spread = to.move(hint, x, boxes, (outer, length * inner, len(elements) * inner))
     window = Window((longest, 1), (longest, 1), (1, 1), Padding.VALID)
-    axes = window_axes(window, (len(spans) * longest, inner))
+    axes = window_axes(window, (count * longest, inner))
     return _pooled(to, hint, spread, PoolKind.MAX, axes, (_counts(axes), None))
 
 

@@ -9,7 +9,7 @@ from engine.core.steps import Place, ResampleStep
 from engine.passes.lowering import InChannels, Lowering, Lowerings, box
 from engine.passes.staging import row_major
 from graph.graph import Node
-from graph.interpolation import Interpolation, nearest_elements
+from graph.interpolation import Interpolation, Terms
 from graph.resizing_ops import Crop, Pad, Resize, Upsample
 
 
@@ -80,7 +80,7 @@ def lower_upsample(to: Lowering, node: Node, op: Upsample) -> InChannels:
 
 
 def lower_resize(to: Lowering, node: Node, op: Resize) -> InChannels:
-    """Return a matrix times every spatial axis, the last one first."""
+    """Take sums of elements along every spatial axis, the last one first."""
     return _resized(to, node, op)
 
 
@@ -92,47 +92,24 @@ def _resized(to: Lowering, node: Node, op: Resize) -> InChannels:
         hint = f"{node.name}/axis{axis}"
         outer = channels * math.prod(lengths[:axis])
         inner = math.prod(lengths[axis + 1 :])
-        if op.interpolation is Interpolation.NEAREST:
-            # No matrix: its size is the product of both lengths.
-            elements = nearest_elements(lengths[axis], op.size[axis]).reshape(-1, 1)
-            terms = (elements, np.ones(elements.shape))
-            x = _weighted(to, hint, x, terms, (outer, lengths[axis], inner))
-        else:
-            x = resample(to, hint, x, op.matrix(axis, lengths[axis]), (outer, inner))
+        terms = op.terms(axis, lengths[axis])
+        x = resample(to, hint, x, terms, (outer, lengths[axis], inner))
         lengths[axis] = op.size[axis]
     return InChannels(x)
 
 
-def resample(
-    to: Lowering, hint: str, x: Place, matrix: npt.NDArray[np.floating], blocks: tuple[int, int]
-) -> Place:
-    """Add a matrix times the middle axis of [outer][length][inner] rows; the place of [outer][count][inner] rows.
+def resample(to: Lowering, hint: str, x: Place, terms: Terms, shape: tuple[int, int, int]) -> Place:
+    """Add sums of some elements of the middle axis of [outer][length][inner] rows; the place of the result.
 
     Args:
         to: the lowering.
         hint: name for constants.
         x: the rows.
-        matrix: [count][length].
-        blocks: outer and inner.
+        terms: the elements and their weights.
+        shape: outer, length and inner.
     """
-    outer, inner = blocks
-    length = matrix.shape[1]
-    terms = max(1, int(np.count_nonzero(matrix, axis=1).max()))
-    # The largest weights of each row, zeros among them where it has fewer, in the order of the axis.
-    elements = np.sort(np.argsort(matrix == 0, axis=1, kind="stable")[:, :terms], axis=1)
-    weights = np.take_along_axis(matrix, elements, axis=1)
-    return _weighted(to, hint, x, (elements, weights), (outer, length, inner))
-
-
-def _weighted(
-    to: Lowering,
-    hint: str,
-    x: Place,
-    terms: tuple[npt.NDArray[np.integer], npt.NDArray[np.floating]],
-    shape: tuple[int, int, int],
-) -> Place:
-    """Add sums of some elements of the middle axis; elements and weights are [count][terms]."""
-    (elements, weights), (outer, length, inner) = terms, shape
+    outer, length, inner = shape
+    elements, weights = _without_zeros(terms)
     count = len(elements)
     y = to.new_buffer(outer * count * inner)
     to.steps.append(
@@ -149,6 +126,21 @@ def _weighted(
         )
     )
     return y
+
+
+def _without_zeros(terms: Terms) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Return as many terms of each row as the row with most of them has, in the order of the axis.
+
+    A row that has fewer repeats an element of its own with a weight of zero, so that it reads no number of another.
+    """
+    elements, weights = terms.elements, terms.weights
+    most = max(1, int(np.count_nonzero(weights, axis=1).max()))
+    first = np.argsort(weights == 0, axis=1, kind="stable")[:, :most]
+    weights = np.take_along_axis(weights, first, axis=1)
+    elements = np.take_along_axis(elements, first, axis=1)
+    elements = np.where(weights == 0, elements[:, :1], elements)
+    order = np.argsort(elements, axis=1, kind="stable")
+    return np.take_along_axis(elements, order, axis=1), np.take_along_axis(weights, order, axis=1)
 
 
 LOWERINGS: Lowerings = {

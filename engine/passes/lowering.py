@@ -142,7 +142,7 @@ class Lowering:
         self,
         hint: str,
         x: Place,
-        boxes: Sequence[Sequence[int]],
+        boxes: Sequence[Sequence[int]] | npt.NDArray[np.int64],
         channels: tuple[int, int, int],
         fill: float | None = None,
     ) -> Place:

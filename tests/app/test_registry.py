@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from app.core.errors import (
 )
 from app.core.metrics import ModelCollector
 from app.core.version_errors import NoActiveVersionError
+from app.services.loading import Loading
 from app.services.registry import Registry, Standing
 from app.services.stored_version import AnyVersion, DamagedVersion, StoredVersion
 from app.services.warm import Warm
@@ -66,7 +66,7 @@ class World:
         # Artifacts that cannot be loaded, such as "a/2".
         self.unreadable: set[str] = set()
         self.collector = ModelCollector()
-        self.registry = Registry(self.collector, self._load, ThreadPoolExecutor(2))
+        self.registry = Registry(self.collector, Loading(self._load, 2, 60.0))
 
     def _load(self, artifact: Path) -> Any:
         if self.error is not None:

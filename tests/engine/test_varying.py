@@ -19,9 +19,11 @@ from engine.core.errors import (
     InputShapeError,
     MissingInputError,
     SizeError,
+    SizesInUseError,
     SizeTooLargeError,
 )
 from engine.core.target import host_target
+from engine.execution.runtime import Executable
 from engine.execution.sizes import SizeLimits
 from engine.machine_code.object_cache import ObjectCache
 from engine.passes.lower import LOWERED
@@ -128,9 +130,9 @@ def test_a_size_is_made_once_and_then_kept(
     executable = loaded(model, object_cache)
     made, inputs = executable.sizes_made, inputs_at(network, (19, 23))
     shapes = {name: array.shape for name, array in inputs.items()}
-    assert not executable.is_ready(shapes)
+    assert not executable.ready(shapes)
     first = executable.run(inputs)
-    assert executable.is_ready(shapes)
+    assert executable.ready(shapes)
     again = executable.run(inputs)
     assert executable.sizes_made == made + 1
     for name, array in first.items():
@@ -148,22 +150,102 @@ def test_what_is_kept_is_bounded_in_number(
     executable.run(inputs_at(network, (17, 12)))
     executable.run(inputs_at(network, (30, 12)))
     kept = {
-        length: executable.is_ready({"image": (1, length, 12, 3)}) for length in (17, 18, 19, 30)
+        length: executable.ready({"image": (1, length, 12, 3)}) is not None
+        for length in (17, 18, 19, 30)
     }
     assert kept == {17: True, 18: False, 19: True, 30: True}
+
+
+def test_a_size_that_was_made_is_there_until_it_has_run(
+    network: Graph, model: CompiledModel, object_cache: ObjectCache
+) -> None:
+    executable = loaded(model, object_cache, SizeLimits(max_kept=1))
+    inputs = inputs_at(network, (21, 12))
+    held = executable.prepared({name: array.shape for name, array in inputs.items()})
+    made = executable.sizes_made
+    executable.run(inputs_at(network, (22, 12)))  # takes the only place
+    result = held.run(inputs)
+    assert executable.sizes_made == made + 1
+    assert_close(result, oracle(at_sizes(network, sizes_of(inputs)), inputs))
+
+
+def test_sizes_that_calls_hold_are_bounded_in_bytes(
+    network: Graph, model: CompiledModel, object_cache: ObjectCache
+) -> None:
+    limits = SizeLimits(max_kept=1, max_kept_bytes=1_600_000)
+    executable = loaded(model, object_cache, limits)
+    shapes = [{"image": (1, length, 40, 3)} for length in range(60, 160)]
+    held: list[Executable] = []
+    with pytest.raises(SizesInUseError):
+        held.extend(map(executable.prepared, shapes))
+    assert len(held) >= 2
+    assert executable._bytes_of(held[:-1]) > limits.max_kept_bytes
+    held.clear()
+    executable.run(inputs_at(network, (95, 40)))
+
+
+def test_ever_new_sizes_do_not_push_out_one_that_is_used(
+    network: Graph, model: CompiledModel, object_cache: ObjectCache
+) -> None:
+    executable = loaded(model, object_cache, SizeLimits(max_kept=3))
+    often = inputs_at(network, (20, 12))
+    for _ in range(4):
+        executable.run(often)
+    made = executable.sizes_made
+    for length in range(30, 50):
+        executable.run(inputs_at(network, (length, 12)))
+        executable.run(often)
+    assert executable.sizes_made == made + 20
+
+
+def test_what_is_known_of_a_size_that_is_used_stays(
+    network: Graph, model: CompiledModel, object_cache: ObjectCache
+) -> None:
+    executable = loaded(model, object_cache)
+    often = {"image": (1, 20, 12, 3)}
+    for length in range(1200):
+        executable.check(often)
+        executable.check({"image": (1, 30 + length % 400, 13 + length // 400, 3)})
+        assert executable.is_known(often)
+    assert executable._fits is not None
+    assert len(executable._fits._known) <= 512
+
+
+def test_what_a_sample_costs_follows_its_size(
+    network: Graph, model: CompiledModel, object_cache: ObjectCache
+) -> None:
+    executable = loaded(model, object_cache)
+    usual = executable.inputs[0].usual_shape
+    assert executable.relative_cost({"image": (4, *usual)}) == 1.0
+    double = (1, 2 * usual[0], 2 * usual[1], 3)
+    assert 3.5 < executable.relative_cost({"image": double}) < 4.5
+
+
+def test_what_would_take_much_memory_is_refused_before_anything_is_made(
+    object_cache: ObjectCache,
+) -> None:
+    b = ImageBuilder(11)
+    x = b.input(8, 8, 2, name="image")
+    graph = varying(b.build(b.add(Permute((2, 1, 3)), [b.conv(x, 4, 1)])))
+    assert graph is not None
+    executable = loaded(varying_model(graph, object_cache), object_cache)
+    made = executable.sizes_made
+    with pytest.raises(SizeTooLargeError, match="PRUNUS_SIZES_MAX_BYTES"):
+        executable.check({"image": (1, 4000, 4000, 2)})
+    assert executable.sizes_made == made
 
 
 def test_what_is_kept_is_bounded_in_bytes(
     network: Graph, model: CompiledModel, object_cache: ObjectCache
 ) -> None:
-    limits = SizeLimits(max_kept_bytes=400_000)
+    limits = SizeLimits(max_kept=100, max_kept_bytes=1_600_000)
     executable = loaded(model, object_cache, limits)
     sizes = 0
-    for length in range(60, 90, 3):
+    for length in range(60, 120):
         executable.run(inputs_at(network, (length, 40)))
         sizes = max(sizes, len(executable._kept))
-        assert executable._bytes_of(executable._kept.values()) <= limits.max_kept_bytes
-    assert 1 <= sizes < 10
+        assert executable._bytes_of(executable._kept) <= limits.max_kept_bytes
+    assert 1 <= sizes < 60
 
 
 def test_sizes_share_their_weights(object_cache: ObjectCache) -> None:
@@ -178,7 +260,7 @@ def test_sizes_share_their_weights(object_cache: ObjectCache) -> None:
         inputs = inputs_at(graph, (side, side + 1))
         assert_close(executable.run(inputs), oracle(at_sizes(graph, sizes_of(inputs)), inputs))
     everything = {**executable.constants}
-    for one in executable._kept.values():
+    for one in executable._kept:
         everything |= one.constants
     assert len(executable._kept) == 5
     # Six sizes: kernels of three forms pack their weights differently, and nothing else is as large.
@@ -242,7 +324,7 @@ def test_sizes_that_do_not_fit_are_refused(
     [
         (SizeLimits(max_length=80), "PRUNUS_SIZE_MAX_LENGTH"),
         (SizeLimits(max_operations=5_000_000), "PRUNUS_SIZE_MAX_OPERATIONS"),
-        (SizeLimits(max_kept_bytes=200_000), "PRUNUS_SIZES_MAX_BYTES"),
+        (SizeLimits(max_kept_bytes=1_000_000), "PRUNUS_SIZES_MAX_BYTES"),
     ],
 )
 def test_each_limit_is_named(
