@@ -196,7 +196,7 @@ class Executable:
         return True
 
     def relative_cost(self, shapes: Mapping[str, tuple[int, ...]]) -> float:
-        """Return what a sample of these checked shapes costs beside one of the usual size: 1, where shapes are fixed."""
+        """Return what a sample of these checked shapes costs beside one of the usual size: 1 for fixed shapes."""
         del shapes
         return 1.0
 
