@@ -206,7 +206,7 @@ class Executable:
         return self
 
     def prepared(self, shapes: Mapping[str, tuple[int, ...]]) -> "Executable":
-        """Return what computes calls of these shapes, made where it is not there: nothing to do, where shapes are fixed.
+        """Return what computes calls of these shapes, made where it is not there: the model itself for fixed shapes.
 
         Raises:
             InputError: the shapes do not fit.
