@@ -28,7 +28,7 @@ from engine.core.errors import ArtifactProgramError, ManifestError, WeightFormEr
 from engine.core.program import dense_array
 from engine.passes.lower import LOWERED
 from engine.planning.plan import Varying
-from graph import conv_ops, ops, pooling_ops
+from graph import attention_ops, conv_ops, ops, pooling_ops
 from graph.activations import ActivationFunction, Function
 from graph.errors import PrunusError
 from graph.graph import Graph, Input, Node, Output, WeightArray
@@ -237,6 +237,7 @@ def _decode_cell(value: Any, path: str) -> Cell:
 # By the annotations of the op classes.
 _DECODERS: dict[Any, _Decode] = {
     int: _decode_number,
+    int | None: lambda value, path: None if value is None else _decode_number(value, path),
     bool: as_flag,
     float: _decode_finite,
     float | None: lambda value, path: None if value is None else _decode_finite(value, path),
@@ -255,6 +256,7 @@ _DECODERS: dict[Any, _Decode] = {
     Function: as_member(Function),
     Padding: as_member(Padding),
     Interpolation: as_member(Interpolation),
+    attention_ops.Masking: as_member(attention_ops.Masking),
     ops.MergeKind: as_member(ops.MergeKind),
     pooling_ops.PoolKind: as_member(pooling_ops.PoolKind),
 }

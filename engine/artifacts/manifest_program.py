@@ -23,6 +23,7 @@ from engine.artifacts.record import (
 )
 from engine.artifacts.sections import SectionReader, SectionWriter
 from engine.core import limits
+from engine.core.attention_steps import MaskedKind
 from engine.core.errors import ManifestError, WeightFormError
 from engine.core.functions import (
     MAX_MERGE_INPUTS,
@@ -44,12 +45,15 @@ from engine.core.steps import (
     GluStep,
     GroupFunction,
     LayerNormStep,
+    LookupStep,
+    MaskedSoftmaxStep,
     MergeStep,
     MoveStep,
     Pack,
     Place,
     PoolStep,
     PReluStep,
+    ProductStep,
     RecurrentStep,
     ReduceStep,
     ResampleStep,
@@ -83,6 +87,9 @@ _STEP_CLASSES: dict[str, type[Any]] = {
     "reduce": ReduceStep,
     "resample": ResampleStep,
     "root": RootStep,
+    "lookup": LookupStep,
+    "product": ProductStep,
+    "masked_softmax": MaskedSoftmaxStep,
 }
 _STEP_NAMES = {step: name for name, step in _STEP_CLASSES.items()}
 _Decode = Callable[[Any, str], Any]
@@ -216,6 +223,7 @@ _DECODERS: dict[Any, _Decode] = {
     ElementFunction: _decode_function,
     MergeOp: as_member(MergeOp),
     GroupFunction: as_member(GroupFunction),
+    MaskedKind: as_member(MaskedKind),
     Reduction: as_member(Reduction),
     Root: as_member(Root),
     Cell: as_member(Cell),

@@ -16,7 +16,7 @@ from typing import assert_never
 
 import numpy as np
 
-from engine.core import limits
+from engine.core import attention_check, limits
 from engine.core.constant_check import array_problems, group_problems, number_problems, same_rows
 from engine.core.errors import ProgramError
 from engine.core.functions import MergeOp
@@ -24,6 +24,7 @@ from engine.core.program import Program
 from engine.core.recurrent_check import recurrent_problems
 from engine.core.steps import (
     AffineStep,
+    AttentionStep,
     ConvStep,
     CopyStep,
     DenseStep,
@@ -176,6 +177,8 @@ def _check_places(program: Program, step: Step, where: str) -> None:
 def _operations(program: Program, step: Step) -> int:
     """Return the most multiplications of a checked step for one sample; a row that is read or written counts as one."""
     rows = sum(place.rows for place in (*reads(step), *writes(step)))
+    if isinstance(step, AttentionStep):
+        return rows + attention_check.operations(step)
     match step:
         case DenseStep():
             return rows + step.x.rows // step.positions * step.y.rows
@@ -194,6 +197,8 @@ def _operations(program: Program, step: Step) -> int:
 def _problems(program: Program, step: Step) -> Iterator[str]:
     if isinstance(step, SpatialStep):
         return spatial_problems(program, step)
+    if isinstance(step, AttentionStep):
+        return attention_check.attention_problems(program, step)
     return _shape_problems(program, step)
 
 

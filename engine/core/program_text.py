@@ -3,10 +3,12 @@
 import math
 from typing import assert_never
 
+from engine.core import attention_steps
 from engine.core.program import Program
 from engine.core.recurrent_steps import MaskedOutput
 from engine.core.steps import (
     AffineStep,
+    AttentionStep,
     ConvStep,
     DenseStep,
     DepthwiseStep,
@@ -64,6 +66,8 @@ def _name(step: Step) -> str:
         return _spatial_name(step)
     if isinstance(step, DenseStep | RecurrentStep):
         return _weighted_name(step)
+    if isinstance(step, AttentionStep):
+        return attention_steps.name_of(step)
     match step:
         case ElementStep():
             return step.function.function.value
@@ -71,10 +75,8 @@ def _name(step: Step) -> str:
             return step.op.value
         case SoftmaxStep():
             return f"{step.function.value}<{step.outer}, {step.length}, {step.inner}>"
-        case LayerNormStep():
-            return f"layer_norm<{step.outer}, {step.length}, {step.inner}>"
-        case AffineStep() | PReluStep():
-            name = "affine" if isinstance(step, AffineStep) else "prelu"
+        case LayerNormStep() | AffineStep() | PReluStep():
+            name = {LayerNormStep: "layer_norm", AffineStep: "affine"}.get(type(step), "prelu")
             return f"{name}<{step.outer}, {step.length}, {step.inner}>"
         case TransposeStep():
             return f"transpose<{step.outer}, {step.rows}, {step.columns}, {step.inner}>"

@@ -7,7 +7,19 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import assert_never
 
-from engine.core import window_steps
+from engine.core import attention_steps, window_steps
+from engine.core.attention_steps import (
+    AttentionStep as AttentionStep,
+)
+from engine.core.attention_steps import (
+    LookupStep as LookupStep,
+)
+from engine.core.attention_steps import (
+    MaskedSoftmaxStep as MaskedSoftmaxStep,
+)
+from engine.core.attention_steps import (
+    ProductStep as ProductStep,
+)
 from engine.core.functions import ElementFunction, MergeOp
 from engine.core.places import Place as Place
 from engine.core.recurrent_steps import RecurrentStep as RecurrentStep
@@ -262,13 +274,15 @@ PlainStep = (
     | DotStep
     | RecurrentStep
 )
-Step = PlainStep | SpatialStep
+Step = PlainStep | SpatialStep | AttentionStep
 
 
 def reads(step: Step) -> tuple[Place, ...]:
     """Return the places that a step reads."""
     if isinstance(step, SpatialStep):
         return window_steps.reads(step)
+    if isinstance(step, AttentionStep):
+        return attention_steps.reads(step)
     match step:
         case Pack():
             return ()
@@ -289,7 +303,7 @@ def reads(step: Step) -> tuple[Place, ...]:
 
 def writes(step: Step) -> tuple[Place, ...]:
     """Return the places that a step writes: its result, none for Unpack; then rows that it alone uses."""
-    if isinstance(step, SpatialStep):
+    if isinstance(step, SpatialStep | AttentionStep):
         return (step.y,)
     match step:
         case Unpack():
@@ -310,6 +324,8 @@ def constants_of(step: Step) -> tuple[str, ...]:
     """Return the names of the constants that a step uses."""
     if isinstance(step, SpatialStep):
         return window_steps.constants_of(step)
+    if isinstance(step, AttentionStep):
+        return attention_steps.constants_of(step)
     match step:
         case DenseStep() | RecurrentStep():
             return (step.kernel,) if step.bias is None else (step.kernel, step.bias)
@@ -323,9 +339,15 @@ def constants_of(step: Step) -> tuple[str, ...]:
             return (step.gamma, step.beta)
         case DotStep():
             return (step.a_base, step.b_base)
-        case Pack() | Unpack() | ElementStep() | TransposeStep():
-            return ()
-        case MergeStep() | GluStep() | SoftmaxStep():
+        case (
+            Pack()
+            | Unpack()
+            | ElementStep()
+            | TransposeStep()
+            | MergeStep()
+            | GluStep()
+            | SoftmaxStep()
+        ):
             return ()
         case _:
             assert_never(step)

@@ -15,6 +15,7 @@ from engine.core.functions import ElementFunction, float_bits
 from engine.core.program import Program, dense_array
 from engine.core.steps import (
     AffineStep,
+    AttentionStep,
     ConvStep,
     CopyStep,
     DenseStep,
@@ -37,6 +38,7 @@ from engine.core.steps import (
     WeightedStep,
 )
 from engine.core.target import Isa
+from engine.execution.bind_attention import bind_attention
 from engine.execution.bind_recurrent import Phase, RecurrentBinder
 from engine.execution.bind_spatial import bind_spatial, nothing, staging
 from engine.execution.bound import BoundStep
@@ -106,6 +108,10 @@ class Binder:
         if isinstance(step, SpatialStep):
             return BoundStep(
                 *bind_spatial(self._program, self._isa, self._lanes, self._offset, step)
+            )
+        if isinstance(step, AttentionStep):
+            return BoundStep(
+                *bind_attention(self._program, self._isa, self._lanes, self._offset, step)
             )
         return self._plain(step)
 

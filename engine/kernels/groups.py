@@ -1,9 +1,9 @@
 """Kernels over groups of rows: softmax, log_softmax, layer normalization.
 
 Element j of group (o, i) is row (o * group + j) * inner + i of x and y, for `outer` blocks o and
-`inner` interleaved groups i; x and y may be the same place. With lanes > 1 each vector holds lanes
-of one row; with lanes = 1 and inner = 1 the vector runs along the group, and sums are folded at
-the end. Sample (softmax)::
+`inner` interleaved groups i; x and y may be the same place. Vectors run over all lanes of the inner
+rows; with lanes = 1 and inner = 1 they run along the group, and sums are folded at the end.
+Sample (softmax)::
 
     m = max over j of x[j]                       ; NaN does not win here, but reaches the sum
     s = sum over j of (y[j] = exp(x[j] - m))
@@ -40,6 +40,10 @@ LAYER_NORM_FIELDS = (
 )
 
 
+# Sums of a group whose members lie apart: additions take about as many cycles.
+_CHAINS = 4
+
+
 class SoftmaxKind(StrEnum):
     """What is stored: exp(x) / sum, or its logarithm."""
 
@@ -70,7 +74,8 @@ class GroupAccess:
     """How one group is read and written: vectors of `width`, `stride` elements apart.
 
     Along a group (`along`) a vector holds consecutive members and the end is masked; otherwise it
-    holds lanes of one member, and the stride is that of the rows.
+    holds one member of groups side by side, the stride is that of the members, and `columns` masks
+    what lies behind the last group.
     """
 
     x: Value
@@ -78,6 +83,7 @@ class GroupAccess:
     length: Value
     stride: Value | None
     width: int
+    columns: Value | None = None
 
     @property
     def along(self) -> bool:
@@ -95,11 +101,13 @@ class GroupAccess:
 
     def load(self, w: KernelWriter, base: Value, member: Value, mask: Value | None) -> Value:
         """Load the vector of a member."""
-        return w.load_part(vector(F32, self.width), w.at(base, self.offset(w, member), F32), mask)
+        place = w.at(base, self.offset(w, member), F32)
+        return w.load_part(vector(F32, self.width), place, mask or self.columns)
 
     def store(self, w: KernelWriter, value: Value, member: Value, mask: Value | None) -> None:
         """Store the vector of a member to y."""
-        w.store_part(value, w.at(self.y, self.offset(w, member), F32), mask)
+        place = w.at(self.y, self.offset(w, member), F32)
+        w.store_part(value, place, mask or self.columns)
 
     def constant(self, w: KernelWriter, table: Value, member: Value, mask: Value | None) -> Value:
         """Load one number per member: a vector of them along the group, else the same in all."""
@@ -120,6 +128,8 @@ class GroupAccess:
         term: Callable[[Value, Value | None], Value],
     ) -> Value:
         """Combine `term(member, mask)` over the group."""
+        if not self.along:
+            return self._reduce_apart(w, start, combine, term)
 
         def body(member: Value, mask: Value | None, totals: tuple[Value, ...]) -> tuple[Value, ...]:
             following = combine(totals[0], term(member, mask))
@@ -127,7 +137,30 @@ class GroupAccess:
 
         first = w.const(vector(F32, self.width), start)
         (total,) = fold(w, self.length, self.step_width, (first,), body)
-        return self._spread(w, total, combine) if self.along else total
+        return self._spread(w, total, combine)
+
+    def _reduce_apart(
+        self,
+        w: KernelWriter,
+        start: float,
+        combine: Callable[[Value, Value], Value],
+        term: Callable[[Value, Value | None], Value],
+    ) -> Value:
+        """Combine in several chains: each waits for itself only."""
+        first = w.const(vector(F32, self.width), start)
+        whole = w.op("and", self.length, w.i64(-_CHAINS))
+        with w.loop(0, whole, _CHAINS, carried=(first,) * _CHAINS) as many:
+            many.carry(
+                [
+                    combine(total, term(w.add(many.index, place), None))
+                    for place, total in enumerate(many.carried)
+                ]
+            )
+        left = combine(many.carried[0], many.carried[1])
+        right = combine(many.carried[2], many.carried[3])
+        with w.loop(whole, self.length, carried=(combine(left, right),)) as one:
+            one.carry((combine(one.carried[0], term(one.index, None)),))
+        return one.carried[0]
 
     def _spread(
         self, w: KernelWriter, total: Value, combine: Callable[[Value, Value], Value]
@@ -169,9 +202,7 @@ def each_group(w: KernelWriter) -> Iterator[list[GroupAccess]]:
 def groups_kernel(w: KernelWriter, body: Callable[[KernelWriter, GroupAccess], None]) -> str:
     """Write `body` for every group, along the group where lanes = 1 and inner = 1."""
     if w.spec.lanes > 1:
-        with each_group(w) as accesses:
-            for access in accesses:
-                body(w, access)
+        each_column(w, lambda access, *_: body(w, access))
         return w.finish()
     inner = w.argument("inner")
     with w.when(w.compare("eq", inner, w.i64(1))):
@@ -181,9 +212,32 @@ def groups_kernel(w: KernelWriter, body: Callable[[KernelWriter, GroupAccess], N
             body(
                 w, GroupAccess(w.at(x, start, F32), w.at(y, start, F32), group, None, w.full_width)
             )
-    with w.when(w.compare("ne", inner, w.i64(1))), each_group(w) as accesses:
-        body(w, accesses[0])
+    with w.when(w.compare("ne", inner, w.i64(1))):
+        each_column(w, lambda access, *_: body(w, access))
     return w.finish()
+
+
+def each_column(w: KernelWriter, body: Callable[[GroupAccess, Value, Value], None]) -> None:
+    """Write `body(access, outer, column)` for every block and every vector of groups side by side.
+
+    A column is the number of the vector's first element among the lanes of all inner rows.
+    """
+    group, lanes = w.argument("group"), w.spec.lanes
+    run = w.mul(w.argument("inner"), lanes)
+    with w.loop(0, w.argument("outer")) as outer:
+        first = w.mul(outer.index, w.mul(group, run))
+
+        def write(column: Value, mask: Value | None) -> None:
+            start = w.add(first, column)
+            x, y = (w.at(w.argument(name), start, F32) for name in ("x", "y"))
+            access = GroupAccess(x, y, group, run, w.full_width, mask)
+            body(access, outer.index, column)
+
+        if lanes % w.full_width == 0:
+            with w.loop(0, run, w.full_width) as whole:
+                write(whole.index, None)
+        else:
+            each_vector(w, run, w.full_width, write)
 
 
 def emit_softmax(spec: KernelSpec) -> str:

@@ -25,8 +25,11 @@ from engine.kernels import (
     group_sums,
     groups,
     layout,
+    lookup,
+    masked_softmax,
     moves,
     panels,
+    product,
     recurrent,
     resample,
     rows,
@@ -212,6 +215,16 @@ FAMILIES: Mapping[str, Family] = {
         variants=groups.LAYER_NORM_VARIANTS,
     ),
     sparsemax.FAMILY: Family(fixed(sparsemax.FIELDS), sparsemax.emit, Lanes.ANY),
+    lookup.FAMILY: Family(fixed(lookup.FIELDS), lookup.emit, Lanes.ANY),
+    product.FAMILY: Family(
+        fixed(product.FIELDS), product.emit, Lanes.ANY, variants=product.VARIANTS
+    ),
+    masked_softmax.FAMILY: Family(
+        fixed(masked_softmax.FIELDS),
+        masked_softmax.emit,
+        Lanes.ANY,
+        variants=masked_softmax.VARIANTS,
+    ),
     dot.FAMILY: Family(fixed(dot.FIELDS), dot.emit, Lanes.ANY, variants=dot.VARIANTS),
     layout.PACK_FAMILY: Family(
         fixed(layout.PACK_FIELDS), layout.emit_pack, Lanes.ANY, variants=layout.PACK_VARIANTS

@@ -20,6 +20,7 @@ _ENGINE = Path(__file__).parents[1]
 # What kernels are written with, of what the engine stands on.
 _CORE = (
     "arrays",
+    "attention_steps",
     "functions",
     "layers",
     "places",

@@ -12,6 +12,7 @@ from engine.core.errors import UnsupportedModelError, VariableLengthError
 from engine.core.program import InputSlot, OutputSlot, Program
 from engine.core.steps import Pack, Unpack
 from engine.passes import (
+    lower_attention,
     lower_axes,
     lower_conv,
     lower_norms,
@@ -27,6 +28,7 @@ from graph.tensor_type import TensorType, format_shape
 
 # By the class of the op; an op that is not here is refused.
 LOWERED: Lowerings = {
+    **lower_attention.LOWERINGS,
     **lower_axes.LOWERINGS,
     **lower_conv.LOWERINGS,
     **lower_norms.LOWERINGS,

@@ -7,6 +7,7 @@ from typing import TypeGuard, assert_never
 from engine.core.program import Program, dense_array, is_identity
 from engine.core.steps import (
     AffineStep,
+    AttentionStep,
     ConvStep,
     CopyStep,
     DenseStep,
@@ -15,12 +16,15 @@ from engine.core.steps import (
     ElementStep,
     GluStep,
     LayerNormStep,
+    LookupStep,
+    MaskedSoftmaxStep,
     MergeStep,
     MoveStep,
     Pack,
     Place,
     PoolStep,
     PReluStep,
+    ProductStep,
     RecurrentStep,
     ReduceStep,
     ResampleStep,
@@ -69,6 +73,8 @@ def moved(step: Step, to: PlaceMap) -> Step:
     """Return the step with every place replaced."""
     if isinstance(step, SpatialStep):
         return _moved_spatial(step, to)
+    if isinstance(step, AttentionStep):
+        return _moved_attention(step, to)
     match step:
         case Pack():
             return replace(step, y=to(step.y))
@@ -100,12 +106,21 @@ def _moved_spatial(step: SpatialStep, to: PlaceMap) -> Step:
         case ConvStep():
             added = None if step.added is None else to(step.added)
             return replace(step, x=to(step.x), y=to(step.y), added=added)
-        case DepthwiseStep() | PoolStep() | MoveStep() | ReduceStep():
-            return replace(step, x=to(step.x), y=to(step.y))
-        case ResampleStep() | RootStep():
+        case DepthwiseStep() | PoolStep() | MoveStep() | ReduceStep() | ResampleStep() | RootStep():
             return replace(step, x=to(step.x), y=to(step.y))
         case _:
             assert_never(step)
+
+
+def _moved_attention(step: AttentionStep, to: PlaceMap) -> Step:
+    match step:
+        case LookupStep():
+            return replace(step, x=to(step.x), y=to(step.y))
+        case ProductStep():
+            return replace(step, a=to(step.a), b=to(step.b), y=to(step.y))
+        case MaskedSoftmaxStep():
+            mask = None if step.mask is None else to(step.mask)
+            return replace(step, x=to(step.x), y=to(step.y), mask=mask)
 
 
 def with_moved_buffers(program: Program, targets: dict[int, Place]) -> Program:

@@ -9,7 +9,16 @@ from dataclasses import dataclass
 
 from engine.core.arrays import ALIGNMENT_BYTES
 from engine.core.program import Program
-from engine.core.steps import AffineStep, ElementStep, PReluStep, SoftmaxStep, Step, reads, writes
+from engine.core.steps import (
+    AffineStep,
+    ElementStep,
+    MaskedSoftmaxStep,
+    PReluStep,
+    SoftmaxStep,
+    Step,
+    reads,
+    writes,
+)
 from engine.planning.staged_windows import staged_windows
 
 
@@ -62,7 +71,7 @@ def plan_arena(program: Program, lanes: int) -> ArenaPlan:
 
 def _overwritable(program: Program, step: Step, dying: list[int]) -> int | None:
     """Return the buffer whose memory the result may take: kernels allow x and y to be one place."""
-    if not isinstance(step, ElementStep | AffineStep | PReluStep | SoftmaxStep):
+    if not isinstance(step, ElementStep | AffineStep | PReluStep | SoftmaxStep | MaskedSoftmaxStep):
         return None
     x, y = step.x, step.y
     whole = x.rows == program.buffers[x.buffer] and y.rows == program.buffers[y.buffer]

@@ -7,6 +7,7 @@ import math
 from dataclasses import replace
 
 from engine.core.steps import (
+    AttentionStep,
     ElementStep,
     MergeStep,
     MoveStep,
@@ -15,9 +16,9 @@ from engine.core.steps import (
     ReduceStep,
     Step,
 )
+from engine.planning.attention_parts import split_attention
+from engine.planning.part_ranges import part_ranges
 
-# A part moves or computes at least so many numbers: with fewer, waiting for other threads takes longer.
-LEAST_NUMBERS = 32 * 1024
 # Parts of rows begin on whole cache lines, for one sample, too.
 _ROW_STEP = 16
 
@@ -30,6 +31,8 @@ def split_step(step: Step, lanes: int, threads: int) -> tuple[Step, ...]:
         lanes: samples per tile.
         threads: number of threads.
     """
+    if isinstance(step, AttentionStep):
+        return split_attention(step, lanes, threads)
     match step:
         case ElementStep() | MergeStep():
             units = step.y.rows // _ROW_STEP
@@ -44,14 +47,10 @@ def split_step(step: Step, lanes: int, threads: int) -> tuple[Step, ...]:
     numbers = step.y.rows * lanes
     if isinstance(step, PoolStep | ReduceStep):
         numbers = step.x.rows * lanes
-    count = max(1, min(threads, units, numbers // LEAST_NUMBERS))
-    bounds = [units * part // count for part in range(count + 1)]
-    if count == 1:
+    parts = part_ranges(units, numbers, threads)
+    if len(parts) == 1:
         return (step,)
-    return tuple(
-        _part(step, range(bounds[part], bounds[part + 1]), last=part == count - 1)
-        for part in range(count)
-    )
+    return tuple(_part(step, part, last=part is parts[-1]) for part in parts)
 
 
 def _part(

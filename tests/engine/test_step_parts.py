@@ -21,8 +21,9 @@ from engine.core.steps import (
 from engine.core.window_steps import Reduction
 from engine.machine_code.object_cache import ObjectCache
 from engine.passes.pipeline import build_program
+from engine.planning.part_ranges import LEAST_NUMBERS
 from engine.planning.staged_windows import staged_windows
-from engine.planning.step_parts import LEAST_NUMBERS, split_step
+from engine.planning.step_parts import split_step
 from graph.conv_ops import DepthwiseConv
 from graph.pooling_ops import GlobalPool, Pool, PoolKind
 from graph.resizing_ops import Pad

@@ -3,6 +3,7 @@
 import llvmlite.binding as llvm
 import pytest
 
+from engine.core.attention_steps import MaskedKind
 from engine.core.functions import FusedActivation, MergeOp
 from engine.core.target import Isa
 from engine.core.window_steps import Reduction, Root
@@ -13,7 +14,10 @@ from engine.kernels import (
     group_sums,
     groups,
     layout,
+    lookup,
+    masked_softmax,
     moves,
+    product,
     resample,
     rows,
     sparsemax,
@@ -48,6 +52,11 @@ SPECS = [
     transpose.transpose_spec(G, 1),
     transpose.transpose_spec(G, 8),
     dot.dot_spec(G, 4, normalize=True),
+    lookup.lookup_spec(G, 1),
+    lookup.lookup_spec(G, 8),
+    product.product_spec(G, 1, 9, 9),
+    product.product_spec(G, 8, 9, 9),
+    masked_softmax.masked_softmax_spec(G, 8, MaskedKind.ZERO, masked=True, placed=True),
     KernelSpec(
         "conv_rows",
         G,
