@@ -28,6 +28,14 @@ from engine.kernels.position_blocks import (
 
 _MOST_ROWS, _ENOUGH_SUMS = 4, 8
 LINE_BYTES = 64
+# What a weight of a dense block takes besides its multiply-adds, in multiply-adds: a vector of the input for each line
+# of the cache that it lies in, and a weight for each row, whose load is narrow and has a unit of its own.
+_VECTOR_PRICE, _WEIGHT_PRICE = 1.3, 0.4
+# What a weight of a sparse block takes besides its multiply-adds, and what storing the sums of a row in a panel does:
+# so many multiply-adds, and so many more for each vector.
+_NONZERO_PRICE, _ROW_PRICE, _STORE_PRICE = 0.8, 20.0, 4.0
+# A dense block whose input takes so little stays in the nearest cache, wherever its channels lie.
+_NEAR_BYTES = 16 * 1024
 # The most of the input that one panel of channels touches in a block, and the fewest weights of a row that are worth
 # reading and writing its sums once more.
 PANEL_BYTES = 32 * 1024
@@ -91,11 +99,15 @@ def _sparse_candidate(layer: ConvLayer, isa: Isa, lanes: int, nonzeros: int) -> 
 def _copying_candidates(layer: ConvLayer, isa: Isa, lanes: int, nonzeros: int) -> list[Candidate]:
     """Return the kernel that copies what it meets, where vectors of the input lie in two lines and are met often."""
     vectors = _vectors(layer, isa, lanes, apart=True)
-    rows, size = sparse_shape(vectors.count, isa)
-    blocks = _blocks(layer, isa, lanes, vectors, size)
-    if layer.groups > 1 or blocks.lines == 1 or nonzeros < LEAST_USES * layer.inputs:
+    if (
+        layer.groups > 1
+        or _lines(layer, lanes, vectors) == 1
+        or nonzeros < LEAST_USES * layer.inputs
+    ):
         return []
-    panels = -(-layer.inputs // _copied_columns(layer, isa, size))
+    rows, size = copying_shape(vectors.count, layer, isa, nonzeros)
+    blocks = _blocks(layer, isa, lanes, vectors, size)
+    panels = _copied_panels(layer, isa, size)
     choices: list[tuple[str, int | str]] = [
         (COPIES, 1),
         (conv_rows.PANELS, conv_rows.SEVERAL if panels > 1 else conv_rows.ONE),
@@ -105,6 +117,11 @@ def _copying_candidates(layer: ConvLayer, isa: Isa, lanes: int, nonzeros: int) -
     copied = layer.inputs * blocks.vectors * _COPY_LOADS
     work = replace(work, loads=work.loads + copied)
     return [Candidate(spec, True, partial(pack_sparse, spec=spec), work)]
+
+
+def _copied_panels(layer: ConvLayer, isa: Isa, size: int) -> int:
+    """Return how many panels are copied."""
+    return -(-layer.inputs // _copied_columns(layer, isa, size))
 
 
 def _copied_columns(layer: ConvLayer, isa: Isa, size: int) -> int:
@@ -118,7 +135,7 @@ def _copied_columns(layer: ConvLayer, isa: Isa, size: int) -> int:
 
 def _dense_candidate(layer: ConvLayer, isa: Isa, lanes: int) -> Candidate:
     vectors = _vectors(layer, isa, lanes, apart=False)
-    shape = dense_shape(vectors.count, layer, isa)
+    shape = dense_shape(vectors.count, layer, isa, _lines(layer, lanes, vectors))
     spec = _spec(conv_dense.FAMILY, layer, isa, lanes, vectors, shape, [])
     blocks = _blocks(layer, isa, lanes, vectors, shape[1])
     work = dense_conv_work(layer, blocks, shape[0])
@@ -128,11 +145,11 @@ def _dense_candidate(layer: ConvLayer, isa: Isa, lanes: int) -> Candidate:
 def _copying_dense_candidates(layer: ConvLayer, isa: Isa, lanes: int) -> list[Candidate]:
     """Return the dense kernel that copies what it meets, where vectors lie in two lines or a block leaves the cache."""
     vectors = _vectors(layer, isa, lanes, apart=True)
-    shape = dense_shape(vectors.count, layer, isa)
+    shape = dense_shape(vectors.count, layer, isa, 1)
     blocks = _blocks(layer, isa, lanes, vectors, shape[1])
     met_by = layer.units // layer.groups // shape[0]
     run_bytes = 4 * isa.vector_floats * shape[1]
-    if met_by < LEAST_USES or (blocks.lines == 1 and layer.inputs * run_bytes <= COPY_BYTES):
+    if met_by < LEAST_USES or (blocks.lines == 1 and layer.inputs * run_bytes <= _NEAR_BYTES):
         return []
     spec = _spec(conv_dense.FAMILY, layer, isa, lanes, vectors, shape, [(COPIES, 1)])
     work = dense_conv_work(layer, replace(blocks, lines=1), shape[0])
@@ -164,15 +181,21 @@ def _spec(
 def _blocks(layer: ConvLayer, isa: Isa, lanes: int, vectors: PositionVectors, size: int) -> Blocks:
     """Return how the positions lie in blocks of so many vectors, for the estimates."""
     starts = _starts(layer, vectors, lanes, size)
-    across = layer.channel_rows * lanes * 4 % LINE_BYTES or np.any(starts % LINE_BYTES)
     return Blocks(
         isa,
         lanes,
         -(-vectors.count // size),
         size,
         _channel_bytes(starts, vectors.width),
-        lines=2 if across and lanes < isa.vector_floats else 1,
+        lines=_lines(layer, lanes, vectors),
     )
+
+
+def _lines(layer: ConvLayer, lanes: int, vectors: PositionVectors) -> int:
+    """Return in how many lines of the cache a vector of the input lies: two where it starts anywhere."""
+    starts = _starts(layer, vectors, lanes, MOST_VECTORS)
+    across = layer.channel_rows * lanes * 4 % LINE_BYTES or np.any(starts % LINE_BYTES)
+    return 2 if across and lanes < vectors.width else 1
 
 
 def _starts(
@@ -213,15 +236,39 @@ def sparse_shape(count: int, isa: Isa) -> tuple[int, int]:
     return min(rows, max(1, SUMS[isa] // size)), size
 
 
-def dense_shape(count: int, layer: ConvLayer, isa: Isa) -> tuple[int, int]:
-    """Return rows and vectors of a block: those that compute least beside what is wanted."""
+def copying_shape(count: int, layer: ConvLayer, isa: Isa, nonzeros: int) -> tuple[int, int]:
+    """Return rows and vectors of a block that is copied.
+
+    Wide blocks have few columns in a panel, so that the sums of every row are read and stored once more for each of
+    many panels. (256 channels of 14 x 14 into 1,024, 90 % zeros: 125 us with three vectors, 155 with seven.)
+    """
+
+    def cost(size: int) -> float:
+        panels = _copied_panels(layer, isa, size)
+        sums = panels * layer.units * (_ROW_PRICE + _STORE_PRICE * size)
+        return -(-count // size) * (nonzeros * (size + _NONZERO_PRICE) + sums)
+
+    sizes = range(min(2, count), min(MOST_VECTORS, SUMS[isa] // 2) + 1)
+    size = min(sizes, key=lambda size: (cost(size), -size))
+    return 2 if size > 1 else _MOST_ROWS, size
+
+
+def dense_shape(count: int, layer: ConvLayer, isa: Isa, lines: int) -> tuple[int, int]:
+    """Return rows and vectors of a block: those that take least beside what is wanted.
+
+    Args:
+        count: vectors of all positions.
+        layer: the layer.
+        isa: level of the instructions.
+        lines: lines of the cache that a vector of the input lies in.
+    """
     units = layer.units // layer.groups
     sums = SUMS[isa]
 
     def cost(size: int) -> float:
         rows = min(sums // size, units)
         blocks = -(-count // size) * -(-units // rows)
-        return blocks * (rows * size + 0.5 * (rows + size))
+        return blocks * (rows * size + _VECTOR_PRICE * lines * size + _WEIGHT_PRICE * rows)
 
     size = min(range(1, min(MOST_VECTORS, sums) + 1), key=lambda size: (cost(size), -size))
     return min(sums // size, units), size
