@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from engine.core.functions import MAX_PARAMETERS, ElementFunction, FusedActivation, float_bits
 from engine.core.recurrent_steps import BLOCK_UNITS, Cell, MaskedOutput
 from engine.core.target import Isa
+from engine.kernels import gate_math
 from engine.kernels.abi import ARGUMENT_FIELDS, Field, FieldKind, KernelSpec
 from engine.kernels.activations import PARAMETER_COUNTS, Parameters, apply_function
 from engine.kernels.driver import Step
@@ -162,32 +163,38 @@ class _Loop:
         w = self.w
         i, f, candidate, o = (w.op("fadd", *pair) for pair in self._pairs(e, x, range(4), 4))
         state = self._load(e, "c")
-        kept = w.op("fmul", self._gate(f), state)
-        new = w.fma(self._gate(i), self._activate(candidate), kept)
-        h = w.op("fmul", self._gate(o), self._activate(new))
+        if self.usual:
+            gates = [gate_math.sigmoid_fraction(w, gate) for gate in (f, i, o)]
+            new = gate_math.lstm_state(
+                w, gates[0], state, gates[1], gate_math.tanh_fraction(w, candidate)
+            )
+            h = gate_math.product(w, gates[2], gate_math.tanh_fraction(w, new))
+        else:
+            kept = w.op("fmul", self._gate(f), state)
+            new = w.fma(self._gate(i), self._activate(candidate), kept)
+            h = w.op("fmul", self._gate(o), self._activate(new))
         self._store(e, "c", self._chosen(e, new, state))
         self._finish(e, y, h)
 
     def _gru(self, e: _Element, x: Value, y: Value) -> None:
         w = self.w
         z_pair, r_pair, (x_h, s_h) = self._pairs(e, x, range(3), 3)
-        z, r = (self._gate(w.op("fadd", *pair)) for pair in (z_pair, r_pair))
-        candidate = self._activate(w.fma(r, s_h, x_h))
-        self._finish(e, y, self._mixed(z, self._load(e, "h_in"), candidate))
+        z, r = w.op("fadd", *z_pair), self._gate(w.op("fadd", *r_pair))
+        self._finish(e, y, self._mixed(z, self._load(e, "h_in"), w.fma(r, s_h, x_h)))
 
     def _reset(self, e: _Element, x: Value) -> None:
-        """The gates z and r of a GRU with two products; z takes the place of its sum."""
+        """The gate r of a GRU with two products."""
         w = self.w
-        z, r = (self._gate(w.op("fadd", *pair)) for pair in self._pairs(e, x, range(2), 2))
-        w.store_part(z, self._product(e, "s", 0, 2), e.mask)
+        ((x_r, s_r),) = self._pairs(e, x, [1], 2)
+        r = self._gate(w.op("fadd", x_r, s_r))
         self._store(e, "reset", w.op("fmul", r, self._load(e, "h_in")))
 
     def _gru_candidate(self, e: _Element, x: Value, y: Value) -> None:
         w = self.w
-        z = w.load_part(self._kind, self._product(e, "s", 0, 2), e.mask)
+        ((x_z, s_z),) = self._pairs(e, x, [0], 2)
         x_h = w.load_part(self._kind, self._gate_of_x(e, x, 2), e.mask)
         s_h = w.load_part(self._kind, self._product(e, "s_candidate", 0, 1), e.mask)
-        candidate = self._activate(w.op("fadd", x_h, s_h))
+        z, candidate = w.op("fadd", x_z, s_z), w.op("fadd", x_h, s_h)
         self._finish(e, y, self._mixed(z, self._load(e, "h_in"), candidate))
 
     def _simple(self, e: _Element, x: Value, y: Value) -> None:
@@ -195,8 +202,12 @@ class _Loop:
         self._finish(e, y, self._activate(self.w.op("fadd", *pair)))
 
     def _mixed(self, z: Value, h: Value, candidate: Value) -> Value:
-        """z * h + (1 - z) * candidate."""
+        """z * h + (1 - z) * candidate, with the functions of both applied."""
         w = self.w
+        if self.usual:
+            new = gate_math.tanh_fraction(w, candidate)
+            return gate_math.mixed(w, gate_math.sigmoid_fraction(w, z), h, new)
+        z, candidate = self._gate(z), self._activate(candidate)
         rest = w.op("fsub", w.const(z.type, 1.0), z)
         return w.fma(z, h, w.op("fmul", rest, candidate))
 
@@ -246,13 +257,29 @@ class _Loop:
     def _store(self, e: _Element, name: str, value: Value) -> None:
         self.w.store_part(value, self.w.at(self.places[name], e.place, F32), e.mask)
 
+    @property
+    def usual(self) -> bool:
+        """Return whether the functions are tanh and sigmoid."""
+        return (self._gate_function, self._activation) == (
+            FusedActivation.SIGMOID,
+            FusedActivation.TANH,
+        )
+
     def _gate(self, x: Value) -> Value:
-        gate = FusedActivation(str(self.w.spec.option("gate")))
-        return apply_function(self.w, gate, x, self.parameters[1])
+        if self.usual:
+            return gate_math.divided(self.w, gate_math.sigmoid_fraction(self.w, x))
+        return apply_function(self.w, self._gate_function, x, self.parameters[1])
 
     def _activate(self, x: Value) -> Value:
-        activation = self.w.spec.activation or FusedActivation.LINEAR
-        return apply_function(self.w, activation, x, self.parameters[0])
+        return apply_function(self.w, self._activation, x, self.parameters[0])
+
+    @property
+    def _gate_function(self) -> FusedActivation:
+        return FusedActivation(str(self.w.spec.option("gate")))
+
+    @property
+    def _activation(self) -> FusedActivation:
+        return self.w.spec.activation or FusedActivation.LINEAR
 
     @property
     def _kind(self) -> str:
