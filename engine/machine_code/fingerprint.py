@@ -29,6 +29,8 @@ _CORE = (
     "target",
     "window_steps",
 )
+# And of the graph: what its functions mean.
+_GRAPH = ("activations", "element_functions", "error_function")
 # Clocks of file systems are coarse: what changed this shortly before the import counts as later.
 _MARGIN_SECONDS = 1.0
 _IMPORTED_AT = time.time()
@@ -47,7 +49,7 @@ def writer_sources() -> list[Path]:
         *(source for folder in folders for source in sorted(folder.glob("*.py"))),
         *(_ENGINE / "core" / f"{name}.py" for name in _CORE),
         _ENGINE / "machine_code" / "object_code.py",
-        *(_ENGINE.parent / "graph" / f"{name}.py" for name in ("activations", "error_function")),
+        *(_ENGINE.parent / "graph" / f"{name}.py" for name in _GRAPH),
     ]
 
 
