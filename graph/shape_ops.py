@@ -13,7 +13,7 @@ from graph.tensor_type import DType, TensorType, format_shape
 
 @dataclass(frozen=True, slots=True)
 class Reshape:
-    """Give each sample another shape, row-major; Flatten is a Reshape too."""
+    """Give each sample another shape, row-major; Flatten is a Reshape too. One length may be -1: what remains."""
 
     sample_shape: tuple[int, ...]
 
@@ -21,17 +21,32 @@ class Reshape:
         """Check that the number of elements stays."""
         x = only_input(inputs)
         expect_weights(weights)
-        if min(self.sample_shape, default=1) < 1 or math.prod(self.sample_shape) != x.sample_size:
+        return moved(x, (None, *self._resolved(x)))
+
+    def _resolved(self, x: TensorType) -> tuple[int | None, ...]:
+        """Return the new shape, with None for a length that remains of an axis of varying length."""
+        known = math.prod(length for length in self.sample_shape if length != -1)
+        varies = [length for length in x.sample_shape if length is None]
+        is_open = self.sample_shape.count(-1) == 1
+        size = x.sample_size if len(varies) != 1 or not is_open else 0
+        fits = size % known == 0 if is_open and known > 0 else size == known
+        if not fits or min((length for length in self.sample_shape if length != -1), default=1) < 1:
             raise ShapeError(
                 "a sample cannot be reshaped",
                 expected=f"{x.sample_size} elements",
                 got=str(self.sample_shape),
             )
-        return moved(x, (None, *self.sample_shape))
+        rest = None if varies else size // known
+        return tuple(rest if length == -1 else length for length in self.sample_shape)
 
     def evaluate(self, inputs: list[FloatArray], weights: list[FloatArray]) -> FloatArray:
         """y = x.reshape(batch, *sample_shape)."""
-        return inputs[0].reshape(len(inputs[0]), *self.sample_shape)
+        x = inputs[0]
+        known = math.prod(length for length in self.sample_shape if length != -1)
+        rest = math.prod(x.shape[1:]) // max(1, known)
+        # NumPy could not tell the length in a batch of no samples.
+        shape = [rest if length == -1 else length for length in self.sample_shape]
+        return x.reshape(len(x), *shape)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from engine.core.errors import UnsupportedModelError
 from engine.core.program import Program
 from engine.core.steps import CopyStep, DenseStep, Pack, TransposeStep, Unpack
 from engine.core.window_steps import ConvStep, MoveStep
@@ -31,27 +32,34 @@ from graph.keras.dialects import (
     TENSORFLOW_LAYER,
 )
 from graph.keras.read import read_model
+from graph.keras.recurrent_classes import CELLS
 from graph.keras.spatial_classes import APPLICATION_CLASSES
-from tests.graph.keras import spatial_zoo, zoo
+from tests.graph.keras import sequence_zoo, spatial_zoo, zoo
 from tests.graph.keras.conftest import set_random_weights
 
 PAGE = Path(__file__).parents[1] / "docs" / "layers.md"
-_ZOO, _SPATIAL = "zoo.py", "spatial_zoo.py"
+_ZOO, _SPATIAL, _SEQUENCES = "zoo.py", "spatial_zoo.py", "sequence_zoo.py"
 # keras/layers of Keras 1.2.2. Other names of theirs are in CLASS_ALIASES.
 _KERAS1 = frozenset(
     """Activation ActivityRegularization AtrousConvolution1D AtrousConvolution2D AveragePooling1D AveragePooling2D
-    AveragePooling3D BatchNormalization Convolution1D Convolution2D Convolution3D Cropping1D Cropping2D Cropping3D
+    AveragePooling3D BatchNormalization Bidirectional Convolution1D Convolution2D Convolution3D Cropping1D Cropping2D Cropping3D
     Deconvolution2D Dense Dropout ELU Flatten GaussianDropout GaussianNoise GlobalAveragePooling1D
-    GlobalAveragePooling2D GlobalAveragePooling3D GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D InputLayer
-    LeakyReLU MaxPooling1D MaxPooling2D MaxPooling3D Merge PReLU Permute RepeatVector Reshape SeparableConvolution2D
-    SpatialDropout1D SpatialDropout2D SpatialDropout3D ThresholdedReLU UpSampling1D UpSampling2D UpSampling3D
+    GRU GlobalAveragePooling2D GlobalAveragePooling3D GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D
+    InputLayer LSTM LeakyReLU Masking MaxPooling1D MaxPooling2D MaxPooling3D Merge PReLU Permute RepeatVector Reshape SeparableConvolution2D
+    SimpleRNN SpatialDropout1D SpatialDropout2D SpatialDropout3D ThresholdedReLU TimeDistributed UpSampling1D UpSampling2D UpSampling3D
     ZeroPadding1D ZeroPadding2D ZeroPadding3D""".split()  # noqa: SIM905
 )
 _SPARSE = (DenseStep, ConvStep)
 _MOVES = (Pack, Unpack, CopyStep, MoveStep, TransposeStep)
 # Read from files that the tests make by hand, as no Keras that can be installed beside Keras 3 writes them: another
 # class that runs alike, and the tests.
-_BY_HAND = {"Merge": ("Add", "test_dialects.py"), "ThresholdedReLU": ("ReLU", "test_dialects.py")}
+_BY_HAND = {
+    "Merge": ("Add", "test_dialects.py"),
+    "ThresholdedReLU": ("ReLU", "test_dialects.py"),
+    "CuDNNLSTM": ("LSTM", "test_sequence_dialects.py"),
+    "CuDNNGRU": ("GRU", "test_sequence_dialects.py"),
+    **dict.fromkeys(CELLS, ("RNN", _SEQUENCES)),
+}
 
 _INTRODUCTION = """# Layers
 
@@ -65,9 +73,10 @@ what each version means by a name or a default. **How it runs** is one of these:
 - *moves*: elements are copied to other places, or not even that where a reader can take them from where they are;
 - *nothing is left*: it acts only in training, or it gives its input another shape. (Behind layers of images Flatten and
   Reshape move elements, too: images lie channel by channel.)
+- *not yet*: it is read, and the engine refuses it.
 
 An activation, and a BatchNormalization behind a layer with weights, become part of that layer. The **tests** compare
-with Keras; they are in tests/graph/keras, and the models in zoo.py and spatial_zoo.py there.
+with Keras; they are in tests/graph/keras, and the models in the files there whose names end in zoo.py.
 """
 
 
@@ -90,7 +99,8 @@ class Row:
 
 def rows(keras: Any, tf_keras: Any) -> list[Row]:
     """Return a line for every class that is read."""
-    models = {file: list(_models(file, keras, tf_keras)) for file in (_ZOO, _SPATIAL)}
+    files = (_ZOO, _SPATIAL, _SEQUENCES)
+    models = {file: list(_models(file, keras, tf_keras)) for file in files}
     return [
         Row(name, _versions(name, keras, tf_keras), *_how_and_tests(name, models))
         for name in sorted(LAYER_CLASSES)
@@ -114,6 +124,9 @@ def _models(file: str, keras: Any, tf_keras: Any) -> Iterator[Any]:
     parts = [(keras, zoo.LAYERS)]
     if file == _SPATIAL:
         parts = [(keras, spatial_zoo.COMMON | spatial_zoo.KERAS3), (tf_keras, spatial_zoo.KERAS2)]
+    if file == _SEQUENCES:
+        models = sequence_zoo.COMMON | sequence_zoo.KERAS3 | sequence_zoo.MODELS
+        parts = [(keras, models)]
     for library, builds in parts:
         for build in builds.values():
             yield build(library)
@@ -128,6 +141,8 @@ def _versions(name: str, keras: Any, tf_keras: Any) -> tuple[int, ...]:
     found = [1] if written & _KERAS1 else []
     if name in APPLICATION_CLASSES:
         return 2, 3
+    if name.startswith("CuDNN"):
+        return (2,)
     libraries = ((2, tf_keras), (3, keras))
     return (*found, *(version for version, library in libraries if hasattr(library.layers, name)))
 
@@ -139,7 +154,10 @@ def _how_of(model: Any) -> str:
         keras3 = type(model).__module__.startswith("keras.")
         path = Path(folder) / ("model.keras" if keras3 else "model.h5")
         model.save(path)
-        return how(build_program(read_model(path).graph))
+        try:
+            return how(build_program(read_model(path).graph))
+        except UnsupportedModelError:
+            return "not yet"
 
 
 def how(program: Program) -> str:

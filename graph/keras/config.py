@@ -33,6 +33,7 @@ from graph.keras.dialects import (
 )
 from graph.keras.json_text import Json, JsonObject, as_list, as_name, as_object, show
 from graph.keras.keras1_layers import later_arguments
+from graph.keras.parts import with_parts
 from graph.keras.spatial_classes import SPATIAL_CLASSES
 from graph.keras.topology import computation_order, parse_call, parse_function_call, parse_ports
 from graph.keras.training_settings import training_arguments
@@ -101,6 +102,10 @@ class _Parser:
         name = _name(item, config, is_root)
         path = f"{parent}/{name}" if parent else name
         where = f"layer {path!r} ({written})"
+        if path.count("/") > bounds.MAX_MODEL_DEPTH:
+            raise FileLimitError(
+                "layers are nested too deeply", expected=f"at most {bounds.MAX_MODEL_DEPTH} levels"
+            )
         # Without a class as long as it is not known to be one of Keras.
         layer = Layer(name, path, "", written, {}, is_trainable=_flag(config, where))
         try:
@@ -147,14 +152,15 @@ class _Parser:
                 f"{where} comes from a Keras before 1.2, which did not always store variances",
                 hint="load the model in Keras 1.2 or 2 and save it again",
             )
-        if "activation" in arguments:
-            activation_of(arguments["activation"], Arguments(arguments, where), self._dialect)
+        for name in ("activation", "recurrent_activation"):
+            if name in arguments:
+                activation_of(arguments[name], Arguments(arguments, where), self._dialect)
         training = training_arguments(
             config,
             LAYER_CLASSES[class_name],
             is_keras3=self._dialect is Dialect.KERAS3,
         )
-        return replace(layer, arguments=arguments, training=training)
+        return with_parts(replace(layer, arguments=arguments, training=training), self.layer)
 
     def _count(self) -> None:
         self._layers += 1
@@ -173,7 +179,7 @@ class _Parser:
         if unknown:
             raise ConfigError(f"{where} has an unknown argument {unknown[0]!r}")
         inner = self.layer(config.get("layer"), parent)
-        if inner.model is not None or inner.wrapper:
+        if inner.model is not None or inner.wrapper or inner.parts:
             raise UnsupportedLayerError(f"{where} wraps {inner.class_name}", expected="a layer")
         return replace(
             inner, name=name, path=path, written=wrapper, wrapper=wrapper, inner_name=inner.name
@@ -217,7 +223,10 @@ class _Parser:
         for entry, layer in zip(raw, layers, strict=True):
             nodes = as_list(as_object(entry, where).get("inbound_nodes", []), "inbound_nodes")
             parse = parse_function_call if layer.written == TENSORFLOW_LAYER else parse_call
-            calls = tuple(parse(node, f"layer {layer.path!r}", in_calls) for node in nodes)
+            accepted = LAYER_CLASSES.get(layer.class_name)
+            calls = tuple(
+                parse(node, f"layer {layer.path!r}", in_calls, accepted) for node in nodes
+            )
             if layer.class_name == "InputLayer" and not calls:
                 calls = (Call(()),)
             called.append(replace(layer, calls=calls))
@@ -323,10 +332,10 @@ def _chain(layers: Sequence[Layer], name: str, *, is_trainable: bool) -> Model:
             raise TopologyError(f"model {name!r} has an InputLayer that is not its first layer")
         source = TensorRef(before.name, 0, 0)
         called.append(replace(layer, calls=(Call((source,), is_single=True),)))
-        if before.model is not None and len(before.model.outputs) != 1:
+        if before.output_count != 1:
             raise TopologyError(f"layer {before.path!r} has several outputs within a Sequential")
     first, last = called[0].name, called[-1]
-    outputs = len(last.model.outputs) if last.model else 1
+    outputs = last.output_count
     return Model(
         name,
         "Sequential",

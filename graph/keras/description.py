@@ -30,12 +30,21 @@ class Call:
         keys: the sorted keys where the tensors were given as an object, else empty.
         is_single: one tensor was given and not a list of one.
         operands: for operations, the positional arguments in order, None where it is a tensor of `inputs`.
+        keywords: tensors given by the name of an argument, such as a mask or initial states, flattened; None where
+            there is none in a place.
     """
 
     inputs: tuple[TensorRef, ...]
     keys: tuple[str, ...] = ()
     is_single: bool = False
     operands: tuple[float | None, ...] = ()
+    keywords: Mapping[str, tuple[TensorRef | None, ...]] = field(default_factory=dict)
+
+    @property
+    def sources(self) -> tuple[TensorRef, ...]:
+        """All tensors that the call needs."""
+        named = (ref for refs in self.keywords.values() for ref in refs if ref is not None)
+        return (*self.inputs, *named)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +78,9 @@ class Layer:
         is_implied: an input layer that the file leaves out.
         calls: its uses, in order.
         model: the nested model that this layer is, or None.
+        parts: the layers that it is made of, which have the weights: those inside a Bidirectional or TimeDistributed,
+            the cells of an RNN. They have no calls.
+        outputs: how many tensors a call gives; of a model, see `model`.
     """
 
     name: str
@@ -83,6 +95,13 @@ class Layer:
     is_implied: bool = False
     calls: tuple[Call, ...] = ()
     model: "Model | None" = None
+    parts: "tuple[Layer, ...]" = ()
+    outputs: int = 1
+
+    @property
+    def output_count(self) -> int:
+        """How many tensors a call gives."""
+        return len(self.model.outputs) if self.model else self.outputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +128,15 @@ class Model:
 
 
 def leaves(model: Model) -> Iterator[Layer]:
-    """Yield the layers of a model that are no models themselves, those of nested models among them."""
+    """Yield the layers of a model that are no models themselves, those of nested models and parts among them."""
     for layer in model.layers:
-        if layer.model is None:
-            yield layer
-        else:
-            yield from leaves(layer.model)
+        yield from _leaves_of(layer)
+
+
+def _leaves_of(layer: Layer) -> Iterator[Layer]:
+    if layer.model is not None:
+        yield from leaves(layer.model)
+    else:
+        yield layer
+    for part in layer.parts:
+        yield from _leaves_of(part)

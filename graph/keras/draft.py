@@ -1,8 +1,8 @@
 """A graph under construction: what lowering adds nodes to, one layer at a time."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -68,7 +68,7 @@ class Draft:
         _check_size(fresh, result)
         self._nodes.append(Node(fresh, op, tuple(inputs), tuple(weights), layer=layer.path))
         self._types[fresh] = result
-        self._keras_types[fresh] = DType.FLOAT32
+        self._keras_types[fresh] = DType.BOOL if result.dtype is DType.BOOL else DType.FLOAT32
         return fresh
 
     def add_permute(self, name: str, value: str, dims: tuple[int, ...], layer: Layer) -> str:
@@ -84,6 +84,10 @@ class Draft:
         """Add a weight; the same name again is the same weight."""
         self._weights.setdefault(name, array)
         return name
+
+    def weight(self, name: str) -> WeightArray:
+        """Return a weight that was added."""
+        return self._weights[name]
 
     def type(self, value: str) -> TensorType:
         """Return the type of a value."""
@@ -136,6 +140,24 @@ def _check_size(name: str, value: TensorType) -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class KerasTensor:
+    """A tensor of the Keras model.
+
+    Attributes:
+        value: the value that it is in the graph.
+        mask: its mask, a bool value that says which of its steps are real; None where it has none.
+    """
+
+    value: str
+    mask: str | None = None
+
+
+Tensors = tuple[KerasTensor, ...]
+# Adds a layer that is part of another one, called on tensors.
+CallPart = Callable[[Layer, Sequence[KerasTensor]], Tensors]
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
     """One call of one layer, about to be lowered.
 
@@ -144,16 +166,24 @@ class Site:
         layer: the layer.
         call: the call.
         inputs: the values it is called on.
+        masks: the mask of each input, or None where it has none.
+        keywords: the values of the tensors given by the name of an argument, masks aside.
         weights: the layer's weights, or None.
         arguments: the layer's arguments.
+        call_part: adds a layer or model that is one of `layer.parts`.
+        weights_of: the weights of a part, or None.
     """
 
     draft: Draft
     layer: Layer
     call: Call
     inputs: tuple[str, ...]
+    masks: tuple[str | None, ...]
+    keywords: Mapping[str, tuple[str | None, ...]]
     weights: LayerWeights | None
     arguments: Arguments
+    call_part: CallPart
+    weights_of: Callable[[Layer], LayerWeights | None]
 
     @property
     def input(self) -> str:
@@ -174,6 +204,16 @@ class Site:
     def type(self) -> TensorType:
         """The type of `input`."""
         return self.draft.type(self.input)
+
+    def part(self, layer: Layer) -> "Site":
+        """Return the site of a part of the layer, on the same inputs."""
+        where = f"{layer.written} {layer.name!r} of {self.arguments.where}"
+        return replace(
+            self,
+            layer=layer,
+            weights=self.weights_of(layer),
+            arguments=Arguments(layer.arguments, where),
+        )
 
     def add(
         self, op: Op, *, on: Sequence[str] = (), weights: Sequence[str] = (), name: str = ""

@@ -31,6 +31,8 @@ from graph.keras.slots import (
 
 _CONTAINERS = ("layers", "_layer_checkpoint_dependencies")
 _VARIABLES = "vars"
+# Recurrent layers keep their weights in a cell.
+_WITH_CELL = frozenset({"LSTM", "GRU", "SimpleRNN"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,33 @@ def read_folders(root: h5py.Group, model: Model, keras_version: str, collector: 
     layout = _layout(root, keras_version)
     for layer, folder in _folders(root, model, "", layout):
         _read_layer(root, layer, folder, layout, collector)
+
+
+def _read_parts(
+    root: h5py.Group, layer: Layer, folder: str, layout: _Layout, collector: Collector
+) -> None:
+    """Read the weights of what a layer is made of: each part has a folder within that of the layer."""
+    for part, name in _part_folders(layer):
+        inner = layout.separator.join((folder, *name))
+        if part.model is None:
+            _read_layer(root, part, inner, layout, collector, is_part=True)
+        else:
+            for leaf, place in _folders(root, part.model, inner, layout):
+                _read_layer(root, leaf, place, layout, collector)
+
+
+def _part_folders(layer: Layer) -> Iterator[tuple[Layer, tuple[str, ...]]]:
+    counts: dict[str, int] = {}
+    for place, part in enumerate(layer.parts):
+        match layer.class_name:
+            case "Bidirectional":
+                yield part, (("forward_layer", "backward_layer")[place],)
+            case "RNN":
+                yield part, ("cell",)
+            case "StackedRNNCells":
+                yield part, ("cells", numbered(snake_case(part.written), counts))
+            case _:
+                yield part, ("layer",)
 
 
 def outermost_folders(
@@ -149,17 +178,31 @@ def _refuse_unknown(root: h5py.Group, around: str, known: set[str], layout: _Lay
 
 
 def _read_layer(
-    root: h5py.Group, layer: Layer, folder: str, layout: _Layout, collector: Collector
+    root: h5py.Group,
+    layer: Layer,
+    folder: str,
+    layout: _Layout,
+    collector: Collector,
+    *,
+    is_part: bool = False,
 ) -> None:
     own = [Slot(layer, role.name) for role in own_roles(layer)]
+    _read_parts(root, layer, folder, layout, collector)
+    # Names of parts are made by Keras, and differ from version to version.
+    name = None if is_part else layer.name
+    if layer.class_name in _WITH_CELL:
+        _read_variables(root, folder, [], layer, collector, name)
+        inner = f"{folder}{layout.separator}cell"
+        _read_variables(root, inner, own, layer, collector, None)
+        return
     if not layer.wrapper:
-        _read_variables(root, folder, own, layer, collector)
+        _read_variables(root, folder, own, layer, collector, name)
         return
     # The wrapper has variables of its own; the layer that it wraps is its attribute `layer`.
     wrapper = [Slot(layer, role) for role in wrapper_roles(layer)]
-    _read_variables(root, folder, wrapper, layer, collector)
+    _read_variables(root, folder, wrapper, layer, collector, layer.name)
     inner = f"{folder}{layout.separator}layer"
-    _read_variables(root, inner, own, layer, collector, name=layer.inner_name)
+    _read_variables(root, inner, own, layer, collector, layer.inner_name)
 
 
 def _read_variables(
@@ -168,12 +211,12 @@ def _read_variables(
     slots: list[Slot],
     layer: Layer,
     collector: Collector,
-    name: str = "",
+    name: str | None,
 ) -> None:
     group = child(root, f"{folder}/{_VARIABLES}")
     variables = group if isinstance(group, h5py.Group) else None
-    if variables is not None:
-        _check_stored_name(variables, layer, name or layer.name)
+    if variables is not None and name is not None:
+        _check_stored_name(variables, layer, name)
     names = sorted(variables) if variables is not None else []
     if names != sorted(str(index) for index in range(len(slots))):
         raise wrong_number(f"layer {layer.path!r}", slots, names)

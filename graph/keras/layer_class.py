@@ -7,11 +7,11 @@ from types import MappingProxyType
 from graph.keras.json_text import Json
 
 
-class _Required:
+class Required:
     """Marks an argument without a default."""
 
 
-REQUIRED = _Required()
+REQUIRED = Required()
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +23,16 @@ class LayerClass:
         stated: arguments that are accepted only with one of these values.
         ignored: arguments that matter only to training.
         renamed: other names of used and ignored arguments, all versions together.
+        tensors: names of arguments of a call that may be tensors, besides the first one.
+        positions: those of them that may be given without their names, behind the first one.
     """
 
-    used: Mapping[str, "Json | _Required"] = field(default_factory=dict)
+    used: Mapping[str, "Json | Required"] = field(default_factory=dict)
     stated: Mapping[str, tuple[Json, ...]] = field(default_factory=dict)
     ignored: frozenset[str] = frozenset()
     renamed: Mapping[str, str] = field(default_factory=dict)
+    tensors: frozenset[str] = frozenset()
+    positions: tuple[str, ...] = ()
 
 
 # Arguments of every layer that only say what the layer is called or how it was made.

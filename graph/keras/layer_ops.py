@@ -1,4 +1,4 @@
-"""The table from layers to ops: one function per kind of layer, from a call site to the name of the value it makes.
+"""The table from layers to ops: one function per kind of layer, from a call site to the names of the values it makes.
 
 Layers that act only in training (dropout, noise, regularization) make no node: their value is their input's.
 """
@@ -19,23 +19,29 @@ from graph.keras.activation_layers import (
     check_operation,
 )
 from graph.keras.dialects import OPERATION_ACTIVATIONS, OPERATION_MERGES, Dialect
-from graph.keras.draft import Site
+from graph.keras.draft import KerasTensor, Site, Tensors
+from graph.keras.masks import lower_masked_average, lower_masking, mask_behind
+from graph.keras.recurrent_classes import CELLS, SEQUENCE_LAYERS
+from graph.keras.recurrent_layers import lower_bidirectional, lower_recurrent, refuse_alone
 from graph.keras.spatial_classes import AUGMENTATIONS
+from graph.keras.time_layers import lower_time_distributed
 from graph.ops import Activation, Dense, Dot, Merge, MergeKind, PRelu, Rescaling
 from graph.shape_ops import Concatenate, Permute, RepeatVector, Reshape
 
-Lowering = Callable[[Site], str]
+# A layer that knows of masks, or makes several tensors, gives these; of all others, the masks follow from their class.
+Lowering = Callable[[Site], str | Tensors]
 
 
-def lower_layer(site: Site) -> str:
-    """Add the nodes of one call of a layer and give the name of its value.
+def lower_layer(site: Site) -> Tensors:
+    """Add the nodes of one call of a layer and give the tensors that it makes, with their masks.
 
     Raises:
         ModelFileError: an argument or weight is not supported or does not fit.
         ShapeError: shapes do not fit together; the message names the layer.
     """
     try:
-        return _lower(site)
+        made = _lower(site)
+        return (KerasTensor(made, mask_behind(site)),) if isinstance(made, str) else made
     except ShapeError as error:
         raise ShapeError(
             f"{site.arguments.where}: {error.message}",
@@ -45,7 +51,7 @@ def lower_layer(site: Site) -> str:
         ) from error
 
 
-def _lower(site: Site) -> str:
+def _lower(site: Site) -> str | Tensors:
     class_name = site.layer.class_name
     if class_name in _IDENTITIES:
         return site.input
@@ -58,7 +64,7 @@ def _lower(site: Site) -> str:
             hint="convert the input to float32 in the model",
         )
     value = _LOWERINGS[class_name](site)
-    if moves:
+    if moves and isinstance(value, str):
         kinds = {site.draft.keras_type(name) for name in site.inputs}
         if len(kinds) > 1 and not all(map(site.draft.is_float, site.inputs)):
             raise UnsupportedDtypeError(f"{site.arguments.where} joins integers with other types")
@@ -115,6 +121,13 @@ def _prelu(site: Site) -> str:
     return site.add(PRelu(), weights=[site.weight("alpha", tuple(shape))])
 
 
+def _average_of_steps(site: Site) -> str:
+    mask = site.masks[0] if site.masks else None
+    if mask is None:
+        return pooling_layers.lower_global_pooling(site)
+    return lower_masked_average(site, mask)
+
+
 def _rescaling(site: Site) -> str:
     op = Rescaling(site.arguments.numbers("scale"), site.arguments.numbers("offset"))
     return site.add(op)
@@ -137,7 +150,7 @@ def _reshape(site: Site) -> str:
     unknown = [place for place, length in enumerate(target) if length == -1]
     if len(unknown) > 1 or any(length < 1 for length in target if length != -1):
         raise site.arguments.refuse("target_shape", "positive lengths, and -1 at most once")
-    if unknown:
+    if unknown and None not in site.type.sample_shape:
         known = -math.prod(target)
         target[unknown[0]] = max(1, site.type.sample_size // known)
     return site.add(Reshape(tuple(target)))
@@ -284,6 +297,7 @@ _LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
         **_of_ranks("AveragePooling", pooling_layers.lower_pooling),
         **_of_ranks("GlobalMaxPooling", pooling_layers.lower_global_pooling),
         **_of_ranks("GlobalAveragePooling", pooling_layers.lower_global_pooling),
+        "GlobalAveragePooling1D": _average_of_steps,
         **_of_ranks("AdaptiveMaxPooling", pooling_layers.lower_adaptive_pooling),
         **_of_ranks("AdaptiveAveragePooling", pooling_layers.lower_adaptive_pooling),
         **_of_ranks("ZeroPadding", resizing_layers.lower_zero_padding),
@@ -304,6 +318,11 @@ _LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
         **{kind.value.capitalize(): _merge(kind) for kind in MergeKind},
         "Dot": _dot,
         "Merge": _keras1_merge,
+        "Masking": lower_masking,
+        **dict.fromkeys(SEQUENCE_LAYERS, lower_recurrent),
+        **dict.fromkeys(CELLS, refuse_alone),
+        "Bidirectional": lower_bidirectional,
+        "TimeDistributed": lower_time_distributed,
         **{f"ops/{name}": _operation_activation for name in OPERATION_ACTIVATIONS},
         **{f"ops/{name}": _operation_merge for name in OPERATION_MERGES},
         "ops/Negative": _operation_negative,

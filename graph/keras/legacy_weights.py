@@ -28,6 +28,7 @@ _KERAS1_ROLES = {
     "moving_mean": "running_mean",
     "moving_variance": "running_std",
     "alpha": "alphas",
+    "recurrent_kernel": "U",
 }
 # What other versions called them; Keras 3 gave the weight of LayerScale no name.
 _OTHER_ROLES = {"depthwise_kernel": ("kernel",), "layer_scale": ("gamma", "variable")}
@@ -68,11 +69,10 @@ def saved_order(layer: Layer) -> tuple[list[Slot], list[Slot]]:
             (trainable if role.is_trainable else other).append(Slot(layer, role.name))
         # Here the wrapped kernel is stored once, as the wrapped layer's.
         other += [Slot(layer, role) for role in wrapper_roles(layer) if role != "wrapped_kernel"]
-    else:
-        for inner in layer.model.layers:
-            first, second = saved_order(inner)
-            trainable += first
-            other += second
+    for inner in layer.model.layers if layer.model is not None else layer.parts:
+        first, second = saved_order(inner)
+        trainable += first
+        other += second
     frozen = not layer.is_trainable
     return ([], trainable + other) if frozen else (trainable, other)
 

@@ -10,12 +10,13 @@ from graph.errors import (
     FileLimitError,
     ShapeError,
     TopologyError,
+    UnsupportedArgumentError,
     UnsupportedDtypeError,
 )
 from graph.graph import Graph, Output
 from graph.keras.arguments import Arguments, plain
 from graph.keras.description import Call, Layer, Model, Port, TensorRef, leaves
-from graph.keras.draft import Draft, Site
+from graph.keras.draft import Draft, KerasTensor, Site, Tensors
 from graph.keras.json_text import Json, show
 from graph.keras.layer_ops import lower_layer
 from graph.keras.naming import numbered
@@ -34,9 +35,9 @@ def lower_model(model: Model, weights: Mapping[str, LayerWeights], source: Sourc
     """
     draft = Draft(replace(source, data_format=_stated_format(model)))
     layers = {layer.name: layer for layer in model.layers}
-    given = [_add_input(draft, port, layers) for port in model.inputs]
-    values = _Lowering(draft, weights).model(model, given)
-    graph = draft.finished(model.name, _outputs(model, values))
+    given = [KerasTensor(_add_input(draft, port, layers)) for port in model.inputs]
+    tensors = _Lowering(draft, weights).model(model, given)
+    graph = draft.finished(model.name, _outputs(model, [one.value for one in tensors]))
     verify(graph)
     return graph
 
@@ -130,20 +131,19 @@ class _Lowering:
         self._weights = weights
         self._calls = 0
 
-    def model(self, model: Model, given: Sequence[str]) -> list[str]:
-        """Add one use of a model on given values; gives the values of its outputs."""
-        values = {port.ref: value for port, value in zip(model.inputs, given, strict=True)}
+    def model(self, model: Model, given: Sequence[KerasTensor]) -> Tensors:
+        """Add one use of a model on given tensors; gives its outputs."""
+        tensors = {port.ref: one for port, one in zip(model.inputs, given, strict=True)}
         for place, number in model.order:
             layer = model.layers[place]
             call = layer.calls[number]
             self._count()
             if layer.class_name == "InputLayer":
-                self._check_input(layer, values, TensorRef(layer.name, number, 0))
+                self._check_input(layer, tensors, TensorRef(layer.name, number, 0))
                 continue
-            results = self._call(layer, call, [values[ref] for ref in call.inputs])
-            for index, value in enumerate(results):
-                values[TensorRef(layer.name, number, index)] = value
-        return [values[port.ref] for port in model.outputs]
+            for index, one in enumerate(self._call(layer, call, tensors)):
+                tensors[TensorRef(layer.name, number, index)] = one
+        return tuple(tensors[port.ref] for port in model.outputs)
 
     def _count(self) -> None:
         """Bound the calls: models that call models multiply them, and train-only layers add no node to be counted."""
@@ -154,11 +154,13 @@ class _Lowering:
                 expected=f"at most {bounds.MAX_CALLS}",
             )
 
-    def _check_input(self, layer: Layer, values: Mapping[TensorRef, str], ref: TensorRef) -> None:
+    def _check_input(
+        self, layer: Layer, tensors: Mapping[TensorRef, KerasTensor], ref: TensorRef
+    ) -> None:
         """Check that what an InputLayer is given is what it states; Keras would reshape or convert it."""
-        if ref not in values:
+        if ref not in tensors:
             raise TopologyError(f"input layer {layer.path!r} is not among its model's inputs")
-        value = values[ref]
+        value = tensors[ref].value
         stated, found = _batch_shape(layer), self._draft.type(value).shape
         if stated is not None and not _fits(found, stated):
             raise ShapeError(
@@ -176,25 +178,80 @@ class _Lowering:
                 got=dtype.value,
             )
 
-    def _call(self, layer: Layer, call: Call, inputs: list[str]) -> list[str]:
+    def _call(self, layer: Layer, call: Call, known: Mapping[TensorRef, KerasTensor]) -> Tensors:
+        inputs = [known[ref] for ref in call.inputs]
+        if "mask" in call.keywords:
+            inputs = self._with_masks(layer, inputs, call.keywords["mask"], known)
         if layer.model is not None:
             return self.model(layer.model, _by_input(layer, layer.model, call, inputs))
-        where = f"layer {layer.path!r} ({layer.written})"
-        site = Site(
+        if call.operands and not layer.class_name.startswith("ops/"):
+            raise ConfigError(
+                f"layer {layer.path!r} ({layer.written}) is called with several arguments"
+            )
+        return lower_layer(self._site(layer, call, inputs, known))
+
+    def _site(
+        self,
+        layer: Layer,
+        call: Call,
+        inputs: Sequence[KerasTensor],
+        known: Mapping[TensorRef, KerasTensor],
+    ) -> Site:
+        return Site(
             self._draft,
             layer,
             call,
-            tuple(inputs),
+            tuple(one.value for one in inputs),
+            tuple(one.mask for one in inputs),
+            {
+                name: tuple(None if ref is None else known[ref].value for ref in refs)
+                for name, refs in call.keywords.items()
+                if name != "mask"
+            },
             self._weights.get(layer.path),
-            Arguments(layer.arguments, where),
+            Arguments(layer.arguments, f"layer {layer.path!r} ({layer.written})"),
+            self.part,
+            lambda part: self._weights.get(part.path),
         )
-        if call.operands and not layer.class_name.startswith("ops/"):
-            raise ConfigError(f"{where} is called with several arguments")
-        return [lower_layer(site)]
+
+    def _with_masks(
+        self,
+        layer: Layer,
+        inputs: Sequence[KerasTensor],
+        masks: Sequence[TensorRef | None],
+        known: Mapping[TensorRef, KerasTensor],
+    ) -> list[KerasTensor]:
+        """Return tensors with the masks that a call states for them."""
+        where = f"layer {layer.path!r}"
+        if len(masks) > len(inputs):
+            raise ConfigError(
+                f"{where} is called with more masks than tensors",
+                expected=f"at most {len(inputs)}",
+                got=str(len(masks)),
+            )
+        stated = [None if ref is None else known[ref].value for ref in masks]
+        for mask in stated:
+            if mask is not None and self._draft.type(mask).dtype is not DType.BOOL:
+                raise UnsupportedArgumentError(
+                    f"{where} is called with argument 'mask' that is not one of truth values",
+                    expected="bool",
+                    got=self._draft.type(mask).dtype.value,
+                )
+        stated += [None] * (len(inputs) - len(stated))
+        return [KerasTensor(one.value, mask) for one, mask in zip(inputs, stated, strict=True)]
+
+    def part(self, layer: Layer, inputs: Sequence[KerasTensor]) -> Tensors:
+        """Add one use of a layer or model that is part of another layer."""
+        self._count()
+        if layer.model is not None:
+            return self.model(layer.model, _by_input(layer, layer.model, Call(()), inputs))
+        return lower_layer(self._site(layer, Call(()), inputs, {}))
 
 
-def _by_input(layer: Layer, model: Model, call: Call, inputs: list[str]) -> list[str]:
-    """Bring the values that a nested model is called on into the order of its inputs."""
+def _by_input(
+    layer: Layer, model: Model, call: Call, inputs: Sequence[KerasTensor]
+) -> Sequence[KerasTensor]:
+    """Bring the tensors that a nested model is called on into the order of its inputs."""
     if len(inputs) != len(model.inputs):
         raise ShapeError(
             f"model {layer.path!r} is called on the wrong number of tensors",

@@ -68,7 +68,8 @@ def _mixed_policies(config: JsonObject) -> set[str]:
 
 
 def _uses_hard_sigmoid(layer: Layer) -> bool:
-    return layer.arguments.get("activation") == "hard_sigmoid"
+    names = ("activation", "recurrent_activation")
+    return any(layer.arguments.get(name) == "hard_sigmoid" for name in names)
 
 
 def _upsamples_bilinearly(layer: Layer) -> bool:

@@ -11,6 +11,7 @@ from graph.errors import NonFiniteWeightsError, UnsupportedDtypeError, WeightsMi
 from graph.graph import WeightArray
 from graph.keras.description import Layer
 from graph.keras.hdf5 import reading
+from graph.keras.json_text import Json
 
 # Which weight tfmot's wrapper prunes, by class; for all others it has only the step among its own variables.
 _PRUNED_ROLES = {
@@ -20,6 +21,12 @@ _PRUNED_ROLES = {
     ),
     "SeparableConv1D": "pointwise_kernel",
     "SeparableConv2D": "pointwise_kernel",
+}
+# Recurrent layers and cells, with the gates in the order of Keras 1's files, which is not that of one kernel for all.
+_RECURRENT = {
+    **dict.fromkeys(("LSTM", "LSTMCell", "CuDNNLSTM"), "icfo"),
+    **dict.fromkeys(("GRU", "GRUCell", "CuDNNGRU"), "zrh"),
+    **dict.fromkeys(("SimpleRNN", "SimpleRNNCell"), "h"),
 }
 # The wrapper's own variables. `wrapped_kernel` is the wrapped layer's kernel once more.
 PRUNING_ROLES = ("wrapped_kernel", "mask", "threshold", "pruning_step")
@@ -82,9 +89,27 @@ def own_roles(layer: Layer) -> tuple[Role, ...]:
         case "Normalization":
             adapted = arguments["mean"] is None
             found = [Role(name, False) for name in ("mean", "variance", "count") if adapted]
+        case name if name in _RECURRENT:
+            found = recurrent_roles(arguments, _RECURRENT[name])
         case _:
             found = []
     return tuple(found)
+
+
+def recurrent_roles(arguments: Mapping[str, Json], gates: str) -> list[Role]:
+    """Return the weights of a recurrent layer or cell.
+
+    Keras 1 stored those of each gate by themselves, unless it computed on a GPU; then it had no layer without a bias.
+
+    Args:
+        arguments: the layer's.
+        gates: a letter for each gate, in the order in which Keras 1 stored them.
+    """
+    consumes = arguments.get("consume_less", "gpu")
+    if consumes != "gpu" and len(gates) > 1:
+        return [Role(f"{kind}_{gate}") for gate in gates for kind in ("W", "U", "b")]
+    bias = [Role("bias")] if arguments.get("use_bias", True) else []
+    return [Role("kernel"), Role("recurrent_kernel"), *bias]
 
 
 def _wrapped_role(class_name: str) -> str:
@@ -120,7 +145,7 @@ def has_weights(layer: Layer) -> bool:
     """Return whether the layer or model has any variable that Keras counts as a weight."""
     if layer.model is not None:
         return any(map(has_weights, layer.model.layers))
-    return bool(own_roles(layer) or wrapper_roles(layer))
+    return bool(own_roles(layer) or wrapper_roles(layer) or any(map(has_weights, layer.parts)))
 
 
 class Collector:

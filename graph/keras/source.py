@@ -40,6 +40,25 @@ class Source:
         return self.backend in _PAD_AS_TENSORFLOW
 
     @property
+    def is_multi_backend(self) -> bool:
+        """Whether it is Keras 1, or a Keras 2 that is not part of TensorFlow."""
+        return (
+            self.dialect is Dialect.KERAS1
+            or re.fullmatch(r"2\.[0-3]\.\d{1,4}", self.version) is not None
+        )
+
+    @property
+    def outputs_initial_state(self) -> bool:
+        """Whether masked first steps of a recurrent layer give its initial state; later they give zeros."""
+        return self.is_multi_backend and not self.version.startswith("2.3.")
+
+    @property
+    def joins_masks_by_or(self) -> bool:
+        """Whether a step of merged sequences is real where it is in one of them: since Keras 3.4."""
+        numbers = re.match(r"3\.(\d{1,4})\b", self.version)
+        return numbers is not None and int(numbers[1]) >= 4
+
+    @property
     def resizes_from_corners(self) -> bool:
         """Whether bilinear upsampling is TensorFlow 1's: Keras 2.2 and 2.3 that are not part of TensorFlow."""
         return re.fullmatch(r"2\.[23]\.\d{1,4}", self.version) is not None

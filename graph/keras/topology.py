@@ -12,21 +12,25 @@ from dataclasses import dataclass
 from graph.errors import ConfigError, TopologyError, UnsupportedArgumentError
 from graph.keras.description import Call, Layer, Port, TensorRef
 from graph.keras.json_text import Json, JsonObject, as_index, as_list, as_name, as_object, show
+from graph.keras.layer_class import LayerClass
 
 _KERAS_TENSOR = "__keras_tensor__"
 _HISTORY_LENGTHS = (3, 4)
 # What tf.keras calls the layer of a number.
 _CONSTANT = "_CONSTANT_VALUE"
+# Arguments of a call that may be tensors whatever is called.
+_TENSORS = frozenset({"mask"})
 
 
 @dataclass(frozen=True, slots=True)
 class _Leaf:
-    """A reference as written, and the name it has in an enclosing object."""
+    """A reference as written, the name it has in an enclosing object, and other arguments of its call."""
 
     layer: str
     node: int
     tensor: int
     key: str
+    arguments: Mapping[str, Json]
 
 
 def flatten(structure: Json, what: str, key: str = "") -> Iterator[_Leaf]:
@@ -39,10 +43,11 @@ def flatten(structure: Json, what: str, key: str = "") -> Iterator[_Leaf]:
     if history is not None:
         if len(history) not in _HISTORY_LENGTHS:
             raise ConfigError(f"{what} is not a reference to a tensor", got=show(structure))
-        if len(history) == 4:
-            check_call_arguments(as_object(history[3], what), what)
+        arguments = as_object(history[3], what) if len(history) == 4 else {}
         layer, node, tensor = history[:3]
-        yield _Leaf(as_name(layer, what), as_index(node, what), as_index(tensor, what), key)
+        yield _Leaf(
+            as_name(layer, what), as_index(node, what), as_index(tensor, what), key, arguments
+        )
     elif isinstance(structure, dict):
         for name in sorted(structure):
             # It becomes the public name of an input or output.
@@ -57,6 +62,14 @@ def flatten(structure: Json, what: str, key: str = "") -> Iterator[_Leaf]:
             got=show(structure),
             hint="constants in calls are not supported",
         )
+
+
+def _without_arguments(structure: Json, what: str) -> list[_Leaf]:
+    """Return the tensors of a structure that says nothing else of a call."""
+    leaves = list(flatten(structure, what))
+    for leaf in leaves:
+        check_call_arguments(leaf.arguments, what)
+    return leaves
 
 
 def _history(structure: Json) -> list[Json] | None:
@@ -93,40 +106,89 @@ def _is_nothing(value: Json) -> bool:
     return value is None
 
 
-def parse_call(node: Json, what: str, offsets: Mapping[str, int]) -> Call:
+def _keywords(
+    arguments: Mapping[str, Json],
+    what: str,
+    offsets: Mapping[str, int],
+    accepted: LayerClass | None,
+) -> dict[str, tuple[TensorRef | None, ...]]:
+    """Return the tensors among the arguments of a call, and accept no others than may be there.
+
+    Raises:
+        UnsupportedArgumentError: any other that means something.
+    """
+    names = _TENSORS | (accepted.tensors if accepted else frozenset())
+    found = {
+        name: tuple(_optional_refs(value, what, offsets))
+        for name, value in arguments.items()
+        if name in names and not _is_nothing(value)
+    }
+    check_call_arguments({key: arguments[key] for key in arguments if key not in found}, what)
+    return found
+
+
+def _optional_refs(
+    value: Json, what: str, offsets: Mapping[str, int]
+) -> Iterator[TensorRef | None]:
+    """Give the tensors of a list in order, None where there is none in a place."""
+    items = value if isinstance(value, list) and _history(value) is None else [value]
+    for item in items:
+        if item is None:
+            yield None
+        else:
+            yield from _refs(_without_arguments(item, what), offsets)
+
+
+def parse_call(
+    node: Json, what: str, offsets: Mapping[str, int], accepted: LayerClass | None = None
+) -> Call:
     """Read one call in either notation.
 
     Args:
         node: one item of `inbound_nodes`.
         what: the layer, for errors.
         offsets: what the node index of each layer starts from, where it is not 0.
+        accepted: what the layer's class accepts; None for models and operations.
 
     Raises:
         ConfigError: it is not a call.
         UnsupportedArgumentError: it has arguments that are not supported.
     """
     if isinstance(node, dict) and "args" in node:
-        return _parse_keras3_call(node, what, offsets)
+        return _parse_keras3_call(node, what, offsets, accepted)
     leaves = list(flatten(node, what))
     keys = tuple(leaf.key for leaf in leaves) if isinstance(node, dict) else ()
-    return Call(_refs(leaves, offsets), keys, is_single=len(leaves) == 1 and not keys)
+    # Every tensor of a call repeats its other arguments.
+    arguments = {name: value for leaf in leaves for name, value in leaf.arguments.items()}
+    return Call(
+        _refs(leaves, offsets),
+        keys,
+        is_single=len(leaves) == 1 and not keys,
+        keywords=_keywords(arguments, what, offsets, accepted),
+    )
 
 
-def _parse_keras3_call(node: JsonObject, what: str, offsets: Mapping[str, int]) -> Call:
+def _parse_keras3_call(
+    node: JsonObject, what: str, offsets: Mapping[str, int], accepted: LayerClass | None
+) -> Call:
     arguments = as_list(node["args"], f"args of {what}")
     keywords = dict(as_object(node.get("kwargs", {}), f"kwargs of {what}"))
     if not arguments and "inputs" in keywords:
         arguments = [keywords.pop("inputs")]
-    check_call_arguments(keywords, what)
+    if accepted and accepted.positions:
+        keywords.update(zip(accepted.positions, arguments[1:], strict=False))
+        arguments = arguments[:1] + arguments[1 + len(accepted.positions) :]
     while len(arguments) > 1 and arguments[-1] is None:
         arguments.pop()
     if len(arguments) > 1:
+        check_call_arguments(keywords, what)
         return _parse_operands(arguments, what, offsets)
     structure = arguments[0] if arguments else None
-    leaves = list(flatten(structure, what))
+    leaves = _without_arguments(structure, what)
     single = _history(structure) is not None
     keys = tuple(leaf.key for leaf in leaves) if isinstance(structure, dict) and not single else ()
-    return Call(_refs(leaves, offsets), keys, is_single=single)
+    found = _keywords(keywords, what, offsets, accepted)
+    return Call(_refs(leaves, offsets), keys, is_single=single, keywords=found)
 
 
 def _parse_operands(arguments: Sequence[Json], what: str, offsets: Mapping[str, int]) -> Call:
@@ -142,12 +204,14 @@ def _parse_operands(arguments: Sequence[Json], what: str, offsets: Mapping[str, 
                     expected="tensors and numbers",
                     got=show(argument),
                 )
-            leaves.extend(flatten(argument, what))
+            leaves.extend(_without_arguments(argument, what))
             operands.append(None)
     return Call(_refs(leaves, offsets), operands=tuple(operands))
 
 
-def parse_function_call(node: Json, what: str, offsets: Mapping[str, int]) -> Call:
+def parse_function_call(
+    node: Json, what: str, offsets: Mapping[str, int], _accepted: LayerClass | None = None
+) -> Call:
     """Read one call of a TensorFlow function in tf.keras' notation: `[layer, node, tensor, {"y": other}]`.
 
     The other operand is a number or a tensor; a number in the first place is written as the tensor of a layer called
@@ -171,7 +235,7 @@ def parse_function_call(node: Json, what: str, offsets: Mapping[str, int]) -> Ca
     number = first[2] if first[0] == _CONSTANT else None
     tensor = [first[0], first[1], first[2]] if number is None else number
     if second is None and number is None:
-        return Call(_refs(list(flatten(tensor, what)), offsets), is_single=True)
+        return Call(_refs(_without_arguments(tensor, what), offsets), is_single=True)
     return _parse_operands([tensor, second], what, offsets)
 
 
@@ -189,7 +253,7 @@ def parse_ports(structure: Json, what: str, offsets: Mapping[str, int]) -> tuple
     Raises:
         ConfigError: they are not references to tensors.
     """
-    leaves = list(flatten(structure, what))
+    leaves = _without_arguments(structure, what)
     if not leaves:
         raise TopologyError(f"a model has no {what}")
     return tuple(Port(leaf.key, _ref(leaf, offsets)) for leaf in leaves)
@@ -210,7 +274,7 @@ def computation_order(
     for place, number in calls:
         sources = {
             _source(ref, layers, index, layers[place].name)
-            for ref in layers[place].calls[number].inputs
+            for ref in layers[place].calls[number].sources
         }
         waiting[place, number] = len(sources)
         for source in sources:
@@ -244,7 +308,7 @@ def _source(
     if place is None:
         raise TopologyError(f"{reader!r} uses layer {show(ref.layer)}, which is not there")
     layer = layers[place]
-    outputs = len(layer.model.outputs) if layer.model else 1
+    outputs = layer.output_count
     if not 0 <= ref.call < len(layer.calls) or ref.tensor >= outputs:
         raise TopologyError(
             f"{reader!r} uses an output of layer {ref.layer!r} that is not there",

@@ -49,9 +49,9 @@ def refusal(path: Path, config: Any, weights: Any = None, **options: Any) -> Gra
 
 
 def network(*, functional_form: bool = False) -> dict[str, Any]:
-    """x -> LocallyConnected2D -> Masking -> LocallyConnected2D -> Flatten -> Dense."""
+    """x -> LocallyConnected2D -> SReLU -> LocallyConnected2D -> Flatten -> Dense."""
     middle = [
-        layer("LocallyConnected2D", "c1", filters=2), layer("Masking", "p1"),
+        layer("LocallyConnected2D", "c1", filters=2), layer("SReLU", "p1"),
         layer("LocallyConnected2D", "c2", filters=2), layer("Flatten", "f"),
         layer("Dense", "d", units=2),
     ]  # fmt: skip
@@ -80,7 +80,7 @@ def test_all_layers_that_are_not_supported_are_named(tmp_path: Path, functional_
     # 18 of 18 + 36 + 18 numbers.
     assert error.got == (
         "the layers that are read hold 25.0% of the weights, LocallyConnected2D (2 layers: c1, c2) 75.0%,"
-        " Masking (1 layer: p1) 0.0%"
+        " SReLU (1 layer: p1) 0.0%"
     )
     assert error.hint == (
         "the layers behind can be served alone: save"
@@ -102,11 +102,13 @@ def test_the_share_that_is_read_of_an_archive(tmp_path: Path, version: str) -> N
 def test_a_cut_before_the_first_such_layer(tmp_path: Path) -> None:
     config = sequential(
         input_layer(3), layer("Dense", "d", units=2), layer("Reshape", "r", target_shape=[2, 1]),
-        layer("LSTM", "l", units=3),
+        layer("Highway", "l", units=3),
     )  # fmt: skip
     weights = {"d": [("d/kernel:0", KERNEL), ("d/bias:0", BIAS)]}
     error = refusal(tmp_path, config, weights)
-    assert error.message == "layer 'l' (LSTM) is a kind of layer that Prunus does not support yet"
+    assert (
+        error.message == "layer 'l' (Highway) is a kind of layer that Prunus does not support yet"
+    )
     assert error.hint == (
         "the layers before can be served alone: save"
         " keras.Model(model.input, model.get_layer('r').output), and upload that"
@@ -116,14 +118,14 @@ def test_a_cut_before_the_first_such_layer(tmp_path: Path) -> None:
 def test_no_cut_is_proposed_where_something_leads_around(tmp_path: Path) -> None:
     layers = [
         called(input_layer(3)),
-        called(layer("LSTM", "l", units=3), ["x"]),
+        called(layer("Highway", "l", units=3), ["x"]),
         called(layer("Concatenate", "c"), ["l", "x"]),
         called(layer("Dense", "d", units=2), ["c"]),
     ]
     config = functional(layers, [["x", 0, 0]], [["d", 0, 0]])
     error = refusal(tmp_path, config, {"d": [("d/kernel:0", KERNEL), ("d/bias:0", BIAS)]})
     assert error.got == (
-        "the layers that are read hold 100.0% of the weights, LSTM (1 layer: l) 0.0%"
+        "the layers that are read hold 100.0% of the weights, Highway (1 layer: l) 0.0%"
     )
     assert error.hint == (
         "build the model of layers that docs/layers.md lists, copy the weights over, and save it again"
@@ -133,14 +135,14 @@ def test_no_cut_is_proposed_where_something_leads_around(tmp_path: Path) -> None
 def test_layers_that_are_not_supported_come_before_other_reasons(tmp_path: Path) -> None:
     config = sequential(
         input_layer(3),
-        layer("LSTM", "l", units=3),
+        layer("Highway", "l", units=3),
         layer("Dense", "d", units=2, sparkle=1),
-        sequential(input_layer(3, name="i"), layer("GRU", "g", units=3), name="inner"),
+        sequential(input_layer(3, name="i"), layer("MaxoutDense", "g", units=3), name="inner"),
     )
     error = refusal(tmp_path, config)
     assert type(error) is UnsupportedLayerError
     assert error.got == (
-        "LSTM (1 layer: l), GRU (1 layer: inner/g); besides, layer 'd' (Dense) has an unknown argument 'sparkle'"
+        "Highway (1 layer: l), MaxoutDense (1 layer: inner/g); besides, layer 'd' (Dense) has an unknown argument 'sparkle'"
     )
 
 
@@ -164,7 +166,7 @@ def test_what_else_is_wrong_is_told_with_the_code_in_a_model(tmp_path: Path) -> 
     config = sequential(
         input_layer(3),
         layer("Lambda", "code", function="f"),
-        layer("LSTM", "l", units=3),
+        layer("Highway", "l", units=3),
         layer("Lambda", "more", function="f"),
     )
     error = refusal(tmp_path, config)
@@ -172,7 +174,7 @@ def test_what_else_is_wrong_is_told_with_the_code_in_a_model(tmp_path: Path) -> 
     assert error.message == "layer 'code' (Lambda) holds Python code, which Prunus never runs"
     assert error.got == (
         "Lambda; besides, layer 'more' (Lambda) holds Python code, which Prunus never runs;"
-        " layer 'l' (LSTM) is not supported yet"
+        " layer 'l' (Highway) is not supported yet"
     )
 
 
@@ -187,9 +189,9 @@ def test_an_input_layer_from_elsewhere_is_refused(tmp_path: Path) -> None:
 
 
 def test_names_of_many_layers_are_bounded(tmp_path: Path) -> None:
-    many = [layer("LSTM", f"a_long_name_of_a_layer_{n}", units=1) for n in range(300)]
+    many = [layer("Highway", f"a_long_name_of_a_layer_{n}", units=1) for n in range(300)]
     error = refusal(tmp_path, sequential(input_layer(3), *many))
-    assert error.got.startswith("LSTM (300 layers: a_long_name_of_a_layer_0, ")
+    assert error.got.startswith("Highway (300 layers: a_long_name_of_a_layer_0, ")
     assert error.got.endswith(", ...)")
     assert len(error.got) < 4000
 

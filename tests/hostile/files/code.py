@@ -88,7 +88,7 @@ def unknown_activation(path: Path) -> None:
 
 @hostile(UnsupportedLayerError)
 def layer_that_is_not_supported(path: Path) -> None:
-    write_legacy(path, sequential(input_layer(3, 4), layer("LSTM", units=3)))
+    write_legacy(path, sequential(input_layer(3, 4), layer("Highway")))
 
 
 @hostile(UnsupportedArgumentError)
