@@ -7,8 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from graph.errors import PrunusError
 from graph.graph import Graph, Input
+from graph.index_inputs import index_limits
 from graph.input_names import by_input_name
+from graph.sizes import at_sizes
 from pruning.array_file import read_array_file
 from pruning.errors import CalibrationError
 
@@ -65,8 +68,26 @@ def read_calibration(path: Path, graph: Graph, labels_path: Path | None = None) 
             f"the same number of samples for every input, 1 to {MAX_SAMPLES}",
             str(sorted(counts)),
         )
+    _check_indices(graph, inputs)
     checked = None if labels is None else _checked_labels(labels, max(counts))
     return Calibration(inputs, checked)
+
+
+def _check_indices(graph: Graph, inputs: Mapping[str, Array]) -> None:
+    """Refuse samples with indices that embeddings have no row for."""
+    try:
+        sizes = {name: array.shape[1:] for name, array in inputs.items()}
+        fixed = at_sizes(graph, sizes)
+    except PrunusError:
+        return  # sizes that do not fit are refused where they are used
+    for name, limit in index_limits(fixed).items():
+        array = inputs[name]
+        inside = (array >= 0) & (array < limit) & (array == np.trunc(array))
+        wrong = ~inside & np.isfinite(limit)
+        if wrong.any():
+            place = tuple(int(number) for number in np.argwhere(wrong)[0])
+            most = int(np.broadcast_to(limit, array.shape)[place]) - 1
+            raise CalibrationError(name, f"indices from 0 to {most}", str(array[place]))
 
 
 def _read_samples(path: Path, names: Sequence[str]) -> tuple[Mapping[str, Array], Array | None]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from graph.batches import operations
 from graph.graph import Graph, Input
+from graph.index_inputs import Limits, index_limits
 from graph.tensor_type import DType
 from pruning.lossless.options import InputRange
 
@@ -49,9 +50,10 @@ def probe_sets(
     """Make the probe sets of a graph.
 
     Zeros, ones, one-hot samples, normal numbers of three sizes, uniform numbers (over the declared range where there
-    is one), and large numbers; every value is brought into the declared range and into its dtype. A network that takes
-    long to compute gets fewer samples of each set, and a very large one only the sets of `_LEAST`: what is proven does
-    not rest on them, and one sample of an image network goes through each of its weights thousands of times.
+    is one), and large numbers; every value is brought into the declared range and into its dtype, and an element that
+    is an index of an embedding is drawn among those that there are. A network that takes long to compute gets fewer
+    samples of each set, and a very large one only the sets of `_LEAST`: what is proven does not rest on them, and one
+    sample of an image network goes through each of its weights thousands of times.
 
     Args:
         graph: verified, with fixed sample shapes.
@@ -59,10 +61,16 @@ def probe_sets(
         samples: calibration samples by input name, used as they are.
     """
     most = max(1, _MAX_OPERATIONS // operations(graph))
+    limits = index_limits(graph, computed=True)
     made = [
         ProbeSet(
             name,
-            {given.name: _fit(_draw(name, given, count), given, ranges) for given in graph.inputs},
+            {
+                given.name: _indexed(
+                    _fit(_draw(name, given, count), given, ranges), name, given, limits
+                )
+                for given in graph.inputs
+            },
         )
         for name, count in _counts(most).items()
     ]
@@ -176,6 +184,22 @@ def _fit(
         values = values * 100.0
     low = 0.0 if dtype.value.startswith("u") else -127.0
     return np.clip(np.rint(values), low, 127.0).astype(dtype.numpy)
+
+
+def _indexed(
+    values: np.ndarray[Any, np.dtype[Any]],
+    kind: str,
+    given: Input,
+    limits: Mapping[str, Limits],
+) -> np.ndarray[Any, np.dtype[Any]]:
+    """Bring elements that are indices of embeddings below their limits: 0 where they were 0, else any index."""
+    if given.name not in limits:
+        return values
+    limit = limits[given.name]
+    rng = np.random.default_rng([_SEED, *f"indices/{kind}/{given.name}".encode()])
+    drawn = np.floor(rng.random(values.shape) * np.where(np.isinf(limit), 1.0, limit))
+    indices = np.where(values == 0, 0, drawn)
+    return np.where(np.isinf(limit), values, indices).astype(values.dtype)
 
 
 def _whole(

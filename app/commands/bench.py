@@ -20,6 +20,7 @@ from app.commands.console import FILE, OUTPUT, cache_option, refusals_as_message
 from app.commands.sources import is_artifact, object_cache, read_recipe
 from engine.artifacts.artifact import Artifact, open_artifact
 from engine.compiler import compile_graph
+from engine.core.index_inputs import with_indices
 from engine.core.target import Target, host_target, wanted_threads
 from engine.execution.runtime import Executable, load, plan_for
 from engine.machine_code.object_cache import ObjectCache
@@ -268,10 +269,11 @@ def _timing(batch: int, form: str, turns: Sequence[Sequence[float]]) -> BatchTim
 
 def _inputs(executable: Executable, batch: int) -> dict[str, npt.NDArray[Any]]:
     random = np.random.default_rng(0)
-    return {
+    drawn = {
         spec.name: random.standard_normal((batch, *spec.usual_shape)).astype(spec.dtype)
         for spec in executable.inputs
     }
+    return with_indices(drawn, executable.index_limits)
 
 
 def processor_name(listing: Path = Path("/proc/cpuinfo")) -> str:

@@ -101,6 +101,11 @@ ADVICE: Mapping[str, Advice] = {
         "Send smaller inputs, or cut them into tiles; or raise the setting that the hint names.",
         "for tile in (signal[:, i : i + 8192] for i in range(0, signal.shape[1], 8192)): ...",
     ),
+    "index-out-of-range": Advice(
+        "Give whole numbers from 0 to the last row of the embedding, as the detail says: a vocabulary of 1,000 words has"
+        " the indices 0 to 999. Words that are not in it have an index of their own in most models.",
+        "tokens[tokens >= 1000] = 1  # for example, where 1 stands for words that are not known",
+    ),
     "wrong-dtype": Advice(
         "Convert the elements to the type that the model declares. Numbers stand in JSON without quotation marks; true"
         " and false are no numbers.",

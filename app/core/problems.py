@@ -71,6 +71,10 @@ PROBLEMS: Mapping[str, ProblemKind] = {
     "wrong-shape": ProblemKind(
         422, "An input is [batch, ...sample shape]; GET /models/{name} shows the shapes."
     ),
+    "index-out-of-range": ProblemKind(
+        422,
+        "An input is an index of an embedding: a whole number from 0 to the last row of its table.",
+    ),
     "unsuitable-size": ProblemKind(
         422, "The layers do not fit inputs of this size; the detail names the first that does not."
     ),

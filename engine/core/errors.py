@@ -295,6 +295,13 @@ class InputShapeError(InputError):
     title = "An input has the wrong shape"
 
 
+class InputIndexError(InputError):
+    """An input holds an index of an embedding that the model has not."""
+
+    slug = "index-out-of-range"
+    title = "An index is out of range"
+
+
 class SizeError(InputError):
     """Inputs of varying size have a size at which the network cannot be computed."""
 

@@ -18,10 +18,12 @@ import numpy.typing as npt
 
 from engine.artifacts.artifact import Artifact, open_artifact
 from engine.core.errors import ExecutableClosedError
+from engine.core.index_inputs import index_limits
 from engine.core.target import Target, host_target
 from engine.execution.assemble import bind_plan
 from engine.execution.calls import Call
 from engine.execution.forms import Forms
+from engine.execution.indices import IndexCheck
 from engine.execution.native import NativePlan
 from engine.execution.pool import PROCESS_POOL, thread_count
 from engine.execution.shared_arrays import SharedArrays
@@ -98,6 +100,7 @@ class Executable:
             are best guesses, and `engine.retune` makes better ones.
         threads: number of threads that may compute one request.
         schedule: what is done with a request, by its number of samples.
+        index_limits: what elements that are indices of embeddings stay below, by input name.
         varies: whether inputs have axes of varying length; see `engine.execution.varying`.
     """
 
@@ -150,6 +153,12 @@ class Executable:
         outputs = [(slot.name, slot.sample_shape) for slot in program.outputs]
         self._forms = Forms(program.inputs, outputs, helpers)
         self._checks, self._known_forms = self._forms.checks, self._forms.known
+        self.index_limits = index_limits(program)
+        self._index_checks = tuple(
+            (place, IndexCheck(slot.name, self.index_limits[slot.name]))
+            for place, slot in enumerate(program.inputs)
+            if slot.name in self.index_limits
+        )
         self._idle: deque[Call] = deque(maxlen=max_idle_calls)
 
     @property
@@ -252,7 +261,7 @@ class Executable:
             New float32 arrays (batch, *sample shape) by output name.
 
         Raises:
-            InputError: names, dtypes, shapes or batch sizes do not fit.
+            InputError: names, dtypes, shapes or batch sizes do not fit, or an index is out of range.
             ExecutableClosedError: `close` was called.
         """
         native = self._native
@@ -276,6 +285,8 @@ class Executable:
             or (form.others and [array.shape for array in arrays[1:]] != form.others)
         ):
             form = self._forms.form(inputs, arrays)
+        for place, index_check in self._index_checks:
+            index_check.check(arrays[place])
         results = {}
         for name, shape in form.results:
             results[name] = result = _EMPTY(shape, _FLOAT32)

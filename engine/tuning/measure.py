@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from engine.core.index_inputs import index_limits, with_indices
 from engine.core.program import Program
 from engine.core.target import Target
 from engine.execution.assemble import bind_plan
@@ -47,12 +48,13 @@ class MeasuredPlans:
 
 
 def random_batch(program: Program, batch: int) -> dict[str, npt.NDArray[Any]]:
-    """Inputs of the declared dtypes: magnitudes of standard normal numbers, cut to whole ones for integers."""
+    """Inputs of the declared dtypes: magnitudes of standard normal numbers; whole ones for integers and indices."""
     drawn = np.abs(np.random.default_rng(0).standard_normal(_DRAWN))
-    return {
+    arrays = {
         slot.name: np.resize(drawn.astype(slot.dtype), (batch, *slot.sample_shape))
         for slot in program.inputs
     }
+    return with_indices(arrays, index_limits(program))
 
 
 def measure_tiles(

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from graph.activations import Function
+from graph.attention_ops import Embedding
 from graph.graph import Graph
 from graph.tensor_type import DType, TensorType
 from pruning import array_file
@@ -94,6 +95,19 @@ def test_what_does_not_fit_is_refused_at_its_array(
     with pytest.raises(CalibrationError) as caught:
         read_calibration(saved(tmp_path, **arrays), classifier())
     assert caught.value.field == field
+
+
+@pytest.mark.parametrize("index", [7, -1, 0.5])
+def test_an_index_that_no_embedding_has_is_refused(tmp_path: Path, index: float) -> None:
+    b = GraphBuilder()
+    table = b.weight("table", np.ones((7, 2)))
+    graph = b.build(b.add(Embedding(7, 2), [b.input(3, name="tokens")], [table]))
+    tokens = np.arange(6.0).reshape(2, 3)
+    assert read_calibration(saved(tmp_path, tokens=tokens), graph).samples == 2
+    tokens[1, 1] = index
+    with pytest.raises(CalibrationError, match=f"indices from 0 to 6.*{index}") as caught:
+        read_calibration(saved(tmp_path, tokens=tokens), graph)
+    assert caught.value.field == "tokens"
 
 
 def test_the_only_input_may_come_as_npy(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from graph import batches as batches_module
 from graph.activations import Function
+from graph.attention_ops import Embedding
 from graph.batches import held_elements, operations
 from graph.graph import Graph
 from graph.shape_ops import RepeatVector
@@ -187,3 +188,18 @@ def test_comparing_holds_a_few_values_and_not_all(monkeypatch: pytest.MonkeyPatc
         tracemalloc.stop()
     # Four outputs of a batch are kept besides, each at most a third of what is held.
     assert rounding_peak < 3 * batches_module.HELD_BYTES
+
+
+def test_indices_of_embeddings_are_drawn_among_those_that_there_are() -> None:
+    b = GraphBuilder()
+    indices = b.input(4, type_=TensorType(DType.INT32, (None, 4)))
+    table = b.weight("table", np.ones((3, 2)))
+    graph = b.build(b.add(Embedding(3, 2), [indices], [table]), b.dense(b.input(2), 1))
+    drawn = {one.name: one.inputs for one in probe_sets(graph, {})}
+    for inputs in drawn.values():
+        assert inputs["x0"].dtype == np.int32
+        assert inputs["x0"].min() >= 0
+        assert inputs["x0"].max() <= 2
+    assert not drawn["zeros"]["x0"].any()
+    assert set(drawn["normal"]["x0"].ravel()) == {0, 1, 2}
+    assert drawn["large"]["x1"].max() > 100
