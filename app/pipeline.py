@@ -141,7 +141,8 @@ def run_pipeline(request: PipelineRequest, progress: Progress) -> PipelineResult
     compiled = compile_models(pruned, ValueType(weight_type), host, progress.within)
     progress.enter("check")
     checked = _checked(compiled, pruned, calibration, host, request.output / ARTIFACT_FILE)
-    quality, gate = _judge(pruned, checked.served, calibration, weight_type)
+    judges = pruned.choice.held_out or calibration
+    quality, gate = _judge(pruned, checked.served, judges, weight_type)
     measured = measure(checked.compiled, pruned, host, checked.info.size_bytes)
     progress.enter("write")
     keras_bytes, not_kept = _write_keras(pruned.graph_to_export, file.origin, request.output)

@@ -18,7 +18,7 @@ from graph.reference import run
 from pruning.answers import Array
 from pruning.calibrate import Calibration
 from pruning.gate import DEFAULT_MAX_ACCURACY_DROP, DEFAULT_MIN_AGREEMENT
-from pruning.magnitude import apply_masks, choose_masks
+from pruning.magnitude import choose_by_size
 from pruning.markdown import percent
 from pruning.probe import ProbeSet
 from pruning.prunable import WeightedLayer, weighted_layers
@@ -150,10 +150,10 @@ def _recipe(threshold: float) -> PruningRecipe:
 
 def _pruned(graph: Graph, layers: Sequence[WeightedLayer], threshold: float) -> tuple[Graph, float]:
     """Return the graph with small weights set to zero, and the share of its kernel weights that is zero then."""
-    masks = choose_masks(graph, layers, _recipe(threshold))
-    pruned = apply_masks(graph, masks)
-    total = sum(mask.size for mask in masks.values())
-    nonzeros = sum(int(np.count_nonzero(pruned.weights[name])) for name in masks)
+    kernels = choose_by_size(graph, layers, _recipe(threshold)).weights
+    pruned = graph.with_weights(kernels)
+    total = sum(kernel.size for kernel in kernels.values())
+    nonzeros = sum(int(np.count_nonzero(kernel)) for kernel in kernels.values())
     return pruned, 1.0 - nonzeros / total if total else 0.0
 
 

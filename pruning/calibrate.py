@@ -43,6 +43,21 @@ class Calibration:
         """Shape of a sample, by input name."""
         return {name: array.shape[1:] for name, array in self.inputs.items()}
 
+    def split(self, share: float, seed: int) -> tuple["Calibration", "Calibration"]:
+        """Return most of the samples, and the others, drawn at random: at least one on either side.
+
+        Args:
+            share: of the samples in the second part, in (0, 1).
+            seed: of the draw.
+        """
+        order = np.random.default_rng(seed).permutation(self.samples)
+        count = min(max(round(self.samples * share), 1), self.samples - 1)
+        return self._of(np.sort(order[count:])), self._of(np.sort(order[:count]))
+
+    def _of(self, chosen: Array) -> "Calibration":
+        labels = None if self.labels is None else self.labels[chosen]
+        return Calibration({name: array[chosen] for name, array in self.inputs.items()}, labels)
+
 
 def read_calibration(path: Path, graph: Graph, labels_path: Path | None = None) -> Calibration:
     """Read one array per model input, and labels from the array `labels` or from a file of their own.

@@ -5,7 +5,7 @@
 - *rounding*: weights were removed whose contribution to every unit is at most 2^-24 of the unit's scale, or of the
   scale of the layers that read it (see `pruning.lossless.drop`); or weights were replaced by others that give the same
   function, computed in float64 and rounded to float32 once.
-- *budgeted*: weights were chosen by their size. Nothing is proven; the measured change is all there is.
+- *budgeted*: weights were chosen by their size, or by samples. Nothing is proven; the measured change is all there is.
 - *measured*: weights were rounded to 16 bits when the model was compiled. Nothing is proven either.
 """
 
@@ -73,21 +73,19 @@ class Certificate:
 
 
 def layer_certificate(
-    claim: DropClaim | None, *, budgeted: bool, rewritten: bool, options: LosslessOptions
+    claim: DropClaim | None, *, budgeted: str, rewritten: bool, options: LosslessOptions
 ) -> LayerCertificate:
     """Certify one layer.
 
     Args:
         claim: what the scale-aware rule removed, if anything.
-        budgeted: whether weights were chosen by their size.
+        budgeted: how weights were chosen where nothing is proven of the choice, in a sentence; or nothing.
         rewritten: whether weights that are left were recomputed.
         options: the options, for the assumed magnitude.
     """
     sentences = []
     if budgeted:
-        sentences.append(
-            "Weights were removed by their size. Nothing is proven; see what was measured."
-        )
+        sentences.append(f"{budgeted} Nothing is proven; see what was measured.")
     if claim is not None:
         domain = (
             "every finite input"

@@ -1,6 +1,6 @@
 """The layer-by-layer record: what became of every layer of the original model."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy as np
 from graph.graph import Graph, Node
 from graph.linear import is_linear, kernel_layout
 from pruning.certificate import LayerCertificate, layer_certificate
+from pruning.choice import Choice
 from pruning.lossless.attempt import Attempt
 from pruning.lossless.options import LosslessOptions
 from pruning.prunable import WeightedLayer
@@ -68,19 +69,14 @@ class Outcome:
     Attributes:
         original: the graph as given.
         attempt: the accepted lossless steps.
-        masked: kernels from which weights were removed by size.
-        spared: kernels that were left whole although they could be pruned.
+        choice: what the mode chose, before these steps.
         options: the options of the lossless steps.
     """
 
     original: Graph
     attempt: Attempt
-    masked: Collection[str]
-    spared: Collection[str]
+    choice: Choice
     options: LosslessOptions
-
-
-_SPARED = "depthwise: pruned by size only where the recipe names the layer"
 
 
 def layer_results(layers: Sequence[WeightedLayer], outcome: Outcome) -> tuple[LayerResult, ...]:
@@ -123,7 +119,7 @@ def _record(layer: WeightedLayer, outcome: Outcome, successors: Mapping[str, str
         nonzeros_after=0 if after is None else int(np.count_nonzero(after)),
         units_removed=0 if heir else units - units_left,
         merged_into=original.node(heir).layer or heir if heir and not left else "",
-        reason=_SPARED if layer.weight in outcome.spared else layer.reason,
+        reason=outcome.choice.spared.get(layer.weight, layer.reason),
         certificate=_certify(layer, outcome, left[0] if left else None),
     )
 
@@ -138,7 +134,7 @@ def _certify(layer: WeightedLayer, outcome: Outcome, left: Node | None) -> Layer
     claims = {claim.kernel: claim for claim in outcome.attempt.claims}
     return layer_certificate(
         claims.get(layer.weight),
-        budgeted=layer.weight in outcome.masked,
+        budgeted=outcome.choice.method if layer.weight in outcome.choice.changed else "",
         rewritten=_is_rewritten(layer, outcome, left),
         options=outcome.options,
     )

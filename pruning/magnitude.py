@@ -7,10 +7,12 @@ import numpy as np
 from graph.graph import Graph
 from graph.linear import LinearKernel, kernel_of
 from pruning.allocate import Candidate, allocate
+from pruning.choice import Choice, masked
 from pruning.patterns import Mask, Scores, protected
 from pruning.prunable import WeightedLayer
 from pruning.recipe import LayerOverride, Mode, PruningRecipe
-from pruning.simplify.rewrite import frozen
+
+_SPARED = "depthwise: pruned by size only where the recipe names the layer"
 
 
 def choose_masks(
@@ -46,13 +48,15 @@ def choose_masks(
     return {name: layouts[name].array(mask) for name, mask in masks.items()}
 
 
-def spared(
-    layers: Sequence[WeightedLayer], recipe: PruningRecipe, masks: Mapping[str, Mask]
-) -> frozenset[str]:
-    """Return the prunable kernels that mode magnitude leaves whole, because they are depthwise and not named."""
-    if recipe.mode is not Mode.MAGNITUDE:
-        return frozenset()
-    return frozenset(layer.weight for layer in layers if layer.is_prunable) - set(masks)
+def choose_by_size(graph: Graph, layers: Sequence[WeightedLayer], recipe: PruningRecipe) -> Choice:
+    """Return the choice of the modes that look at nothing but weights; none for the lossless mode."""
+    masks = choose_masks(graph, layers, recipe)
+    spared: dict[str, str] = {}
+    if recipe.mode is Mode.MAGNITUDE:
+        # Prunable all the same: they are depthwise, and the recipe does not name them.
+        whole = {layer.weight for layer in layers if layer.is_prunable} - set(masks)
+        spared = dict.fromkeys(whole, _SPARED)
+    return masked(graph, masks, spared)
 
 
 def _sizes(graph: Graph, layer: WeightedLayer, layouts: Mapping[str, LinearKernel]) -> Scores:
@@ -70,12 +74,3 @@ def _above(size: Scores, layer: WeightedLayer, recipe: PruningRecipe) -> Mask:
     few = np.count_nonzero(mask, axis=0) < recipe.keep_per_row
     mask[:, few] |= protected(size[:, few], recipe.keep_per_row)
     return mask
-
-
-def apply_masks(graph: Graph, masks: Mapping[str, Mask]) -> Graph:
-    """Return the graph with every weight outside its mask set to zero."""
-    changed = {
-        name: frozen(np.where(mask, graph.weights[name], np.float32(0.0)))
-        for name, mask in masks.items()
-    }
-    return graph.with_weights(changed)

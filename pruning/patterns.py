@@ -112,6 +112,13 @@ def _n_of_m(scores: Scores, pattern: NofM) -> Mask:
     return np.ascontiguousarray(mask.reshape(groups * pattern.m, units)[:inputs])
 
 
+def groups_of(inputs: int, pattern: NofM, taps: int = 1) -> np.ndarray[Any, np.dtype[np.intp]]:
+    """Return the number of the group of each input, (inputs,), as `n_of_m` forms them."""
+    channels = inputs // taps
+    within = np.arange(channels) // pattern.m
+    return (np.arange(taps)[:, None] * math.ceil(channels / pattern.m) + within).ravel()
+
+
 def with_floor(pooled: Scores, count: int, keep_per_row: int) -> Mask:
     """Keep the `count` largest scores, the floor's among them.
 

@@ -1,27 +1,26 @@
 """prune(graph, recipe): choose, remove, simplify, and check the result against the original before giving it back."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-
-import numpy as np
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 from graph.graph import Graph
 from graph.sizes import Sizes, at_sizes
 from graph.verify import verify
 from pruning.calibrate import Calibration
 from pruning.certificate import Certificate, Guarantee, LayerCertificate, weakness
+from pruning.choice import Choice
+from pruning.choose import choose
 from pruning.compare import Comparison, compare
 from pruning.errors import CalibrationError, GateError, RecipeError
 from pruning.layers import LayerResult, Outcome, layer_results
 from pruning.lossless.attempt import Attempt, attempt_lossless
 from pruning.lossless.drop import DropClaim
 from pruning.lossless.options import InputRange, LosslessOptions
-from pruning.magnitude import apply_masks, choose_masks, spared
 from pruning.probe import ProbeSet, one_of_each, probe_sets
 from pruning.prunable import WeightedLayer, weighted_layers
 from pruning.quality import check_labels
 from pruning.recipe import PruningRecipe
-from pruning.recipe_parser import check_gate_data
 from pruning.rules.table import unknown_nodes
 from pruning.simplify.rewrite import Note
 
@@ -58,6 +57,7 @@ class PruneResult:
         layers: what became of every layer with weights.
         certificate: what is proven, and what was measured.
         notes: what the rewrites did, in order.
+        choice: what the mode chose, before the lossless steps.
         varying: the graphs for inputs of any size, where axes vary; all else is then of the usual size.
     """
 
@@ -67,6 +67,7 @@ class PruneResult:
     layers: tuple[LayerResult, ...]
     certificate: Certificate
     notes: tuple[Note, ...]
+    choice: Choice = field(default_factory=Choice)
     varying: Varying | None = None
 
     @property
@@ -105,6 +106,7 @@ def prune(
     recipe: PruningRecipe,
     calibration: Calibration | None = None,
     progress: Progress | None = None,
+    choice: Choice | None = None,
 ) -> PruneResult:
     """Prune a model.
 
@@ -113,6 +115,7 @@ def prune(
         recipe: what to remove.
         calibration: samples that join the probe inputs; labels are only checked here.
         progress: called with a stage's name and the fraction done, in [0, 1].
+        choice: what the recipe's mode chose, where that is known; chosen here by default.
 
     Returns:
         The pruned graph with its certificate. Names and shapes of inputs and outputs are the original's.
@@ -122,7 +125,9 @@ def prune(
         ShapeError: an axis other than the batch varies in length.
         RecipeError: the recipe names a layer or input that is not there, asks to prune a layer that cannot be, or sets
             a gate that there is no data for.
-        CalibrationError: the labels do not fit the model's outputs, or samples leave the declared range.
+        CalibrationError: the labels do not fit the model's outputs, samples leave the declared range, or there are too
+            few of them.
+        QualityGateError: mode calibrated finds nothing that its gate accepts.
         GateError: even without any rewrite the outputs differ by more than the gate.
     """
     report = progress or _silent
@@ -130,23 +135,17 @@ def prune(
     verify(graph)
     _check_ranges(graph, recipe.lossless.input_ranges, calibration)
     check_labels(graph, calibration)
-    check_gate_data(
-        recipe.gate,
-        has_samples=calibration is not None,
-        has_labels=calibration is not None and calibration.labels is not None,
-    )
     layers = weighted_layers(graph, recipe.layers)
-    masks = choose_masks(graph, layers, recipe)
-    stage = apply_masks(graph, masks)
-    masked = {n for n, mask in masks.items() if np.any(graph.weights[n][~mask] != 0)}
+    if choice is None:
+        choice = choose(graph, layers, recipe, calibration, partial(_first_fifth, report))
+    stage = graph.with_weights(choice.weights)
     samples = None if calibration is None else calibration.inputs
     probes = probe_sets(graph, recipe.lossless.input_ranges, samples)
     report("simplify", 0.2)
     accepted = _accept(stage, layers, recipe, probes, report)
     report("measure", 0.8)
-    measured = compare(graph, accepted.attempt.graph, probes) if masks else accepted.change
-    left_whole = spared(layers, recipe, masks)
-    outcome = Outcome(graph, accepted.attempt, masked, left_whole, accepted.options)
+    measured = compare(graph, accepted.attempt.graph, probes) if choice.weights else accepted.change
+    outcome = Outcome(graph, accepted.attempt, choice, accepted.options)
     records = layer_results(layers, outcome)
     report("done", 1.0)
     return PruneResult(
@@ -154,8 +153,9 @@ def prune(
         graph,
         recipe,
         records,
-        _certificate(records, accepted, measured),
+        _certificate(records, accepted, measured, choice),
         accepted.attempt.notes,
+        choice,
     )
 
 
@@ -175,6 +175,11 @@ def _check_ranges(
             raise CalibrationError(
                 name, expected, f"numbers from {array.min():g} to {array.max():g}"
             )
+
+
+def _first_fifth(report: Progress, done: float) -> None:
+    """Report how far the choice is, which comes before all else."""
+    report("choose", 0.2 * done)
 
 
 def _silent(_stage: str, _fraction: float) -> None:
@@ -236,7 +241,7 @@ def _is_drop_to_blame(
 
 
 def _certificate(
-    records: Sequence[LayerResult], accepted: _Accepted, measured: Comparison
+    records: Sequence[LayerResult], accepted: _Accepted, measured: Comparison, choice: Choice
 ) -> Certificate:
     certificates: dict[str, LayerCertificate] = {}
     for record in records:
@@ -253,7 +258,7 @@ def _certificate(
         measured=measured,
         gate=accepted.options.gate,
         assumptions=_assumptions(accepted),
-        rolled_back=accepted.rolled_back,
+        rolled_back=(*choice.lowered, *accepted.rolled_back),
     )
 
 

@@ -14,6 +14,7 @@ class Mode(StrEnum):
     LOSSLESS = "lossless"
     THRESHOLD = "threshold"
     MAGNITUDE = "magnitude"
+    CALIBRATED = "calibrated"
 
 
 class Allocation(StrEnum):
@@ -22,6 +23,21 @@ class Allocation(StrEnum):
     GLOBAL = "global"
     LAYER = "layer"
     ERK = "erk"
+
+
+class Solver(StrEnum):
+    """How mode calibrated finds what to keep of a layer.
+
+    - *auto*: ExactOBS where that takes seconds, ALPS for larger layers.
+    - *exact_obs*: greedy removal, one weight after another, the others adapting each time (Frantar et al. 2022).
+    - *alps*: all weights together, by alternating directions (Meng et al. 2024).
+    - *wanda*: weights times the size of their inputs, nothing adapting (Sun et al. 2023).
+    """
+
+    AUTO = "auto"
+    EXACT_OBS = "exact_obs"
+    ALPS = "alps"
+    WANDA = "wanda"
 
 
 class Pooling(StrEnum):
@@ -104,6 +120,25 @@ class LayerOverride:
 
 
 @dataclass(frozen=True, slots=True)
+class CalibratedOptions:
+    """What only mode calibrated has.
+
+    Attributes:
+        solver: how what to keep of a layer is found.
+        damping: how far weights are held where they are as trained, as a share of the mean square of their inputs.
+        held_out: share of the samples that only judge, in [0.05, 0.5].
+        back_off: whether less is removed where the gate does not hold on these samples.
+        seed: of every random draw.
+    """
+
+    solver: Solver = Solver.AUTO
+    damping: float = 0.001
+    held_out: float = 0.2
+    back_off: bool = True
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class PruningRecipe:
     """What to prune and how far. ``PruningRecipe()`` is the lossless default.
 
@@ -111,10 +146,11 @@ class PruningRecipe:
         mode: How weights are chosen.
         lossless: Options of the lossless steps.
         threshold: Mode threshold: weights with ``abs(w) <= threshold`` are removed.
-        sparsity: Mode magnitude: fraction of the prunable weights to remove, in [0, 1).
-        allocation: Mode magnitude: how the target is spread over the layers.
-        pattern: Mode magnitude: which shapes the removed weights form.
-        keep_per_row: Modes threshold and magnitude: weights that every output unit keeps at least (the
+        sparsity: Modes magnitude and calibrated: fraction of the prunable weights to remove, in [0, 1).
+        allocation: Modes magnitude and calibrated: how the target is spread over the layers.
+        pattern: Modes magnitude and calibrated: which shapes the removed weights form.
+        calibrated: What only mode calibrated has.
+        keep_per_row: All modes but lossless: weights that every output unit keeps at least (the
             largest ones; with blocks, that many blocks). Units that had fewer keep what they had.
         layers: Exceptions by layer name.
         gate: What the result may differ from the original by.
@@ -126,6 +162,7 @@ class PruningRecipe:
     sparsity: float | None = None
     allocation: Allocation = Allocation.GLOBAL
     pattern: Pattern = Unstructured()
+    calibrated: CalibratedOptions = CalibratedOptions()
     keep_per_row: int = 1
     layers: Mapping[str, LayerOverride] = field(default_factory=lambda: MappingProxyType({}))
     gate: GateOptions = GateOptions()

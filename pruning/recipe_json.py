@@ -18,7 +18,10 @@ def recipe_to_json(recipe: PruningRecipe) -> dict[str, object]:
     found: dict[str, object] = {"mode": recipe.mode.value, "lossless": _lossless(recipe)}
     if recipe.mode is Mode.THRESHOLD:
         found["threshold"] = recipe.threshold
-    if recipe.mode is Mode.MAGNITUDE:
+    if recipe.mode is Mode.CALIBRATED:
+        options = as_plain(recipe.calibrated)
+        found |= options if isinstance(options, dict) else {}
+    if recipe.mode in (Mode.MAGNITUDE, Mode.CALIBRATED):
         found["pattern"] = _pattern(recipe.pattern)
         if not isinstance(recipe.pattern, NofM):
             found["allocation"] = recipe.allocation.value

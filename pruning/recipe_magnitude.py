@@ -1,4 +1,4 @@
-"""The fields of mode magnitude: how much goes, how it is spread over the layers, and in which shapes."""
+"""The fields of the modes that rank weights: how much goes, how it is spread over the layers, in which shapes."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ _MAX_GROUP = 64
 
 @dataclass(frozen=True, slots=True)
 class MagnitudeFields:
-    """What only this mode has; see `PruningRecipe`."""
+    """What only these modes have; see `PruningRecipe`."""
 
     sparsity: float | None
     allocation: Allocation
@@ -30,7 +30,7 @@ class MagnitudeFields:
 
 
 def parse_magnitude(reader: FieldReader) -> MagnitudeFields:
-    """Read the mode's own fields.
+    """Read the fields of both modes.
 
     Raises:
         RecipeError: One of them is wrong.
@@ -88,14 +88,14 @@ def check_pattern(recipe: PruningRecipe, reader: FieldReader) -> None:
     """Check what no field can tell alone.
 
     Raises:
-        RecipeError: The mode is magnitude and the sparsity is missing, or contradicts the pattern.
+        RecipeError: The mode is magnitude or calibrated, and the sparsity is missing, or contradicts the pattern.
     """
-    if recipe.mode is not Mode.MAGNITUDE:
+    if recipe.mode not in (Mode.MAGNITUDE, Mode.CALIBRATED):
         return
     if isinstance(recipe.pattern, NofM):
         _check_n_m(recipe, recipe.pattern, reader)
     elif recipe.sparsity is None:
-        raise RecipeError("sparsity", "a number in [0, 1) (mode magnitude needs it)", None)
+        raise RecipeError("sparsity", f"a number in [0, 1) (mode {recipe.mode} needs it)", None)
 
 
 def _check_n_m(recipe: PruningRecipe, pattern: NofM, reader: FieldReader) -> None:

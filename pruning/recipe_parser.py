@@ -6,16 +6,18 @@ from types import MappingProxyType
 from pruning.errors import RecipeError
 from pruning.fields import FLOAT32_MAX, FieldReader
 from pruning.recipe import Answers, GateOptions, LayerOverride, Mode, PruningRecipe
+from pruning.recipe_calibrated import CALIBRATED_FIELDS, parse_calibrated
 from pruning.recipe_lossless import LOSSLESS_FIELDS, parse_lossless
 from pruning.recipe_magnitude import check_pattern, parse_magnitude
 
 # Fields that not every mode has; `layers` is looked at apart, for an empty one may stand anywhere.
 _OWNERS: Mapping[str, tuple[Mode, ...]] = {
     "threshold": (Mode.THRESHOLD,),
-    "sparsity": (Mode.MAGNITUDE,),
-    "allocation": (Mode.MAGNITUDE,),
-    "pattern": (Mode.MAGNITUDE,),
-    "keep_per_row": (Mode.THRESHOLD, Mode.MAGNITUDE),
+    "sparsity": (Mode.MAGNITUDE, Mode.CALIBRATED),
+    "allocation": (Mode.MAGNITUDE, Mode.CALIBRATED),
+    "pattern": (Mode.MAGNITUDE, Mode.CALIBRATED),
+    "keep_per_row": (Mode.THRESHOLD, Mode.MAGNITUDE, Mode.CALIBRATED),
+    **dict.fromkeys(CALIBRATED_FIELDS, (Mode.CALIBRATED,)),
 }
 # What people write, and what it is called here; other near names are found by their letters.
 _OTHER_NAMES = {
@@ -48,7 +50,8 @@ def parse_recipe(data: object) -> PruningRecipe:
     mode = reader.choice("mode", Mode.LOSSLESS)
     for name, owners in _OWNERS.items():
         _refuse_in_other_modes(reader, name, mode, owners)
-    magnitude = parse_magnitude(reader) if mode is Mode.MAGNITUDE else None
+    is_ranked = mode in (Mode.MAGNITUDE, Mode.CALIBRATED)
+    magnitude = parse_magnitude(reader) if is_ranked else None
     default = PruningRecipe()
     recipe = PruningRecipe(
         mode=mode,
@@ -57,6 +60,7 @@ def parse_recipe(data: object) -> PruningRecipe:
         sparsity=magnitude.sparsity if magnitude else default.sparsity,
         allocation=magnitude.allocation if magnitude else default.allocation,
         pattern=magnitude.pattern if magnitude else default.pattern,
+        calibrated=parse_calibrated(reader) if mode is Mode.CALIBRATED else default.calibrated,
         keep_per_row=reader.integer("keep_per_row", default.keep_per_row, low=0, high=1_000_000),
         layers=_parse_layers(reader, mode),
         gate=_parse_gate(reader),
@@ -66,12 +70,20 @@ def parse_recipe(data: object) -> PruningRecipe:
     return recipe
 
 
-def check_gate_data(options: GateOptions, *, has_samples: bool, has_labels: bool) -> None:
-    """Refuse a gate for which there is nothing to measure with.
+def check_data(recipe: PruningRecipe, *, has_samples: bool, has_labels: bool) -> None:
+    """Refuse a mode for which there is nothing to calibrate with, and a gate for which there is nothing to measure.
 
     Raises:
-        RecipeError: a gate needs labels or samples that were not given.
+        RecipeError: the mode or a gate needs labels or samples that were not given.
     """
+    options = recipe.gate
+    if recipe.mode is Mode.CALIBRATED and not has_samples:
+        raise RecipeError(
+            "mode",
+            "samples to calibrate with (mode calibrated needs them)",
+            recipe.mode.value,
+            "send 'calibration' samples, or choose mode magnitude",
+        )
     if options.max_accuracy_drop is not None and not has_labels:
         raise RecipeError(
             "max_accuracy_drop",
@@ -115,7 +127,7 @@ def _parse_layers(reader: FieldReader, mode: Mode) -> Mapping[str, LayerOverride
     value = reader.take("layers")
     if value is None or value == {}:
         return MappingProxyType({})
-    _refuse_in_other_modes(reader, "layers", mode, (Mode.THRESHOLD, Mode.MAGNITUDE))
+    _refuse_in_other_modes(reader, "layers", mode, _OWNERS["keep_per_row"])
     path = reader.path("layers")
     names = FieldReader(value, path)
     keys = list(value) if isinstance(value, Mapping) else []

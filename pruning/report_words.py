@@ -11,7 +11,7 @@ from pruning.recipe_json import recipe_to_json
 MEANING = {
     "exact": "no number that is left was changed; what was removed was zero, or nothing read it",
     "rounding": "outputs change by no more than float32 rounding",
-    "budgeted": "weights were removed by their size, so nothing is proven: what was measured is all that is known",
+    "budgeted": "weights were chosen by their size or by samples, so nothing is proven: what was measured is all that is known",
     "measured": "weights were rounded to 16 bits, so nothing is proven: what was measured is all that is known",
 }
 _WHERE = {

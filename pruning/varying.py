@@ -14,6 +14,7 @@ from graph.errors import ShapeError
 from graph.graph import Graph, WeightArray
 from graph.sizes import at_sizes, format_sizes, is_varying, usual_sizes, with_inputs_of
 from pruning.calibrate import Calibration
+from pruning.choice import Choice
 from pruning.prune import Progress, PruneResult, Varying, prune
 from pruning.recipe import PruningRecipe
 
@@ -45,9 +46,13 @@ def prune_any(
     sizes = usual_sizes(graph, None if calibration is None else calibration.sizes)
     usual, other = at_sizes(graph, sizes[0]), at_sizes(graph, sizes[1])
     undone: list[str] = []
+    choice: Choice | None = None
     for step, tried in _with_fewer_steps(recipe):
-        found = prune(usual, tried, calibration, progress)
-        varying = _same_at(found, prune(other, tried).graph, graph)
+        found = prune(usual, tried, calibration, progress, choice)
+        # What is chosen by samples is chosen once: at the size that they have.
+        choice = found.choice
+        beside = prune(other, tried, choice=choice)
+        varying = _same_at(found, beside.graph, graph)
         if varying is not None:
             break
         undone.append(f"{step}: what came of it depends on the size of the inputs")

@@ -90,7 +90,7 @@ def _recipe(text: str, *, has_samples: bool) -> dict[str, object]:
     if not text.strip():
         return {}
     # Imported here: most uploads have no recipe, and the service starts without the pruning room.
-    from pruning.recipe_parser import check_gate_data, parse_recipe
+    from pruning.recipe_parser import check_data, parse_recipe
 
     try:
         recipe = orjson.loads(text)
@@ -104,7 +104,7 @@ def _recipe(text: str, *, has_samples: bool) -> dict[str, object]:
     _refuse_doubles(text)
     parsed = parse_recipe(recipe)  # also refuses what is no object
     # Labels may be among the samples: the job, which reads them, checks again.
-    check_gate_data(parsed.gate, has_samples=has_samples, has_labels=has_samples)
+    check_data(parsed, has_samples=has_samples, has_labels=has_samples)
     return dict(recipe)
 
 

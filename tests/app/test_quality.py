@@ -357,3 +357,38 @@ def test_the_command_line_does_not_warn_of_a_gate_that_holds(
     assert done.exit_code == 0
     assert "warning" not in done.stderr
     assert "**Accuracy is 100.00 % before and " in done.stdout
+
+
+GREEDY: dict[str, object] = {"mode": "calibrated", "sparsity": 0.97, "max_accuracy_drop": 0.2}
+CALIBRATED: dict[str, object] = {"mode": "calibrated", "sparsity": 0.75, "min_agreement": 0.7}
+
+
+def test_samples_choose_and_other_samples_judge(service: Live, upload: Upload) -> None:
+    answer = upload(CALIBRATED, 500)
+    assert answer.status_code == 201, answer.text
+    summary = answer.json()["summary"]
+    assert (summary["recipe"], summary["guarantee"]) == ("calibrated", "budgeted")
+    assert summary["removed_share"] > 0.6
+    report = service.http.get(f"/models/quality/versions/{answer.json()['version']}/report").json()
+    assert report["quality"]["samples"] == 100
+    claims = [layer["certificate"]["claim"] for layer in report["layers"]]
+    assert all("fitted to these outputs" in claim for claim in claims)
+
+
+def test_less_is_removed_where_the_gate_asks_for_it(service: Live, upload: Upload) -> None:
+    answer = upload(GREEDY, 500, labelled=True)
+    assert answer.status_code == 201, answer.text
+    report = service.http.get(f"/models/quality/versions/{answer.json()['version']}/report").json()
+    given_up = report["certificate"]["rolled_back"]
+    assert any("97.00 %" in sentence and "percentage points" in sentence for sentence in given_up)
+    assert report["quality"]["accuracy"]["drop"]["value"] <= 0.2
+
+
+def test_the_mode_without_samples_is_refused_before_the_job(service: Live, upload: Upload) -> None:
+    answer = upload(CALIBRATED)
+    assert (answer.status_code, slug(answer)) == (422, "invalid-recipe")
+    assert "calibration" in answer.json()["hint"]
+    assert "job" not in answer.json()
+    few = upload(CALIBRATED, 20)
+    assert (few.status_code, slug(few)) == (422, "invalid-calibration")
+    assert "64 samples" in few.json()["expected"]

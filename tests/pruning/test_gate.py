@@ -8,8 +8,8 @@ from pruning.errors import QualityGateError, RecipeError
 from pruning.gate import GateResult, Verdict, judge
 from pruning.intervals import difference_estimate, share_estimate
 from pruning.quality import Accuracy, Basis, Change, Quality
-from pruning.recipe import GateOptions
-from pruning.recipe_parser import check_gate_data
+from pruning.recipe import GateOptions, PruningRecipe
+from pruning.recipe_parser import check_data
 
 NO_GATE = GateOptions()
 
@@ -129,12 +129,16 @@ def test_a_gate_without_its_data_is_refused() -> None:
     options = GateOptions(max_accuracy_drop=0.1)
     for has_samples in (False, True):
         with pytest.raises(RecipeError) as caught:
-            check_gate_data(options, has_samples=has_samples, has_labels=False)
+            check_data(PruningRecipe(gate=options), has_samples=has_samples, has_labels=False)
         assert caught.value.field == "max_accuracy_drop"
         assert "labels" in caught.value.hint
     with pytest.raises(RecipeError, match="samples"):
-        check_gate_data(GateOptions(min_agreement=0.9), has_samples=False, has_labels=False)
+        check_data(
+            PruningRecipe(gate=GateOptions(min_agreement=0.9)), has_samples=False, has_labels=False
+        )
     both = GateOptions(min_agreement=0.9, max_change=1.0)
-    check_gate_data(both, has_samples=True, has_labels=False)
-    check_gate_data(GateOptions(max_change=1.0), has_samples=False, has_labels=False)
-    check_gate_data(GateOptions(max_accuracy_drop=0.1), has_samples=True, has_labels=True)
+    check_data(PruningRecipe(gate=both), has_samples=True, has_labels=False)
+    check_data(PruningRecipe(gate=GateOptions(max_change=1.0)), has_samples=False, has_labels=False)
+    check_data(
+        PruningRecipe(gate=GateOptions(max_accuracy_drop=0.1)), has_samples=True, has_labels=True
+    )

@@ -13,6 +13,7 @@ from graph.reference import run
 from graph.sizes import at_sizes, format_sizes
 from pruning import varying as under_test
 from pruning.calibrate import Calibration, read_calibration
+from pruning.choice import Choice
 from pruning.errors import CalibrationError, OutputCheckError
 from pruning.output_check import check_other_sizes
 from pruning.prune import Progress, PruneResult, prune
@@ -87,8 +88,9 @@ def test_steps_that_depend_on_the_size_are_undone(
         recipe: PruningRecipe,
         calibration: Calibration | None = None,
         progress: Progress | None = None,
+        choice: Choice | None = None,
     ) -> PruneResult:
-        found = prune(graph, recipe, calibration, progress)
+        found = prune(graph, recipe, calibration, progress, choice)
         if not getattr(recipe.lossless, dependent):
             return found
         name = next(iter(found.graph.weights))
