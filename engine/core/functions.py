@@ -49,6 +49,36 @@ class FusedActivation(StrEnum):
     SQUAREPLUS = "squareplus"  # [b]
     SPARSE_PLUS = "sparse_plus"
     SPARSE_SIGMOID = "sparse_sigmoid"
+    # Operations.
+    ABS = "abs"
+    NEGATIVE = "negative"
+    SQUARE = "square"
+    SQRT = "sqrt"
+    RSQRT = "rsqrt"
+    RECIPROCAL = "reciprocal"
+    SIGN = "sign"
+    FLOOR = "floor"
+    CEIL = "ceil"
+    ROUND = "round"
+    TRUNC = "trunc"
+    LOG = "log"
+    LOG2 = "log2"
+    LOG10 = "log10"
+    LOG1P = "log1p"
+    EXPM1 = "expm1"
+    SIN = "sin"
+    COS = "cos"
+    TAN = "tan"
+    ASIN = "asin"
+    ACOS = "acos"
+    ATAN = "atan"
+    SINH = "sinh"
+    COSH = "cosh"
+    ASINH = "asinh"
+    ACOSH = "acosh"
+    ATANH = "atanh"
+    ERF = "erf"
+    CLIP = "clip"  # [min_value, max_value]; either may be infinite
 
 
 @dataclass(frozen=True, slots=True)

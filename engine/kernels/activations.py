@@ -16,6 +16,7 @@ from engine.core.functions import FusedActivation
 from engine.kernels import vector_math as vm
 from engine.kernels.emit import Value
 from engine.kernels.kernel_writer import KernelWriter
+from engine.kernels.operations import OPERATIONS, clip
 
 Parameters = tuple[Value, ...]
 Emitter = Callable[[KernelWriter, Value, Parameters], Value]
@@ -157,6 +158,8 @@ def _sparse_sigmoid(w: KernelWriter, x: Value) -> Value:
 
 
 _EMITTERS: Mapping[FusedActivation, Emitter] = {
+    **{name: _plain(function) for name, function in OPERATIONS.items()},
+    FusedActivation.CLIP: clip,
     FusedActivation.LINEAR: lambda _, x, __: x,
     FusedActivation.RELU: _plain(lambda w, x: vm.maximum(w, x, 0.0)),
     FusedActivation.CLAMP: _clamp,
@@ -197,4 +200,5 @@ PARAMETER_COUNTS: Mapping[FusedActivation, int] = {
     FusedActivation.HARD_SHRINK: 1,
     FusedActivation.THRESHOLD: 2,
     FusedActivation.SQUAREPLUS: 1,
+    FusedActivation.CLIP: 2,
 }

@@ -2,7 +2,6 @@
 
 import math
 
-from engine.core.errors import UnsupportedModelError
 from engine.core.functions import ElementFunction, FusedActivation
 from graph.activations import ActivationFunction, Function
 
@@ -11,16 +10,15 @@ def element_function(activation: ActivationFunction) -> ElementFunction:
     """Return the element function that computes an elementwise graph activation.
 
     Axis functions (softmax, glu, ...) have kernels of their own: ValueError.
-
-    Raises:
-        UnsupportedModelError: no kernel computes the function.
     """
     if not activation.is_elementwise:
         raise ValueError(f"{activation.function.value} acts along an axis")
-    if activation.function not in set(FusedActivation) | {Function.RELU}:
-        raise UnsupportedModelError(f"there is no kernel for {activation.function.value}")
     if activation.function is Function.RELU:
         return _relu(activation)
+    if activation.function is Function.CLIP:
+        low = -math.inf if activation.min_value is None else activation.min_value
+        high = math.inf if activation.max_value is None else activation.max_value
+        return ElementFunction(FusedActivation.CLIP, (low, high))
     if activation.function is Function.GELU and activation.approximate:
         return ElementFunction(FusedActivation.GELU_TANH)
     parameters = {

@@ -70,6 +70,21 @@ def float_literal(value: float) -> str:
     return f"0x{struct.unpack('>Q', struct.pack('>d', float(np.float32(value))))[0]:016X}"
 
 
+def double_literal(value: float) -> str:
+    """Return LLVM's spelling of a float64 constant: its bits."""
+    return f"0x{struct.unpack('>Q', struct.pack('>d', value))[0]:016X}"
+
+
+def _literal(element: str, number: float) -> str:
+    match element:
+        case "float":
+            return float_literal(number)
+        case "double":
+            return double_literal(number)
+        case _:
+            return str(int(number))
+
+
 class Loop:
     """An open loop: its index, and the values that are carried from one round to the next.
 
@@ -121,7 +136,7 @@ class Writer:
     def const(self, type_name: str, number: float) -> Value:
         """Return a constant of any scalar or vector type; vectors hold it in every element."""
         element = element_of(type_name)
-        text = float_literal(number) if element == F32 else str(int(number))
+        text = _literal(element, number)
         if width_of(type_name) == 1:
             return Value(type_name, text)
         return Value(type_name, f"splat ({element} {text})")
@@ -130,9 +145,7 @@ class Writer:
         """Return the zero of a type."""
         return Value(
             type_name,
-            "zeroinitializer"
-            if width_of(type_name) > 1
-            else (float_literal(0.0) if type_name == F32 else "0"),
+            "zeroinitializer" if width_of(type_name) > 1 else _literal(type_name, 0.0),
         )
 
     def splat(self, scalar: Value, width: int) -> Value:

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from engine.core.errors import UnsupportedModelError
 from engine.core.functions import FusedActivation
 from engine.core.target import Isa, available_isas
 from engine.kernels.element_functions import element_function
@@ -47,7 +46,12 @@ CASES = [
     (ActivationFunction(Function.SQUAREPLUS, b=4.0), 1.0),
     (ActivationFunction(Function.SPARSE_PLUS), 1.0),
     (ActivationFunction(Function.SPARSE_SIGMOID), 1.0),
+    *[(ActivationFunction(Function(name)), 0.0) for name in ELEMENT_FUNCTIONS],
+    (ActivationFunction(Function.CLIP, min_value=-0.5, max_value=2.0), 0.0),
+    (ActivationFunction(Function.CLIP, max_value=2.0), 0.0),
 ]
+# The angle loses digits beyond.
+LARGEST = dict.fromkeys((Function.SIN, Function.COS, Function.TAN), 2.0**20)
 IDS = [f"{case.function.value}-{number}" for number, (case, _) in enumerate(CASES)]
 
 
@@ -75,6 +79,7 @@ def test_error_is_a_few_units_of_the_last_place(
     isa: Isa, function: ActivationFunction, of_x: float
 ) -> None:
     x = sample_points()
+    x = x[np.abs(x) <= LARGEST.get(function.function, np.inf)]
     y = run_activation(isa, function, x)
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         exact = function(x.astype(np.float64))
@@ -109,13 +114,7 @@ def test_any_number_of_elements(isa: Isa, count: int) -> None:
     np.testing.assert_array_equal(y, np.maximum(x, 0))
 
 
-def test_a_function_without_a_kernel_is_refused() -> None:
-    with pytest.raises(UnsupportedModelError, match="there is no kernel for log1p"):
-        element_function(ActivationFunction(Function.LOG1P))
-
-
 def test_every_elementwise_function_is_covered() -> None:
     elementwise = {f for f in Function if ActivationFunction(f).is_elementwise}
-    operations = {Function(name) for name in ELEMENT_FUNCTIONS} | {Function.CLIP}
-    assert {case.function for case, _ in CASES} == elementwise - operations
+    assert {case.function for case, _ in CASES} == elementwise
     assert {element_function(case).function for case, _ in CASES} == set(FusedActivation)
