@@ -30,10 +30,12 @@ from engine.passes.lower import LOWERED
 from engine.planning.plan import Varying
 from graph import attention_ops, conv_ops, ops, pooling_ops
 from graph.activations import ActivationFunction, Function
+from graph.element_ops import BinaryFunction
 from graph.errors import PrunusError
 from graph.graph import Graph, Input, Node, Output, WeightArray
 from graph.interpolation import Interpolation
 from graph.recurrent_ops import Cell, GruCell, LstmCell, RecurrentResult, SimpleRnnCell
+from graph.reduction_ops import CumulativeKind, ReduceKind
 from graph.sizes import Sizes, at_sizes
 from graph.tensor_type import DType, TensorType
 from graph.verify import verify
@@ -206,7 +208,8 @@ def _decode_number(value: Any, path: str) -> int:
 
 
 def _decode_numbers(value: Any, path: str) -> tuple[int, ...]:
-    return as_items(value, path, limits.MAX_AXES, _decode_number)
+    """Axes, or the numbers of elements along one."""
+    return as_items(value, path, _MAX_NUMBERS, _decode_number)
 
 
 def _decode_finite(value: Any, path: str) -> float:
@@ -240,6 +243,7 @@ _DECODERS: dict[Any, _Decode] = {
     int | None: lambda value, path: None if value is None else _decode_number(value, path),
     bool: as_flag,
     float: _decode_finite,
+    int | None: lambda value, path: None if value is None else _decode_number(value, path),
     float | None: lambda value, path: None if value is None else _decode_finite(value, path),
     tuple[int, ...]: _decode_numbers,
     tuple[int, int]: lambda value, path: as_items(value, path, 2, _decode_number, 2),
@@ -258,6 +262,10 @@ _DECODERS: dict[Any, _Decode] = {
     Interpolation: as_member(Interpolation),
     attention_ops.Masking: as_member(attention_ops.Masking),
     ops.MergeKind: as_member(ops.MergeKind),
+    BinaryFunction: as_member(BinaryFunction),
+    ReduceKind: as_member(ReduceKind),
+    CumulativeKind: as_member(CumulativeKind),
+    DType: as_member(DType),
     pooling_ops.PoolKind: as_member(pooling_ops.PoolKind),
 }
 

@@ -20,6 +20,7 @@ from engine.core import attention_check, limits
 from engine.core.constant_check import array_problems, group_problems, number_problems, same_rows
 from engine.core.errors import ProgramError
 from engine.core.functions import MergeOp
+from engine.core.general_check import general_problems
 from engine.core.program import Program
 from engine.core.recurrent_check import recurrent_problems
 from engine.core.steps import (
@@ -31,6 +32,7 @@ from engine.core.steps import (
     DepthwiseStep,
     DotStep,
     ElementStep,
+    GeneralStep,
     GluStep,
     LayerNormStep,
     MergeStep,
@@ -199,6 +201,8 @@ def _problems(program: Program, step: Step) -> Iterator[str]:
         return spatial_problems(program, step)
     if isinstance(step, AttentionStep):
         return attention_check.attention_problems(program, step)
+    if isinstance(step, GeneralStep):
+        return general_problems(program, step)
     return _shape_problems(program, step)
 
 

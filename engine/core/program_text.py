@@ -9,22 +9,29 @@ from engine.core.recurrent_steps import MaskedOutput
 from engine.core.steps import (
     AffineStep,
     AttentionStep,
+    BinaryStep,
+    ConstantStep,
     ConvStep,
     DenseStep,
     DepthwiseStep,
     DotStep,
     ElementStep,
+    FoldStep,
+    GeneralStep,
     LayerNormStep,
     MergeStep,
     MoveStep,
     Pack,
     Place,
+    PlainStep,
     PoolStep,
     PReluStep,
     RecurrentStep,
     ReduceStep,
     ResampleStep,
     RootStep,
+    ScanStep,
+    SelectStep,
     SoftmaxStep,
     SpatialStep,
     Step,
@@ -64,10 +71,16 @@ def _line(program: Program, step: Step) -> str:
 def _name(step: Step) -> str:
     if isinstance(step, SpatialStep):
         return _spatial_name(step)
+    if isinstance(step, GeneralStep):
+        return _general_name(step)
     if isinstance(step, DenseStep | RecurrentStep):
         return _weighted_name(step)
     if isinstance(step, AttentionStep):
         return attention_steps.name_of(step)
+    return _plain_name(step)
+
+
+def _plain_name(step: PlainStep) -> str:
     match step:
         case ElementStep():
             return step.function.function.value
@@ -84,6 +97,21 @@ def _name(step: Step) -> str:
             return f"dot<{step.terms}>"
         case _:
             return type(step).__name__.removesuffix("Step").lower()
+
+
+def _general_name(step: GeneralStep) -> str:
+    match step:
+        case BinaryStep():
+            swapped = "swapped " if step.swapped else ""
+            return f"{swapped}{step.function.value}<{step.outer}, {step.length}, {step.inner}>"
+        case FoldStep():
+            return f"{step.fold.value}<{step.outer}, {step.length}, {step.inner}>"
+        case ScanStep():
+            return f"running_{step.scan.value}<{step.outer}, {step.length}, {step.inner}>"
+        case SelectStep() | ConstantStep():
+            return type(step).__name__.removesuffix("Step").lower()
+        case _:
+            assert_never(step)
 
 
 def _weighted_name(step: DenseStep | RecurrentStep) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import assert_never
 
-from engine.core import attention_steps, window_steps
+from engine.core import attention_steps, general_steps, window_steps
 from engine.core.attention_steps import (
     AttentionStep as AttentionStep,
 )
@@ -21,6 +21,24 @@ from engine.core.attention_steps import (
     ProductStep as ProductStep,
 )
 from engine.core.functions import ElementFunction, MergeOp
+from engine.core.general_steps import (
+    BinaryStep as BinaryStep,
+)
+from engine.core.general_steps import (
+    ConstantStep as ConstantStep,
+)
+from engine.core.general_steps import (
+    FoldStep as FoldStep,
+)
+from engine.core.general_steps import (
+    GeneralStep as GeneralStep,
+)
+from engine.core.general_steps import (
+    ScanStep as ScanStep,
+)
+from engine.core.general_steps import (
+    SelectStep as SelectStep,
+)
 from engine.core.places import Place as Place
 from engine.core.recurrent_steps import RecurrentStep as RecurrentStep
 from engine.core.window_steps import (
@@ -274,7 +292,7 @@ PlainStep = (
     | DotStep
     | RecurrentStep
 )
-Step = PlainStep | SpatialStep | AttentionStep
+Step = PlainStep | SpatialStep | AttentionStep | GeneralStep
 
 
 def reads(step: Step) -> tuple[Place, ...]:
@@ -283,6 +301,8 @@ def reads(step: Step) -> tuple[Place, ...]:
         return window_steps.reads(step)
     if isinstance(step, AttentionStep):
         return attention_steps.reads(step)
+    if isinstance(step, GeneralStep):
+        return general_steps.reads(step)
     match step:
         case Pack():
             return ()
@@ -303,7 +323,7 @@ def reads(step: Step) -> tuple[Place, ...]:
 
 def writes(step: Step) -> tuple[Place, ...]:
     """Return the places that a step writes: its result, none for Unpack; then rows that it alone uses."""
-    if isinstance(step, SpatialStep | AttentionStep):
+    if isinstance(step, SpatialStep | AttentionStep | GeneralStep):
         return (step.y,)
     match step:
         case Unpack():
@@ -326,6 +346,12 @@ def constants_of(step: Step) -> tuple[str, ...]:
         return window_steps.constants_of(step)
     if isinstance(step, AttentionStep):
         return attention_steps.constants_of(step)
+    if isinstance(step, GeneralStep):
+        return general_steps.constants_of(step)
+    return _constants_of_plain(step)
+
+
+def _constants_of_plain(step: PlainStep) -> tuple[str, ...]:
     match step:
         case DenseStep() | RecurrentStep():
             return (step.kernel,) if step.bias is None else (step.kernel, step.bias)

@@ -21,6 +21,7 @@ from engine.core.steps import (
     DenseStep,
     DotStep,
     ElementStep,
+    GeneralStep,
     GluStep,
     GroupFunction,
     LayerNormStep,
@@ -39,6 +40,7 @@ from engine.core.steps import (
 )
 from engine.core.target import Isa
 from engine.execution.bind_attention import bind_attention
+from engine.execution.bind_general import bind_general
 from engine.execution.bind_recurrent import Phase, RecurrentBinder
 from engine.execution.bind_spatial import bind_spatial, nothing, staging
 from engine.execution.bound import BoundStep
@@ -113,6 +115,8 @@ class Binder:
             return BoundStep(
                 *bind_attention(self._program, self._isa, self._lanes, self._offset, step)
             )
+        if isinstance(step, GeneralStep):
+            return bind_general(self._program, self._isa, self._lanes, self._offset, step)
         return self._plain(step)
 
     def _plain(self, step: PlainStep) -> BoundStep:

@@ -209,11 +209,9 @@ def modulo(w: Writer, a: Value, b: Value) -> Value:
     zero, size = w.zero(a.type), absolute(w, b)
     quotient = floor(w, w.op("fdiv", a, b))
     rest = w.op("fsub", a, w.op("fmul", quotient, b))
-    # The quotient may have been rounded up to an integer, or down below it.
+    # The quotient may have been rounded up to an integer, never down below one.
     against = w.compare("olt", w.op("fmul", rest, b), zero)
     rest = w.select(against, w.op("fadd", rest, b), rest)
-    over = w.compare("oge", absolute(w, rest), size)
-    rest = w.select(over, w.op("fsub", rest, b), rest)
     rest = w.select(w.compare("oeq", rest, zero), w.intrinsic("copysign", zero, b), rest)
     infinite = w.op("and", w.compare("oeq", size, w.const(a.type, math.inf)), _is_finite(w, a))
     far = w.select(w.compare("olt", w.op("fmul", a, b), zero), b, a)

@@ -142,6 +142,7 @@ def _extreme(predicate: str) -> Callable[[KernelWriter, Value, Value], Value]:
 
 
 larger = _extreme("ogt")
+smaller = _extreme("olt")
 
 _COMBINE = {
     MergeOp.ADD: _arithmetic("fadd"),
@@ -149,5 +150,5 @@ _COMBINE = {
     MergeOp.SUBTRACT: _arithmetic("fsub"),
     MergeOp.MULTIPLY: _arithmetic("fmul"),
     MergeOp.MAXIMUM: larger,
-    MergeOp.MINIMUM: _extreme("olt"),
+    MergeOp.MINIMUM: smaller,
 }

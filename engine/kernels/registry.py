@@ -15,6 +15,7 @@ from engine.core.layers import (
 from engine.core.rates import Rates, default_rates
 from engine.core.target import Isa
 from engine.kernels import (
+    binary,
     conv_candidates,
     conv_dense,
     conv_rows,
@@ -22,6 +23,7 @@ from engine.kernels import (
     dense_gemm,
     dot,
     elementwise,
+    folds,
     group_sums,
     groups,
     layout,
@@ -231,6 +233,20 @@ FAMILIES: Mapping[str, Family] = {
     ),
     layout.UNPACK_FAMILY: Family(fixed(layout.UNPACK_FIELDS), layout.emit_unpack, Lanes.ANY),
     transpose.FAMILY: Family(fixed(transpose.FIELDS), transpose.emit, Lanes.ANY),
+    binary.BINARY_FAMILY: Family(
+        fixed(binary.BINARY_FIELDS),
+        binary.emit_binary,
+        Lanes.ANY,
+        variants=binary.BINARY_VARIANTS,
+    ),
+    binary.SELECT_FAMILY: Family(fixed(binary.SELECT_FIELDS), binary.emit_select, Lanes.ONE),
+    binary.CONSTANT_FAMILY: Family(fixed(binary.CONSTANT_FIELDS), binary.emit_constant, Lanes.ANY),
+    folds.FOLD_FAMILY: Family(
+        fixed(folds.FIELDS), folds.emit_fold, Lanes.ONE, variants=folds.FOLD_VARIANTS
+    ),
+    folds.SCAN_FAMILY: Family(
+        fixed(folds.FIELDS), folds.emit_scan, Lanes.ONE, variants=folds.SCAN_VARIANTS
+    ),
     stamp.FAMILY: Family(fixed(stamp.FIELDS), stamp.emit, Lanes.ONE),
 }
 

@@ -22,6 +22,7 @@ _CORE = (
     "arrays",
     "attention_steps",
     "functions",
+    "general_steps",
     "layers",
     "places",
     "rates",

@@ -8,12 +8,16 @@ from engine.core.program import Program, dense_array, is_identity
 from engine.core.steps import (
     AffineStep,
     AttentionStep,
+    BinaryStep,
+    ConstantStep,
     ConvStep,
     CopyStep,
     DenseStep,
     DepthwiseStep,
     DotStep,
     ElementStep,
+    FoldStep,
+    GeneralStep,
     GluStep,
     LayerNormStep,
     LookupStep,
@@ -22,6 +26,7 @@ from engine.core.steps import (
     MoveStep,
     Pack,
     Place,
+    PlainStep,
     PoolStep,
     PReluStep,
     ProductStep,
@@ -29,6 +34,8 @@ from engine.core.steps import (
     ReduceStep,
     ResampleStep,
     RootStep,
+    ScanStep,
+    SelectStep,
     SoftmaxStep,
     SpatialStep,
     Step,
@@ -75,6 +82,12 @@ def moved(step: Step, to: PlaceMap) -> Step:
         return _moved_spatial(step, to)
     if isinstance(step, AttentionStep):
         return _moved_attention(step, to)
+    if isinstance(step, GeneralStep):
+        return _moved_general(step, to)
+    return _moved_plain(step, to)
+
+
+def _moved_plain(step: PlainStep, to: PlaceMap) -> Step:
     match step:
         case Pack():
             return replace(step, y=to(step.y))
@@ -96,6 +109,21 @@ def moved(step: Step, to: PlaceMap) -> Step:
         case DenseStep() | ElementStep() | CopyStep() | AffineStep() | PReluStep():
             return replace(step, x=to(step.x), y=to(step.y))
         case TransposeStep() | GluStep() | SoftmaxStep() | LayerNormStep():
+            return replace(step, x=to(step.x), y=to(step.y))
+        case _:
+            assert_never(step)
+
+
+def _moved_general(step: GeneralStep, to: PlaceMap) -> Step:
+    match step:
+        case BinaryStep():
+            return replace(step, a=to(step.a), b=to(step.b), y=to(step.y))
+        case SelectStep():
+            condition, a, b = (to(place) for place in (step.condition, step.a, step.b))
+            return replace(step, condition=condition, a=a, b=b, y=to(step.y))
+        case ConstantStep():
+            return replace(step, y=to(step.y))
+        case FoldStep() | ScanStep():
             return replace(step, x=to(step.x), y=to(step.y))
         case _:
             assert_never(step)

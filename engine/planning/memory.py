@@ -11,8 +11,10 @@ from engine.core.arrays import ALIGNMENT_BYTES
 from engine.core.program import Program
 from engine.core.steps import (
     AffineStep,
+    BinaryStep,
     ElementStep,
     MaskedSoftmaxStep,
+    Place,
     PReluStep,
     SoftmaxStep,
     Step,
@@ -71,11 +73,23 @@ def plan_arena(program: Program, lanes: int) -> ArenaPlan:
 
 def _overwritable(program: Program, step: Step, dying: list[int]) -> int | None:
     """Return the buffer whose memory the result may take: kernels allow x and y to be one place."""
-    if not isinstance(step, ElementStep | AffineStep | PReluStep | SoftmaxStep | MaskedSoftmaxStep):
+    x = _first_operand(step)
+    if x is None:
         return None
-    x, y = step.x, step.y
+    (y,) = writes(step)
     whole = x.rows == program.buffers[x.buffer] and y.rows == program.buffers[y.buffer]
     return x.buffer if whole and x.buffer in dying else None
+
+
+def _first_operand(step: Step) -> Place | None:
+    match step:
+        case ElementStep() | AffineStep() | PReluStep() | SoftmaxStep() | MaskedSoftmaxStep():
+            return step.x
+        case BinaryStep():
+            # What is repeated is read again after the first result is written.
+            return step.a if step.b.buffer != step.a.buffer else None
+        case _:
+            return None
 
 
 class _FreeRanges:

@@ -17,6 +17,7 @@ from engine.planning.parts import SplitAxis, split_axes, split_evenly
 from engine.planning.plan import CompiledModel
 from tests.builders import random_inputs
 from tests.engine.compiled import UNTUNED, assert_close, oracle
+from tests.engine.general_graphs import every_step
 from tests.engine.image_network import image_network
 from tests.engine.tamper import Tampered, leaves, outcome
 from tests.engine.test_artifact import model_graph
@@ -31,10 +32,12 @@ ENOUGH = settings(
 IMAGES = CompileOptions(tune=False, buckets=(1, 16), threads=3)
 
 
-@pytest.fixture(scope="module", params=["dense", "images"])
+@pytest.fixture(scope="module", params=["dense", "images", "general"])
 def content(object_cache: ObjectCache, request: pytest.FixtureRequest) -> bytes:
     if request.param == "dense":
         return artifact_bytes(compile_graph(model_graph(), host_target(), UNTUNED, object_cache))
+    if request.param == "general":
+        return artifact_bytes(compile_graph(every_step(), host_target(), UNTUNED, object_cache))
     model = compile_graph(image_network(), host_target(), IMAGES, object_cache)
     axes = (SplitAxis.POSITIONS, SplitAxis.UNITS)
     return artifact_bytes(with_parts(model, axes))

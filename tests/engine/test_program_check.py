@@ -10,14 +10,18 @@ from hypothesis import given, settings
 
 from engine.core.errors import ProgramError
 from engine.core.functions import ElementFunction, MergeOp
+from engine.core.general_steps import BinaryFunction, Fold, Scan
 from engine.core.program import InputSlot, OutputSlot, Program
 from engine.core.program_check import check_program
 from engine.core.steps import (
     AffineStep,
+    BinaryStep,
+    ConstantStep,
     CopyStep,
     DenseStep,
     DotStep,
     ElementStep,
+    FoldStep,
     GluStep,
     GroupFunction,
     LayerNormStep,
@@ -25,6 +29,8 @@ from engine.core.steps import (
     Pack,
     Place,
     PReluStep,
+    ScanStep,
+    SelectStep,
     SoftmaxStep,
     Step,
     TransposeStep,
@@ -97,6 +103,10 @@ def test_lowered_graphs_pass(graph: Graph) -> None:
     check_program(build_program(graph))
 
 
+BINARY = BinaryStep(BinaryFunction.ADD, X, X, Y, 1, 8, 1, swapped=False)
+FOLD = FoldStep(Fold.SUM, X, Place(1, 0, 1), 1, 8, 1)
+
+
 @pytest.mark.parametrize(
     ("step", "message"),
     [
@@ -144,6 +154,20 @@ def test_lowered_graphs_pass(graph: Graph) -> None:
         (MergeStep(MergeOp.SUBTRACT, (X, X, X), Y), "two values, not 3"),
         (GluStep(X, Y, 1), "glu halves"),
         (GluStep(X, Place(1, 0, 4), 3), "glu halves"),
+        (replace(BINARY, length=7), "1 x 7 x 1 groups in 8 rows"),
+        (replace(BINARY, outer=-1, inner=-1), "at least one element"),
+        (replace(BINARY, outer=2, length=4), "8 rows are repeated, not 4"),
+        (replace(BINARY, b=Place(0, 0, 9)), "leaves its buffer"),
+        (replace(BINARY, y=X), "writes what it reads"),
+        (SelectStep(Place(0, 0, 4), X, X, Y), "4 rows in, 8 rows out"),
+        (SelectStep(X, X, Place(0, 0, 4), Y), "4 rows in, 8 rows out"),
+        (ConstantStep(Y, "wide"), "should be float32"),
+        (ConstantStep(Y, "numbers"), "should be float32"),
+        (replace(FOLD, inner=2), "1 x 8 x 2 groups in 8 rows"),
+        (replace(FOLD, outer=2, length=4), "2 x 1 groups become 1 rows"),
+        (replace(FOLD, outer=-1, length=-8), "at least one element"),
+        (ScanStep(Scan.SUM, X, Y, 1, 4, 1), "1 x 4 x 1 groups in 8 rows"),
+        (ScanStep(Scan.SUM, X, Place(1, 0, 4), 1, 8, 1), "8 rows in, 4 rows out"),
         (Pack(1, Y), "no input or output 1"),
         (Pack(0, Place(1, 0, 4)), "do not hold a sample"),
         (Unpack(Place(0, 0, 4), 0), "do not hold a sample"),

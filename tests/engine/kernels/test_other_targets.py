@@ -5,12 +5,15 @@ import pytest
 
 from engine.core.attention_steps import MaskedKind
 from engine.core.functions import FusedActivation, MergeOp
+from engine.core.general_steps import BinaryFunction, Fold, Scan
 from engine.core.target import Isa
 from engine.core.window_steps import Reduction, Root
 from engine.kernels import (
+    binary,
     dot,
     driver,
     elementwise,
+    folds,
     group_sums,
     groups,
     layout,
@@ -49,6 +52,11 @@ SPECS = [
     groups.softmax_spec(G, 1, SoftmaxKind.LOG_SOFTMAX),
     groups.layer_norm_spec(G, 8, centred=True),
     sparsemax.sparsemax_spec(G, 4),
+    *[binary.binary_spec(G, 8, function, swapped=True) for function in BinaryFunction],
+    binary.select_spec(G),
+    binary.constant_spec(G, 1),
+    *[folds.fold_spec(G, fold) for fold in Fold],
+    *[folds.scan_spec(G, scan) for scan in Scan],
     transpose.transpose_spec(G, 1),
     transpose.transpose_spec(G, 8),
     dot.dot_spec(G, 4, normalize=True),
