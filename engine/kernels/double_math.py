@@ -1,4 +1,4 @@
-"""Functions of one and two numbers that are computed in float64 inside, as LLVM IR; used by `engine.kernels.operations`.
+"""Functions of one and two numbers, computed in float64 inside, as LLVM IR; see `engine.kernels.operations`.
 
 They are for functions that real networks apply to few values: slower than `engine.kernels.vector_math`, but right to
 the last place of float32, with the series themselves instead of fits. Arguments and results are float64 scalars or
