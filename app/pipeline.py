@@ -32,7 +32,7 @@ from graph.keras.dialects import Dialect
 from graph.keras.export import write_keras
 from graph.keras.keras2_export import write_keras2
 from graph.keras.origin import Origin
-from graph.keras.read import read_model
+from graph.model_files.read import read_model_file
 from graph.verify import verify
 from pruning.advice import Advice, advise
 from pruning.calibrate import Calibration, read_calibration
@@ -128,7 +128,11 @@ def run_pipeline(request: PipelineRequest, progress: Progress) -> PipelineResult
             not what it should be.
     """
     progress.enter("read")
-    file = read_model(request.model, allow_nonfinite=request.options.allow_nonfinite)
+    file = read_model_file(
+        request.model,
+        allow_nonfinite=request.options.allow_nonfinite,
+        signature=request.options.signature or None,
+    )
     progress.enter("verify")
     verify(file.graph)
     weight_type = request.options.weight_type
@@ -152,7 +156,7 @@ def run_pipeline(request: PipelineRequest, progress: Progress) -> PipelineResult
         advice=_advice(pruned, calibration),
         weight_type=weight_type,
         engine=measured,
-        files=FileSizes(request.model.stat().st_size, keras_bytes),
+        files=FileSizes(_size_of(request.model), keras_bytes),
     )
     title = Title(request.name or request.model.stem, request.version, _today())
     report = build_report(pruned, title, findings, _versions())
@@ -163,6 +167,13 @@ def run_pipeline(request: PipelineRequest, progress: Progress) -> PipelineResult
     _write(request.output / REPORT_TEXT_FILE, text.encode())
     _write(request.output / RESULT_FILE, summary.model_dump_json().encode())
     return PipelineResult(summary, report)
+
+
+def _size_of(model: Path) -> int:
+    """Return the bytes of an upload, or of all files in the folder of a SavedModel."""
+    if not model.is_dir():
+        return model.stat().st_size
+    return sum(one.stat().st_size for one in model.rglob("*") if one.is_file())
 
 
 def _notes_text(notes: Sequence[str]) -> str:
@@ -258,7 +269,9 @@ def _written(
     return _Checked(compiled, info, error, executable.run)
 
 
-def _write_keras(graph: Graph, origin: Origin, folder: Path) -> tuple[int | None, tuple[str, ...]]:
+def _write_keras(
+    graph: Graph, origin: Origin | None, folder: Path
+) -> tuple[int | None, tuple[str, ...]]:
     """Write the pruned model, and return its size and what it does not keep; a few graphs have no form as a Keras file.
 
     These are served all the same. What came from Keras 1 or 2 is written for tf.keras 2, too.
@@ -269,7 +282,7 @@ def _write_keras(graph: Graph, origin: Origin, folder: Path) -> tuple[int | None
     except ExportError as error:
         path.unlink(missing_ok=True)
         return None, (f"There is no Keras file of the pruned model: {error.message}.",)
-    if origin.dialect is not Dialect.KERAS3:
+    if origin is not None and origin.dialect is not Dialect.KERAS3:
         try:
             write_keras2(graph, older, origin)
         except ExportError as error:

@@ -7,15 +7,16 @@ from graph import limits as bounds
 from graph.errors import NotAModelFileError
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+GZIP_SIGNATURE = b"\x1f\x8b"
 ZIP_SIGNATURE = b"PK\x03\x04"
 # How many bytes tell: the header of the first entry of a zip archive, with its name.
 START_BYTES = 30 + bounds.MAX_NAME_LENGTH
-FORMATS_HINT = "upload a .keras file, or an .h5/.hdf5 file written by model.save()"
+FORMATS_HINT = "upload a .keras file, an .h5/.hdf5 file written by model.save(), or a SavedModel as .zip or .tar.gz"
 _UNPACK = "unpack it, and upload the .keras or .h5 file that is in it"
 _SOURCE = f"it was converted from another model: {FORMATS_HINT} of that, if it is one of Keras"
 _DOWNLOAD = "a link to a page was saved instead of the file behind it: download the file itself"
 _LFS = "run git lfs pull to get the model that it stands for"
-_LOAD = "load it with the TensorFlow that wrote it, as a Keras model, and save that with model.save('model.keras')"
+_WHOLE = "upload its whole folder, with the variables, as .zip or .tar.gz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +43,11 @@ _OTHER_KINDS = (
     _Kind(b"TFL3", "a TensorFlow Lite model", _SOURCE, place=4),
     _Kind(b"GGUF", "a GGUF model", _SOURCE),
     _Kind(b'{"', "a safetensors file: weights without the architecture", place=8),
-    _Kind(b"\x08\x01\x12", "the saved_model.pb of a TensorFlow SavedModel", _LOAD),
+    _Kind(b"\x08\x01\x12", "the saved_model.pb of a TensorFlow SavedModel", _WHOLE),
     *(_Kind(bytes((0x08, version, field)), "an ONNX model", _SOURCE)
       for version in range(2, 32) for field in (0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42)),
     _Kind(b"version https://git-lfs", "a pointer of Git LFS", _LFS),
-    _Kind(b"\x1f\x8b", "a gzip archive", _UNPACK),
-    _Kind(b"ustar", "a tar archive", _UNPACK, place=257),
+    _Kind(b"ustar", "a tar archive that is not compressed", f"{_UNPACK}; a SavedModel as .tar.gz", place=257),
     _Kind(b"7z\xbc\xaf\x27\x1c", "a 7z archive", _UNPACK),
     _Kind(b"Rar!\x1a\x07", "a RAR archive", _UNPACK),
     _Kind(b"\xfd7zXZ\0", "an xz archive", _UNPACK),
@@ -73,9 +73,6 @@ _OTHER_ZIPS = (
     _Kind(b"[Content_Types].xml", "an Office document"),
     _Kind(b"META-INF/MANIFEST.MF", "a Java archive"),
     _Kind(b".npy", "a NumPy archive (.npz)"),
-    *(_Kind(end, "a zip archive of a TensorFlow SavedModel", _LOAD)
-      for end in (b"saved_model.pb", b"keras_metadata.pb", b"fingerprint.pb", b"variables/",
-                  b"variables/variables.index")),
     *(_Kind(end, "a zip archive with a model file in it", _UNPACK)
       for end in (b".keras", b".h5", b".hdf5")),
     *(_Kind(end, "a zip archive with an ONNX or TensorFlow Lite model in it", _SOURCE)
@@ -87,7 +84,7 @@ _KERAS_ENTRIES = (b"model.weights.h5", b"variables.h5")
 
 
 def refuse_other_kinds(start: bytes) -> None:
-    """Refuse what is neither HDF5 nor a zip archive that may be a model.
+    """Refuse what is neither HDF5 nor a zip or gzip archive that may be a model.
 
     Args:
         start: the first `START_BYTES` of the file.
@@ -95,7 +92,7 @@ def refuse_other_kinds(start: bytes) -> None:
     Raises:
         NotAModelFileError: it is something else; the error says what.
     """
-    if start.startswith(HDF5_SIGNATURE):
+    if start.startswith((HDF5_SIGNATURE, GZIP_SIGNATURE)):
         return
     if not start.startswith(ZIP_SIGNATURE):
         raise _not_a_model(_kind_of(start))
@@ -107,7 +104,7 @@ def refuse_other_kinds(start: bytes) -> None:
 def _not_a_model(kind: _Kind) -> NotAModelFileError:
     return NotAModelFileError(
         "the file is not a Keras model",
-        expected="a .keras archive or HDF5",
+        expected="a .keras archive, HDF5, or a SavedModel as .zip or .tar.gz",
         got=kind.name,
         hint=kind.hint,
     )

@@ -36,6 +36,15 @@ MAX_HDF5_DATA_BYTES = 2 * 1024 * 1024 * 1024
 # A chunk may be this large even where the dataset is smaller.
 HDF5_CHUNK_FLOOR_BYTES = 1024 * 1024
 MAX_ATTRIBUTE_BYTES = 32 * 1024 * 1024
+# SavedModels. Fields of all protocol buffers together, as far as they are parsed; a second for about a million of them.
+MAX_PROTO_FIELDS = 5_000_000
+MAX_TENSOR_ELEMENTS = 256 * 1024 * 1024
+MAX_CHECKPOINT_TENSORS = 100_000
+# Operations of a graph when all its calls of functions are opened, and calls within calls.
+MAX_OPERATIONS = 200_000
+MAX_FUNCTION_DEPTH = 64
+# Elements of constants that are computed while a graph is read, beyond those of its variables.
+MAX_FOLDED_ELEMENTS = 64 * 1024 * 1024
 
 
 def inflated_bytes(size: int, stored: int) -> int:

@@ -169,12 +169,12 @@ def _forms_of_file(
     allow_nonfinite: bool,
 ) -> _Forms:
     # Imported here: an artifact is measured without the reader and the pruning room.
-    from graph.keras.read import read_model
+    from graph.model_files.read import read_model_file
     from graph.subnormals import without_subnormals
     from pruning.recipe_parser import parse_recipe
     from pruning.varying import prune_any
 
-    graph = read_model(path, allow_nonfinite=allow_nonfinite).graph
+    graph = read_model_file(path, allow_nonfinite=allow_nonfinite).graph
     result = prune_any(graph, parse_recipe(recipe))  # of the usual size, where sizes vary
     half = tune_seconds / 2
     sparse = CompileOptions(tune_seconds=half, threads=host.threads)

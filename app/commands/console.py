@@ -15,6 +15,8 @@ P = ParamSpec("P")
 EXIT_REFUSED = 1
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+# A SavedModel may be a folder.
+MODEL = click.Path(exists=True, path_type=Path)
 OUTPUT = click.Path(dir_okay=False, writable=True, path_type=Path)
 
 

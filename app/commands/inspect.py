@@ -7,7 +7,7 @@ import click
 import numpy as np
 import orjson
 
-from app.commands.console import FILE, microseconds, percent, refusals_as_messages, table
+from app.commands.console import MODEL, microseconds, percent, refusals_as_messages, table
 from app.commands.sources import is_artifact
 from engine.artifacts.artifact import open_artifact
 from engine.planning.plan import CompiledModel
@@ -19,19 +19,20 @@ NEAR_ZERO = 1e-15
 
 
 @click.command(short_help="Show the graph and the weights of a model or an artifact.")
-@click.argument("file", type=FILE)
+@click.argument("file", type=MODEL)
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+@click.option("--signature", help="Of a SavedModel, the signature to show.")
 @click.option("--allow-nonfinite", is_flag=True, help="Accept weights that are NaN or infinite.")
 @refusals_as_messages
-def inspect(file: Path, *, as_json: bool, allow_nonfinite: bool) -> None:
-    """Show the graph and the weights of FILE, a Keras model or an artifact."""
+def inspect(file: Path, *, as_json: bool, signature: str | None, allow_nonfinite: bool) -> None:
+    """Show the graph and the weights of FILE, a Keras model, a SavedModel or an artifact."""
     if is_artifact(file):
         document = _artifact(open_artifact(file).model)
         text = _artifact_text(document)
     else:
-        from graph.keras.read import read_model
+        from graph.model_files.read import read_model_file
 
-        read = read_model(file, allow_nonfinite=allow_nonfinite)
+        read = read_model_file(file, allow_nonfinite=allow_nonfinite, signature=signature)
         document = _model(read.graph)
         document["format"] = str(read.format)
         document["keras_version"] = read.keras_version

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from app.commands.console import FILE, OUTPUT, cache_option, refusals_as_messages
+from app.commands.console import FILE, MODEL, OUTPUT, cache_option, refusals_as_messages
 from app.commands.sources import object_cache, read_recipe
 from app.core.job_folder import (
     ARTIFACT_FILE,
@@ -29,7 +29,7 @@ _NO_FORM = {
     short_help="Prune a Keras model, compile it and check it.",
     context_settings={"show_default": True},
 )
-@click.argument("model", type=FILE)
+@click.argument("model", type=MODEL)
 @click.option(
     "-o",
     "--output",
@@ -46,6 +46,10 @@ _NO_FORM = {
     "--report",
     type=OUTPUT,
     help="Write the report to a file, as JSON if it ends in .json. Without it, or for -, print it.",
+)
+@click.option(
+    "--signature",
+    help="Of a SavedModel, the signature to serve; default serving_default, or the only one.",
 )
 @click.option("--allow-nonfinite", is_flag=True, help="Accept weights that are NaN or infinite.")
 @click.option(
@@ -66,6 +70,7 @@ def prune(
     calibration: Path | None,
     labels: Path | None,
     report: Path | None,
+    signature: str | None,
     *,
     allow_nonfinite: bool,
     weight_type: str,
@@ -73,6 +78,8 @@ def prune(
     cache_dir: Path,
 ) -> None:
     """Prune MODEL, compile it, check it against the original, and report.
+
+    MODEL is a .keras or HDF5 file, or a SavedModel: its folder, or a .zip or .tar.gz of that.
 
     Samples and labels show what pruning costs. Where that is more than the recipe's gate allows,
     nothing is written and the status is 1.
@@ -94,6 +101,7 @@ def prune(
                 has_labels=labels is not None,
                 allow_nonfinite=allow_nonfinite,
                 weight_type=weight_type,
+                signature=signature or "",
             ),
             model=model,
             calibration=calibration,

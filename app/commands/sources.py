@@ -13,7 +13,9 @@ from engine.planning.plan import CompiledModel
 
 
 def is_artifact(path: Path) -> bool:
-    """Tell whether a file starts as an artifact does."""
+    """Tell whether a file starts as an artifact does; a folder does not."""
+    if path.is_dir():
+        return False
     with path.open("rb") as file:
         return file.read(len(MAGIC)) == MAGIC
 
@@ -59,11 +61,11 @@ def compile_lossless(path: Path, cache: ObjectCache, *, allow_nonfinite: bool) -
     """Return the compiled model of a model file, pruned by the default recipe."""
     # Imported here: an artifact is run without the reader and the pruning room.
     from app.speed import varying_of
-    from graph.keras.read import read_model
+    from graph.model_files.read import read_model_file
     from pruning.recipe_parser import parse_recipe
     from pruning.varying import prune_any
 
-    graph = read_model(path, allow_nonfinite=allow_nonfinite).graph
+    graph = read_model_file(path, allow_nonfinite=allow_nonfinite).graph
     pruned = prune_any(graph, parse_recipe({}))
     options = CompileOptions(tune=False)
     return compile_graph(pruned.graph, host_target(), options, cache, varying=varying_of(pruned))

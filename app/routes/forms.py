@@ -15,6 +15,7 @@ from app.services.storage import checked_name
 from app.services.uploads import Upload
 from graph.errors import NotAModelFileError
 from graph.file_kind import START_BYTES, refuse_other_kinds
+from graph.limits import MAX_NAME_LENGTH
 
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False, "": False}
 
@@ -70,6 +71,7 @@ def _job_request(upload: Upload) -> JobRequest:
             allow_nonfinite=_boolean("allow_nonfinite", upload.fields.get("allow_nonfinite", "")),
             weight_type=_weight_type(upload.fields.get("values", "")),
             activate=_activate(upload.fields),
+            signature=_signature(upload.fields.get("signature", "")),
         ),
     )
 
@@ -154,6 +156,17 @@ def _weight_type(text: str) -> str:
     return name
 
 
+def _signature(text: str) -> str:
+    name = text.strip()
+    if len(name) > MAX_NAME_LENGTH or not name.isprintable():
+        raise InvalidRequestError(
+            "the field 'signature' cannot be used",
+            expected=f"a name of at most {MAX_NAME_LENGTH} printable characters",
+            got=repr(text[:40]),
+        )
+    return name
+
+
 def _part(text: str, **schema: object) -> dict[str, Any]:
     return {"description": text, **schema}
 
@@ -168,7 +181,7 @@ UPLOAD_FORM_OPENAPI: dict[str, Any] = {
                     "required": ["file", "name"],
                     "properties": {
                         "file": _part(
-                            "A .keras file, or a .h5/.hdf5 file with the model in it.",
+                            "A .keras file, a .h5/.hdf5 file with the model in it, or a SavedModel as .zip or .tar.gz.",
                             type="string",
                             format="binary",
                         ),
@@ -210,6 +223,11 @@ UPLOAD_FORM_OPENAPI: dict[str, Any] = {
                             "Whether the version answers predictions that name no version; without it the recipe's"
                             " gate decides.",
                             type="boolean",
+                        ),
+                        "signature": _part(
+                            "Of a SavedModel, the signature to serve; default serving_default, or the only one.",
+                            type="string",
+                            maxLength=MAX_NAME_LENGTH,
                         ),
                     },
                 }

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
 # Parts that are no files, whose values are kept in memory.
-FIELD_PARTS = ("name", "version", "recipe", "allow_nonfinite", "values", "activate")
+FIELD_PARTS = ("name", "version", "recipe", "allow_nonfinite", "values", "activate", "signature")
 _MAX_FILE_NAME_CHARACTERS = 200
 _MAX_HEADERS = 8
 _MAX_HEADER_BYTES = 4096

@@ -26,15 +26,15 @@ class ModelFile:
     Attributes:
         graph: the model, verified.
         format: the container it came in.
-        keras_version: the version that wrote it, as it says itself.
-        origin: what a pruned model written back takes over from the file.
+        keras_version: the version of Keras that wrote it, as it says itself; empty for a SavedModel.
+        origin: what a pruned model written back takes over from the file; None where it is not of Keras.
         notes: what a reader of the report should know, in sentences; may be empty.
     """
 
     graph: Graph
     format: FileFormat
     keras_version: str
-    origin: Origin
+    origin: Origin | None
     notes: tuple[str, ...] = ()
 
 

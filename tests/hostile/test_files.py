@@ -9,8 +9,8 @@ import pytest
 
 from graph.errors import GraphError, ModelFileError, NotAModelFileError
 from graph.keras.export import write_keras
-from graph.keras.read import read_model
 from graph.limits import FileLimits
+from graph.model_files.read import read_model_file
 from tests.hostile.catalog import all_files
 from tests.hostile.files.code import touching_code
 from tests.hostile.files.registry import valid_archive, valid_legacy
@@ -40,7 +40,7 @@ def upload(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def test_refused(name: str, upload: Path) -> None:
     FILES[name].write(upload)
     with pytest.raises(GraphError) as caught:
-        read_model(upload)
+        read_model_file(upload)
     assert type(caught.value) is FILES[name].error, caught.value
     assert caught.value.message
     assert len(str(caught.value)) < 2000
@@ -50,7 +50,7 @@ def test_refused(name: str, upload: Path) -> None:
 def test_harmless(name: str, upload: Path) -> None:
     """Read, with a note that says what was ignored, and nothing of it in the file that comes back."""
     FILES[name].write(upload)
-    file = read_model(upload)
+    file = read_model_file(upload)
     (note,) = [note for note in file.notes if "only training uses were ignored" in note]
     assert " of " in note
     written = upload.with_name("written")
@@ -84,23 +84,23 @@ def _all(error: type[GraphError]) -> list[type[GraphError]]:
 def test_the_files_that_the_hostile_ones_are_made_from_are_read(
     write: Callable[[Path], Path], tmp_path: Path
 ) -> None:
-    graph = read_model(write(tmp_path / "upload")).graph
+    graph = read_model_file(write(tmp_path / "upload")).graph
     assert [node.name for node in graph.nodes] == ["dense"]
 
 
 def test_limits_can_be_set_lower(tmp_path: Path) -> None:
     path = valid_archive(tmp_path / "upload")
     with pytest.raises(ModelFileError, match="the file is too large; expected at most 100 bytes"):
-        read_model(path, FileLimits(file_max_bytes=100))
+        read_model_file(path, FileLimits(file_max_bytes=100))
     with pytest.raises(ModelFileError, match=r"config\.json is too large"):
-        read_model(path, FileLimits(config_max_bytes=100))
+        read_model_file(path, FileLimits(config_max_bytes=100))
     with pytest.raises(ModelFileError, match="the model has too many layers; expected at most 2"):
-        read_model(path, FileLimits(max_layers=2))
+        read_model_file(path, FileLimits(max_layers=2))
     with pytest.raises(ModelFileError, match="too many declared bytes in"):
-        read_model(path, FileLimits(data_max_bytes=10))
+        read_model_file(path, FileLimits(data_max_bytes=10))
 
 
 def test_a_pickle_is_named_as_what_it_is(tmp_path: Path) -> None:
     FILES["pickle_that_would_run_code"].write(tmp_path / "upload")
     with pytest.raises(NotAModelFileError, match="a Python pickle, which could run code"):
-        read_model(tmp_path / "upload")
+        read_model_file(tmp_path / "upload")

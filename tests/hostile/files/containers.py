@@ -52,8 +52,8 @@ def numpy_archive(path: Path) -> None:
         np.savez(file, a=KERNEL)
 
 
-@hostile(NotAModelFileError)
-def zipped_saved_model(path: Path) -> None:
+@hostile(DamagedFileError)
+def zipped_saved_model_without_a_graph(path: Path) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("model/saved_model.pb", b"")
 
@@ -207,7 +207,7 @@ for _number, _start in enumerate(
     FILES.add(
         f"bytes of another format {_number}",
         lambda path, start=_start: path.write_bytes(start + bytes(60)),
-        DamagedFileError if _start == b"PK\x03\x04" else NotAModelFileError,
+        DamagedFileError if _start in (b"PK\x03\x04", b"\x1f\x8b\x08") else NotAModelFileError,
     )
 
 
