@@ -42,7 +42,7 @@ from engine.core.target import Isa
 from engine.execution.bind_attention import bind_attention
 from engine.execution.bind_general import bind_general
 from engine.execution.bind_recurrent import Phase, RecurrentBinder
-from engine.execution.bind_spatial import bind_spatial, nothing, staging
+from engine.execution.bind_spatial import bind_spatial, masked, nothing, staging
 from engine.execution.bound import BoundStep
 from engine.kernels import dot, elementwise, groups, layout, rows, sparsemax, transpose
 from engine.kernels.abi import KernelSpec, PackedLayer
@@ -83,7 +83,7 @@ class Binder:
     def staged(
         self, move: Step, step: tuple[Step, Step], bound: BoundStep, number: int
     ) -> BoundStep:
-        """Let a step over windows make the move before it, channel by channel.
+        """Let a step over windows make the move before it, channel by channel, or do without it.
 
         Args:
             move: the move.
@@ -91,6 +91,12 @@ class Binder:
             bound: the part.
             number: the number of the part: each has room for a channel of its own.
         """
+        found = masked(self._program, self._lanes, self._offset, move, step, bound.spec)
+        if found is not None:
+            masked_spec, numbers, constants = found
+            return BoundStep(
+                masked_spec, {**bound.numbers, **numbers}, {**bound.constants, **constants}
+            )
         spec, numbers, constants = staging(
             self._program, self._lanes, self._offset, move, (*step, number)
         )

@@ -23,8 +23,11 @@ from engine.core.window_steps import (
     RootStep,
     SpatialStep,
 )
-from engine.kernels import group_sums, moves, resample
+from engine.formats.masked_windows import masked_windows, padded_sources
+from engine.formats.position_vectors import Grid
+from engine.kernels import group_sums, moves, resample, window_masked
 from engine.kernels.abi import KernelSpec
+from engine.kernels.position_blocks import VECTORS
 from engine.kernels.window_candidates import WindowLayer, window_arguments, window_spec
 from engine.kernels.window_channels import STAGED, WindowKind
 
@@ -159,3 +162,57 @@ def staging(
         "scratch": offset(move.y) + number * move.y_rows * row_bytes,
     }
     return ((STAGED, 1),), numbers, {"boxes": boxes}
+
+
+def masked(
+    program: Program,
+    lanes: int,
+    offset: Callable[[Place], int],
+    move: Step,
+    step: tuple[Step, Step],
+    spec: KernelSpec,
+) -> Bound | None:
+    """Return a depthwise convolution that reads what the move before it would have padded, and leaves the rest out.
+
+    Its weights, bias, activation and counts of channels are those of the kernel that was chosen.
+
+    Args:
+        program: the program.
+        lanes: samples per tile.
+        offset: gives the byte offset of a place in the arena.
+        move: the move.
+        step: the whole step over windows, and a part of it.
+        spec: the kernel that was chosen for it.
+
+    Returns:
+        Kernel, further numbers and constants; None where windows do not lie so, or the level has no such kernel.
+    """
+    whole, part = step
+    if not (isinstance(move, MoveStep) and isinstance(whole, DepthwiseStep)):
+        return None
+    if spec.isa not in window_masked.ISAS or spec.activation is None or move.fill:
+        return None
+    if not (isinstance(part, DepthwiseStep) and whole.positions and move.x_rows):
+        return None
+    boxes = dense_array(program.constants[move.boxes]).astype(np.int64)
+    taps = dense_array(program.constants[whole.taps]).astype(np.int64)
+    rows = Grid(whole.sizes, whole.strides).rows()[:, None] + taps
+    elements = whole.positions * lanes
+    masked_spec = window_masked.masked_spec(spec.isa, lanes, spec.activation, elements)
+    windows = masked_windows(
+        padded_sources(boxes, move.y_rows)[rows],
+        lanes,
+        spec.isa.vector_floats,
+        masked_spec.number(VECTORS),
+    )
+    if windows is None:
+        return None
+    channel = (part.y.first - whole.y.first) // whole.positions // whole.multiplier
+    row_bytes = lanes * 4
+    numbers = {
+        "x": offset(move.x) + channel * move.x_rows * row_bytes,
+        "x_bytes": move.x_rows * row_bytes,
+        "elements": elements,
+        "blocks": len(windows.masks),
+    }
+    return masked_spec, numbers, {"shifts": windows.shifts, "masks": windows.masks}

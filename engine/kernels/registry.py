@@ -49,6 +49,7 @@ from engine.kernels import (
     transpose,
     window_candidates,
     window_channels,
+    window_masked,
 )
 from engine.kernels.abi import Candidate, Field, KernelSpec
 from engine.kernels.family import Family, Lanes, fixed
@@ -175,6 +176,14 @@ FAMILIES: Mapping[str, Family] = {
         True,
         window_channels.VARIANTS,
         optional=window_channels.OPTIONAL_VARIANTS,
+    ),
+    window_masked.FAMILY: Family(
+        fixed(window_masked.FIELDS),
+        window_masked.emit,
+        Lanes.ANY,
+        True,
+        window_masked.VARIANTS,
+        window_masked.ISAS,
     ),
     recurrent.FAMILY: Family(recurrent.fields, recurrent.emit, Lanes.ANY, True, recurrent.VARIANTS),
     group_sums.REDUCE_FAMILY: Family(

@@ -131,4 +131,5 @@ def test_every_family_that_has_a_plain_level_is_listed() -> None:
         "spmv_expand",
         "spmv_sweep",
         "spmv_window",
+        "window_masked",
     }
