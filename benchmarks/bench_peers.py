@@ -1,6 +1,7 @@
 """`make bench-peers`: Prunus beside its peers over a grid of networks, sparsities, batch sizes and threads.
 
-Perceptrons have a grid of sparsities; networks of images and signals are measured at their own sparsity, and dense.
+Perceptrons have a grid of sparsities; networks of images, signals and sequences are measured at their own sparsity, and
+dense.
 
 What was measured is kept in a file, so that pieces can be run again; the pages are written from all that it holds.
 """
@@ -21,12 +22,13 @@ from benchmarks.contenders import (
     ENTRIES,
     IMAGE_ENTRIES,
     OWN,
+    SEQUENCE_ENTRIES,
     Entry,
     contender,
     cores_for,
     environments,
 )
-from benchmarks.image_report import render_images, render_images_full
+from benchmarks.image_report import SEQUENCES, render_images, render_images_full
 from benchmarks.images.cases import CASES, IMAGE_BATCHES, Case
 from benchmarks.images.side_by_side import (
     IMAGE_EFFORT,
@@ -42,6 +44,8 @@ from benchmarks.picture import draw
 from benchmarks.protocol import REPOSITORY, Contender
 from benchmarks.report import FULL_PAGE, render, render_full
 from benchmarks.results import Absent, Outcome, Place, Results, Run, load, merge, part_of, save
+from benchmarks.sequences.cases import SEQUENCE_BATCHES, SEQUENCE_CASES, SequenceCase
+from benchmarks.sequences.side_by_side import SequencePlan, run_sequences_side_by_side
 from benchmarks.side_by_side import FULL, QUICK, Effort, Plan, run_side_by_side
 from engine.core.target import host_target
 from engine.machine_code.object_cache import ObjectCache
@@ -52,6 +56,8 @@ SPARSITIES = (0.8, 0.9, 0.95, 0.98)
 THREADS = (1, 2)
 COMMAND = "make bench-peers"
 IMAGES_SECTION = f"{COMMAND}: images and signals"
+SEQUENCES_SECTION = f"{COMMAND}: sequences"
+SEQUENCE_NETWORKS = tuple(dict.fromkeys(case.description.name for case in SEQUENCE_CASES))
 IMAGE_NETWORKS = tuple(dict.fromkeys(case.description.name for case in CASES))
 ROOF_SECONDS = 0.3
 _Number = TypeVar("_Number", int, float)
@@ -66,9 +72,12 @@ class Options:
     batches: tuple[int, ...]
     cases: tuple[Case, ...]
     image_batches: tuple[int, ...]
+    sequences: tuple[SequenceCase, ...]
+    sequence_batches: tuple[int, ...]
     threads: tuple[int, ...]
     entries: tuple[Entry, ...]
     image_entries: tuple[Entry, ...]
+    sequence_entries: tuple[Entry, ...]
     quick: bool
     folder: Path
     page: Path
@@ -84,14 +93,15 @@ class Options:
 def parse_arguments(arguments: Sequence[str]) -> Options:
     """Read the command line; Prunus always takes part, since all are compared with it in the same run."""
     parser = argparse.ArgumentParser(description=__doc__)
-    every = [*(network.name for network in NETWORKS), *IMAGE_NETWORKS]
+    named = (*IMAGE_NETWORKS, *SEQUENCE_NETWORKS)
+    every = [*(network.name for network in NETWORKS), *named]
+    parser.add_argument("--networks", default=",".join(every), help="widths, or names of networks")
     parser.add_argument(
-        "--networks", default=",".join(every), help="widths, or names of networks of images"
+        "--sparsities", help="fractions; default: all; 0 is a dense network with a name"
     )
     parser.add_argument(
-        "--sparsities", help="fractions; default: all; 0 is a dense network of images"
+        "--batches", help="default: 1, 4, 16, 64 and 256; of networks with names 1 and 16"
     )
-    parser.add_argument("--batches", help="default: 1, 4, 16, 64 and 256; of images 1 and 16")
     parser.add_argument("--threads", default=",".join(map(str, THREADS)))
     parser.add_argument("--contenders", help="names of the tables, comma-separated; default: all")
     parser.add_argument("--quick", action="store_true", help="short turns: a look, not a result")
@@ -104,7 +114,7 @@ def parse_arguments(arguments: Sequence[str]) -> Options:
     sparsities = _numbers(given.sparsities, float)
     batches = _numbers(given.batches, int)
     return Options(
-        networks=tuple(_perceptron(parser, name) for name in names if name not in IMAGE_NETWORKS),
+        networks=tuple(_perceptron(parser, name) for name in names if name not in named),
         sparsities=sparsities or SPARSITIES,
         batches=batches or BATCHES,
         cases=tuple(
@@ -113,9 +123,16 @@ def parse_arguments(arguments: Sequence[str]) -> Options:
             if case.description.name in names and (not sparsities or case.sparsity in sparsities)
         ),
         image_batches=batches or IMAGE_BATCHES,
+        sequences=tuple(
+            case
+            for case in SEQUENCE_CASES
+            if case.description.name in names and (not sparsities or case.sparsity in sparsities)
+        ),
+        sequence_batches=batches or SEQUENCE_BATCHES,
         threads=_numbers(given.threads, int),
         entries=_entries(parser, given.contenders, ENTRIES),
         image_entries=_entries(parser, given.contenders, IMAGE_ENTRIES),
+        sequence_entries=_entries(parser, given.contenders, SEQUENCE_ENTRIES),
         quick=given.quick,
         folder=given.folder,
         page=given.page,
@@ -133,7 +150,8 @@ def _perceptron(parser: argparse.ArgumentParser, name: str) -> Network:
         return Network(tuple(map(int, name.split("-"))))
     except ValueError:
         parser.error(
-            f"expected widths such as 784-300-10, or {', '.join(IMAGE_NETWORKS)}; got {name}"
+            f"expected widths such as 784-300-10, or "
+            f"{', '.join((*IMAGE_NETWORKS, *SEQUENCE_NETWORKS))}; got {name}"
         )
 
 
@@ -198,7 +216,8 @@ def measure(options: Options, recorder: Recorder, say: Callable[[str], None]) ->
     """Run what was asked for: one field of workers for each number of threads and choice of engines."""
     perceptrons = options.entries if options.networks else ()
     images = options.image_entries if options.cases else ()
-    found, missing = environments([*perceptrons, *images], say)
+    sequences = options.sequence_entries if options.sequences else ()
+    found, missing = environments([*perceptrons, *images, *sequences], say)
     for name, why in missing.items():
         say(f"{name}: not available: {why}")
     for threads in options.threads:
@@ -221,6 +240,10 @@ def measure(options: Options, recorder: Recorder, say: Callable[[str], None]) ->
             _measure_images(
                 options, _players(images, found, missing, threads), threads, recorder, say
             )
+        if sequences:
+            _measure_sequences(
+                options, _players(sequences, found, missing, threads), threads, recorder, say
+            )
 
 
 def _measure_images(
@@ -240,6 +263,25 @@ def _measure_images(
         recorder.cpu,
     )
     players.record(run_images_side_by_side(plan, options.folder, say), recorder)
+
+
+def _measure_sequences(
+    options: Options,
+    players: Players,
+    threads: int,
+    recorder: Recorder,
+    say: Callable[[str], None],
+) -> None:
+    plan = SequencePlan(
+        options.sequences,
+        options.sequence_batches,
+        players.contenders,
+        threads,
+        QUICK_IMAGE_EFFORT if options.quick else IMAGE_EFFORT,
+        recorder.name,
+        recorder.cpu,
+    )
+    players.record(run_sequences_side_by_side(plan, options.folder, say), recorder)
 
 
 def _players(
@@ -274,7 +316,8 @@ def absences(
 def write_pages(results: Results, page: Path) -> None:
     """Write the sections of both pages and the picture; what nothing was measured of stays as it is."""
     full = page.parent / FULL_PAGE
-    perceptrons = part_of(results, lambda place: place.network not in IMAGE_NETWORKS)
+    named = (*IMAGE_NETWORKS, *SEQUENCE_NETWORKS)
+    perceptrons = part_of(results, lambda place: place.network not in named)
     if perceptrons.grid:
         picture = Path("images") / "benchmarks.png"
         draw(perceptrons.grid, page.parent / picture)
@@ -284,6 +327,10 @@ def write_pages(results: Results, page: Path) -> None:
     if images.grid:
         replace_section(page, IMAGES_SECTION, render_images(images))
         replace_section(full, IMAGES_SECTION, render_images_full(images))
+    sequences = part_of(results, lambda place: place.network in SEQUENCE_NETWORKS)
+    if sequences.grid:
+        replace_section(page, SEQUENCES_SECTION, render_images(sequences, SEQUENCES))
+        replace_section(full, SEQUENCES_SECTION, render_images_full(sequences, SEQUENCES))
 
 
 def say(line: str) -> None:

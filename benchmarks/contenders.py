@@ -73,6 +73,14 @@ IMAGE_ENTRIES = (
     Entry("LiteRT", "benchmarks.peers.litert_images", "litert"),
     Entry("TensorFlow function", "benchmarks.peers.tensorflow_images", "tensorflow"),
 )
+SEQUENCE_ENTRIES = (
+    Entry(OWN, "benchmarks.sequences.prunus_sparse", None),
+    Entry("DeepSparse", "benchmarks.peers.deepsparse_sequences", "deepsparse"),
+    Entry("ONNX Runtime", "benchmarks.peers.onnx_runtime_sequences", "onnxruntime"),
+    Entry("OpenVINO", "benchmarks.peers.openvino_sequences", "openvino"),
+    Entry("LiteRT", "benchmarks.peers.litert_sequences", "litert"),
+    Entry("TensorFlow function", "benchmarks.peers.tensorflow_sequences", "tensorflow"),
+)
 # LiteRT's models are written there.
 CONVERTER = {"litert": "tensorflow"}
 

@@ -5,6 +5,7 @@ from typing import Protocol, runtime_checkable
 
 from benchmarks.images.network import WeightedNetwork
 from benchmarks.networks import FloatArray, Layer
+from benchmarks.sequences.network import WeightedSequence
 
 
 class Engine(Protocol):
@@ -24,4 +25,12 @@ class ImageEngine(Engine, Protocol):
     """An engine that runs networks of images and signals, too."""
 
     def load_network(self, network: WeightedNetwork) -> None:
+        """Prepare to run `network`, and forget those before; not timed."""
+
+
+@runtime_checkable
+class SequenceEngine(Engine, Protocol):
+    """An engine that runs networks of sequences, too."""
+
+    def load_sequence(self, network: WeightedSequence) -> None:
         """Prepare to run `network`, and forget those before; not timed."""

@@ -1,6 +1,6 @@
 """The goals of the engine against its peers, and whether a grid meets them; all with two threads.
 
-Perceptrons are judged at 95 % zeros, networks of images at their own sparsity, and dense.
+Perceptrons are judged at 95 % zeros, networks of images and of sequences at their own sparsity, and dense.
 """
 
 from collections.abc import Sequence
@@ -10,6 +10,7 @@ from benchmarks.contenders import OWN
 from benchmarks.images.cases import CASES
 from benchmarks.networks import NETWORKS, Network
 from benchmarks.results import Grid, Place, Timing
+from benchmarks.sequences.cases import SEQUENCE_CASES
 
 SPARSITY, THREADS = 0.95, 2
 ALL = tuple(network.name for network in NETWORKS)
@@ -88,6 +89,17 @@ IMAGE_GOALS = (
         if not case.sparsity
         for batch in (1, 16)
     ),
+)
+SEQUENCE_GOALS = tuple(
+    RatioGoal(
+        "ONNX Runtime",
+        case.description.name,
+        batch,
+        4.0 if case.sparsity else _DENSE_FACTOR,
+        case.sparsity,
+    )
+    for case in SEQUENCE_CASES
+    for batch in (1, 16)
 )
 TIME_GOALS = tuple(
     TimeGoal(network, batch, microseconds)

@@ -1,37 +1,58 @@
-"""What `make bench-peers` writes of networks of images and signals: a section of each page, as Markdown.
+"""What `make bench-peers` writes of networks of images and of sequences: sections of both pages, as Markdown.
 
 Every kind of CPU that a network was measured on has columns of its own.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from benchmarks.goals import IMAGE_GOALS, THREADS, RatioGoal, judge_ratios
+from benchmarks.goals import IMAGE_GOALS, SEQUENCE_GOALS, THREADS, RatioGoal, judge_ratios
 from benchmarks.images.cases import CASES
 from benchmarks.page import table
 from benchmarks.report import FULL_PAGE, describe_runs, list_absences, names
 from benchmarks.results import Absent, Grid, Outcome, Place, Results
+from benchmarks.sequences.cases import SEQUENCE_CASES
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
-def render_images(results: Results) -> str:
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a section is about.
+
+    Attributes:
+        cases: Names of networks and their fractions of zeros, in the order of the tables.
+        goals: What they are held to.
+    """
+
+    cases: tuple[tuple[str, float], ...]
+    goals: tuple[RatioGoal, ...]
+
+
+IMAGES = Kind(tuple((case.description.name, case.sparsity) for case in CASES), IMAGE_GOALS)
+SEQUENCES = Kind(
+    tuple((case.description.name, case.sparsity) for case in SEQUENCE_CASES), SEQUENCE_GOALS
+)
+
+
+def render_images(results: Results, kind: Kind = IMAGES) -> str:
     """Return the section of docs/benchmarks.md."""
     parts = [
         describe_runs(results),
         _legend(results.grid),
-        _goals(results.grid),
+        _goals(results.grid, kind.goals),
         "#### Times\n\nMedian milliseconds a call; in brackets how many times as long as Prunus in the same run. The "
         f"spread: [{FULL_PAGE}]({FULL_PAGE}).",
-        *_tables(results.grid, with_ratio=True),
+        *_tables(results.grid, kind.cases, with_ratio=True),
         list_absences(results.grid),
     ]
     return "\n\n".join(part for part in parts if part)
 
 
-def render_images_full(results: Results) -> str:
+def render_images_full(results: Results, kind: Kind = IMAGES) -> str:
     """Return the section of the page of all cells: median and spread."""
     intro = "Median milliseconds a call (10th - 90th percentile)."
-    tables = _tables(results.grid, with_ratio=False)
+    tables = _tables(results.grid, kind.cases, with_ratio=False)
     return "\n\n".join([intro, describe_runs(results), _legend(results.grid), *tables])
 
 
@@ -45,11 +66,11 @@ def _legend(grid: Grid) -> str:
     return "\n".join(f"- {letter}: {cpu}" for cpu, letter in _cpus(grid).items())
 
 
-def _goals(grid: Grid) -> str:
+def _goals(grid: Grid, goals: tuple[RatioGoal, ...]) -> str:
     cpus = _cpus(grid)
-    verdicts = [judge_ratios(grid, IMAGE_GOALS, cpu) for cpu in cpus]
+    verdicts = [judge_ratios(grid, goals, cpu) for cpu in cpus]
     rows = []
-    for number, goal in enumerate(IMAGE_GOALS):
+    for number, goal in enumerate(goals):
         measured = [_verdict(of_cpu[number].measured, goal) for of_cpu in verdicts]
         place = [goal.peer, goal.network, f"{goal.sparsity:.0%}", str(goal.batch)]
         rows.append([*place, f"{goal.factor:.2f}x", *measured])
@@ -66,15 +87,14 @@ def _verdict(measured: float | None, goal: RatioGoal) -> str:
     return f"{measured:.2f}x, " + ("met" if measured >= goal.factor else "**missed**")
 
 
-def _tables(grid: Grid, *, with_ratio: bool) -> Iterator[str]:
+def _tables(grid: Grid, cases: tuple[tuple[str, float], ...], *, with_ratio: bool) -> Iterator[str]:
     cpus = _cpus(grid)
-    for case in CASES:
-        name, sparsity = case.description.name, case.sparsity
+    for name, sparsity in cases:
         places = [place for place in grid if (place.network, place.sparsity) == (name, sparsity)]
         if not places:
             continue
         places.sort(key=lambda place: (place.cpu, place.threads, place.batch))
-        kind = f"{sparsity:.0%} zeros" if sparsity else "dense"
+        zeros = f"{sparsity:.0%} zeros" if sparsity else "dense"
         header = ["engine", *(_column(place, cpus[place.cpu]) for place in places)]
         present = {who for place in places for who in grid[place]}
         rows = [
@@ -82,7 +102,7 @@ def _tables(grid: Grid, *, with_ratio: bool) -> Iterator[str]:
             for who in names(grid)
             if who in present
         ]
-        yield f"##### {name}, {kind}\n\n{table(header, rows)}"
+        yield f"##### {name}, {zeros}\n\n{table(header, rows)}"
 
 
 def _column(place: Place, letter: str) -> str:

@@ -2,6 +2,7 @@
 
     {"command": "load", "layers": "net.npz"}                     -> {"version": "...", "seconds": 0.4}
     {"command": "load", "network": "net.npz"}                        -> as above, for a network of images
+    {"command": "load", "sequence": "net.npz"}                       -> as above, for a network of sequences
     {"command": "outputs", "inputs": "in.npy", "outputs": "out.npy"} -> {}
     {"command": "time", "inputs": "in.npy", "seconds": 0.2, "calls": 5}
                                                                      -> {"nanoseconds": [...]}

@@ -124,7 +124,7 @@ class Field:
 
         Args:
             network: Its name.
-            file: The arguments of the worker's command: "layers" or "network", and the path.
+            file: The arguments of the worker's command: "layers", "network" or "sequence", and the path.
             say: Gets a line for each.
         """
         self.out.clear()

@@ -16,10 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.engine import Engine, ImageEngine
+from benchmarks.engine import Engine, ImageEngine, SequenceEngine
 from benchmarks.images.network import load_network
 from benchmarks.networks import load_layers
 from benchmarks.protocol import main_output, parse_cores
+from benchmarks.sequences.network import load_sequence
 
 MAX_CALLS = 20_000
 PR_SET_PDEATHSIG = 1
@@ -52,6 +53,10 @@ def prepare(engine: Engine, command: dict[str, Any]) -> None:
     """Give the engine the network of the command's file."""
     if "layers" in command:
         engine.load(load_layers(Path(command["layers"])))
+    elif "sequence" in command:
+        if not isinstance(engine, SequenceEngine):
+            raise TypeError(f"{engine.version} is not set up for networks of sequences")
+        engine.load_sequence(load_sequence(Path(command["sequence"])))
     elif isinstance(engine, ImageEngine):
         engine.load_network(load_network(Path(command["network"])))
     else:
