@@ -43,7 +43,9 @@ class Call:
     @property
     def sources(self) -> tuple[TensorRef, ...]:
         """All tensors that the call needs."""
-        named = (ref for refs in self.keywords.values() for ref in refs if ref is not None)
+        named = (
+            ref for _, refs in sorted(self.keywords.items()) for ref in refs if ref is not None
+        )
         return (*self.inputs, *named)
 
 

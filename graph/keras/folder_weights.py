@@ -32,7 +32,7 @@ from graph.keras.slots import (
 _CONTAINERS = ("layers", "_layer_checkpoint_dependencies")
 _VARIABLES = "vars"
 # Recurrent layers keep their weights in a cell.
-_WITH_CELL = frozenset({"LSTM", "GRU", "SimpleRNN"})
+WITH_CELL = frozenset({"LSTM", "GRU", "SimpleRNN"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def _read_parts(
     root: h5py.Group, layer: Layer, folder: str, layout: _Layout, collector: Collector
 ) -> None:
     """Read the weights of what a layer is made of: each part has a folder within that of the layer."""
-    for part, name in _part_folders(layer):
+    for part, name in part_folders(layer):
         inner = layout.separator.join((folder, *name))
         if part.model is None:
             _read_layer(root, part, inner, layout, collector, is_part=True)
@@ -74,7 +74,8 @@ def _read_parts(
                 _read_layer(root, leaf, place, layout, collector)
 
 
-def _part_folders(layer: Layer) -> Iterator[tuple[Layer, tuple[str, ...]]]:
+def part_folders(layer: Layer) -> Iterator[tuple[Layer, tuple[str, ...]]]:
+    """Yield the parts of a layer, each with the names of its folder within that of the layer, outermost first."""
     counts: dict[str, int] = {}
     for place, part in enumerate(layer.parts):
         match layer.class_name:
@@ -190,7 +191,7 @@ def _read_layer(
     _read_parts(root, layer, folder, layout, collector)
     # Names of parts are made by Keras, and differ from version to version.
     name = None if is_part else layer.name
-    if layer.class_name in _WITH_CELL:
+    if layer.class_name in WITH_CELL:
         _read_variables(root, folder, [], layer, collector, name)
         inner = f"{folder}{layout.separator}cell"
         _read_variables(root, inner, own, layer, collector, None)

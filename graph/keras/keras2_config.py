@@ -6,6 +6,7 @@ Sources: keras/engine/functional.py (get_network_config, reconstruct_from_config
 from collections.abc import Iterator, Mapping
 
 from graph.errors import ExportError
+from graph.keras.dialects import MODEL_CLASSES
 from graph.keras.json_text import Json, JsonObject
 
 _RENAMED: Mapping[str, Mapping[str, str]] = {"LeakyReLU": {"negative_slope": "alpha"}}
@@ -78,7 +79,7 @@ def _plain(value: Json) -> Json:
         return [_plain(item) for item in value]
     if not isinstance(value, dict):
         return value
-    if value.get("module") == "keras.layers":
+    if value.get("module") == "keras.layers" or value.get("class_name") in MODEL_CLASSES:
         return _layer(value)
     left_out = ("module", "registered_name")
     return {name: _plain(item) for name, item in value.items() if name not in left_out}
@@ -102,7 +103,14 @@ def _node(node: JsonObject, offsets: Mapping[str, int]) -> Json:
         raise ExportError(
             "a layer is called on tensors by name, which is not written for tf.keras 2"
         )
-    tensors = argument if isinstance(argument, list) else [argument]
+    keywords = _object(node["kwargs"])
+    if set(keywords) - {"initial_state"}:
+        raise ExportError(
+            "a layer is called with a mask of its own, which is not written for tf.keras 2"
+        )
+    tensors = list(argument) if isinstance(argument, list) else [argument]
+    # Behind the sequence.
+    tensors += _list(keywords.get("initial_state", []))
     return [[*_shifted(_history(tensor), offsets), {}] for tensor in tensors]
 
 

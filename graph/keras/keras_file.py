@@ -12,8 +12,9 @@ import numpy as np
 from graph.keras.json_text import JsonObject
 from graph.keras.keras_layer import Array
 
-# The dialect that is written; every Keras 3 reads it.
-KERAS_VERSION = "3.0.0"
+# The dialect that is written; every Keras 3 reads it. Since this version the masks of merged tensors mean what they do
+# today; see `graph.keras.source`.
+KERAS_VERSION = "3.4.0"
 # A folder of arrays: its path, the name of its layer, and the arrays in Keras' order.
 Folder = tuple[str, str, tuple[Array, ...]]
 _EPOCH = (1980, 1, 1, 0, 0, 0)

@@ -13,6 +13,7 @@ from graph.keras.activation_layers import activation_of
 from graph.keras.arguments import Arguments, check_arguments
 from graph.keras.description import Call, Layer, Model, Port, TensorRef
 from graph.keras.dialects import LAYER_CLASSES, Dialect
+from graph.keras.folder_weights import WITH_CELL, part_folders
 from graph.keras.json_text import Json, JsonObject, as_name, as_object
 from graph.keras.keras_file import Folder
 from graph.keras.keras_layer import Array
@@ -22,6 +23,14 @@ from graph.keras.origin import Origin
 from graph.keras.saving_order import saving_order
 from graph.keras.slots import own_roles
 from graph.keras.spatial_classes import APPLICATION_CLASSES
+from graph.keras.written_recurrent import (
+    CUDNN_CLASSES,
+    RECURRENT_ROLES,
+    TAKES_STATES,
+    as_plain_cell,
+    recurrent_arrays,
+    written_parts,
+)
 from graph.keras.written_spatial import INTERPOLATIONS
 
 # Layers that Keras 3 has no longer, that it does not load from everywhere (those that keras.applications has for
@@ -34,6 +43,7 @@ _NOT_WRITTEN: Mapping[Dialect, frozenset[str]] = {
 _NOT_ARGUMENTS: Mapping[str, frozenset[str]] = {
     "BatchNormalization": frozenset({"mode"}),
     "Cropping1D": frozenset({"data_format"}),
+    **dict.fromkeys(("LSTM", "GRU", "SimpleRNN"), frozenset({"consume_less"})),
     **dict.fromkeys((f"Conv{rank}DTranspose" for rank in (1, 2, 3)), frozenset({"output_shape"})),
 }
 # Augmentations that Keras 3 does not make without these arguments.
@@ -57,6 +67,7 @@ _UNITS: Mapping[str, tuple[str, str, int]] = {
     **{f"Conv{rank}D": ("filters", "kernel", -1) for rank in (1, 2, 3)},
     **{f"Conv{rank}DTranspose": ("filters", "kernel", -2) for rank in (1, 2, 3)},
     **{f"SeparableConv{rank}D": ("filters", "pointwise_kernel", -1) for rank in (1, 2)},
+    **dict.fromkeys(RECURRENT_ROLES, ("units", "recurrent_kernel", 0)),
 }
 _FUNCTIONAL = "keras.src.models.functional"
 
@@ -103,7 +114,7 @@ class SameLayers:
                 {
                     **self._layer(layer),
                     "name": layer.name,
-                    "inbound_nodes": [_node(call) for call in layer.calls if call.inputs],
+                    "inbound_nodes": [_node(layer, call) for call in layer.calls if call.inputs],
                 }
                 for layer in _in_order(model)
             ]  # fmt: skip
@@ -124,6 +135,8 @@ class SameLayers:
             return self.model(layer.model)
         class_name = layer.class_name
         needed = _NEEDED.get(class_name, frozenset())
+        if class_name in CUDNN_CLASSES:
+            return self._layer(as_plain_cell(layer))
         if (
             class_name not in LAYER_CLASSES
             or class_name in _NOT_WRITTEN[self._target]
@@ -139,8 +152,11 @@ class SameLayers:
         if not layer.is_trainable:
             config["trainable"] = False
         self._fit(layer, config)
-        if "activation" in layer.arguments:
-            config["activation"] = self._activation(layer)
+        for name in ("activation", "recurrent_activation"):
+            if name in layer.arguments:
+                config[name] = self._activation(layer, name)
+        parts = [self._layer(part) for part in layer.parts]
+        config |= written_parts(class_name, parts)
         return {
             "module": "keras.layers",
             "class_name": class_name,
@@ -169,8 +185,8 @@ class SameLayers:
         if not is_known:
             raise NotTheSameError(f"{layer.path}: {config['interpolation']}")
 
-    def _activation(self, layer: Layer) -> Json:
-        value = layer.arguments["activation"]
+    def _activation(self, layer: Layer, argument: str) -> Json:
+        value = layer.arguments[argument]
         is_of_keras3 = self._dialect is Dialect.KERAS3
         is_named_alike = is_of_keras3 == (self._target is Dialect.KERAS3)
         if value is None or (isinstance(value, str) and is_named_alike):
@@ -197,13 +213,21 @@ class SameLayers:
             if layer.class_name == "InputLayer" and model.class_name == "Sequential":
                 continue
             folder = f"{path}layers/{numbered(snake_case(layer.class_name), counts)}"
-            if layer.model is not None:
-                yield from self.folders(layer.model, f"{folder}/")
-            else:
-                yield folder, layer.name, self.arrays(layer)
+            yield from self._folder(layer, folder)
+
+    def _folder(self, layer: Layer, folder: str) -> Iterator[Folder]:
+        if layer.model is not None:
+            yield from self.folders(layer.model, f"{folder}/")
+            return
+        own = f"{folder}/cell" if layer.class_name in WITH_CELL | CUDNN_CLASSES else folder
+        yield own, layer.name, self.arrays(layer)
+        for part, names in part_folders(layer):
+            yield from self._folder(part, "/".join((folder, *names)))
 
     def arrays(self, layer: Layer) -> tuple[Array, ...]:
         """Return a layer's weights, in Keras' order."""
+        if layer.class_name in RECURRENT_ROLES:
+            return recurrent_arrays(layer, self._graph, self._array)
         roles = [role.name for role in own_roles(layer)]
         if layer.class_name != "Normalization":
             return tuple(self._array(layer, role) for role in roles)
@@ -242,7 +266,7 @@ def _in_order(model: Model) -> Sequence[Layer]:
     """The layers in the order in which Keras 3 lists them, and numbers their folders, when it loads the model."""
     by_name = {layer.name: layer for layer in model.layers}
     calls = {
-        (layer.name, number): [(ref.layer, ref.call) for ref in call.inputs]
+        (layer.name, number): [(ref.layer, ref.call) for ref in call.sources]
         for layer in model.layers
         for number, call in enumerate(layer.calls)
     }
@@ -264,27 +288,40 @@ def _port(ref: TensorRef, layers: Mapping[str, Layer]) -> Json:
     return [ref.layer, ref.call + offset, ref.tensor]
 
 
-def _node(call: Call) -> JsonObject:
-    tensors: list[Json] = [
-        {
-            "class_name": "__keras_tensor__",
-            # Keras finds the tensor by its history; the rest is only there because Keras writes it.
-            "config": {
-                "shape": [None],
-                "dtype": "float32",
-                "keras_history": [ref.layer, ref.call, ref.tensor],
-            },
-        }
-        for ref in call.inputs
-    ]
+def _node(layer: Layer, call: Call) -> JsonObject:
     if call.operands:
         raise NotTheSameError("a call with operands")
+    inputs, keywords = call.inputs, dict(call.keywords)
+    is_single = call.is_single
+    if layer.class_name in TAKES_STATES and len(inputs) > 1:
+        # Keras 2 lists the initial states behind the sequence.
+        inputs, is_single = inputs[:1], True
+        keywords["initial_state"] = call.inputs[1:]
+    tensors = [_tensor(ref) for ref in inputs]
     argument: Json = tensors
     if call.keys:
         argument = dict(zip(call.keys, tensors, strict=True))
-    elif call.is_single:
+    elif is_single:
         argument = tensors[0]
-    return {"args": [argument], "kwargs": {}}
+    named: JsonObject = {}
+    for name, refs in sorted(keywords.items()):
+        found = [_tensor(ref) for ref in refs]
+        named[name] = found[0] if name == "mask" and len(found) == 1 else found
+    return {"args": [argument], "kwargs": named}
+
+
+def _tensor(ref: TensorRef | None) -> Json:
+    if ref is None:
+        return None
+    return {
+        "class_name": "__keras_tensor__",
+        # Keras finds the tensor by its history; the rest is only there because Keras writes it.
+        "config": {
+            "shape": [None],
+            "dtype": "float32",
+            "keras_history": [ref.layer, ref.call, ref.tensor],
+        },
+    }
 
 
 def is_the_same(found: Graph, wanted: Graph) -> bool:
