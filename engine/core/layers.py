@@ -1,6 +1,7 @@
 """Layers with their weights, as formats and kernels take them; one class for each kind of step with weights."""
 
 import math
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -9,6 +10,7 @@ import numpy.typing as npt
 
 from engine.core.arrays import FloatArray
 from engine.core.functions import ElementFunction
+from engine.core.kernel_forms import Arrays, KernelForms
 
 
 class ValueType(StrEnum):
@@ -89,6 +91,7 @@ class ConvLayer:
         nonzeros: number of weights that are not zero, where they were counted already; for estimates only.
         density: share of non-zeros of the layer that this is a part of; None where it is a whole one.
         values: type that holds every number of the kernel exactly.
+        forms: what other sizes of this layer have made of its kernel; None where there are none.
     """
 
     kernel: FloatArray
@@ -103,6 +106,7 @@ class ConvLayer:
     nonzeros: int | None = None
     density: float | None = None
     values: ValueType = ValueType.FLOAT32
+    forms: KernelForms | None = None
 
     @property
     def inputs(self) -> int:
@@ -113,6 +117,10 @@ class ConvLayer:
     def units(self) -> int:
         """Number of output channels."""
         return int(self.kernel.shape[1])
+
+    def form(self, key: Hashable, make: Callable[[], Arrays]) -> Arrays:
+        """Return arrays that follow from the kernel and the key alone."""
+        return make() if self.forms is None else self.forms.form(key, make)
 
     @property
     def group_channels(self) -> int:

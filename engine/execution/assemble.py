@@ -1,12 +1,13 @@
 """A plan becomes bound tiles: arenas laid out, layers packed where they are not, steps bound."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy.typing as npt
 
 from engine.core.errors import PackedLayerError
-from engine.core.layers import ValueType
+from engine.core.layers import ConvLayer, DenseLayer, ValueType, WeightedLayer
 from engine.core.program import Program
 from engine.core.steps import ConvStep, Place, RecurrentStep, Step, WeightedStep
 from engine.execution.bind import Binder
@@ -91,6 +92,19 @@ class Packer:
 
     def _pack(self, step: WeightedStep, spec: KernelSpec, split: Split) -> tuple[PackedLayer, ...]:
         layer = layer_of(self._program, step, self._values)
+        kernel = self._program.constants[step.kernel]
+        if self._shares and layer.kernel is kernel:  # neither written out nor rounded
+            if isinstance(layer, ConvLayer):
+                layer = replace(layer, forms=self._arrays.forms_of(kernel))
+            if isinstance(layer, DenseLayer) and layer.positions == 1:  # the same at every size
+                key = (layer_key(step), spec, split)
+                make = partial(self._packed_by, step, layer, spec, split)
+                return self._arrays.layer(kernel, layer.bias, key, make)
+        return self._packed_by(step, layer, spec, split)
+
+    def _packed_by(
+        self, step: WeightedStep, layer: WeightedLayer, spec: KernelSpec, split: Split
+    ) -> tuple[PackedLayer, ...]:
         for candidate in kernel_candidates(layer, spec.isa, spec.lanes):
             if candidate.spec == spec:
                 return self.shared(packed_parts(candidate.pack, layer, split, spec.lanes))

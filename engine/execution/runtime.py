@@ -17,14 +17,14 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.artifacts.artifact import Artifact, open_artifact
-from engine.core.errors import ExecutableClosedError
+from engine.core.errors import ExecutableClosedError, PackedLayerError
 from engine.core.index_inputs import index_limits
 from engine.core.target import Target, host_target
 from engine.execution.assemble import bind_plan
 from engine.execution.calls import Call
 from engine.execution.forms import Forms
 from engine.execution.indices import IndexCheck
-from engine.execution.native import NativePlan
+from engine.execution.native import BoundTile, NativePlan
 from engine.execution.pool import PROCESS_POOL, thread_count
 from engine.execution.shared_arrays import SharedArrays
 from engine.execution.sizes import SizeLimits
@@ -123,7 +123,7 @@ class Executable:
         """
         program = model.program
         self.threads = thread_count(threads, target)
-        plan = plan_for(model, target, self.threads)
+        plan, tiles = _bound(model, target, self.threads, arrays)
         self.name = program.name
         self.inputs = tuple(
             TensorSpec(slot.name, slot.dtype, slot.sample_shape, slot.sample_shape)
@@ -143,7 +143,7 @@ class Executable:
         self._target = target
         self._cache = cache
         self._native: NativePlan | None = NativePlan(
-            bind_plan(program, plan, arrays),
+            tiles,
             self.schedule.tiles,
             target,
             cache,
@@ -321,12 +321,29 @@ def _helpers(schedule: Schedule, threads: int) -> tuple[Help | None, ...]:
     )
 
 
+def _bound(
+    model: CompiledModel, target: Target, threads: int, arrays: SharedArrays | None
+) -> tuple[ExecutionPlan, tuple[BoundTile, ...]]:
+    """Return the model's plan with its layers packed; best guesses where it names a kernel that there is no more."""
+    plan = plan_for(model, target, threads)
+    try:
+        return plan, bind_plan(model.program, plan, arrays)
+    except PackedLayerError:
+        plan = _best_guesses(model, target, threads)
+        return plan, bind_plan(model.program, plan, arrays)
+
+
 def plan_for(model: CompiledModel, target: Target, threads: int) -> ExecutionPlan:
     """Return the model's own plan where its instruction set is the target's, else best guesses."""
     plan, layers = model.plan, model.program.weighted_steps().keys()
     complete = all(tile.choices.keys() == layers for tile in plan.tiles)
     if plan.tiles and complete and plan.isa is target.isa:
         return plan
+    return _best_guesses(model, target, threads)
+
+
+def _best_guesses(model: CompiledModel, target: Target, threads: int) -> ExecutionPlan:
+    plan = model.plan
     buckets = [tile.lanes for tile in plan.tiles] or DEFAULT_BUCKETS
     widths = tile_widths(buckets, target.isa)
     return default_plan(

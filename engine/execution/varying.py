@@ -37,6 +37,7 @@ from engine.execution.size_fits import Key, Shape, SizeFits, too_much_memory
 from engine.execution.sizes import SizeLimits
 from engine.kernels.abi import Candidate, KernelSpec
 from engine.machine_code.object_cache import ObjectCache
+from engine.passes.lowering import DerivedWeights
 from engine.passes.pipeline import build_program
 from engine.planning.choose import default_plan
 from engine.planning.plan import CompiledModel, Varying
@@ -82,6 +83,7 @@ class VaryingExecutable(Executable):
         self._let_go: weakref.WeakSet[Executable] = weakref.WeakSet()
         self._fits: SizeFits | None = SizeFits(varying.graph, self.limits)
         self._first_operations = operations(at_sizes(varying.graph, varying.sizes[0]))
+        self._derived = DerivedWeights()
         self._lock, self._making = Lock(), Lock()
         self._weight_bytes = sum(
             array.nbytes for array in varying.graph.weights.values() if array.base is None
@@ -110,9 +112,12 @@ class VaryingExecutable(Executable):
             return 0
         with self._lock:
             kept = (*self._kept, *self._let_go)
-        constants = _together((self, *kept))
+        constants = {**_together((self, *kept)), **self._arrays.form_bytes()}
         arenas = super().arena_bytes + sum(one.arena_bytes for one in kept)
-        return sum(constants.values()) + arenas + self._weight_bytes
+        derived = sum(
+            one.nbytes for one in tuple(self._derived.arrays.values()) if one.base is None
+        )
+        return sum(constants.values()) + arenas + self._weight_bytes + derived
 
     def check(self, shapes: Mapping[str, Shape]) -> int:
         """Check the shapes of a batch before it is computed; no size is made ready for it.
@@ -275,7 +280,9 @@ class VaryingExecutable(Executable):
     def _made(self, key: Key) -> Executable:
         plan = self._plan
         try:
-            program = build_program(self._open().graph_at(key), checks_each_pass=False)
+            program = build_program(
+                self._open().graph_at(key), checks_each_pass=False, derived=self._derived
+            )
             chosen = default_plan(
                 program,
                 self._target,
@@ -316,6 +323,8 @@ class VaryingExecutable(Executable):
                 self._bytes_of(self._kept) > self.limits.max_kept_bytes
             ):
                 self._let_go.add(self._kept.drop_least())
+        if sum(self._arrays.form_bytes().values()) > self.limits.max_kept_bytes:
+            self._arrays.forget_forms()
         self._arrays.forget_dead()
 
     def _bytes_of(self, kept: Iterable[Executable]) -> int:

@@ -1,27 +1,15 @@
 """Weights of a sparse convolution in groups of output channels, as `engine.kernels.conv_rows` reads them."""
 
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from engine.core.arrays import FloatArray
+from engine.core.arrays import FloatArray, aligned
 from engine.core.errors import PackError
+from engine.formats.grouped_entries import group_entries
 from engine.formats.nonzeros import find_nonzeros
 from engine.formats.position_vectors import MAX_OFFSET_BYTES
-from engine.formats.row_groups import length_buckets
-
-
-@dataclass(frozen=True, slots=True)
-class ConvGroups:
-    """The arrays that the kernel describes."""
-
-    panels: npt.NDArray[np.uint32]
-    buckets: npt.NDArray[np.uint32]
-    rows: npt.NDArray[np.uint32]
-    offsets: npt.NDArray[np.uint32]
-    values: FloatArray
-    nonzeros: int
 
 
 def tap_offsets(
@@ -39,52 +27,32 @@ def tap_offsets(
     return offsets
 
 
-def pack_conv_groups(
-    kernel: FloatArray,
-    offsets: npt.NDArray[np.int64],
-    groups: int,
-    rows_per_group: int,
-    panel_columns: int,
-) -> ConvGroups:
-    """Pack the weights that are not zero.
+def order_conv_groups(
+    kernel: FloatArray, groups: int, rows_per_group: int, panel_columns: int
+) -> dict[str, npt.NDArray[Any]]:
+    """Put the weights that are not zero in the order of the kernel; nothing of it depends on where elements lie.
 
     Args:
         kernel: float32[channels of a group * taps][units].
-        offsets: the offsets of all channels of the input, as `tap_offsets` gives them.
         groups: runs of units, each of which reads a run of channels of its own.
         rows_per_group: output channels that are computed together.
         panel_columns: columns of the kernel in a panel.
+
+    Returns:
+        `panels`, `buckets`, `rows` and `values` as `engine.kernels.conv_rows` reads them, and `columns`: uint32, which
+        element of all channels and taps each weight meets; and `nonzeros`: int64[1], their number.
     """
     inputs, units = kernel.shape
-    starts = range(0, inputs, panel_columns)
-    panels, parts, own = [(0, 0, 0)], [], []
-    nonzeros = 0
-    for start in starts:
-        found = find_nonzeros(kernel[start : start + panel_columns])
-        new = length_buckets(found, rows_per_group, with_empty=start in {0, starts[-1]})
-        parts += new
-        for one in new:
-            first = start + _first_columns(one.rows, units // groups, inputs, one.columns.shape)
-            own.append(offsets[one.columns + first])
-        nonzeros += len(found.values)
-        _, group, entry = panels[-1]
-        group += sum(len(one.rows) for one in new) // rows_per_group
-        panels.append((len(parts), group, entry + sum(one.values.size for one in new)))
-    return ConvGroups(
-        panels=np.array(panels, np.uint32),
-        buckets=np.array(
-            [(one.length, len(one.rows) // rows_per_group) for one in parts], np.uint32
-        ).reshape(-1, 2),
-        rows=np.concatenate([one.rows for one in parts]).astype(np.uint32),
-        offsets=np.concatenate([part.astype(np.uint32).ravel() for part in own]),
-        values=np.concatenate([one.values.ravel() for one in parts]),
-        nonzeros=nonzeros,
-    )
-
-
-def _first_columns(
-    rows: npt.NDArray[np.intp], group_units: int, inputs: int, shape: tuple[int, ...]
-) -> npt.NDArray[np.intp]:
-    """Return the number of the first column that each row's group reads, in the form of a bucket: [groups][L][R]."""
-    first = (rows // group_units * inputs).reshape(shape[0], 1, shape[2])
-    return np.broadcast_to(first, shape)
+    found = find_nonzeros(kernel)
+    order = group_entries(found, inputs, rows_per_group, panel_columns)
+    columns = found.columns
+    if groups > 1:
+        columns = columns + found.rows.astype(np.int64) // (units // groups) * inputs
+    return {
+        "panels": order.panels,
+        "buckets": order.buckets,
+        "rows": order.rows,
+        "columns": columns.astype(np.uint32)[order.entries].reshape(-1),
+        "values": aligned(found.values[order.entries]),
+        "nonzeros": np.array([len(found.values)]),
+    }

@@ -20,14 +20,14 @@ zeros, and finished by its bias and the activation.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from engine.core.arrays import FloatArray
 from engine.core.errors import PackError
-from engine.formats.nonzeros import Nonzeros, find_nonzeros
+from engine.formats.grouped_entries import group_entries
+from engine.formats.nonzeros import find_nonzeros
 
 MAX_COLUMN = 65_535
 
@@ -63,67 +63,14 @@ def pack_row_groups(
         raise PackError(
             "row_groups", f"column numbers up to {MAX_COLUMN}", f"{panel_columns} x {column_unit}"
         )
-    starts = range(0, inputs, panel_columns)
-    panels: list[tuple[int, int, int]] = [(0, 0, 0)]
-    parts: list[LengthBucket] = []
-    nonzeros = 0
-    for start in starts:
-        ends = start in {0, starts[-1]}
-        panel = find_nonzeros(kernel[start : start + panel_columns])
-        new = length_buckets(panel, rows_per_group, with_empty=ends)
-        parts.extend(new)
-        nonzeros += len(panel.values)
-        _, groups, entries = panels[-1]
-        groups += sum(len(part.rows) for part in new) // rows_per_group
-        panels.append((len(parts), groups, entries + sum(part.values.size for part in new)))
-    columns = [part.columns.astype(np.uint32) * column_unit for part in parts]
+    found = find_nonzeros(kernel)
+    order = group_entries(found, inputs, rows_per_group, panel_columns)
+    columns = (found.columns % panel_columns * column_unit).astype(np.uint16)
     return RowGroups(
-        panels=np.array(panels, np.uint32),
-        buckets=np.array(
-            [(part.length, len(part.rows) // rows_per_group) for part in parts], np.uint32
-        ).reshape(-1, 2),
-        rows=np.concatenate([part.rows for part in parts]).astype(np.uint32),
-        columns=np.concatenate([c.astype(np.uint16).ravel() for c in columns]),
-        values=np.concatenate([part.values.ravel() for part in parts]),
-        nonzeros=nonzeros,
+        panels=order.panels,
+        buckets=order.buckets,
+        rows=order.rows,
+        columns=columns[order.entries].reshape(-1),
+        values=found.values[order.entries].reshape(-1),
+        nonzeros=len(found.values),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class LengthBucket:
-    """Rows of equal length, in groups; a row may be there again to fill the last one."""
-
-    length: int
-    rows: npt.NDArray[np.intp]  # [groups * R]
-    columns: npt.NDArray[np.intp]  # [groups][L][R]
-    values: FloatArray  # [groups][L][R]
-
-
-def length_buckets(panel: Nonzeros, rows_per_group: int, *, with_empty: bool) -> list[LengthBucket]:
-    """Return the buckets of one panel, shortest first."""
-    lengths = panel.lengths
-    first = np.concatenate(([0], np.cumsum(lengths)[:-1]))
-    found = []
-    for length in np.unique(lengths):
-        if length == 0 and not with_empty:
-            continue
-        rows = np.flatnonzero(lengths == length)
-        missing = -len(rows) % rows_per_group
-        rows = np.concatenate((rows, np.repeat(rows[-1:], missing)))
-        places = first[rows][:, None] + np.arange(length)  # [rows][L]
-        shape = (-1, rows_per_group, int(length))
-        found.append(
-            LengthBucket(
-                length=int(length),
-                rows=rows,
-                columns=_interleaved(panel.columns[places], shape),
-                values=_interleaved(panel.values[places], shape),
-            )
-        )
-    return found
-
-
-def _interleaved(matrix: npt.NDArray[Any], shape: tuple[int, int, int]) -> npt.NDArray[Any]:
-    """Turn [groups * R][L] into [groups][L][R]."""
-    groups = matrix.shape[0] // shape[1]
-    return np.ascontiguousarray(matrix.reshape(groups, shape[1], shape[2]).transpose(0, 2, 1))

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from engine.core.arrays import aligned
 from engine.core.layers import ConvLayer
 from engine.core.target import Isa
-from engine.formats.conv_groups import pack_conv_groups, tap_offsets
+from engine.formats.conv_groups import order_conv_groups, tap_offsets
 from engine.formats.dense_blocks import pack_dense_blocks
 from engine.formats.position_vectors import Grid, PositionVectors, cover
 from engine.kernels import conv_dense, conv_rows
@@ -307,16 +308,12 @@ def pack_sparse(layer: ConvLayer, spec: KernelSpec) -> PackedLayer:
             "starts": np.array([*range(0, layer.inputs, panel), layer.inputs], np.uint32),
         }
         offsets = np.arange(layer.inputs) % panel * run_bytes
-    packed = pack_conv_groups(layer.kernel, offsets, layer.groups, rows, panel)
-    constants |= {
-        "panels": packed.panels,
-        "buckets": packed.buckets,
-        "rows": packed.rows,
-        "offsets": packed.offsets,
-        "values": packed.values,
-    }
-    ints["panel_count"] = len(packed.panels) - 1
-    return packed_layer(constants, ints, packed.nonzeros)
+    order = partial(order_conv_groups, layer.kernel, layer.groups, rows, panel)
+    arrays = dict(layer.form((conv_rows.FAMILY, layer.groups, rows, panel), order))
+    nonzeros = int(arrays.pop("nonzeros")[0])
+    constants |= {"offsets": offsets.astype(np.uint32)[arrays.pop("columns")], **arrays}
+    ints["panel_count"] = len(arrays["panels"]) - 1
+    return packed_layer(constants, ints, nonzeros)
 
 
 def _panel_columns(layer: ConvLayer, spec: KernelSpec) -> int:
@@ -339,14 +336,10 @@ def pack_dense(layer: ConvLayer, spec: KernelSpec) -> PackedLayer:
     if COPIES in dict(spec.variant):
         panel = _copied_columns(layer, spec.isa, spec.number(VECTORS))
         ints["panel_taps"] = panel
-    parts = [
-        pack_dense_blocks(layer.kernel[start : start + panel, first : first + units], rows)
-        for first in range(0, layer.units, units)
-        for start in range(0, layer.inputs, panel)
-    ]
+    blocks = partial(_dense_blocks, layer, rows, panel)
     constants |= {
         "offsets": _offsets(layer, layer.group_channels, spec.lanes).astype(np.uint32),
-        "weights": np.concatenate([part.weights for part in parts]),
+        **layer.form((conv_dense.FAMILY, layer.groups, rows, panel), blocks),
     }
     ints |= {
         "taps": layer.kernel.shape[0],
@@ -355,3 +348,14 @@ def pack_dense(layer: ConvLayer, spec: KernelSpec) -> PackedLayer:
         "group_bytes": layer.group_channels * layer.channel_rows * spec.lanes * 4,
     }
     return packed_layer(constants, ints, layer.kernel.size)
+
+
+def _dense_blocks(layer: ConvLayer, rows: int, panel: int) -> dict[str, npt.NDArray[Any]]:
+    """Return the weights in blocks of so many rows, group after group and panel after panel."""
+    units = layer.units // layer.groups
+    parts = [
+        pack_dense_blocks(layer.kernel[start : start + panel, first : first + units], rows)
+        for first in range(0, layer.units, units)
+        for start in range(0, layer.inputs, panel)
+    ]
+    return {"weights": aligned(np.concatenate([part.weights for part in parts]))}

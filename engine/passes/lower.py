@@ -22,7 +22,7 @@ from engine.passes import (
     lower_resizing,
     lower_rows,
 )
-from engine.passes.lowering import Lowering, Lowerings
+from engine.passes.lowering import DerivedWeights, Lowering, Lowerings
 from engine.passes.positions_inside import dense_in_channels
 from graph.graph import Graph
 from graph.tensor_type import TensorType, format_shape
@@ -41,8 +41,12 @@ LOWERED: Lowerings = {
 }
 
 
-def lower(graph: Graph) -> Program:
+def lower(graph: Graph, derived: DerivedWeights | None = None) -> Program:
     """Turn a verified graph into a program.
+
+    Args:
+        graph: the graph.
+        derived: what was made of its weights at other sizes, where there are some.
 
     Raises:
         VariableLengthError: a value has an axis of varying length.
@@ -51,7 +55,7 @@ def lower(graph: Graph) -> Program:
     types = graph.value_types()
     for name, value in types.items():
         _expect_fixed(name, value)
-    to = Lowering(graph.weights, types, dense_in_channels(graph))
+    to = Lowering(graph.weights, types, dense_in_channels(graph), derived)
     inputs = tuple(
         InputSlot(given.name, given.type.dtype.value, given.type.static_sample_shape)
         for given in graph.inputs

@@ -1,6 +1,7 @@
 """Lowering of convolutions: values in channels, staged where windows need it, and a kernel as a matrix."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -60,7 +61,7 @@ def lower_conv(to: Lowering, node: Node, op: Conv) -> InChannels:
     value, axes = windows_over(to, node.inputs[0], op.window(kernel.shape))
     staged = stage(to, node.name, to.in_channels(value), axes, 0.0)
     bias = to.weight(node.weights[1]) if op.use_bias else None
-    name = _matrix_name(to, node.weights[0], _as_matrix(kernel))
+    name = _matrix_name(to, node.weights[0], lambda: _as_matrix(kernel))
     y = to.result(node)
     sizes = tuple(axis.count for axis in axes)
     _add_conv(to, node.name, staged, y, _Kernel(name, bias, op.groups), sizes)
@@ -88,10 +89,10 @@ def _as_matrix(kernel: WeightArray) -> WeightArray:
     return np.moveaxis(kernel, -2, 0).reshape(-1, kernel.shape[-1])
 
 
-def _matrix_name(to: Lowering, weight: str, matrix: WeightArray) -> str:
-    if to.weight_array(weight).shape == matrix.shape:
+def _matrix_name(to: Lowering, weight: str, make: Callable[[], WeightArray]) -> str:
+    if to.weight_array(weight).ndim == 2:
         return to.weight(weight)
-    return to.constant(f"{weight}/matrix", matrix)
+    return to.derived(f"{weight}/matrix", make)
 
 
 def _add_conv(
@@ -113,7 +114,7 @@ def _add_conv(
             strides=staged.strides,
             channels=matrix.shape[0] // len(staged.taps) * kernel.groups,
             tap_count=len(staged.taps),
-            nonzeros=int(np.count_nonzero(matrix)),
+            nonzeros=to.nonzeros(kernel.kernel),
             function=ElementFunction(),
         )
     )
@@ -125,13 +126,15 @@ def lower_depthwise(to: Lowering, node: Node, op: DepthwiseConv) -> InChannels:
     value, axes = windows_over(to, node.inputs[0], op.window(kernel.shape))
     staged = stage(to, node.name, to.in_channels(value), axes, 0.0)
     taps, units = len(staged.taps), kernel.shape[-2] * kernel.shape[-1]
+    weight = node.weights[0]
+    name = to.derived(f"{weight}/depthwise", lambda: kernel.reshape(taps, units))
     y = to.result(node)
     to.steps.append(
         DepthwiseStep(
             name=node.name,
             x=staged.place,
             y=y,
-            kernel=_matrix_name(to, node.weights[0], kernel.reshape(taps, units)),
+            kernel=name,
             bias=to.weight(node.weights[1]) if op.use_bias else None,
             taps=to.constant("taps", staged.taps),
             multiplier=kernel.shape[-1],
@@ -139,7 +142,7 @@ def lower_depthwise(to: Lowering, node: Node, op: DepthwiseConv) -> InChannels:
             sizes=tuple(axis.count for axis in axes),
             strides=staged.strides,
             tap_count=taps,
-            nonzeros=int(np.count_nonzero(kernel)),
+            nonzeros=to.nonzeros(name),
             function=ElementFunction(),
         )
     )

@@ -50,6 +50,19 @@ def with_place(form: Result, place: Place) -> Result:
     return InChannels(place) if isinstance(form, InChannels) else place
 
 
+class DerivedWeights:
+    """What follows from a graph's weights alone, kept for lowering the same graph at other sizes.
+
+    Attributes:
+        arrays: arrays by names that say what of, and how they follow.
+        nonzeros: arrays with the number of their elements that are not zero, by the name of the constant.
+    """
+
+    def __init__(self) -> None:
+        self.arrays: dict[str, Array] = {}
+        self.nonzeros: dict[str, tuple[Array, int]] = {}
+
+
 class Lowering:
     """What has been made so far.
 
@@ -67,8 +80,10 @@ class Lowering:
         weights: Mapping[str, WeightArray],
         types: Mapping[str, TensorType],
         inside: frozenset[str] = frozenset(),
+        derived: DerivedWeights | None = None,
     ) -> None:
         self._weights = weights
+        self._derived = derived or DerivedWeights()
         self.types = types
         self.inside = inside
         self._row_major: dict[str, Place] = {}
@@ -174,6 +189,22 @@ class Lowering:
         """Make a graph weight a constant, under its own name: shared layers share it."""
         self.constants[name] = self._weights[name]
         return name
+
+    def derived(self, name: str, make: Callable[[], Array]) -> str:
+        """Make an array that follows from weights alone a constant, under a name that stands for how it follows."""
+        array = self._derived.arrays.get(name)
+        if array is None:
+            array = self._derived.arrays[name] = np.ascontiguousarray(make())
+        return name if self.constants.get(name) is array else self.constant(name, array)
+
+    def nonzeros(self, name: str) -> int:
+        """Return how many numbers of a constant are not zero."""
+        array = self.constants[name]
+        found, count = self._derived.nonzeros.get(name, (None, 0))
+        if found is not array:
+            count = int(np.count_nonzero(array))
+            self._derived.nonzeros[name] = (array, count)
+        return count
 
     def constant(self, hint: str, array: npt.NDArray[Any]) -> str:
         """Add a constant under a name like `hint`; an equal one that is there already is used again."""

@@ -11,6 +11,7 @@ from engine.passes.fold_affine import fold_affine
 from engine.passes.fuse_activations import fuse_activations
 from engine.passes.fuse_adds import fuse_adds
 from engine.passes.lower import lower
+from engine.passes.lowering import DerivedWeights
 from engine.passes.place_concatenations import place_concatenations
 from graph.graph import Graph
 
@@ -34,20 +35,23 @@ PASSES: tuple[Callable[[Program], Program], ...] = (
 )
 
 
-def build_program(graph: Graph, *, checks_each_pass: bool = True) -> Program:
+def build_program(
+    graph: Graph, *, checks_each_pass: bool = True, derived: DerivedWeights | None = None
+) -> Program:
     """Turn a verified graph into a program ready for memory planning and kernel choice.
 
     Args:
         graph: the graph, with fixed sample shapes.
         checks_each_pass: whether the program is checked after every pass, to find which one is wrong; it is
             checked after the last one in any case.
+        derived: what was made of the graph's weights at other sizes, where there are some.
 
     Raises:
         VariableLengthError: a value has an axis of varying length.
         UnsupportedModelError: the engine has no kernel for an op.
         ProgramError: a pass made an invalid program (a bug of ours).
     """
-    program = lower(graph)
+    program = lower(graph, derived)
     for rewrite in PASSES:
         if checks_each_pass:
             check_program(program)

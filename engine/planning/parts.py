@@ -161,6 +161,8 @@ def part_layer(layer: WeightedLayer, rows: range) -> WeightedLayer:
     bias = None if layer.bias is None else layer.bias[place]
     density = layer_size(layer).density if layer.density is None else layer.density
     kernel = layer.kernel[:, place]
+    if isinstance(layer, ConvLayer) and layer.forms is not None:
+        layer = replace(layer, forms=layer.forms.part(rows))
     match layer:
         case DenseLayer() | ConvLayer() | DepthwiseLayer():
             return replace(layer, kernel=kernel, bias=bias, nonzeros=None, density=density)

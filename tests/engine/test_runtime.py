@@ -4,10 +4,12 @@ import os
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from engine.compiler import compile_graph
 from engine.core.errors import (
     BatchMismatchError,
     EmptyBatchError,
@@ -17,15 +19,18 @@ from engine.core.errors import (
     MissingInputError,
     UnknownInputError,
 )
+from engine.core.target import host_target
 from engine.execution.runtime import Executable, TensorSpec
 from engine.machine_code.object_cache import ObjectCache
 from graph.activations import Function
 from graph.graph import Graph
 from graph.ops import Merge, MergeKind
 from graph.tensor_type import DType, TensorType, float32
+from graph.windows import Padding
 from tests.builders import GraphBuilder, random_inputs
 from tests.conftest import REPOSITORY
-from tests.engine.compiled import assert_close, compiled, oracle
+from tests.engine.compiled import UNTUNED, assert_close, compiled, oracle
+from tests.pruning.images import ImageBuilder
 
 
 def small_graph() -> Graph:
@@ -260,3 +265,20 @@ def test_the_runtime_imports_no_compiler_and_no_reader() -> None:
         [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_a_plan_of_kernels_that_there_are_no_more_is_made_anew(object_cache: ObjectCache) -> None:
+    """Another version offers other blocks of positions: a stored model is served all the same."""
+    b = ImageBuilder(6)
+    graph = b.build(b.conv(b.input(9, 9, 3, name="image"), 5, 3, padding=Padding.SAME))
+    model = compile_graph(graph, host_target(), UNTUNED, object_cache)
+    (tile,) = [tile for tile in model.plan.tiles if tile.lanes == 1]
+    choices = {
+        number: replace(choice, spec=replace(choice.spec, variant=(("rows", 99),)), packed=None)
+        for number, choice in tile.choices.items()
+    }
+    plan = replace(model.plan, tiles=(replace(tile, choices=choices),), tuned=True)
+    executable = Executable(replace(model, plan=plan), object_cache, host_target())
+    assert not executable.is_tuned_here
+    inputs = {"image": np.random.default_rng(0).standard_normal((2, 9, 9, 3)).astype(np.float32)}
+    assert_close(executable.run(inputs), oracle(graph, inputs))
