@@ -13,6 +13,7 @@ from engine.passes.fuse_adds import fuse_adds
 from engine.passes.lower import lower
 from engine.passes.lowering import DerivedWeights
 from engine.passes.place_concatenations import place_concatenations
+from engine.passes.split_chains import split_chains
 from graph.graph import Graph
 
 PASSES: tuple[Callable[[Program], Program], ...] = (
@@ -30,6 +31,8 @@ PASSES: tuple[Callable[[Program], Program], ...] = (
     place_concatenations,
     # Joining the parts in order is often a copy of everything in place, once they are there.
     alias_copies,
+    # When values are whole and all that can be fused is: it takes neighbours apart.
+    split_chains,
     # Last: the others leave constants and buffers behind.
     drop_unused,
 )

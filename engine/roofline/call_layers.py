@@ -1,7 +1,7 @@
 """How long each layer with weights takes of whole calls of a batch size, on one thread."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from engine.core.target import Target
 from engine.machine_code.object_cache import ObjectCache
@@ -54,7 +54,7 @@ def layers_of_calls(
     for batch in batches:
         tiles = [runs[number] for number in schedule.sequence(lanes, batch)]
         widest = max(tiles, key=lambda tile: tile.lanes)
-        found[batch] = tuple(
+        found[batch] = _joined(
             CallLayer(
                 layer.name,
                 layer.spec.symbol,
@@ -63,3 +63,13 @@ def layers_of_calls(
             for place, layer in enumerate(widest.layers)
         )
     return found
+
+
+def _joined(parts: Iterable[CallLayer]) -> tuple[CallLayer, ...]:
+    """Return layers that run in several steps as one entry each, with the kernel of the first."""
+    found: dict[str, CallLayer] = {}
+    for part in parts:
+        first = found.get(part.name)
+        seconds = part.seconds if first is None else first.seconds + part.seconds
+        found[part.name] = replace(first or part, seconds=seconds)
+    return tuple(found.values())

@@ -30,6 +30,7 @@ from engine.planning.plan import (
     LayerPlan,
     TilePlan,
 )
+from engine.planning.whole_layers import whole_layers
 from engine.tuning.clocks import own_time, wall_time
 from engine.tuning.host_rates import host_rates
 from engine.tuning.measure import measure_network, measure_tiles
@@ -203,7 +204,7 @@ def _with_modes(job: _Job, model: CompiledModel, seconds: float) -> CompiledMode
 
 def _model(program: Program, plan: ExecutionPlan, tuning: Tuning) -> CompiledModel:
     """Return the model with a report for each layer."""
-    layers = tuple(
+    layers = whole_layers(
         _layer_plan(program, number, step, plan, tuning)
         for number, step in program.weighted_steps().items()
     )
