@@ -246,6 +246,11 @@ def split_layer(layer: WeightedLayer, count: int, lanes: int, *, sparse: bool) -
     if count < 2 or not axes:
         return Split(SplitAxis.UNITS, whole(layer.units))
     elements = layer.positions * lanes // count
+    if isinstance(layer, DepthwiseLayer) and SplitAxis.UNITS in axes:
+        # Channels do not meet, and whole ones need no move before them (`engine.planning.staged_windows`).
+        by_units = split_evenly(layer.units, count)
+        if len(by_units) == count:
+            return Split(SplitAxis.UNITS, by_units)
     if SplitAxis.POSITIONS in axes and (elements >= _PART_ELEMENTS or len(axes) == 1):
         count = min(count, layer.positions)
         bounds = [layer.positions * part // count for part in range(count + 1)]

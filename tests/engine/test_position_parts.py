@@ -45,9 +45,9 @@ def conv(groups: int = 1, positions: int = 70) -> ConvLayer:
     return ConvLayer(kernel, None, TAPS, groups, positions + 2, (positions,), (1,))
 
 
-def depthwise(multiplier: int) -> DepthwiseLayer:
-    kernel = np.ones((3, 8), np.float32)
-    return DepthwiseLayer(kernel, None, TAPS, multiplier, 72, (70,), (1,))
+def depthwise(multiplier: int, units: int = 8, positions: int = 70) -> DepthwiseLayer:
+    kernel = np.ones((3, units), np.float32)
+    return DepthwiseLayer(kernel, None, TAPS, multiplier, positions + 2, (positions,), (1,))
 
 
 @pytest.mark.parametrize("isa", available_isas())
@@ -81,6 +81,10 @@ def test_what_a_layer_is_split_by() -> None:
         assert found.axis is SplitAxis.POSITIONS
         assert [part.stop for part in found.parts] == [layer.positions // 2, layer.positions]
     assert len(split_layer(conv(groups=2, positions=3), 8, 1, sparse=True).parts) == 3
+    # Channels of a depthwise layer go whole, where there are enough of them.
+    assert split_layer(depthwise(1, units=32, positions=4096), 2, 1, sparse=False) == by_units
+    narrow = split_layer(depthwise(1, units=16, positions=4096), 2, 1, sparse=False)
+    assert narrow.axis is SplitAxis.POSITIONS
     assert split_axes(DenseLayer(np.ones((4, 4), np.float32), positions=5)) == ()
 
 
