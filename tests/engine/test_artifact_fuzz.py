@@ -15,12 +15,15 @@ from engine.execution.runtime import load
 from engine.machine_code.object_cache import ObjectCache
 from engine.planning.parts import SplitAxis, split_axes, split_evenly
 from engine.planning.plan import CompiledModel
+from graph.recurrent_ops import LstmCell, Recurrent, RecurrentResult
 from tests.builders import random_inputs
 from tests.engine.compiled import UNTUNED, assert_close, oracle
 from tests.engine.general_graphs import every_step
 from tests.engine.image_network import image_network
+from tests.engine.recurrent_graphs import recurrent_graph
 from tests.engine.tamper import Tampered, leaves, outcome
 from tests.engine.test_artifact import model_graph
+from tests.engine.threaded import in_parts
 
 ENOUGH = settings(
     max_examples=100,
@@ -32,15 +35,39 @@ ENOUGH = settings(
 IMAGES = CompileOptions(tune=False, buckets=(1, 16), threads=3)
 
 
-@pytest.fixture(scope="module", params=["dense", "images", "general"])
+@pytest.fixture(scope="module", params=["dense", "images", "general", "recurrent"])
 def content(object_cache: ObjectCache, request: pytest.FixtureRequest) -> bytes:
     if request.param == "dense":
         return artifact_bytes(compile_graph(model_graph(), host_target(), UNTUNED, object_cache))
     if request.param == "general":
         return artifact_bytes(compile_graph(every_step(), host_target(), UNTUNED, object_cache))
+    if request.param == "recurrent":
+        return artifact_bytes(recurrent_model(object_cache))
     model = compile_graph(image_network(), host_target(), IMAGES, object_cache)
     axes = (SplitAxis.POSITIONS, SplitAxis.UNITS)
     return artifact_bytes(with_parts(model, axes))
+
+
+def recurrent_model(cache: ObjectCache) -> CompiledModel:
+    """A masked LSTM in parts, packed."""
+    op = Recurrent(
+        LstmCell(),
+        masked=True,
+        stateful_inputs=True,
+        result=RecurrentResult.SEQUENCE_AND_STATES,
+        use_recurrent_bias=True,
+    )
+    graph = recurrent_graph(op, 4, 40, sparsity=0.8)
+    model = in_parts(compile_graph(graph, host_target(), IMAGES, cache), 3)
+    steps, packer = model.program.weighted_steps(), Packer(model.program)
+    tiles = []
+    for tile in model.plan.tiles:
+        choices = {
+            number: replace(choice, packed=packer.packed(steps[number], choice))
+            for number, choice in tile.choices.items()
+        }
+        tiles.append(replace(tile, choices=choices))
+    return replace(model, plan=replace(model.plan, tiles=tuple(tiles)))
 
 
 def with_parts(model: CompiledModel, axes: tuple[SplitAxis, ...]) -> CompiledModel:
