@@ -1,7 +1,7 @@
 """From an uploaded file to a checked, compiled model: the steps that a worker process and the command line share."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -261,8 +261,9 @@ def _written(
     host: Host,
     path: Path,
 ) -> _Checked:
-    info = write_artifact(compiled.model, path)
-    executable = load(path, host.cache, host.target, host.threads)
+    info = write_artifact(replace(compiled.model, front=pruned.graph.front), path)
+    # What comes before the network is the same code here and in the oracle.
+    executable = load(path, host.cache, host.target, host.threads).network
     weight_type = compiled.model.plan.values.value
     error = check_outputs(executable.run, pruned, calibration, weight_type)
     error = max(error, check_other_sizes(executable.run, pruned, weight_type))

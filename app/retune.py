@@ -26,6 +26,7 @@ def retune_artifact(
     target, opened = host_target(), open_artifact(old)
     options = options_of(opened.model, CompileOptions(tune_seconds=tune_seconds, threads=threads))
     write_artifact(retune(opened, target, options, cache), new)
-    before, after = (load(path, cache, target, threads) for path in (old, new))
+    # What comes before the network is the same code in both.
+    before, after = (load(path, cache, target, threads).network for path in (old, new))
     batches = [random_batch(opened.model.program, samples) for samples in _SAMPLES]
     check_retuned(before.run, after.run, batches)

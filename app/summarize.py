@@ -41,7 +41,7 @@ def summarize(
         notes=(*file.notes, *not_kept),
         inputs=tuple(
             Tensor(name=i.name, dtype=i.type.dtype.value, shape=i.type.shape)
-            for i in file.graph.inputs
+            for i in file.graph.public_inputs
         ),
         outputs=tuple(
             Tensor(name=o.name, dtype="float32", shape=types[o.value].shape)

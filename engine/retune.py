@@ -40,7 +40,7 @@ def retune(
     """
     model = artifact.model if isinstance(artifact, Artifact) else artifact
     made = plan_program(model.program, target, options, cache, progress)
-    return replace(made, varying=model.varying)
+    return replace(made, varying=model.varying, front=model.front)
 
 
 def options_of(model: CompiledModel, options: CompileOptions) -> CompileOptions:

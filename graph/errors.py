@@ -5,6 +5,7 @@ PrunusError                 anything Prunus refuses; carries what was expected, 
     ├── ShapeError          an op does not accept the shapes it is given
     ├── VerifyError         a graph breaks an invariant (our own bug, or a hostile file)
     ├── ExportError         a graph has an op that Keras has no layer for
+    ├── UnknownValueError   a value that a lookup of the model has no place for
     └── ModelFileError      an uploaded file cannot be read, for one of these reasons:
         ├── NotAModelFileError        neither a `.keras` archive nor a Keras HDF5 file
         ├── DamagedFileError          truncated, or its own checks fail
@@ -20,6 +21,7 @@ PrunusError                 anything Prunus refuses; carries what was expected, 
         ├── UnsupportedLayerError     a Keras layer that Prunus does not read
         ├── UnsupportedArgumentError  a layer's argument that Prunus does not read
         ├── UnsupportedDtypeError     arithmetic other than float32
+        ├── VocabularyError           a vocabulary that is too large, or not plain texts or whole numbers
         └── WeightsMismatchError      weights that do not fit the architecture
             └── NonFiniteWeightsError NaN or infinity among the weights
 """
@@ -91,6 +93,13 @@ class ExportError(GraphError):
 
     slug = "not-exportable"
     title = "The model cannot be written as a Keras file"
+
+
+class UnknownValueError(GraphError):
+    """A value of an input has no place in the vocabulary or the range that a layer looks it up in."""
+
+    slug = "unknown-value"
+    title = "A value is not one that the model knows"
 
 
 class NotAModelFileError(ModelFileError):
@@ -189,6 +198,13 @@ class UnsupportedDtypeError(ModelFileError):
 
     slug = "unsupported-dtype"
     title = "The model does not compute in float32"
+
+
+class VocabularyError(ModelFileError):
+    """A vocabulary is too large, has a token twice, or tokens that are not plain texts or whole numbers."""
+
+    slug = "invalid-vocabulary"
+    title = "A vocabulary cannot be used"
 
 
 class WeightsMismatchError(ModelFileError):

@@ -53,6 +53,19 @@ class Output:
     value: str
 
 
+@dataclass(frozen=True, slots=True)
+class Front:
+    """What is done in NumPy before the network; `graph.front` says what may stand in it and what it means.
+
+    Attributes:
+        inputs: what the caller gives, in the model's order; texts among them.
+        nodes: lookups and moves, each after what it needs.
+    """
+
+    inputs: tuple[Input, ...]
+    nodes: tuple[Node, ...]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Graph:
     """A network as data.
@@ -63,6 +76,7 @@ class Graph:
         nodes: the nodes, in an order in which every value is made before it is used.
         outputs: the outputs, in the model's order; two may name the same value.
         weights: float32 arrays by name, read-only; the mapping is copied and frozen.
+        front: what makes the inputs of what the caller gives, or None where the caller gives the inputs themselves.
     """
 
     name: str
@@ -70,10 +84,16 @@ class Graph:
     nodes: tuple[Node, ...]
     outputs: tuple[Output, ...]
     weights: Mapping[str, WeightArray]
+    front: Front | None = None
 
     def __post_init__(self) -> None:
         frozen = {name: _read_only(array) for name, array in self.weights.items()}
         object.__setattr__(self, "weights", MappingProxyType(frozen))
+
+    @property
+    def public_inputs(self) -> tuple[Input, ...]:
+        """What the caller gives, in the model's order."""
+        return self.inputs if self.front is None else self.front.inputs
 
     def value_types(self) -> dict[str, TensorType]:
         """Types of all values by name, from the ops' shape rules.

@@ -8,6 +8,19 @@ MAX_NAME_LENGTH = 512
 # Elements of one sample of any value: 64 Mi elements are 256 MiB of float32.
 MAX_SAMPLE_ELEMENTS = 64 * 1024 * 1024
 
+# Vocabularies of lookups: one of them, and all of a model together. A token in memory takes some hundred bytes more.
+MAX_VOCABULARY_TOKENS = 2_000_000
+MAX_VOCABULARY_BYTES = 64 * 1024 * 1024
+MAX_TOKEN_BYTES = 4096
+MAX_ALL_TOKENS = 4_000_000
+# Boundaries of one Discretization, and lengths of n-grams.
+MAX_BINS = 1_000_000
+MAX_NGRAM_LENGTHS = 16
+MAX_NGRAM_LENGTH = 32
+# Tokens of one text that the front part of a model makes, and elements of one value that it holds at a time.
+MAX_TEXT_TOKENS = 1_000_000
+MAX_FRONT_ELEMENTS = 64 * 1024 * 1024
+
 # Uploaded files. Keras stores its archive entries uncompressed, but people compress pruned models, in which most
 # weights are zero, and at 99.9 % zeros that gives more than 400:1. So a high ratio is no reason by itself: what is
 # inflated more than MAX_ARCHIVE_RATIO times may come to MAX_INFLATED_BYTES in all, which the memory of a job holds

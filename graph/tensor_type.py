@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from graph.errors import ShapeError
 
 
 class DType(StrEnum):
-    """Element types that a model's inputs may declare; all computation is float32."""
+    """Element types that a model's inputs may declare; outside of its front part all computation is float32."""
 
     FLOAT32 = "float32"
     FLOAT64 = "float64"
@@ -24,11 +25,18 @@ class DType(StrEnum):
     UINT32 = "uint32"
     UINT64 = "uint64"
     BOOL = "bool"
+    # Texts, as bytes objects; only the front part of a model (`graph.front`) has them.
+    STRING = "string"
 
     @property
-    def numpy(self) -> np.dtype[np.generic]:
-        """The NumPy dtype of the same name."""
-        return np.dtype(self.value)
+    def numpy(self) -> np.dtype[Any]:
+        """The NumPy dtype of the same name; for texts that of Python objects."""
+        return np.dtype(object if self is DType.STRING else self.value)
+
+    @property
+    def is_float(self) -> bool:
+        """Whether its values are floats."""
+        return self in (DType.FLOAT16, DType.FLOAT32, DType.FLOAT64)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from dataclasses import fields
 import numpy as np
 
 from graph.activations import ActivationFunction
-from graph.graph import Graph, Node
+from graph.front import types_of
+from graph.graph import Front, Graph, Node
 from graph.op import Op
 
 
@@ -23,7 +24,7 @@ def to_text(graph: Graph) -> str:
         ShapeError: an op refuses its inputs, so that types cannot be shown.
     """
     types = graph.value_types()
-    lines = [f'graph "{graph.name}"']
+    lines = [f'graph "{graph.name}"', *_front_lines(graph.front)]
     lines += [f"input {given.name}: {given.type}" for given in graph.inputs]
     lines += [f"{node_line(node)} : {types[node.name]}" for node in graph.nodes]
     lines += [f"output {output.name} = {output.value}" for output in graph.outputs]
@@ -32,6 +33,14 @@ def to_text(graph: Graph) -> str:
         zeros = 1.0 - np.count_nonzero(array) / array.size if array.size else 0.0
         lines.append(f"weight {name}: {array.shape} zeros {zeros:.4f}")
     return "\n".join(lines) + "\n"
+
+
+def _front_lines(front: Front | None) -> list[str]:
+    if front is None:
+        return []
+    types = types_of(front)
+    lines = [f"given {one.name}: {one.type}" for one in front.inputs]
+    return [*lines, *(f"front {node_line(node)} : {types[node.name]}" for node in front.nodes)]
 
 
 def node_line(node: Node) -> str:

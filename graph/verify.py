@@ -5,14 +5,16 @@
 3. There is at least one input and one output; public output names are unique.
 4. Weights are float32 and C-contiguous.
 5. The limits of `graph.limits` hold.
+6. No input of the network is text; a front part makes all of them (`graph.front`).
 """
 
 import numpy as np
 
 from graph import limits
 from graph.errors import ShapeError, VerifyError
+from graph.front import verify_front
 from graph.graph import Graph
-from graph.tensor_type import TensorType
+from graph.tensor_type import DType, TensorType
 from graph.text import node_line
 
 _NEIGHBOURS = 5
@@ -38,6 +40,8 @@ def verify(graph: Graph) -> None:
         _verify_name(node.name, types)
         _verify_node(graph, index, types)
     _verify_outputs(graph, types)
+    if graph.front is not None:
+        verify_front(graph.front, graph.inputs)
 
 
 def _verify_weights(graph: Graph) -> None:
@@ -59,6 +63,10 @@ def _verify_inputs(graph: Graph) -> dict[str, TensorType]:
                 f"input {given.name!r} has no batch axis",
                 expected="None first",
                 got=str(given.type.shape),
+            )
+        if given.type.dtype is DType.STRING:
+            raise VerifyError(
+                f"input {given.name!r} of the network is text", expected="numbers from a lookup"
             )
         _verify_size(given.name, given.type)
         types[given.name] = given.type

@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 
 from graph.errors import PrunusError
+from graph.front import run_front
 from graph.graph import Graph, Input
 from graph.index_inputs import index_limits
 from graph.input_names import by_input_name
 from graph.sizes import at_sizes
+from graph.tensor_type import DType
+from graph.texts import TextError, bytes_of
 from pruning.array_file import read_array_file
 from pruning.errors import CalibrationError
 
@@ -26,7 +29,8 @@ class Calibration:
     """Samples for a model, checked against its inputs.
 
     Attributes:
-        inputs: arrays (samples, *sample shape) of the declared dtypes, by input name.
+        inputs: arrays (samples, *sample shape) of the declared dtypes, by the name of the network's input; of a model
+            with a front part, what that makes of the samples.
         labels: class numbers (samples,), int64, or None.
     """
 
@@ -70,12 +74,13 @@ def read_calibration(path: Path, graph: Graph, labels_path: Path | None = None) 
 
     Raises:
         CalibrationError: a file cannot be read, is too large, holds objects, or its arrays do not fit the model.
+        UnknownValueError: a value has no place in what the model looks it up in.
     """
-    names = [given.name for given in graph.inputs]
-    arrays, labels = _read_samples(path, names)
+    given = graph.public_inputs
+    arrays, labels = _read_samples(path, [one.name for one in given])
     if labels_path is not None:
         labels = _read_labels_file(labels_path)
-    inputs = {given.name: _checked_input(given, arrays[given.name]) for given in graph.inputs}
+    inputs = {one.name: _checked_input(one, arrays[one.name]) for one in given}
     counts = {len(array) for array in inputs.values()}
     if len(counts) != 1 or not 1 <= max(counts) <= MAX_SAMPLES:
         raise CalibrationError(
@@ -83,6 +88,8 @@ def read_calibration(path: Path, graph: Graph, labels_path: Path | None = None) 
             f"the same number of samples for every input, 1 to {MAX_SAMPLES}",
             str(sorted(counts)),
         )
+    if graph.front is not None:
+        inputs = run_front(graph.front, inputs, [one.name for one in graph.inputs])
     _check_indices(graph, inputs)
     checked = None if labels is None else _checked_labels(labels, max(counts))
     return Calibration(inputs, checked)
@@ -138,15 +145,12 @@ def _read_labels_file(path: Path) -> Array:
 
 def _checked_input(given: Input, array: Array) -> Array:
     wanted = given.type.dtype.numpy
+    if given.type.dtype is DType.STRING:
+        _check_shape(given, array)
+        return _texts(given, array)
     if array.dtype.kind not in ("b" if wanted.kind == "b" else "fiu"):
         raise CalibrationError(given.name, f"numbers for {wanted}", str(array.dtype))
-    declared = given.type.sample_shape
-    fits = array.ndim == len(declared) + 1 and all(
-        wanted in (None, length) for wanted, length in zip(declared, array.shape[1:], strict=True)
-    )
-    if not fits:
-        named = ("any length" if length is None else length for length in declared)
-        raise CalibrationError(given.name, f"shape {('samples', *named)}", str(array.shape))
+    _check_shape(given, array)
     with np.errstate(over="ignore", invalid="ignore"):
         converted = array.astype(wanted)
     if not np.isfinite(array).all() or not np.isfinite(converted).all():
@@ -154,6 +158,23 @@ def _checked_input(given: Input, array: Array) -> Array:
     if wanted.kind in "iu" and (converted != array).any():
         raise CalibrationError(given.name, f"whole numbers of {wanted}", "other numbers")
     return converted
+
+
+def _check_shape(given: Input, array: Array) -> None:
+    declared = given.type.sample_shape
+    fits = array.ndim == len(declared) + 1 and all(
+        wanted in (None, length) for wanted, length in zip(declared, array.shape[1:], strict=True)
+    )
+    if not fits:
+        named = ("any length" if length is None else length for length in declared)
+        raise CalibrationError(given.name, f"shape {('samples', *named)}", str(array.shape))
+
+
+def _texts(given: Input, array: Array) -> Array:
+    try:
+        return bytes_of(array)
+    except TextError as error:
+        raise CalibrationError(given.name, error.expected, error.got) from error
 
 
 def _checked_labels(labels: Array, samples: int) -> Array:

@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 
 from graph.batches import operations
-from graph.graph import Graph, Input
+from graph.front import run_front, types_of
+from graph.front_samples import is_drawn, sample
+from graph.graph import Front, Graph, Input
 from graph.index_inputs import Limits, index_limits
-from graph.tensor_type import DType
+from graph.tensor_type import DType, TensorType
 from pruning.lossless.options import InputRange
 
 Arrays = Mapping[str, np.ndarray[Any, np.dtype[Any]]]
@@ -63,21 +65,54 @@ def probe_sets(
     most = max(1, _MAX_OPERATIONS // operations(graph))
     limits = index_limits(graph, computed=True)
     made = [
-        ProbeSet(
-            name,
-            {
-                given.name: _indexed(
-                    _fit(_draw(name, given, count), given, ranges), name, given, limits
-                )
-                for given in graph.inputs
-            },
-        )
+        ProbeSet(name, _drawn(graph, name, count, ranges, limits))
         for name, count in _counts(most).items()
     ]
     if samples is not None:
         count = min(_CALIBRATION_SAMPLES, max(most, len(_LEAST)))
         made.append(ProbeSet("calibration", {name: a[:count] for name, a in samples.items()}))
     return tuple(made)
+
+
+def _drawn(
+    graph: Graph,
+    kind: str,
+    count: int,
+    ranges: Mapping[str, InputRange],
+    limits: Mapping[str, Limits],
+) -> Arrays:
+    """Return samples of one kind for the network's inputs; those of a front part are made from texts and numbers."""
+    front = graph.front
+    length = None if front is None else _varying_length(front, graph.inputs)
+    public = {}
+    for one in graph.public_inputs:
+        if front is not None and is_drawn(front, one):
+            rng = _generator(kind, one)
+            public[one.name] = sample(front, one, kind, count, rng, length)
+        else:
+            given = _at_length(one, length)
+            fitted = _fit(_draw(kind, given, count), given, ranges)
+            public[one.name] = _indexed(fitted, kind, given, limits)
+    if front is None:
+        return public
+    return run_front(front, public, [given.name for given in graph.inputs])
+
+
+def _varying_length(front: Front, inputs: Sequence[Input]) -> int | None:
+    """Return the length that the network has in place of an axis that varies in the front part, or None."""
+    types = types_of(front)
+    pairs = [
+        (length, own)
+        for one in inputs
+        for length, own in zip(types[one.name].shape[1:], one.type.shape[1:], strict=True)
+    ]
+    return next((own for length, own in pairs if length is None), None)
+
+
+def _at_length(given: Input, length: int | None) -> Input:
+    """Return an input with a length in place of axes that vary."""
+    shape = (length or 1 if axis is None else axis for axis in given.type.sample_shape)
+    return Input(given.name, TensorType(given.type.dtype, (None, *shape)))
 
 
 def _counts(most: int) -> Mapping[str, int]:
@@ -150,7 +185,7 @@ _SCALES = {"normal": 1.0, "normal / 100": 0.01, "normal * 100": 100.0, "large": 
 def _draw(kind: str, given: Input, count: int) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Samples of one distribution; the seed depends on the distribution and the input, not on the order of calls."""
     shape = (count, *given.type.static_sample_shape)
-    rng = np.random.default_rng([_SEED, *f"{kind}/{given.name}".encode()])
+    rng = _generator(kind, given)
     if kind == "zeros":
         return np.zeros(shape)
     if kind == "ones":
@@ -162,6 +197,10 @@ def _draw(kind: str, given: Input, count: int) -> np.ndarray[Any, np.dtype[np.fl
         hot[np.arange(count), rng.integers(given.type.sample_size, size=count)] = 1.0
         return hot.reshape(shape)
     return rng.standard_normal(shape) * _SCALES[kind]
+
+
+def _generator(kind: str, given: Input) -> np.random.Generator:
+    return np.random.default_rng([_SEED, *f"{kind}/{given.name}".encode()])
 
 
 def _fit(

@@ -163,7 +163,7 @@ def _check_ranges(
     graph: Graph, ranges: Mapping[str, InputRange], calibration: Calibration | None
 ) -> None:
     """Refuse a range for an input that is not there, and samples that break the promise a range is."""
-    names = [given.name for given in graph.inputs]
+    names = list(dict.fromkeys(one.name for one in (*graph.public_inputs, *graph.inputs)))
     for name in ranges:
         if name and name not in names:
             expected = f"an input of the model: {', '.join(names)}"

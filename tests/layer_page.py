@@ -31,6 +31,7 @@ from graph.keras.dialects import (
     TENSORFLOW_FUNCTIONS,
     TENSORFLOW_LAYER,
 )
+from graph.keras.lookup_classes import LOOKUP_CLASSES
 from graph.keras.read import read_model
 from graph.keras.recurrent_classes import CELLS
 from graph.keras.spatial_classes import APPLICATION_CLASSES
@@ -51,6 +52,8 @@ _KERAS1 = frozenset(
 )
 _SPARSE = (DenseStep, ConvStep)
 _MOVES = (Pack, Unpack, CopyStep, MoveStep, TransposeStep)
+# What layers that look values up are: see `graph.front`.
+_IN_FRONT = "in front"
 # Read from files that the tests make by hand, as no Keras that can be installed beside Keras 3 writes them: another
 # class that runs alike, and the tests.
 _BY_HAND = {
@@ -71,6 +74,8 @@ what each version means by a name or a default. **How it runs** is one of these:
 - *sparse*: by sparse kernels where they measured faster than dense ones, otherwise by dense ones;
 - *dense*: by kernels that compute every element;
 - *moves*: elements are copied to other places, or not even that where a reader can take them from where they are;
+- *in front*: in NumPy before the network, with texts and exact integers; such a layer takes inputs of the model, or
+  what others of its kind make of them;
 - *nothing is left*: it acts only in training, or it gives its input another shape. (Behind layers of images Flatten and
   Reshape move elements, too: images lie channel by channel.)
 - *not yet*: it is read, and the engine refuses it.
@@ -108,6 +113,8 @@ def rows(keras: Any, tf_keras: Any) -> list[Row]:
 
 
 def _how_and_tests(name: str, models: Mapping[str, list[Any]]) -> tuple[str, str]:
+    if name in LOOKUP_CLASSES:
+        return _IN_FRONT, "test_lookup_layers.py"
     like, by_hand = _BY_HAND.get(name, (name, ""))
     having = {
         file: [model for model in found if like in _class_names(model)]

@@ -157,7 +157,8 @@ def _forms_of_artifact(model: CompiledModel, host: _Host, seconds: float) -> _Fo
     )
     dense = plan_program(model.program, host.target, options, host.cache)
     is_ = "the same layers by dense kernels, zeros included, subnormal numbers flushed to zero"
-    usual = replace(model, varying=None)  # as the dense form is, which is for the usual size only
+    # As the dense form is: for the usual size only, and for what the network takes.
+    usual = replace(model, varying=None, front=None)
     return _Forms(usual, dense_twin(model, dense) or dense, is_)
 
 

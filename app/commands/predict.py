@@ -42,7 +42,7 @@ def predict(
     executable = load(Artifact(compiled, 0), cache)
     signature = Signature(executable.inputs, executable.outputs)
     given = _read_inputs(inputs, list(signature.by_name))
-    outputs = executable.run(signature.arrays(given))
+    outputs = executable.run(signature.arrays(given, has_text=True))
     bare = not isinstance(given, Mapping)
     if output is None:
         click.echo(encode_json(executable.name, 1, outputs, bare=bare).decode())

@@ -1,5 +1,6 @@
 """Opening what a command is given: a Keras model file, or an artifact that Prunus wrote."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -68,4 +69,5 @@ def compile_lossless(path: Path, cache: ObjectCache, *, allow_nonfinite: bool) -
     graph = read_model_file(path, allow_nonfinite=allow_nonfinite).graph
     pruned = prune_any(graph, parse_recipe({}))
     options = CompileOptions(tune=False)
-    return compile_graph(pruned.graph, host_target(), options, cache, varying=varying_of(pruned))
+    made = compile_graph(pruned.graph, host_target(), options, cache, varying=varying_of(pruned))
+    return replace(made, front=pruned.graph.front)

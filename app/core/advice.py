@@ -107,9 +107,14 @@ ADVICE: Mapping[str, Advice] = {
         "tokens[tokens >= 1000] = 1  # for example, where 1 stands for words that are not known",
     ),
     "wrong-dtype": Advice(
-        "Convert the elements to the type that the model declares. Numbers stand in JSON without quotation marks; true"
-        " and false are no numbers.",
+        "Convert the elements to the type that the model declares. Numbers stand in JSON without quotation marks, texts"
+        " with them; true and false are no numbers.",
         'inputs = inputs.astype("float32")',
+    ),
+    "unknown-value": Advice(
+        "Send values that the model was trained on, or give the lookup a place for unknown ones"
+        " (num_oov_indices=1) and train again.",
+        "keras.layers.StringLookup(vocabulary=words, num_oov_indices=1)",
     ),
     "ragged-input": Advice(
         "Give all lists of one level the same length: pad short samples, or send them in requests of their own.",
@@ -177,6 +182,10 @@ ADVICE: Mapping[str, Advice] = {
         "Let the model take and compute float32.", 'keras.Input((64,), dtype="float32")'
     ),
     "weights-mismatch": Advice("Build the model by calling it once, and save it again.", "model(samples[:1])\n" + _SAVE),
+    "invalid-vocabulary": Advice(
+        "Give the layer its vocabulary as a list, or by adapt(), and save the model as a .keras file.",
+        "layer.set_vocabulary(list(words))\n" + _SAVE,
+    ),
     "non-finite-weights": Advice(
         "Train again with a lower learning rate, or accept them as they are.", f"{_UPLOAD} -F allow_nonfinite=true"
     ),

@@ -81,6 +81,9 @@ PROBLEMS: Mapping[str, ProblemKind] = {
     "size-too-large": ProblemKind(
         422, "Inputs of varying size are longer, or cost more, than the settings allow."
     ),
+    "unknown-value": ProblemKind(
+        422, "A value is not in the vocabulary or range of the layer that looks it up."
+    ),
     "wrong-dtype": ProblemKind(422, "An input's elements cannot be read as the declared type."),
     "ragged-input": ProblemKind(422, "Rows of one input must all have the same length."),
     "empty-batch": ProblemKind(422, "A batch has at least one sample."),
@@ -136,6 +139,10 @@ PROBLEMS: Mapping[str, ProblemKind] = {
     "unsupported-layer": ProblemKind(422, "A layer of a class that is not supported."),
     "unsupported-argument": ProblemKind(422, "A layer has an argument that is not supported."),
     "unsupported-dtype": ProblemKind(422, "A tensor has an element type that is not supported."),
+    "invalid-vocabulary": ProblemKind(
+        422,
+        "A vocabulary is too large, has a token twice, or tokens that are not plain texts or numbers.",
+    ),
     "weights-mismatch": ProblemKind(422, "The weights do not fit the configuration."),
     "non-finite-weights": ProblemKind(
         422, "Weights are NaN or infinite; the form field allow_nonfinite=true accepts them."

@@ -27,8 +27,8 @@ ZIP_MAGIC = b"PK\x03\x04"
 _COPIED_MAX_BYTES = 16 * 1024
 _HEADER_MAX_BYTES = 4096
 _NPY_VERSIONS = (1, 2, 3)
-# Element types as numpy.save spells them: truth values, integers and floats.
-_NUMBERS = re.compile(r"[<>|=]?(?:b1|[iu][1248]|f(?:[248]|16))")
+# Element types as numpy.save spells them: truth values, integers, floats, and texts of a fixed width.
+_ELEMENTS = re.compile(r"[<>|=]?(?:b1|[iu][1248]|f(?:[248]|16)|[SU][1-9][0-9]{0,6})")
 _PART_BYTES = 1024 * 1024
 _MAX_AXES = 32
 _MAX_AXIS = 2**31 - 1
@@ -129,10 +129,10 @@ def _npy_header(header: bytes) -> NpyHeader:
         raise InvalidArrayError("the .npy header cannot be read")
     if not _is_shape(shape):
         raise InvalidArrayError("the .npy file's shape is not valid", got=_shown_shape(shape))
-    if type(descr) is not str or not _NUMBERS.fullmatch(descr):
+    if type(descr) is not str or not _ELEMENTS.fullmatch(descr):
         raise InvalidArrayError(
-            "the array's elements are no numbers",
-            expected="a numeric dtype",
+            "the array's elements are neither numbers nor texts",
+            expected="a numeric dtype, U or S",
             got=descr[:80] if type(descr) is str else type(descr).__name__,
         )
     dtype = np.dtype(descr)

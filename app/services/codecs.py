@@ -12,8 +12,8 @@ import orjson
 
 from app.core.errors import InvalidArrayError, InvalidJsonError, InvalidRequestError
 from app.services.array_files import NPY_MAGIC, ZIP_MAGIC
-from app.services.tensors import Array, first_of, shown
-from engine.core.errors import InputDtypeError
+from app.services.shown import shown
+from app.services.tensors import Array
 
 JSON = "application/json"
 _MODEL_FIRST = re.compile(rb'\s{0,16}\{\s{0,16}"model"\s{0,16}:\s{0,16}"([A-Za-z0-9._-]{1,64})"')
@@ -32,6 +32,7 @@ class PredictCall(NamedTuple):
         has_booleans: whether there may be `True` or `False` among nested lists.
         is_finite: whether the text has none of null, NaN and Infinity in it, as far as a quick look tells.
         size_bytes: size of the text.
+        has_text: whether there may be texts among nested lists.
     """
 
     model: str
@@ -40,6 +41,7 @@ class PredictCall(NamedTuple):
     has_booleans: bool = True
     is_finite: bool = True
     size_bytes: int = 0
+    has_text: bool = False
 
 
 def decode_json(
@@ -55,7 +57,6 @@ def decode_json(
     Raises:
         InvalidJsonError: the body is not JSON.
         InvalidRequestError: it is, but a field is missing, unknown or wrong.
-        InputDtypeError: there is text among the inputs.
     """
     document, is_finite = _parsed(body)
     if type(document) is not dict:
@@ -76,11 +77,12 @@ def decode_json(
         raise InvalidRequestError("'version' cannot be used", expected="a positive whole number")
     if type(inputs) is dict:
         texts += len(inputs)
-    if _has_more(body, b'"', 2 * texts):
-        _refuse_text(inputs)
+    has_text = _has_more(body, b'"', 2 * texts)
     has_booleans, has_null = _words(body, model, inputs)
     is_finite = is_finite and not has_null
-    return PredictCall(model or default_model, version, inputs, has_booleans, is_finite, len(body))
+    return PredictCall(
+        model or default_model, version, inputs, has_booleans, is_finite, len(body), has_text
+    )
 
 
 def peek_model(body: bytes) -> str:
@@ -151,25 +153,6 @@ def _words(body: bytes, model: str, inputs: list[Any] | dict[str, Any]) -> tuple
 def _is_unicode(text: str) -> bool:
     """Return whether `text` can be encoded: Python's parser of JSON lets lone surrogates through."""
     return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
-
-
-def _refuse_text(inputs: object) -> None:
-    """Refuse text among nested lists of numbers.
-
-    NumPy would make room for the longest text in every element: gigabytes for a small body.
-    """
-    named = inputs.items() if isinstance(inputs, dict) else [("", inputs)]
-    for name, value in named:
-        found = first_of(value, str)
-        if found is not None:
-            place, text = found
-            where = f"inputs[{shown(name)}]" if name else "inputs"
-            raise InputDtypeError(
-                "there is text among the inputs",
-                expected="numbers",
-                got=f"{shown(text)} at {where}{place}",
-                hint="write numbers without quotation marks",
-            )
 
 
 def _with_non_finite_numbers(body: bytes, error: orjson.JSONDecodeError) -> Any:

@@ -32,6 +32,9 @@ from graph.input_names import by_input_name
 
 Shapes = Mapping[str, tuple[int, ...]]
 
+# Texts take time by their length; the time of one sample was measured with shorter ones.
+_USUAL_TEXT_BYTES = 64
+
 
 class AnswerLimit(NamedTuple):
     """Most bytes of all output arrays of one answer, and the setting that says so."""
@@ -110,7 +113,9 @@ class Predictor:
         if model is None:
             return call, None
         try:
-            arrays = model.signature.arrays(call.inputs, has_booleans=call.has_booleans)
+            arrays = model.signature.arrays(
+                call.inputs, has_booleans=call.has_booleans, has_text=call.has_text
+            )
         except PrunusError as error:
             return call, Ready(model, {}, error)
         return call, Ready(model, arrays)
@@ -143,7 +148,7 @@ class Predictor:
                 self._check_known(model, shapes, answer_limit)
             samples = len(next(iter(arrays.values())))
             ready_at = time.perf_counter()
-            if self._inference.is_inline(model, samples):
+            if self._inference.is_inline(model, samples + _length_of_texts(arrays)):
                 answer = self._inference.run_here(model, arrays)
                 done_at = ready_at + answer.compute_seconds
             else:
@@ -160,7 +165,7 @@ class Predictor:
             done_at,
             answer.queue_seconds,
             answer.compute_seconds,
-            call.is_finite or all(np.isfinite(array).all() for array in arrays.values()),
+            call.is_finite or _is_finite(arrays),
         )
 
     def _loaded(self, call: PredictCall) -> LoadedModel | None:
@@ -209,7 +214,7 @@ class Predictor:
             return {reader.name: reader.array(given)}
         if type(given) is NpzBody or call.size_bytes > SMALL_TEXT_BYTES:
             return None
-        arrays = signature.arrays(given, has_booleans=call.has_booleans)
+        arrays = signature.arrays(given, has_booleans=call.has_booleans, has_text=call.has_text)
         self._check(model, {name: array.shape for name, array in arrays.items()}, answer_limit)
         return arrays
 
@@ -220,7 +225,9 @@ class Predictor:
         given = call.inputs
         if type(given) is NpzBody:
             return await self._from_npz(model, given, answer_limit)
-        read = partial(model.signature.arrays, given, has_booleans=call.has_booleans)
+        read = partial(
+            model.signature.arrays, given, has_booleans=call.has_booleans, has_text=call.has_text
+        )
         if isinstance(given, np.ndarray):  # its shape was checked already
             return await self._conversion.arrays(given.nbytes, read)
         arrays = await self._conversion.text(call.size_bytes, read)
@@ -274,3 +281,16 @@ class Predictor:
                 got=f"{samples:,}",
                 hint="the limit is the setting PRUNUS_PREDICT_BATCH_MAX_SAMPLES",
             )
+
+
+def _is_finite(arrays: Mapping[str, Array]) -> bool:
+    return all(np.isfinite(array).all() for array in arrays.values() if array.dtype.kind != "O")
+
+
+def _length_of_texts(arrays: Mapping[str, Array]) -> int:
+    """Return how many samples of usual length all texts of a request are worth."""
+    return sum(
+        sum(map(len, array.ravel().tolist())) // _USUAL_TEXT_BYTES
+        for array in arrays.values()
+        if array.dtype.kind == "O"
+    )

@@ -5,7 +5,6 @@ integers to floats); a float for an integer input, text, true and false, and Pyt
 NaN, Infinity and -Infinity are numbers of float inputs.
 """
 
-import json
 import struct
 from collections.abc import Mapping, Sequence
 from math import prod
@@ -15,12 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from app.core.errors import RaggedInputError
+from app.services.shown import shown
+from app.services.text_inputs import TextReader
 from engine.core.errors import InputDtypeError, MissingInputError
 from engine.execution.runtime import TensorSpec
-from graph.tensor_type import format_shape
+from graph.tensor_type import DType, format_shape
 
 Array = npt.NDArray[Any]
-_SHOWN_CHARACTERS = 40
 
 
 class InputReader:
@@ -157,19 +157,31 @@ def first_of(value: object, kind: type) -> tuple[str, object] | None:
     return None
 
 
+def refuse_text(where: str, value: object) -> None:
+    """Refuse text among nested lists of numbers.
+
+    NumPy would make room for the longest text in every element: gigabytes for a small body.
+
+    Raises:
+        InputDtypeError: there is some.
+    """
+    found = first_of(value, str)
+    if found is not None:
+        place, text = found
+        raise InputDtypeError(
+            "there is text among the inputs",
+            expected="numbers",
+            got=f"{shown(text)} at {where}{place}",
+            hint="write numbers without quotation marks",
+        )
+
+
 def _place_text(place: Any) -> str:
     numbers = []
     while place:
         place, number = place
         numbers.append(f"[{number}]")
     return "".join(reversed(numbers)) or "the top"
-
-
-def shown(item: object) -> str:
-    """Return a text, truth value, number or null as JSON spells it, shortened."""
-    if isinstance(item, str) and len(item) > _SHOWN_CHARACTERS:
-        return json.dumps(item[:_SHOWN_CHARACTERS], ensure_ascii=False) + "..."
-    return json.dumps(item, ensure_ascii=False)
 
 
 def _packed(row_format: struct.Struct, rows: Sequence[Any]) -> Array | None:
@@ -203,7 +215,10 @@ class Signature:
     def __init__(self, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...]) -> None:
         self.inputs = inputs
         self.outputs = outputs
-        self.by_name = {spec.name: InputReader(spec) for spec in inputs}
+        self.by_name: dict[str, InputReader | TextReader] = {
+            spec.name: TextReader(spec) if spec.dtype == DType.STRING else InputReader(spec)
+            for spec in inputs
+        }
         self._single = self.by_name[inputs[0].name] if len(inputs) == 1 else None
         varies = any(None in spec.sample_shape for spec in (*inputs, *outputs))
         self.answer_bytes = (
@@ -212,18 +227,23 @@ class Signature:
             else sum(prod(spec.usual_shape) * np.dtype(spec.dtype).itemsize for spec in outputs)
         )
 
-    def arrays(self, given: object, *, has_booleans: bool = True) -> dict[str, Array]:
+    def arrays(
+        self, given: object, *, has_booleans: bool = True, has_text: bool = False
+    ) -> dict[str, Array]:
         """Return arrays of the declared types by name; names, shapes and batch sizes are checked by the engine.
 
         Args:
             given: a mapping by input name, or what the only input gets.
             has_booleans: whether there may be `True` or `False` among nested lists.
+            has_text: whether there may be texts among nested lists.
 
         Raises:
             InputError: they cannot be read, or are not named.
         """
         if isinstance(given, Mapping):
             unknown = np.empty(0)  # stays as it is: the engine says that there is no such input
+            if has_text:
+                self._refuse_texts(given)
             return {
                 name: self.by_name[name].array(value, has_booleans=has_booleans)
                 if name in self.by_name
@@ -231,9 +251,17 @@ class Signature:
                 for name, value in given.items()
             }
         reader = self.only_input()
+        if has_text and type(reader) is InputReader:
+            refuse_text("inputs", given)
         return {reader.name: reader.array(given, has_booleans=has_booleans)}
 
-    def only_input(self) -> InputReader:
+    def _refuse_texts(self, given: Mapping[str, object]) -> None:
+        """Refuse texts for inputs that take numbers, or that the model does not have."""
+        for name, value in given.items():
+            if type(self.by_name.get(name)) is not TextReader:
+                refuse_text(f"inputs[{shown(name)}]", value)
+
+    def only_input(self) -> InputReader | TextReader:
         """Return the reader of a model with one input.
 
         Raises:

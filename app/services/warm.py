@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from engine.execution.runtime import Executable
 
 _WARM_UP_CALLS = 5
@@ -29,16 +27,16 @@ class Warm:
 
 
 def load_warm(loader: Loader, artifact: Path) -> Warm:
-    """Load an artifact and run it on zeros a few times.
+    """Load an artifact and run it on an example a few times.
 
     Raises:
         PrunusError: the artifact cannot be loaded.
     """
     executable = loader(artifact)
-    zeros = {spec.name: np.zeros((1, *spec.usual_shape), spec.dtype) for spec in executable.inputs}
+    given = executable.example()
     times = []
     for _ in range(_WARM_UP_CALLS):
         start = time.perf_counter()
-        executable.run(zeros)
+        executable.run(given)
         times.append(time.perf_counter() - start)
     return Warm(executable, min(times))

@@ -18,7 +18,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -48,6 +48,9 @@ from engine.core.errors import (
 from engine.core.program import Program
 from engine.core.program_check import check_program
 from engine.planning.plan import CompiledModel, Varying
+
+if TYPE_CHECKING:
+    from graph.graph import Front
 
 MAGIC = b"PRUNUSA\0"
 FIRST_VERSION, VERSION = 1, 4
@@ -119,6 +122,10 @@ def artifact_bytes(model: CompiledModel) -> bytes:
         from engine.artifacts.manifest_graph import encode_varying  # see `_decode_varying`
 
         manifest["varying"] = encode_varying(model.varying, sections)
+    if model.front is not None:
+        from engine.artifacts.manifest_front import encode_front  # see `_decode_front`
+
+        manifest["front"] = encode_front(model.front, sections)
     manifest["sections"] = [encode_section(section) for section in sections.sections]
     text = json.dumps(manifest, separators=(",", ":"), ensure_ascii=False).encode()
     body = bytearray(padded(len(text)) + sections.size_bytes)
@@ -292,6 +299,7 @@ def _decode_model(record: Record, sections: SectionReader, version: int) -> Comp
         record.items("layers", limits.MAX_STEPS, decode_layer),
         record.items("times", _MAX_TIMES, decode_time),
         _decode_varying(record, program, sections) if "varying" in record else None,
+        _decode_front(record, program, sections) if "front" in record else None,
     )
     record.done()
     return model
@@ -314,3 +322,11 @@ def _decode_varying(record: Record, program: Program, sections: SectionReader) -
     ):
         raise ArtifactProgramError("program and graph have other inputs or outputs")
     return varying
+
+
+def _decode_front(record: Record, program: Program, sections: SectionReader) -> "Front":
+    """Read the front part of a model, which makes the inputs of its program."""
+    # Imported here: models without one are served without its ops.
+    from engine.artifacts.manifest_front import decode_front
+
+    return decode_front(record.record("front"), sections, program.inputs)

@@ -151,7 +151,7 @@ def _check_slots(program: Program) -> None:
             if _rows_of(slot.sample_shape) > limits.MAX_BUFFER_ROWS:
                 raise ProgramError(f"{slot.name!r} is too large", got=str(slot.sample_shape))
     for slot in program.inputs:
-        if slot.dtype not in set(DType):
+        if slot.dtype not in set(DType) or slot.dtype == DType.STRING:
             raise ProgramError(f"dtype of input {slot.name!r} is not known", got=slot.dtype)
 
 

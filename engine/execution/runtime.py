@@ -8,7 +8,7 @@ request) from a stock. Calls that are long enough are helped by the process's po
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -79,6 +79,12 @@ def load(
     """
     opened = open_artifact(artifact) if isinstance(artifact, Path) else artifact
     model, host = opened.model, target or host_target()
+    if model.front is not None:
+        # Here, because it stands on this module, and so that a process without such models has no lookups.
+        from engine.execution.front import FrontExecutable
+
+        behind = Artifact(replace(model, front=None), opened.size_bytes)
+        return FrontExecutable(model.front, load(behind, cache, host, threads, limits))
     if model.varying is None:
         return Executable(model, cache, host, threads)
     # Here, because it stands on this module, and so that a process without such models has no lowering.
@@ -189,6 +195,15 @@ class Executable:
             return 0
         arenas = sum(call.workspace.arena.nbytes for call in tuple(self._idle))
         return native.helper_arenas.bytes + arenas
+
+    @property
+    def network(self) -> "Executable":
+        """What runs behind the front part of the model: itself, where there is none."""
+        return self
+
+    def example(self) -> dict[str, npt.NDArray[Any]]:
+        """Return one sample that can be computed: zeros."""
+        return {spec.name: np.zeros((1, *spec.usual_shape), spec.dtype) for spec in self.inputs}
 
     def answer_bytes(self, shapes: Mapping[str, tuple[int, ...]]) -> int:
         """Return the bytes of all outputs of one sample, for shapes that `check` has passed."""

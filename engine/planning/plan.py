@@ -27,7 +27,7 @@ from engine.kernels.abi import KernelSpec, PackedLayer
 from engine.planning.parts import Split, SplitAxis
 
 if TYPE_CHECKING:  # models of fixed shapes are served without the ops
-    from graph.graph import Graph
+    from graph.graph import Front, Graph
     from graph.sizes import Sizes
 
 
@@ -211,6 +211,7 @@ class CompiledModel:
         layers: the layers for reports, in program order.
         times: whole-network times, empty where nothing was measured.
         varying: where the inputs have axes of varying length; None where their shapes are fixed.
+        front: what makes the inputs of what callers give, or None where callers give the inputs themselves.
     """
 
     program: Program
@@ -218,6 +219,7 @@ class CompiledModel:
     layers: tuple[LayerPlan, ...]
     times: tuple[NetworkTime, ...]
     varying: Varying | None = None
+    front: "Front | None" = None
 
 
 def layer_of(

@@ -7,9 +7,9 @@ directory first and then again on the bytes that really come out.
 
 import io
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from graph.errors import (
     DamagedFileError,
     FileLimitError,
     NotAModelFileError,
+    VocabularyError,
     WeightsOnlyError,
 )
 from graph.file_kind import FORMATS_HINT, HDF5_SIGNATURE, START_BYTES, refuse_other_kinds
@@ -31,6 +32,8 @@ from graph.zip_entries import check_directory, check_entries, read_entry, readin
 
 _CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 _ALLOWED_COMPRESSION = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+# Where Keras puts files of tokens; between the two is the folder that the layer's weights have, too.
+_ASSETS, _VOCABULARY = "assets/", "/vocabulary.txt"
 _READ_BYTES = 1024 * 1024
 
 
@@ -52,6 +55,7 @@ class ModelArchive:
         config: the architecture: class_name and config, at least.
         weights: the group that holds the weights; valid while the archive is open.
         backend: what computed for Keras when the file was written: "tensorflow", "theano" and so on.
+        vocabularies: the files of tokens in the archive, by the folder of their layer.
     """
 
     format: FileFormat
@@ -59,6 +63,7 @@ class ModelArchive:
     config: JsonObject
     weights: h5py.Group
     backend: str = "tensorflow"
+    vocabularies: Mapping[str, str] = field(default_factory=dict)
 
 
 @contextmanager
@@ -82,11 +87,11 @@ def open_archive(path: Path, limits: FileLimits) -> Iterator[ModelArchive]:
         with open_hdf5(path, limits) as hdf5:
             yield _from_hdf5(hdf5, limits)
     else:
-        config, version, weights = _read_zip(path, limits)
+        config, version, weights, vocabularies = _read_zip(path, limits)
         if weights.getbuffer()[: len(HDF5_SIGNATURE)] != HDF5_SIGNATURE:
             raise DamagedFileError(f"{_WEIGHTS} in the archive is not HDF5")
         with open_hdf5(weights, limits) as hdf5:
-            yield ModelArchive(FileFormat.KERAS, version, config, hdf5)
+            yield ModelArchive(FileFormat.KERAS, version, config, hdf5, vocabularies=vocabularies)
 
 
 def _from_hdf5(file: h5py.File, limits: FileLimits) -> ModelArchive:
@@ -141,8 +146,10 @@ def _parse(text: str, what: str, limits: FileLimits) -> JsonObject:
     return parse_object(text, what)
 
 
-def _read_zip(path: Path, limits: FileLimits) -> tuple[JsonObject, str, io.BytesIO]:
-    """Return the architecture, the Keras version and the weights file, in memory."""
+def _read_zip(
+    path: Path, limits: FileLimits
+) -> tuple[JsonObject, str, io.BytesIO, Mapping[str, str]]:
+    """Return the architecture, the Keras version, the weights file and the files of tokens, in memory."""
     check_directory(path)
     with reading_zip(), zipfile.ZipFile(path) as archive:
         entries = check_entries(archive, path.stat().st_size, limits)
@@ -150,12 +157,31 @@ def _read_zip(path: Path, limits: FileLimits) -> tuple[JsonObject, str, io.Bytes
         config = _parse(_read_text(archive, entries[_CONFIG], limits), _CONFIG, limits)
         metadata = _parse(_read_text(archive, entries[_METADATA], limits), _METADATA, limits)
         weights = read_entry(archive, entries[_WEIGHTS], limits.file_max_bytes)
+        vocabularies = _read_vocabularies(archive, entries)
     version = metadata.get("keras_version")
     if not isinstance(version, str):
         raise ConfigError(
             "metadata.json does not say which Keras wrote the file", expected="keras_version"
         )
-    return config, version, weights
+    return config, version, weights, vocabularies
+
+
+def _read_vocabularies(
+    archive: zipfile.ZipFile, entries: Mapping[str, zipfile.ZipInfo]
+) -> Mapping[str, str]:
+    """Return the texts of `assets/FOLDER/vocabulary.txt`, by folder; Keras writes one for each adapted lookup."""
+    found, room = {}, 2 * bounds.MAX_VOCABULARY_BYTES
+    for name, entry in entries.items():
+        folder = name.removeprefix(_ASSETS).removesuffix(_VOCABULARY)
+        if name != f"{_ASSETS}{folder}{_VOCABULARY}":
+            continue
+        try:
+            text = read_entry(archive, entry, min(room, bounds.MAX_VOCABULARY_BYTES)).getvalue()
+            found[folder] = text.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise VocabularyError(f"{name} is not UTF-8 text", got=str(error)[:200]) from None
+        room -= len(text)
+    return found
 
 
 def _check_contents(entries: dict[str, zipfile.ZipInfo]) -> None:

@@ -15,6 +15,7 @@ from graph.activations import ActivationFunction, Function
 from graph.errors import ConfigError
 from graph.keras.json_text import show
 from graph.keras.layer_class import REQUIRED, WEIGHT_TRAINING, LayerClass, dropout, no_arguments
+from graph.keras.lookup_classes import LOOKUP_CLASSES
 from graph.keras.recurrent_classes import RECURRENT_CLASSES
 from graph.keras.spatial_classes import SPATIAL_CLASSES
 
@@ -116,6 +117,7 @@ LAYER_CLASSES: Mapping[str, LayerClass] = MappingProxyType(
         ),
         **RECURRENT_CLASSES,
         **SPATIAL_CLASSES,
+        **LOOKUP_CLASSES,
     }
 )  # fmt: skip
 
@@ -152,13 +154,13 @@ WRAPPERS = MappingProxyType({PRUNING_WRAPPER: PRUNING_IGNORED, SPECTRAL_WRAPPER:
 
 # Layers of Keras itself that are known and not read; anything else that is unknown is custom code.
 OTHER_KERAS_LAYERS = frozenset(
-    """AdditiveAttention Attention AutoContrast CategoryEncoding ConvLSTM1D ConvLSTM2D ConvLSTM3D
-    DenseFeatures Discretization EinsumDense Embedding Equalization FlaxLayer GroupQueryAttention
-    HashedCrossing Hashing Highway IntegerLookup JaxLayer LocallyConnected1D LocallyConnected2D
+    """AdditiveAttention Attention AutoContrast ConvLSTM1D ConvLSTM2D ConvLSTM3D
+    DenseFeatures EinsumDense Embedding Equalization FlaxLayer GroupQueryAttention
+    Highway JaxLayer LocallyConnected1D LocallyConnected2D
     MaxNumBoundingBoxes MaxoutDense MelSpectrogram MultiHeadAttention ParametricSoftplus Pipeline
     RandomFourierFeatures ReversibleEmbedding SReLU STFTSpectrogram
-    StringLookup TFOpLambda SlicingOpLambda TFSMLayer
-    TensorFlowOpLayer TextVectorization TimeDistributedDense TorchModuleWrapper""".split()  # noqa: SIM905
+    TFOpLambda SlicingOpLambda TFSMLayer
+    TensorFlowOpLayer TimeDistributedDense TorchModuleWrapper""".split()  # noqa: SIM905
 )
 CODE_LAYERS = frozenset({"Lambda", "TorchModuleWrapper", "FlaxLayer", "JaxLayer", "TFSMLayer"})
 

@@ -8,9 +8,11 @@ import numpy as np
 
 from graph import limits as bounds
 from graph.errors import FileLimitError, ShapeError, UnsupportedDtypeError, WeightsMismatchError
+from graph.front import is_lookup
 from graph.graph import Graph, Input, Node, Output, WeightArray
 from graph.keras.arguments import Arguments
 from graph.keras.description import Call, Layer
+from graph.keras.front_part import divided
 from graph.keras.naming import numbered
 from graph.keras.slots import LayerWeights
 from graph.keras.source import Source
@@ -64,11 +66,19 @@ class Draft:
             )
         fresh = self._fresh(name)
         shapes = tuple(self._weights[weight].shape for weight in weights)
-        result = op.infer(tuple(self._types[value] for value in inputs), shapes)
+        looks_up = is_lookup(op)
+        given = tuple(self._types[value] for value in inputs)
+        if looks_up:  # in a front part values are of the types that Keras gives them
+            kinds = [self._keras_types[value] for value in inputs]
+            given = tuple(
+                TensorType(kind, one.shape) for kind, one in zip(kinds, given, strict=True)
+            )
+        result = op.infer(given, shapes)
         _check_size(fresh, result)
         self._nodes.append(Node(fresh, op, tuple(inputs), tuple(weights), layer=layer.path))
         self._types[fresh] = result
-        self._keras_types[fresh] = DType.BOOL if result.dtype is DType.BOOL else DType.FLOAT32
+        is_known = looks_up or result.dtype is DType.BOOL
+        self._keras_types[fresh] = result.dtype if is_known else DType.FLOAT32
         return fresh
 
     def add_permute(self, name: str, value: str, dims: tuple[int, ...], layer: Layer) -> str:
@@ -107,6 +117,7 @@ class Draft:
 
         Raises:
             UnsupportedDtypeError: an output is not of a floating type in Keras.
+            UnsupportedLayerError: a lookup needs what the network computes.
         """
         for output in outputs:
             if not self.is_float(output.value):
@@ -116,7 +127,7 @@ class Draft:
                     got=self._keras_types[output.value].value,
                 )
         graph = Graph(name, tuple(self._inputs), tuple(self._nodes), tuple(outputs), self._weights)
-        return graph.without_dead()
+        return divided(graph.without_dead())
 
     def is_float(self, value: str) -> bool:
         """Return whether the value is of a floating type in Keras."""

@@ -8,7 +8,7 @@ joined, a flat model is written (see `flat_model`), and what it does not keep is
 from collections.abc import Iterator
 from pathlib import Path
 
-from graph.errors import GraphError
+from graph.errors import ExportError, GraphError
 from graph.graph import Graph
 from graph.keras.description import Model, leaves
 from graph.keras.dialects import SPECTRAL_WRAPPER
@@ -33,6 +33,7 @@ def write_keras(graph: Graph, path: Path, origin: Origin | None = None) -> tuple
     Raises:
         ExportError: the graph has an op that Keras has no layer for.
     """
+    refuse_front(graph)
     live = graph.without_dead()
     if origin is not None and _wrote_same_layers(live, path, origin):
         return tuple(_on_settings(origin))
@@ -42,6 +43,16 @@ def write_keras(graph: Graph, path: Path, origin: Origin | None = None) -> tuple
     settings = origin.compile_config if origin is not None else None
     write_archive(path, _compiled(flat.config, settings), weights_file(flat.folders))
     return tuple(_on_layers(flat, origin.model)) + tuple(_on_settings(origin)) if origin else ()
+
+
+def refuse_front(graph: Graph) -> None:
+    """Refuse a graph with a front part.
+
+    Raises:
+        ExportError: it has one.
+    """
+    if graph.front is not None:
+        raise ExportError("layers that look up or hash values cannot be written yet")
 
 
 def _wrote_same_layers(graph: Graph, path: Path, origin: Origin) -> bool:

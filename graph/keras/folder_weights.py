@@ -33,6 +33,8 @@ _CONTAINERS = ("layers", "_layer_checkpoint_dependencies")
 _VARIABLES = "vars"
 # Recurrent layers keep their weights in a cell.
 WITH_CELL = frozenset({"LSTM", "GRU", "SimpleRNN"})
+# What layers store themselves, under its name.
+_BY_NAME = frozenset({"idf_weights"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ def read_folders(root: h5py.Group, model: Model, keras_version: str, collector: 
         WeightsMismatchError: weights are missing, too many, or belong to a layer that the architecture has not.
     """
     layout = _layout(root, keras_version)
-    for layer, folder in _folders(root, model, "", layout):
+    for layer, folder in layer_folders(root, model, keras_version):
         _read_layer(root, layer, folder, layout, collector)
 
 
@@ -87,6 +89,13 @@ def part_folders(layer: Layer) -> Iterator[tuple[Layer, tuple[str, ...]]]:
                 yield part, ("cells", numbered(snake_case(part.written), counts))
             case _:
                 yield part, ("layer",)
+
+
+def layer_folders(
+    root: h5py.Group, model: Model, keras_version: str
+) -> Iterator[tuple[Layer, str]]:
+    """Yield each layer that is no model with the path of its folder."""
+    return _folders(root, model, "", _layout(root, keras_version))
 
 
 def outermost_folders(
@@ -219,10 +228,13 @@ def _read_variables(
     if variables is not None and name is not None:
         _check_stored_name(variables, layer, name)
     names = sorted(variables) if variables is not None else []
-    if names != sorted(str(index) for index in range(len(slots))):
+    places = [slot.role if slot.role in _BY_NAME else str(i) for i, slot in enumerate(slots)]
+    if layer.class_name == "Discretization" and names == ["0"]:
+        return  # what Keras 3.0 knew of the data; the boundaries are in the configuration
+    if names != sorted(places):
         raise wrong_number(f"layer {layer.path!r}", slots, names)
-    for index, slot in enumerate(slots):
-        dataset = child(variables, str(index)) if variables is not None else None
+    for place, slot in zip(places, slots, strict=True):
+        dataset = child(variables, place) if variables is not None else None
         if not isinstance(dataset, h5py.Dataset):
             raise WeightsMismatchError(f"{slot.role} of layer {layer.path!r} is not an array")
         collector.take(slot, dataset)

@@ -19,7 +19,7 @@ from graph.keras.archive import FileFormat, ModelArchive
 from graph.keras.config import parse_model
 from graph.keras.description import Layer
 from graph.keras.dialects import Dialect, activation_named
-from graph.keras.export import training_of
+from graph.keras.export import refuse_front, training_of
 from graph.keras.flat_model import clean_name, flat_model
 from graph.keras.json_text import Json, JsonObject
 from graph.keras.keras2_config import keras2_model
@@ -48,6 +48,7 @@ def write_keras2(graph: Graph, path: Path, origin: Origin) -> None:
     Raises:
         ExportError: the original is of Keras 3, or the graph has something that tf.keras 2 has not.
     """
+    refuse_front(graph)
     if origin.dialect is Dialect.KERAS3:
         raise ExportError("files for tf.keras 2 are made of uploads of Keras 1 and 2 only")
     live = graph.without_dead()

@@ -10,7 +10,13 @@ from types import MappingProxyType
 from graph import limits as bounds
 from graph.activations import LINEAR, ActivationFunction
 from graph.errors import ShapeError, UnsupportedArgumentError, UnsupportedDtypeError
-from graph.keras import conv_layers, pooling_layers, resizing_layers
+from graph.keras import (
+    conv_layers,
+    lookup_layers,
+    pooling_layers,
+    resizing_layers,
+    vocabulary_layers,
+)
 from graph.keras import normalization_layers as normalizations
 from graph.keras.activation_layers import (
     activation_of,
@@ -20,6 +26,7 @@ from graph.keras.activation_layers import (
 )
 from graph.keras.dialects import OPERATION_ACTIVATIONS, OPERATION_MERGES, Dialect
 from graph.keras.draft import KerasTensor, Site, Tensors
+from graph.keras.lookup_classes import LOOKUP_CLASSES
 from graph.keras.masks import lower_masked_average, lower_masking, mask_behind
 from graph.keras.recurrent_classes import CELLS, SEQUENCE_LAYERS
 from graph.keras.recurrent_layers import lower_bidirectional, lower_recurrent, refuse_alone
@@ -27,6 +34,7 @@ from graph.keras.spatial_classes import AUGMENTATIONS
 from graph.keras.time_layers import lower_time_distributed
 from graph.ops import Activation, Dense, Dot, Merge, MergeKind, PRelu, Rescaling
 from graph.shape_ops import Concatenate, Permute, RepeatVector, Reshape
+from graph.tensor_type import DType
 
 # A layer that knows of masks, or makes several tensors, gives these; of all others, the masks follow from their class.
 Lowering = Callable[[Site], str | Tensors]
@@ -56,7 +64,8 @@ def _lower(site: Site) -> str | Tensors:
     if class_name in _IDENTITIES:
         return site.input
     moves = _only_moves(site)
-    accepts = moves or class_name in _TAKES_INTEGERS or _converts_images(site)
+    _refuse_texts(site, accepts=moves or class_name in _TAKES_TEXTS)
+    accepts = moves or class_name in _TAKES_TEXTS | _TAKES_INTEGERS or _converts_images(site)
     if not accepts and not all(map(site.draft.is_float, site.inputs)):
         raise UnsupportedDtypeError(
             f"{site.arguments.where} calculates with integers",
@@ -70,6 +79,17 @@ def _lower(site: Site) -> str | Tensors:
             raise UnsupportedDtypeError(f"{site.arguments.where} joins integers with other types")
         site.draft.keep_keras_type(value, site.inputs[0])
     return value
+
+
+def _refuse_texts(site: Site, *, accepts: bool) -> None:
+    """Refuse texts, unless the layer looks them up or only moves them."""
+    kinds = {site.draft.keras_type(name) for name in site.inputs}
+    if DType.STRING in kinds and not accepts:
+        raise UnsupportedDtypeError(
+            f"{site.arguments.where} is called on texts",
+            expected="numbers",
+            hint="make numbers of texts with StringLookup, Hashing or TextVectorization first",
+        )
 
 
 def _only_moves(site: Site) -> bool:
@@ -274,6 +294,8 @@ _MOVES = frozenset({"Flatten", "Reshape", "Permute", "RepeatVector", "Concatenat
 _TAKES_INTEGERS = frozenset(
     {"Dense", "Rescaling", "Normalization", "BatchNormalization", "CenterCrop"}
 )
+# Layers of the front part, which says itself what it takes.
+_TAKES_TEXTS = frozenset(LOOKUP_CLASSES)
 
 _LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
     {
@@ -316,6 +338,13 @@ _LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
         "RepeatVector": _repeat_vector,
         "Concatenate": _concatenate,
         **{kind.value.capitalize(): _merge(kind) for kind in MergeKind},
+        "StringLookup": vocabulary_layers.lower_lookup,
+        "IntegerLookup": vocabulary_layers.lower_lookup,
+        "TextVectorization": vocabulary_layers.lower_text_vectorization,
+        "Hashing": lookup_layers.lower_hashing,
+        "HashedCrossing": lookup_layers.lower_hashed_crossing,
+        "Discretization": lookup_layers.lower_discretization,
+        "CategoryEncoding": lookup_layers.lower_category_encoding,
         "Dot": _dot,
         "Merge": _keras1_merge,
         "Masking": lower_masking,

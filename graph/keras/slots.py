@@ -28,6 +28,8 @@ _RECURRENT = {
     **dict.fromkeys(("GRU", "GRUCell", "CuDNNGRU"), "zrh"),
     **dict.fromkeys(("SimpleRNN", "SimpleRNNCell"), "h"),
 }
+# Layers with one weight.
+_ONLY_ROLES = {"RMSNormalization": "scale", "LayerScale": "layer_scale", "PReLU": "alpha"}
 # The wrapper's own variables. `wrapped_kernel` is the wrapped layer's kernel once more.
 PRUNING_ROLES = ("wrapped_kernel", "mask", "threshold", "pruning_step")
 NOT_READ = frozenset({"count", "threshold", "pruning_step", "vector_u"})
@@ -40,10 +42,12 @@ class LayerWeights:
     Attributes:
         key: path of the layer that owns them.
         arrays: float32, by role: kernel, bias, gamma and so on.
+        vocabulary: the file of tokens that the archive has for the layer, or None.
     """
 
     key: str
     arrays: Mapping[str, WeightArray]
+    vocabulary: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,17 +84,16 @@ def own_roles(layer: Layer) -> tuple[Role, ...]:
         case "GroupNormalization":
             found = [Role("gamma")] if arguments["scale"] else []
             found += [Role("beta")] if arguments["center"] else []
-        case "RMSNormalization":
-            found = [Role("scale")]
-        case "LayerScale":
-            found = [Role("layer_scale")]
-        case "PReLU":
-            found = [Role("alpha")]
+        case name if name in _ONLY_ROLES:
+            found = [Role(_ONLY_ROLES[name])]
         case "Normalization":
             adapted = arguments["mean"] is None
             found = [Role(name, False) for name in ("mean", "variance", "count") if adapted]
         case name if name in _RECURRENT:
             found = recurrent_roles(arguments, _RECURRENT[name])
+        case "StringLookup" | "IntegerLookup" | "TextVectorization":
+            is_weighted = arguments["output_mode"] in ("tf_idf", "tf-idf")
+            found = [Role("idf_weights", False)] if is_weighted else []
         case _:
             found = []
     return tuple(found)
@@ -155,6 +158,7 @@ class Collector:
         self._allow_nonfinite = allow_nonfinite
         self._arrays: dict[str, dict[str, WeightArray]] = {}
         self._wrapped: dict[str, str] = {}
+        self._vocabularies: dict[str, str] = {}
 
     def take(self, slot: Slot, dataset: h5py.Dataset) -> None:
         """Read the array of one slot."""
@@ -163,16 +167,24 @@ class Collector:
             self._arrays.setdefault(slot.layer.path, {})[slot.role] = array
             self._wrapped[slot.layer.path] = _wrapped_role(slot.layer.class_name)
 
+    def take_vocabulary(self, layer: Layer, text: str) -> None:
+        """Keep the file of tokens of one layer."""
+        self._vocabularies[layer.path] = text
+
     def finished(self) -> Mapping[str, LayerWeights]:
         """Everything that was read, with tfmot's masks applied.
 
         Raises:
             WeightsMismatchError: a mask does not fit its kernel, or the wrapper's copy of the kernel is another one.
         """
-        return {
+        found = {
             path: LayerWeights(path, _masked(path, self._wrapped[path], arrays))
             for path, arrays in self._arrays.items()
         }
+        for path, text in self._vocabularies.items():
+            arrays = found[path].arrays if path in found else {}
+            found[path] = LayerWeights(path, arrays, text)
+        return found
 
 
 def _masked(path: str, role: str, arrays: Mapping[str, WeightArray]) -> Mapping[str, WeightArray]:

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 
 from graph.keras.archive import FileFormat, ModelArchive
 from graph.keras.description import Model
-from graph.keras.folder_weights import read_folders
+from graph.keras.folder_weights import layer_folders, read_folders
 from graph.keras.legacy_weights import read_legacy
+from graph.keras.lookup_classes import LOOKUP_CLASSES
 from graph.keras.slots import Collector, LayerWeights
 
 
@@ -24,4 +25,16 @@ def read_weights(
         read_legacy(archive.weights, model, collector)
     else:
         read_folders(archive.weights, model, archive.keras_version, collector)
+        if archive.vocabularies:
+            _take_vocabularies(archive, model, collector)
     return collector.finished()
+
+
+def _take_vocabularies(archive: ModelArchive, model: Model, collector: Collector) -> None:
+    """Give each layer the file of tokens that lies in the folder of its name."""
+    for layer, folder in layer_folders(archive.weights, model, archive.keras_version):
+        # The lookup inside TextVectorization has a copy of the file; in some versions it is the only one.
+        for place in (folder, f"{folder}/_lookup_layer"):
+            if place in archive.vocabularies and layer.class_name in LOOKUP_CLASSES:
+                collector.take_vocabulary(layer, archive.vocabularies[place])
+                break

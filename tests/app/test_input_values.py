@@ -26,7 +26,7 @@ def read(inputs: object, dtype: str, shape: tuple[int, ...] = (3,)) -> np.ndarra
     """Read an input as a request with it is read."""
     signature = Signature((TensorSpec("x", dtype, shape, shape),), ())
     call = decode_json(json.dumps({"model": "m", "inputs": inputs}).encode())
-    arrays = signature.arrays(call.inputs, has_booleans=call.has_booleans)
+    arrays = signature.arrays(call.inputs, has_booleans=call.has_booleans, has_text=call.has_text)
     return arrays["x"]
 
 

@@ -263,7 +263,6 @@ GOOD = npy(np.ones((1, 6), np.float32))
         (GOOD + b"x", NPY),
         (GOOD[:20], NPY),
         (pickled(), NPY),
-        (npy(np.array(["a"])), NPY),
         (npy(np.ones((1, 6), np.complex64)), NPY),
         (GOOD.replace(b"(1, 6)", b"(-1,6)"), NPY),
         (GOOD.replace(b"'descr'", b"__imp__"), NPY),

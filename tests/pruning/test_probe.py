@@ -59,7 +59,7 @@ def test_probes_of_integers_stay_within_a_declared_range(dtype: DType) -> None:
         assert probe.inputs["x0"].max() <= 250
 
 
-@pytest.mark.parametrize("dtype", list(DType))
+@pytest.mark.parametrize("dtype", sorted(set(DType) - {DType.STRING}))
 def test_probes_have_the_declared_dtype(dtype: DType) -> None:
     b = GraphBuilder()
     graph = b.build(b.dense(b.input(6, type_=TensorType(dtype, (None, 6))), 2))
