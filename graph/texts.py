@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from graph.errors import GraphError
 
+_LAST_CHARACTER = 0x10FFFF
 # One text; a request or file has limits of its own, too.
 MAX_TEXT_BYTES = 16 * 1024 * 1024
 
@@ -33,13 +34,18 @@ def bytes_of(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
         raise TextError("texts are needed", expected="texts (dtype U or S)", got=array.dtype.name)
     if array.dtype.itemsize == 0:
         raise TextError("texts are needed", expected="texts of some width", got=array.dtype.str)
-    try:
-        items = array.ravel().tolist()
-    except ValueError as error:  # a number that is no character of Unicode
+    if array.dtype.kind == "U":
+        _check_characters(array)
+    return as_bytes(array.ravel().tolist(), array.shape)
+
+
+def _check_characters(array: npt.NDArray[Any]) -> None:
+    """Refuse numbers that are no characters, of which NumPy makes strings that Python does not know."""
+    codes = np.ascontiguousarray(array, array.dtype.newbyteorder("=")).view(np.uint32)
+    if codes.size and codes.max() > _LAST_CHARACTER:
         raise TextError(
-            "a text is not valid", expected="valid Unicode", got=str(error)[:80]
-        ) from error
-    return as_bytes(items, array.shape)
+            "a text is not valid", expected="valid Unicode", got=f"character {codes.max():#x}"
+        )
 
 
 def as_bytes(items: Iterable[str | bytes], shape: tuple[int, ...]) -> npt.NDArray[Any]:

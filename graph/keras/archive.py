@@ -15,6 +15,7 @@ from pathlib import Path
 
 import h5py
 
+from graph import limits as bounds
 from graph.errors import (
     ArchiveError,
     ConfigError,
