@@ -1,21 +1,23 @@
 """A plan becomes bound tiles: arenas laid out, layers packed where they are not, steps bound."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy.typing as npt
 
-from engine.core.errors import PackedLayerError
+from engine.core.errors import PackedLayerError, ProgramError
 from engine.core.layers import ConvLayer, DenseLayer, ValueType, WeightedLayer
 from engine.core.program import Program
-from engine.core.steps import ConvStep, Place, RecurrentStep, Step, WeightedStep
+from engine.core.steps import ConvStep, DenseStep, Place, RecurrentStep, Step, WeightedStep
 from engine.execution.bind import Binder
-from engine.execution.bound import BoundStep
+from engine.execution.bind_recurrent import Phase, Projection
 from engine.execution.native import BoundTile
 from engine.execution.shared_arrays import SharedArrays
 from engine.kernels.abi import KernelSpec, PackedLayer
 from engine.kernels.registry import kernel_candidates
+from engine.planning.interleaved import interleaved_projections
 from engine.planning.memory import plan_arena
 from engine.planning.parts import Split, SplitAxis, packed_parts, part_step, without_time
 from engine.planning.plan import ExecutionPlan, KernelChoice, TilePlan, layer_of
@@ -129,53 +131,111 @@ class Packer:
 
 
 def bind_plan(
-    program: Program, plan: ExecutionPlan, arrays: SharedArrays | None = None
+    program: Program,
+    plan: ExecutionPlan,
+    arrays: SharedArrays | None = None,
+    *,
+    interleaves: bool = True,
 ) -> tuple[BoundTile, ...]:
-    """Bind every tile width of a plan, with kernels packed where they are not yet; `arrays` as in `Packer`."""
+    """Bind every tile width of a plan, with kernels packed where they are not yet.
+
+    Args:
+        program: a checked program.
+        plan: its plan.
+        arrays: as in `Packer`.
+        interleaves: whether projections are computed between the steps of time of what reads them; otherwise every step
+            of the program has phases of its own.
+    """
     packer = Packer(program, plan.values, arrays)
-    return tuple(bind_tile(program, plan, tile, packer) for tile in plan.tiles)
+    return tuple(
+        bind_tile(program, plan, tile, packer, interleaves=interleaves) for tile in plan.tiles
+    )
 
 
-def bind_tile(program: Program, plan: ExecutionPlan, tile: TilePlan, packer: Packer) -> BoundTile:
+def bind_tile(
+    program: Program,
+    plan: ExecutionPlan,
+    tile: TilePlan,
+    packer: Packer,
+    *,
+    interleaves: bool = True,
+) -> BoundTile:
     """Bind one tile width."""
     arena = plan_arena(program, tile.lanes)
     binder = Binder(program, plan.isa, tile.lanes, arena)
-    staged = _staged(program, tile)
-    steps: list[tuple[BoundStep, ...]] = []
-    counts: list[int] = []
-    for number, step in enumerate(program.steps):
+    inside = interleaved_projections(program) if interleaves else {}
+    binding = _TileBinder(program, plan, tile, packer, binder, _staged(program, tile), inside)
+    phases = [binding.phases(number, step) for number, step in enumerate(program.steps)]
+    flat = tuple(phase for of_step in phases for phase in of_step)
+    return BoundTile(tile.lanes, arena.size_bytes, flat, tuple(map(len, phases)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _TileBinder:
+    """Binds the steps of a program for one tile width.
+
+    Attributes:
+        program: the program.
+        plan: its plan.
+        tile: the plan of the width.
+        packer: packs layers.
+        binder: binds single kernels.
+        staged: moves that are made inside of a step over windows, by its number.
+        inside: projections that are computed inside of a recurrent step, by its number.
+    """
+
+    program: Program
+    plan: ExecutionPlan
+    tile: TilePlan
+    packer: Packer
+    binder: Binder
+    staged: Mapping[int, int]
+    inside: Mapping[int, int]
+
+    def phases(self, number: int, step: Step) -> tuple[Phase, ...]:
+        """Return the phases of a step; none where it is computed inside of another one."""
+        if number in self.inside.values():
+            return ()
         if isinstance(step, RecurrentStep):
-            choice = tile.choices[number]
-            packed = packer.packed(step, choice)
-            phases = binder.recurrent(step, choice.spec, choice.parts, packed)
-            steps.extend(phases)
-            counts.append(len(phases))
-            continue
-        counts.append(1)
-        if isinstance(step, WeightedStep):
-            choice = tile.choices[number]
-            packed = packer.packed(step, choice)
-            parts: tuple[Step, ...] = tuple(
-                part_step(step, rows, choice.axis) for rows in choice.parts
-            )
+            choice = self.tile.choices[number]
+            packed = self.packer.packed(step, choice)
+            projection = self._projection(number)
+            return self.binder.recurrent(step, choice.spec, choice.parts, packed, projection)
+        parts, bound = self._parts(number, step)
+        if number in self.staged:
+            move = self.program.steps[self.staged[number]]
             bound = tuple(
-                binder.weighted(part, choice.spec, layer)
-                for part, layer in zip(parts, packed, strict=True)
-                if isinstance(part, WeightedStep)
-            )
-        elif number in staged.values():
-            parts, bound = (step,), (binder.nothing(),)
-        else:
-            parts = split_step(step, tile.lanes, plan.threads)
-            bound = tuple(binder.step(part) for part in parts)
-        if number in staged:
-            move = program.steps[staged[number]]
-            bound = tuple(
-                binder.staged(move, (step, part), one, place)
+                self.binder.staged(move, (step, part), one, place)
                 for place, (part, one) in enumerate(zip(parts, bound, strict=True))
             )
-        steps.append(bound)
-    return BoundTile(tile.lanes, arena.size_bytes, tuple(steps), tuple(counts))
+        return (bound,)
+
+    def _parts(self, number: int, step: Step) -> tuple[tuple[Step, ...], Phase]:
+        """Return the parts of a step, and their kernels."""
+        if isinstance(step, WeightedStep):
+            choice = self.tile.choices[number]
+            packed = self.packer.packed(step, choice)
+            weighted = [part_step(step, rows, choice.axis) for rows in choice.parts]
+            bound = (
+                self.binder.weighted(part, choice.spec, layer)
+                for part, layer in zip(weighted, packed, strict=True)
+            )
+            return tuple(weighted), tuple(bound)
+        if number in self.staged.values():
+            return (step,), (self.binder.nothing(),)
+        parts = split_step(step, self.tile.lanes, self.plan.threads)
+        return parts, tuple(self.binder.step(part) for part in parts)
+
+    def _projection(self, number: int) -> Projection | None:
+        """Return what is computed inside of a recurrent step."""
+        if number not in self.inside:
+            return None
+        dense = self.program.steps[self.inside[number]]
+        if not isinstance(dense, DenseStep):
+            raise ProgramError("only a Dense layer is computed between steps of time")
+        choice = self.tile.choices[self.inside[number]]
+        (packed,) = self.packer.packed(dense, choice)
+        return Projection(dense, choice.spec, packed)
 
 
 def _staged(program: Program, tile: TilePlan) -> dict[int, int]:

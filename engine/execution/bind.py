@@ -41,7 +41,7 @@ from engine.core.steps import (
 from engine.core.target import Isa
 from engine.execution.bind_attention import bind_attention
 from engine.execution.bind_general import bind_general
-from engine.execution.bind_recurrent import Phase, RecurrentBinder
+from engine.execution.bind_recurrent import Phase, Projection, RecurrentBinder
 from engine.execution.bind_spatial import bind_spatial, masked, nothing, staging
 from engine.execution.bound import BoundStep
 from engine.kernels import dot, elementwise, groups, layout, rows, sparsemax, transpose
@@ -71,10 +71,11 @@ class Binder:
         spec: KernelSpec,
         parts: Sequence[range],
         packed: Sequence[PackedLayer],
+        projection: Projection | None,
     ) -> tuple[Phase, ...]:
-        """Bind a recurrent step to the kernel that was chosen for its product."""
+        """Bind a recurrent step to the kernel that was chosen for its product, and what makes its x between."""
         binder = RecurrentBinder(step, self._isa, self._lanes, self._offset)
-        return binder.phases(spec, parts, packed)
+        return binder.phases(spec, parts, packed, projection)
 
     def nothing(self) -> BoundStep:
         """Return a step that does nothing."""

@@ -21,6 +21,7 @@ from engine.core.steps import (
     reads,
     writes,
 )
+from engine.planning.interleaved import interleaved_projections
 from engine.planning.staged_windows import staged_windows
 
 
@@ -46,8 +47,9 @@ def plan_arena(program: Program, lanes: int) -> ArenaPlan:
         for number, step in enumerate(program.steps)
         for place in (*reads(step), *writes(step))
     }
-    # What is moved channel by channel inside of a later step is read there.
-    moved = {reader: reads(program.steps[move]) for reader, move in staged_windows(program).items()}
+    # What is computed piece by piece between pieces of a later step is read there.
+    inside = {**staged_windows(program), **interleaved_projections(program)}
+    moved = {reader: reads(program.steps[number]) for reader, number in inside.items()}
     for reader, places in moved.items():
         for place in places:
             last_use[place.buffer] = max(last_use[place.buffer], reader)

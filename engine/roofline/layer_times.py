@@ -105,7 +105,7 @@ def time_layers(
     Raises:
         CodegenError: kernels could not be compiled or loaded.
     """
-    tiles = bind_plan(program, plan)
+    tiles = bind_plan(program, plan, interleaves=False)  # each layer by itself
     benches = [
         _StampedTile(program, tile, target, cache, keeps_subnormals=plan.keeps_subnormals)
         for tile in tiles

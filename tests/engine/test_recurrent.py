@@ -28,6 +28,7 @@ from engine.execution.runtime import Executable
 from engine.execution.workspace import Workspace
 from engine.machine_code.object_cache import ObjectCache
 from engine.passes.pipeline import build_program
+from engine.planning import interleaved
 from engine.planning.choose import layer_candidates
 from engine.planning.parts import Split, SplitAxis, is_split, split_layer
 from engine.planning.plan import CompiledModel, KernelChoice, layer_of
@@ -274,3 +275,42 @@ def test_parts_are_whole_blocks_of_units(ends: list[int], holds: bool) -> None:
     assert not is_split(Split(SplitAxis.POSITIONS, (range(4),)), step)
     long = replace(step, x=replace(step.x, rows=96 * 5000), times=5000)
     assert is_split(Split(SplitAxis.UNITS, parts), long) is (ends == [96])
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("cell", [LstmCell(), GruCell(reset_after=False)])
+def test_projections_are_computed_between_the_steps_of_time(
+    object_cache: ObjectCache,
+    monkeypatch: pytest.MonkeyPatch,
+    cell: LstmCell | GruCell,
+    backwards: bool,
+    threads: int,
+) -> None:
+    op = Recurrent(cell, go_backwards=backwards, masked=True, result=RecurrentResult.SEQUENCE)
+    graph = recurrent_graph(op, 11, 40, sparsity=0.5)
+    target = host_target()
+    model = with_parts(compile_graph(graph, target, UNTUNED, object_cache), threads)
+    inputs = masked_inputs(graph, 20)
+    number, step = recurrent_step(model.program)
+    (dense,) = interleaved.interleaved_projections(model.program).values()
+    at_once = Executable(model, object_cache, target, 1).run(inputs)
+    # Three steps of time of one sample, one of more.
+    monkeypatch.setattr(interleaved, "_CHUNK_BYTES", 3 * step.units * 4)
+    assert [len(chunk) for chunk in interleaved.chunks_of(step, 1)] == [3, 3, 3, 2]
+    for tile in bind_plan(model.program, model.plan):
+        assert tile.phases_of(dense) == ()
+        assert len(tile.phases_of(number)) > 4
+    for tile in bind_plan(model.program, model.plan, interleaves=False):
+        assert len(tile.phases_of(dense)) == 1
+    found = Executable(model, object_cache, target, 1).run(inputs)
+    assert_equal(found, at_once)
+    assert_close(found, oracle(graph, inputs))
+
+
+def test_a_projection_that_others_read_is_computed_at_once() -> None:
+    graph = recurrent_graph(Recurrent(LstmCell()), 4, 5)
+    graph = replace(graph, outputs=(*graph.outputs, Output("all", "dense_0")))
+    assert not interleaved.interleaved_projections(build_program(graph))
+    once = recurrent_graph(Recurrent(LstmCell()), 1, 5)
+    assert not interleaved.interleaved_projections(build_program(once))
