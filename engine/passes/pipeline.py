@@ -31,9 +31,10 @@ PASSES: tuple[Callable[[Program], Program], ...] = (
     place_concatenations,
     # Joining the parts in order is often a copy of everything in place, once they are there.
     alias_copies,
-    # When values are whole and all that can be fused is: it takes neighbours apart.
+    # The others leave constants and buffers behind.
+    drop_unused,
+    # When all that can be fused is, and nothing reads values in vain: it takes neighbours apart.
     split_chains,
-    # Last: the others leave constants and buffers behind.
     drop_unused,
 )
 

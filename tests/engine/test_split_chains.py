@@ -20,6 +20,7 @@ from graph.activations import ActivationFunction, Function
 from graph.conv_ops import Conv, DepthwiseConv
 from graph.graph import Graph, Input, Node, Output
 from graph.ops import Activation, Merge, MergeKind
+from graph.resizing_ops import Pad
 from graph.tensor_type import DType, TensorType
 from graph.windows import Padding
 
@@ -27,7 +28,9 @@ ONE = ((1, 1), (1, 1), Padding.SAME)
 RELU = Activation(ActivationFunction(Function.RELU))
 
 
-def chain_graph(size: int = 10, channels: int = 10, *, multiplier: int = 1) -> Graph:
+def chain_graph(
+    size: int = 10, channels: int = 10, *, multiplier: int = 1, padding: Padding = Padding.SAME
+) -> Graph:
     """An expansion with a sum and an activation, a depthwise convolution, and a projection."""
     rng = np.random.default_rng(0)
     shapes = {
@@ -53,7 +56,12 @@ def chain_graph(size: int = 10, channels: int = 10, *, multiplier: int = 1) -> G
         node("expand", Conv(*ONE), "x"),
         Node("sum", Merge(MergeKind.ADD), ("expand", "side")),
         Node("active", RELU, ("sum",)),
-        node("depthwise", DepthwiseConv((2, 2), (1, 1), Padding.SAME), "active"),
+        Node("padded", Pad(((1, 1), (1, 1))), ("active",)),
+        node(
+            "depthwise",
+            DepthwiseConv((2, 2), (1, 1), padding),
+            "active" if padding is Padding.SAME else "padded",
+        ),
         node("project", Conv(*ONE), "depthwise"),
     )
     x = Input("x", TensorType(DType.FLOAT32, (None, size, size, 3)))
@@ -76,8 +84,10 @@ def kinds(program: Program) -> list[str]:
 
 
 @pytest.mark.usefixtures("small_runs")
-def test_channels_go_in_runs_and_every_run_has_its_weights() -> None:
-    program = build_program(chain_graph())
+@pytest.mark.parametrize("padding", [Padding.SAME, Padding.VALID])
+def test_channels_go_in_runs_and_every_run_has_its_weights(padding: Padding) -> None:
+    """Whether windows are padded, or a layer before them does it, whose own result is then read by none."""
+    program = build_program(chain_graph(padding=padding))
     # Channels that are left over make a run of their own.
     runs = [f"{name} {count}" for count in (4, 4, 2) for name in ("expand", "depthwise")]
     assert kinds(program) == ["side 10", *runs, "project 5"]
