@@ -3,6 +3,9 @@
 Dense has such a kernel as it is. A convolution applies the same matrix at every position: its rows are the taps of the
 window times the channels that a unit reads, channels running fastest. Pruning scores, masks, drops and counts weights
 in this form, and never looks at the op.
+
+A recurrent layer has a kernel too, which it applies to its own state: its weights are scored and masked like those of
+the others, but the layer is not linear in it.
 """
 
 import math
@@ -17,6 +20,7 @@ from graph.conv_ops import Conv, ConvTranspose, DepthwiseConv
 from graph.graph import Graph, Node
 from graph.op import Op
 from graph.ops import Dense
+from graph.recurrent_ops import Recurrent
 
 Reals = np.ndarray[Any, np.dtype[Any]]
 
@@ -177,8 +181,15 @@ def is_linear(op: Op) -> bool:
     return type(op) in _LINEAR
 
 
+def holds_kernel(op: Op) -> bool:
+    """Return whether the op's first weight is a kernel: it is linear in it, or applies it at every step of time."""
+    return is_linear(op) or type(op) is Recurrent
+
+
 def kernel_layout(op: Op, shape: tuple[int, ...]) -> LinearKernel:
-    """Return how a linear op lays out a kernel of that shape."""
+    """Return how an op that holds a kernel lays out one of that shape."""
+    if type(op) is Recurrent:
+        return LinearKernel((), shape[0], shape[1])
     return _LINEAR[type(op)].layout(op, shape)
 
 
@@ -188,7 +199,7 @@ def resized(op: Op, kernel: LinearKernel, *, use_bias: bool) -> Op:
 
 
 def kernel_of(graph: Graph, node: Node) -> LinearKernel:
-    """Return how the kernel of a linear node is laid out."""
+    """Return how the kernel of a node that holds one is laid out."""
     return kernel_layout(node.op, graph.weights[node.weights[0]].shape)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from graph.graph import Graph, Node
-from graph.linear import is_linear, kernel_layout
+from graph.linear import holds_kernel, is_linear, kernel_layout
 from pruning.certificate import LayerCertificate, layer_certificate
 from pruning.choice import Choice
 from pruning.lossless.attempt import Attempt
@@ -109,7 +109,7 @@ def _record(layer: WeightedLayer, outcome: Outcome, successors: Mapping[str, str
     return LayerResult(
         layer=layer.layer,
         kind=type(op).__name__,
-        has_kernel=is_linear(op),
+        has_kernel=holds_kernel(op),
         nodes=layer.nodes,
         shape_before=before.shape,
         shape_after=None if after is None else after.shape,
@@ -125,9 +125,11 @@ def _record(layer: WeightedLayer, outcome: Outcome, successors: Mapping[str, str
 
 
 def _units(graph: Graph, node: Node) -> int:
-    """Return how many units a linear layer has; 0 for any other."""
+    """Return how many units a layer with a kernel has; 0 for any other."""
     shape = graph.weights[node.weights[0]].shape
-    return kernel_layout(node.op, shape).units if is_linear(node.op) else 0
+    if not holds_kernel(node.op):
+        return 0
+    return kernel_layout(node.op, shape).units if is_linear(node.op) else shape[0]
 
 
 def _certify(layer: WeightedLayer, outcome: Outcome, left: Node | None) -> LayerCertificate:

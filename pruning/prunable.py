@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from graph.graph import Graph, Node
-from graph.linear import is_linear
+from graph.linear import holds_kernel
 from pruning.errors import RecipeError
 from pruning.recipe import LayerOverride
 
@@ -55,7 +55,7 @@ def _describe(
 ) -> WeightedLayer:
     layer = users[0].layer or users[0].name
     reason = ""
-    if not all(is_linear(node.op) and node.weights[0] == weight for node in users):
+    if not all(holds_kernel(node.op) and node.weights[0] == weight for node in users):
         reason = f"{type(users[0].op).__name__}: it has no kernel that can be pruned"
     elif not np.isfinite(graph.weights[weight]).all():
         reason = "the kernel has NaN or infinite weights"

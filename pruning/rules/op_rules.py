@@ -123,6 +123,14 @@ class OpRules(Generic[OpT]):
         """Return the node with fewer elements, as `keep` allows, and its weights by name where they changed."""
         return self.node, {}
 
+    def silenced(self, own: Reals) -> Mapping[str, Reals]:
+        """Return the weights that change, by name, where the op reads zeros of its own value no longer.
+
+        Args:
+            own: the constants of the op's value; see `constants`.
+        """
+        return {}
+
     def unfoldable(self, constants: Reals, *, editable: bool) -> Flags:
         """Return which constants of the first input must stay, because no bias of the op can take them over.
 

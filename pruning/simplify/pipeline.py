@@ -13,6 +13,7 @@ from pruning.simplify.fold_forward import fold_forward
 from pruning.simplify.identities import remove_identities
 from pruning.simplify.rewrite import Note, Pass, Rewrite, verify_shapes
 from pruning.simplify.shrink import shrink
+from pruning.simplify.silent_units import clear_silent_units
 
 # Linear activations hide the linear layer in front of a BatchNormalization, so they go first. Only backwards: the
 # absolute threshold of the scale-aware rule must see inputs as normalized as the model made them.
@@ -26,6 +27,7 @@ SIMPLIFYING: tuple[Pass, ...] = (
     remove_identities,
     collapse_linear,
     merge_duplicates,
+    clear_silent_units,
     shrink,
     detach_constant_layers,
 )
