@@ -55,16 +55,14 @@ def lower_signature(
         ModelFileError: something is not read; all such operations are named.
         GraphError: shapes do not fit together, or the graph breaks an invariant.
     """
-    needed = _needed(flat)
-    _refuse_unknown(needed)
+    nodes = needed(flat)
     builder = Builder(has_batch=_has_batch(signature), allow_nonfinite=allow_nonfinite)
-    lowering = _Lowering(builder, variables, _prefix_of(needed))
-    fed = {endpoint.tensor.split(":")[0]: endpoint for endpoint in signature.inputs}
-    for node in needed:
-        lowering.read(node, fed.get(node.name) if node.is_fed else None)
-    lowering.refuse()
+    lowering = _Lowering(builder, variables, _prefix_of(nodes))
     for endpoint in signature.inputs:
-        lowering.add_unread(endpoint)
+        lowering.add_input(endpoint)
+    for node in nodes:
+        lowering.read(node)
+    lowering.refuse()
     pairs = zip(signature.outputs, flat.results, strict=True)
     outputs = [Output(end.key, lowering.output(end.key, ref)) for end, ref in pairs]
     lowering.refuse()
@@ -74,7 +72,7 @@ def lower_signature(
     return graph, notes
 
 
-def _needed(flat: FlatGraph) -> list[FlatNode]:
+def needed(flat: FlatGraph) -> list[FlatNode]:
     """Return the operations that results are computed from."""
     wanted = {id(ref.node) for ref in flat.results}
     kept = []
@@ -85,7 +83,12 @@ def _needed(flat: FlatGraph) -> list[FlatNode]:
     return kept[::-1]
 
 
-def _refuse_unknown(nodes: Sequence[FlatNode]) -> None:
+def refuse_unknown(nodes: Sequence[FlatNode]) -> None:
+    """Refuse a model with operations that are not read, all of which are named.
+
+    Raises:
+        UnsupportedLayerError: there are some.
+    """
     found = Counter(
         node.op
         for node in nodes
@@ -141,12 +144,12 @@ class _Lowering:
         self._folding = Folding()
         self._values: dict[int, tuple[Value, ...]] = {}
         self._errors: list[ModelFileError] = []
-        self._inputs: set[str] = set()
+        self._inputs: dict[str, Value] = {}
 
-    def read(self, node: FlatNode, endpoint: Endpoint | None) -> None:
+    def read(self, node: FlatNode) -> None:
         """Find out what is known of an operation's results."""
         try:
-            found = self._input(endpoint) if endpoint is not None else self._results(node)
+            found = self._inputs[node.name] if node.is_fed else self._results(node)
         except FileLimitError:
             raise
         except ModelFileError as error:
@@ -180,10 +183,15 @@ class _Lowering:
             self._errors.append(error)
             return ""
 
-    def add_unread(self, endpoint: Endpoint) -> None:
-        """Add an input that nothing reads: clients send it all the same."""
-        if endpoint.key not in self._inputs:
-            self._input(endpoint)
+    def add_input(self, endpoint: Endpoint) -> None:
+        """Add an input, whether or not something reads it: clients send it all the same."""
+        try:
+            self._inputs[endpoint.tensor.split(":")[0]] = self._input(endpoint)
+        except FileLimitError:
+            raise
+        except ModelFileError as error:
+            self._errors.append(error)
+            self._inputs[endpoint.tensor.split(":")[0]] = Refused()
 
     def _input(self, endpoint: Endpoint) -> Value:
         if endpoint.tensor.split(":")[1:] not in ([], ["0"]):
@@ -195,7 +203,6 @@ class _Lowering:
                 got=name_of(endpoint.dtype),
                 hint=_HINT,
             )
-        self._inputs.add(endpoint.key)
         dtype = numpy_type(endpoint.dtype, f"input {endpoint.key[:200]!r}")
         shape = endpoint.shape or ()
         if self._builder.has_batch and shape[0] != -1:

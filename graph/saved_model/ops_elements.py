@@ -49,6 +49,7 @@ _TO_BOOL = frozenset(
     {"Equal", "NotEqual", "Less", "LessEqual", "Greater", "GreaterEqual", "LogicalAnd", "LogicalOr"}
 )
 _NEED_REALS = frozenset({"RealDiv", "Div", "Pow", "Atan2"})
+_NEGATIVE = ActivationFunction(Function.NEGATIVE)
 _FUNCTIONS: Mapping[str, ActivationFunction] = {
     "Relu": ActivationFunction(Function.RELU),
     "Relu6": ActivationFunction(Function.RELU, max_value=6.0),
@@ -105,7 +106,7 @@ def _leaky_relu(site: Site) -> Value:
 
 
 def _negative(site: Site) -> Value:
-    return applied(site, site.real(0), ActivationFunction(Function.NEGATIVE))
+    return applied(site, site.real(0), _NEGATIVE)
 
 
 def _real(site: Site, value: Value) -> Tensor:
@@ -220,9 +221,7 @@ def _affine(site: Site, x: Tensor, known: Known, *, is_first: bool) -> Value | N
         case "Sub" if is_first:
             return scaled(site, x, offset=Known(-known.array, known.name))
         case "Sub":
-            return scaled(
-                site, applied(site, x, ActivationFunction(Function.NEGATIVE)), offset=number
-            )
+            return scaled(site, applied(site, x, _NEGATIVE), offset=number)
         case "Mul":
             return scaled(site, x, scale=number)
         case "RealDiv" | "Div" if is_first and bool((known.array != 0).all()):
@@ -284,6 +283,21 @@ def _select(site: Site) -> Value:
     return site.made(site.add(Select(), *values), parts[1].dtype)
 
 
+def _erfc(site: Site) -> Value:
+    """1 - erf(x)."""
+    erf = applied(site, site.real(0), _FUNCTIONS["Erf"])
+    one = Known(np.array(1, np.float32), site.label)
+    return _real(site, scaled(site, applied(site, erf, _NEGATIVE), offset=one) or erf)
+
+
+def _divide_no_nan(site: Site) -> Value:
+    """x / c for constants c without a zero; anything else divides by zero differently than other operations."""
+    known = as_known(site.input(1))
+    if known is None or not (known.array != 0).all():
+        raise site.refusal("divides by values that may be zero")
+    return _two(Site(site.builder, site.label, "RealDiv", site.inputs, site.attributes))
+
+
 def _clip(site: Site) -> Value:
     x = site.real(0)
     limits = [site.known(place).array for place in (1, 2)]
@@ -307,4 +321,6 @@ RULES: Rules = {
     "Select": _select,
     "SelectV2": _select,
     "ClipByValue": _clip,
+    "Erfc": _erfc,
+    "DivNoNan": _divide_no_nan,
 }

@@ -4,12 +4,14 @@ What Keras writes as Flatten, Reshape or Dense over positions ends here as a vie
 added only where elements really move.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from graph.errors import UnsupportedLayerError
 from graph.saved_model.lengths import BATCH, ONE, Length, Lengths, fixed, product, show
 from graph.saved_model.site import Rules, Site, as_lengths, as_shape_value
-from graph.saved_model.values import Known, Repeated, Shape, Tensor, Value
+from graph.saved_model.values import Known, Phased, Repeated, Shape, Tensor, Uniform, Value
 from graph.shape_ops import Permute
 
 
@@ -78,6 +80,11 @@ def _expand_dims(site: Site) -> Value:
     value, axis = site.input(0), site.integer(1)
     if isinstance(value, Shape) and value.is_scalar:
         return Shape(value.lengths, False, value.dtype)
+    if isinstance(value, Phased):
+        inner = _expand_dims(replace(site, inputs=(value.tensor, site.input(1))))
+        place = axis % (len(value.blocks) + 1)
+        blocks = (*value.blocks[:place], 1, *value.blocks[place:])
+        return Phased(inner, blocks) if isinstance(inner, Tensor) else inner
     if not isinstance(value, (Tensor, Repeated)):
         raise site.refusal("gives lengths another axis")
     rank = len(value.shape) + 1
@@ -93,6 +100,12 @@ def _squeeze(site: Site) -> Value:
     axes = site.attributes.integers("squeeze_dims") or site.attributes.integers("axis")
     if isinstance(value, Shape) and len(value.lengths) == 1:
         return Shape(value.lengths, True, value.dtype)
+    if isinstance(value, Phased):
+        inner = _squeeze(replace(site, inputs=(value.tensor,)))
+        rank = len(value.blocks)
+        gone = {axis % rank for axis in axes}
+        blocks = tuple(block for axis, block in enumerate(value.blocks) if axis not in gone)
+        return Phased(inner, blocks) if isinstance(inner, Tensor) and axes else inner
     if not isinstance(value, (Tensor, Repeated)):
         raise site.refusal("takes an axis of lengths")
     rank = len(value.shape)
@@ -117,7 +130,8 @@ def _viewed(site: Site, value: Tensor | Repeated, shape: Lengths) -> Value:
     return Repeated(Known(value.known.array.reshape(numbers), value.known.name), shape)
 
 
-def _transpose(site: Site) -> Value:
+def transpose(site: Site) -> Value:
+    """Return a value with its axes in another order; nothing moves where only axes of length 1 do."""
     value, order = site.tensor(0), site.integers(1)
     rank = len(value.shape)
     places = [axis % rank for axis in order] if rank else []
@@ -166,6 +180,8 @@ def _like(site: Site, number: int) -> Value:
 def filled(site: Site, lengths: Lengths, value: Known) -> Value:
     """Return one number, repeated in that shape."""
     is_batch = bool(lengths) and lengths[0] == BATCH and site.builder.has_batch
+    if not is_batch and any(length.fixed is None for length in lengths):
+        return Uniform(value, lengths)
     sample = lengths[1:] if is_batch else lengths
     numbers = [length.fixed for length in sample]
     if None in numbers or min((n for n in numbers if n is not None), default=0) < 0:
@@ -245,7 +261,7 @@ RULES: Rules = {
     "Reshape": _reshape,
     "ExpandDims": _expand_dims,
     "Squeeze": _squeeze,
-    "Transpose": _transpose,
+    "Transpose": transpose,
     "Fill": _fill,
     "ZerosLike": _zeros_like,
     "OnesLike": _ones_like,

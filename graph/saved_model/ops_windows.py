@@ -1,4 +1,4 @@
-"""Convolutions, pooling, resizing and batch normalization, channels last.
+"""Convolutions and pooling, channels last.
 
 TensorFlow has these for images only, and Keras writes those of signals with an axis of length 1 more: an axis that the
 window does not move over is left out again. Channels that come first are brought to the end, and back.
@@ -8,18 +8,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from graph.conv_ops import Conv, ConvTranspose, DepthwiseConv
-from graph.interpolation import Interpolation
-from graph.op import Op
-from graph.ops import BatchNormalization
 from graph.pooling_ops import Pool, PoolKind
-from graph.resizing_ops import Pad, Resize, Upsample
+from graph.resizing_ops import Crop, Pad
 from graph.saved_model.lengths import ONE, Length, Lengths, show
 from graph.saved_model.site import Rules, Site
 from graph.saved_model.tensors import Array
-from graph.saved_model.values import Known, Tensor, Value
+from graph.saved_model.values import Known, Phased, Tensor, Value
 from graph.shape_ops import Permute
 from graph.windows import Padding
 
@@ -55,7 +50,8 @@ class _Windows:
         return _Windows(of(self.size), of(self.strides), of(self.dilation), explicit, self.padding)
 
 
-def _channels_first(site: Site) -> bool:
+def channels_first(site: Site) -> bool:
+    """Return whether the channels are the first axis of a sample."""
     return site.attributes.text("data_format", "NHWC") in _FIRST
 
 
@@ -64,7 +60,7 @@ def _spatial(site: Site, name: str, rank: int) -> tuple[int, ...]:
     numbers = site.attributes.integers(name, (1,) * (rank + 2))
     if len(numbers) != rank + 2:
         raise site.refusal(f"has an attribute {name} of the wrong length", got=str(numbers))
-    inner = numbers[2:] if _channels_first(site) else numbers[1:-1]
+    inner = numbers[2:] if channels_first(site) else numbers[1:-1]
     if math.prod(numbers) != math.prod(inner) or min(numbers) < 1:
         raise site.refusal(f"has {name} over the batch or the channels", got=str(numbers))
     return inner
@@ -78,7 +74,7 @@ def _padding(site: Site, rank: int) -> tuple[Padding, tuple[tuple[int, int], ...
     if text != "EXPLICIT" or len(numbers) != 2 * (rank + 2) or min(numbers) < 0:
         raise site.refusal("has a padding that is not known", got=f"{text} {numbers}")
     pairs = [(numbers[place], numbers[place + 1]) for place in range(0, len(numbers), 2)]
-    spatial = pairs[2:] if _channels_first(site) else pairs[1:-1]
+    spatial = pairs[2:] if channels_first(site) else pairs[1:-1]
     if sum(map(sum, pairs)) != sum(map(sum, spatial)):
         raise site.refusal("pads the batch or the channels", got=str(numbers))
     return Padding.VALID, tuple(spatial)
@@ -105,7 +101,7 @@ def _opened(site: Site, windows: _Windows, rank: int) -> tuple[_Image, _Windows]
     lengths = site.sample_lengths(tensor.shape)
     if len(lengths) != rank + 1:
         raise site.refusal("needs another number of axes", got=show(tensor.shape))
-    first = _channels_first(site)
+    first = channels_first(site)
     spatial = lengths[1:] if first else lengths[:-1]
     still = [axis for axis in range(rank) if _does_not_move(windows, spatial, axis)]
     dropped = frozenset(still if len(still) < rank else still[1:])
@@ -134,7 +130,7 @@ def _closed(site: Site, image: _Image, value: str) -> Tensor:
     whole = [ONE if axis in image.dropped else next(spatial) for axis in range(image.rank)]
     made = site.made(value)
     batch = made.shape[: len(made.shape) - len(lengths)]
-    if not _channels_first(site):
+    if not channels_first(site):
         return Tensor(value, (*batch, *whole, lengths[-1]), made.dtype)
     order = (len(lengths), *range(1, len(lengths)))
     moved = site.add(Permute(order), value, lengths=(lengths[-1], *lengths[:-1]), name="first")
@@ -149,17 +145,61 @@ def _without_axes(array: Array, image: _Image) -> Array:
     return array.reshape(*kept, *array.shape[image.rank :])
 
 
+def _dilations(site: Site, rank: int) -> tuple[Site, tuple[int, ...]]:
+    """Return the operation on its value and the steps within a window; on phases these are the numbers of phases."""
+    written, value = _spatial(site, "dilations", rank), site.input(0)
+    if not isinstance(value, Phased):
+        return site, written
+    if set(written) | set(_spatial(site, "strides", rank)) != {1} or (
+        site.attributes.text("padding") != "VALID" or channels_first(site)
+    ):
+        raise site.refusal("moves over phases in another way than one by one")
+    return replace(site, inputs=(value.tensor, *site.inputs[1:])), value.blocks[1:-1]
+
+
+def _as_phases(site: Site, result: Tensor) -> Value:
+    """Return the result cut into phases again, where the input was."""
+    value = site.input(0)
+    return Phased(result, value.blocks) if isinstance(value, Phased) else result
+
+
+def _space_to_batch(site: Site) -> Value:
+    x, sizes, amounts = site.real(0), site.integers(1), site.known(2).array
+    pairs = [(int(before), int(behind)) for before, behind in amounts]
+    lengths = site.sample_lengths(x.shape)
+    if len(sizes) != len(pairs) or not 0 < len(sizes) < len(lengths) or min(sizes) < 1:
+        raise site.refusal("cuts other axes than spatial ones", got=str(sizes))
+    if len(sizes) != len(lengths) - 1 or any(min(pair) < 0 for pair in pairs):
+        raise site.refusal("cuts other axes than spatial ones", got=str(sizes))
+    value = site.value(x)
+    if any(map(any, pairs)):
+        value = site.add(Pad(tuple(pairs)), value, name="pad")
+    padded = site.made(value)
+    for length, size in zip(site.builder.lengths(value)[:-1], sizes, strict=True):
+        if site.number(length) % size:
+            raise site.refusal("cuts an axis unevenly", got=f"{length} by {size}")
+    return Phased(padded, (1, *sizes, 1))
+
+
+def _batch_to_space(site: Site) -> Value:
+    value, sizes, amounts = site.input(0), site.integers(1), site.known(2).array
+    if not isinstance(value, Phased) or (1, *sizes, 1) != value.blocks:
+        raise site.refusal("joins what was not cut the same way")
+    pairs = tuple((int(before), int(behind)) for before, behind in amounts)
+    if len(pairs) != len(sizes) or any(min(pair) < 0 for pair in pairs):
+        raise site.refusal("crops other axes than spatial ones", got=str(pairs))
+    if not any(map(any, pairs)):
+        return value.tensor
+    return site.made(site.add(Crop(pairs), site.value(value.tensor)))
+
+
 def _conv(site: Site, rank: int) -> Value:
     kernel = _kernel(site, 1, rank)
     padding, explicit = _padding(site, rank)
-    windows = _Windows(
-        kernel.array.shape[:rank],
-        _spatial(site, "strides", rank),
-        _spatial(site, "dilations", rank),
-        explicit,
-        padding,
-    )
-    image, left = _opened(site, windows, rank)
+    opened, dilations = _dilations(site, rank)
+    strides = _spatial(site, "strides", rank)
+    windows = _Windows(kernel.array.shape[:rank], strides, dilations, explicit, padding)
+    image, left = _opened(opened, windows, rank)
     channels = site.builder.lengths(image.value)[-1].fixed or 0
     groups = channels // kernel.array.shape[-2] if kernel.array.shape[-2] else 0
     if groups * kernel.array.shape[-2] != channels:
@@ -168,7 +208,8 @@ def _conv(site: Site, rank: int) -> Value:
         )
     op = Conv(left.strides, left.dilation, left.padding, groups, use_bias=False)
     weight = site.weight(kernel, _without_axes(kernel.array, image))
-    return _closed(site, image, site.add(op, image.value, weights=(weight,)))
+    made = site.add(op, image.value, weights=(weight,))
+    return _as_phases(site, _closed(site, image, made))
 
 
 def _kernel(site: Site, place: int, rank: int) -> Known:
@@ -189,17 +230,14 @@ def _conv3d(site: Site) -> Value:
 def _depthwise(site: Site) -> Value:
     kernel = _kernel(site, 1, 2)
     padding, explicit = _padding(site, 2)
-    windows = _Windows(
-        kernel.array.shape[:2],
-        _spatial(site, "strides", 2),
-        _spatial(site, "dilations", 2),
-        explicit,
-        padding,
-    )
-    image, left = _opened(site, windows, 2)
+    opened, dilations = _dilations(site, 2)
+    strides = _spatial(site, "strides", 2)
+    windows = _Windows(kernel.array.shape[:2], strides, dilations, explicit, padding)
+    image, left = _opened(opened, windows, 2)
     op = DepthwiseConv(left.strides, left.dilation, left.padding, use_bias=False)
     weight = site.weight(kernel, _without_axes(kernel.array, image))
-    return _closed(site, image, site.add(op, image.value, weights=(weight,)))
+    made = site.add(op, image.value, weights=(weight,))
+    return _as_phases(site, _closed(site, image, made))
 
 
 def _transposed(site: Site, rank: int) -> Value:
@@ -217,7 +255,7 @@ def _transposed(site: Site, rank: int) -> Value:
     )
     moved = replace(site, inputs=(site.input(2),))
     image, left = _opened(moved, windows, rank)
-    spatial = wanted[2:] if _channels_first(site) else wanted[1:-1]
+    spatial = wanted[2:] if channels_first(site) else wanted[1:-1]
     target = [length for axis, length in enumerate(spatial) if axis not in image.dropped]
     weight = site.weight(kernel, _without_axes(kernel.array, image))
     op = ConvTranspose(left.strides, left.dilation, left.padding, None, use_bias=False)
@@ -277,74 +315,16 @@ def _average_pool3d(site: Site) -> Value:
     return _pool(site, PoolKind.AVERAGE, 3)
 
 
-def _batch_norm(site: Site) -> tuple[Value, ...]:
-    if site.attributes.flag("is_training", default=True):
-        raise site.refusal("normalizes by the batch, as in training")
-    epsilon = site.attributes.floating("epsilon", 1e-4)
-    tensor = site.real(0)
-    value = site.value(tensor)
-    axis = 1 if _channels_first(site) else len(tensor.shape) - 1
-    weights = [site.weight(site.known(place)) for place in (1, 2, 3, 4)]
-    op = BatchNormalization(site.axis(tensor, axis), _rounded(epsilon))
-    made = site.add(op, value, weights=weights, lengths=site.builder.lengths(value))
-    return (site.made(made),)
-
-
-def _rounded(number: float) -> float:
-    """Return the shortest number that is this float32: 0.001, not 0.0010000000474974513."""
-    return float(str(np.float32(number)))
-
-
-def _resize(site: Site, interpolation: Interpolation) -> Value:
-    tensor, size = site.tensor(0), site.integers(1)
-    flag = site.attributes.flag
-    value = site.value(tensor)
-    lengths = site.builder.lengths(value)
-    if len(size) != 2 or len(lengths) != 3 or min(size) < 1:
-        raise site.refusal("needs an image and two lengths", got=show(tensor.shape))
-    now = [length.fixed for length in lengths[:-1]]
-    if None in now:
-        raise site.refusal("resizes an image whose size varies")
-    factors = [new / (old or 1) for new, old in zip(size, now, strict=True)]
-    is_whole = all(factor == int(factor) for factor in factors)
-    op: Op
-    if interpolation is Interpolation.NEAREST and is_whole and not flag("align_corners"):
-        op = Upsample(tuple(int(factor) for factor in factors), interpolation)
-    elif flag("half_pixel_centers") and not flag("align_corners"):
-        op = Resize(size, interpolation)
-    else:
-        raise site.refusal(
-            "places pixels as TensorFlow 1 did", expected="half_pixel_centers and no align_corners"
-        )
-    return site.made(site.add(op, value))
-
-
-def _bilinear(site: Site) -> Value:
-    return _resize(site, Interpolation.BILINEAR)
-
-
-def _nearest(site: Site) -> Value:
-    return _resize(site, Interpolation.NEAREST)
-
-
-def _bicubic(site: Site) -> Value:
-    return _resize(site, Interpolation.BICUBIC)
-
-
 RULES: Rules = {
     "Conv2D": _conv2d,
     "Conv3D": _conv3d,
     "DepthwiseConv2dNative": _depthwise,
     "Conv2DBackpropInput": _conv2d_transposed,
     "Conv3DBackpropInputV2": _conv3d_transposed,
+    "SpaceToBatchND": _space_to_batch,
+    "BatchToSpaceND": _batch_to_space,
     "MaxPool": _max_pool,
     "AvgPool": _average_pool,
     "MaxPool3D": _max_pool3d,
     "AvgPool3D": _average_pool3d,
-    "FusedBatchNorm": _batch_norm,
-    "FusedBatchNormV2": _batch_norm,
-    "FusedBatchNormV3": _batch_norm,
-    "ResizeBilinear": _bilinear,
-    "ResizeNearestNeighbor": _nearest,
-    "ResizeBicubic": _bicubic,
 }

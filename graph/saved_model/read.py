@@ -15,7 +15,7 @@ from graph.saved_model.checkpoint import Checkpoint
 from graph.saved_model.files import SavedModelFiles, open_files
 from graph.saved_model.flat import flatten
 from graph.saved_model.joining import joined
-from graph.saved_model.lowering import lower_signature
+from graph.saved_model.lowering import lower_signature, needed, refuse_unknown
 from graph.saved_model.meta_graph import choose_signature, open_meta_graph
 from graph.saved_model.rules import RULES
 from graph.saved_model.variables import Variables, refuse_changes, restored
@@ -55,6 +55,7 @@ def read_saved_model(
     tensors = restored(meta, checkpoint)
     fed = frozenset(endpoint.tensor.split(":")[0] for endpoint in chosen.inputs)
     flat = flatten(meta, [endpoint.tensor for endpoint in chosen.outputs], fed)
+    refuse_unknown(needed(flat))
     refuse_changes(flat.nodes, frozenset(RULES))
     if meta.first_operations:
         refuse_changes(flatten(meta, meta.first_operations).nodes, frozenset(RULES))

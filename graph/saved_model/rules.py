@@ -3,6 +3,7 @@
 from graph.saved_model import (
     ops_copies,
     ops_elements,
+    ops_images,
     ops_indexing,
     ops_products,
     ops_reductions,
@@ -14,6 +15,7 @@ from graph.saved_model.site import Rules
 RULES: Rules = {
     **ops_copies.RULES,
     **ops_elements.RULES,
+    **ops_images.RULES,
     **ops_indexing.RULES,
     **ops_products.RULES,
     **ops_reductions.RULES,

@@ -66,6 +66,27 @@ class Repeated:
     shape: Lengths
 
 
+@dataclass(frozen=True, slots=True)
+class Phased:
+    """A padded value that SpaceToBatchND has cut into phases: a window over the phases is a dilated one over the value.
+
+    Attributes:
+        tensor: the value, before it was cut.
+        blocks: the number of phases along each axis of it.
+    """
+
+    tensor: Tensor
+    blocks: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Uniform:
+    """One number, repeated in a shape that varies otherwise than by the batch alone."""
+
+    known: Known
+    shape: Lengths
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Handle:
     """A variable that is not read yet."""
@@ -78,4 +99,4 @@ class Refused:
     """A value that could not be made; the reason is kept elsewhere."""
 
 
-Value = Known | Shape | Tensor | Repeated | Handle | Refused
+Value = Known | Shape | Tensor | Repeated | Phased | Uniform | Handle | Refused
