@@ -50,7 +50,7 @@ MAX_HDF5_DATA_BYTES = 2 * 1024 * 1024 * 1024
 HDF5_CHUNK_FLOOR_BYTES = 1024 * 1024
 MAX_ATTRIBUTE_BYTES = 32 * 1024 * 1024
 # SavedModels. Fields of all protocol buffers together, as far as they are parsed; a second for about a million of them.
-MAX_PROTO_FIELDS = 5_000_000
+MAX_PROTO_FIELDS = 2_000_000
 MAX_TENSOR_ELEMENTS = 256 * 1024 * 1024
 MAX_CHECKPOINT_TENSORS = 100_000
 # Operations of a graph when all its calls of functions are opened, and calls within calls.

@@ -32,7 +32,7 @@ COMMAND = "python -m benchmarks.reliability.fuzz"
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAGE = REPOSITORY / "docs" / "reliability.md"
 FINDINGS = Path("fuzz-findings")
-TARGETS = ("readers", "artifacts", "codecs", "live")
+TARGETS = ("readers", "saved_models", "artifacts", "codecs", "live")
 # A case takes milliseconds; an upload to the service takes seconds, and more on a busy machine.
 HANG_SECONDS = 120.0
 # Preparing a target compiles kernels or starts a service.

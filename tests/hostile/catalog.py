@@ -2,7 +2,15 @@
 
 from collections.abc import Mapping
 
-from tests.hostile.files import code, configurations, containers, hdf5, training_only, weights
+from tests.hostile.files import (
+    code,
+    configurations,
+    containers,
+    hdf5,
+    saved_models,
+    training_only,
+    weights,
+)
 from tests.hostile.files.registry import HostileFile
 
 _KINDS: Mapping[str, Mapping[str, HostileFile]] = {
@@ -12,6 +20,7 @@ _KINDS: Mapping[str, Mapping[str, HostileFile]] = {
     "code where prediction needs a value": code.FILES,
     "code that only training uses": training_only.FILES,
     "weights": weights.FILES,
+    "SavedModels": saved_models.FILES,
 }
 
 

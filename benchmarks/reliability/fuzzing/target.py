@@ -102,5 +102,12 @@ def all_targets() -> Mapping[str, MakeTarget]:
     from benchmarks.reliability.fuzzing.codecs import codecs
     from benchmarks.reliability.fuzzing.live import live
     from benchmarks.reliability.fuzzing.readers import readers
+    from benchmarks.reliability.fuzzing.saved_models import saved_models
 
-    return {"readers": readers, "artifacts": artifacts, "codecs": codecs, "live": live}
+    return {
+        "readers": readers,
+        "saved_models": saved_models,
+        "artifacts": artifacts,
+        "codecs": codecs,
+        "live": live,
+    }

@@ -32,6 +32,17 @@ def _merges(keras: Any) -> Any:
     return keras.Model([a, b], layers.Concatenate()(both))
 
 
+def _dots(keras: Any) -> Any:
+    a, b = keras.Input((5,), name="a"), keras.Input((5,), name="b")
+    plain, unit = keras.layers.Dot(1)([a, b]), keras.layers.Dot(1, normalize=True)([a, b])
+    return keras.Model([a, b], [plain, unit])
+
+
+def _attention(keras: Any, attend: Callable[[Any, Any], Any]) -> Any:
+    x = keras.Input((6, 8))
+    return keras.Model(x, attend(keras.layers, x))
+
+
 def _residual(keras: Any) -> Any:
     layers = keras.layers
     x = keras.Input((8, 8, 3))
@@ -93,6 +104,17 @@ MODELS: dict[str, Build] = {
         lambda k: k.BatchNormalization(center=False),
     ),
     "batch normalization of positions": _chain((5, 6), lambda k: k.BatchNormalization(), lambda k: k.BatchNormalization(axis=1)),
+    "layer normalization": _chain((5, 6), lambda k: k.LayerNormalization()),
+    "layer normalization of images": _chain((5, 4, 6), lambda k: k.LayerNormalization(axis=[1, 2, 3])),
+    "dilated": _chain((14, 14, 3), lambda k: k.Conv2D(8, 3, padding="same", dilation_rate=2), lambda k: k.Conv2D(4, 3, dilation_rate=2)),
+    "dilated depthwise": _chain((12, 12, 3), lambda k: k.DepthwiseConv2D(3, padding="same", dilation_rate=2)),
+    "dilated signals": _chain((20, 4), lambda k: k.Conv1D(8, 3, padding="same", dilation_rate=2), lambda k: k.AveragePooling1D(2)),
+    "gelu": _activation("gelu"),
+    "dot": _dots,
+    "attention": lambda keras: _attention(keras, lambda k, x: k.MultiHeadAttention(2, 4)(x, x)),
+    "dot-product attention": lambda keras: _attention(keras, lambda k, x: k.Attention()([x, x])),
+    "additive attention": lambda keras: _attention(keras, lambda k, x: k.AdditiveAttention()([x, x])),
+    "einsum": _chain((6, 8), lambda k: k.EinsumDense("abc,cde->abde", output_shape=(None, 2, 3), bias_axes="de")),
     "prelu": _chain((5, 6), lambda k: k.PReLU(), lambda k: k.PReLU(shared_axes=[1])),
     "shapes": _chain(
         (12,), lambda k: k.Reshape((3, 4)), lambda k: k.Permute((2, 1)), lambda k: k.Flatten(), lambda k: k.RepeatVector(3),
