@@ -80,9 +80,8 @@ def _kernel(site: Site, role: str, keras1: str, gates: int) -> WeightArray | Non
         and stored.ndim == 2
         and stored.shape[1] % gates == 0
     ):
-        return np.concatenate(
-            [_from_cudnn(part, role) for part in np.split(stored, gates, axis=1)], axis=1
-        )
+        parts = [_from_cudnn(part, role) for part in np.split(stored, gates, axis=1)]
+        return np.ascontiguousarray(np.concatenate(parts, axis=1))
     return stored
 
 
