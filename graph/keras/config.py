@@ -33,7 +33,7 @@ from graph.keras.dialects import (
 )
 from graph.keras.json_text import Json, JsonObject, as_list, as_name, as_object, show
 from graph.keras.keras1_layers import later_arguments
-from graph.keras.parts import with_parts
+from graph.keras.parts import with_calls, with_parts
 from graph.keras.spatial_classes import SPATIAL_CLASSES
 from graph.keras.topology import computation_order, parse_call, parse_function_call, parse_ports
 from graph.keras.training_settings import training_arguments
@@ -229,7 +229,7 @@ class _Parser:
             )
             if layer.class_name == "InputLayer" and not calls:
                 calls = (Call(()),)
-            called.append(replace(layer, calls=calls))
+            called.append(with_calls(layer, calls))
         inputs = parse_ports(config.get("input_layers"), "input_layers", offsets)
         outputs = parse_ports(config.get("output_layers"), "output_layers", offsets)
         order = computation_order(called, (*inputs, *outputs), name)

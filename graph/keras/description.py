@@ -32,6 +32,7 @@ class Call:
         operands: for operations, the positional arguments in order, None where it is a tensor of `inputs`.
         keywords: tensors given by the name of an argument, such as a mask or initial states, flattened; None where
             there is none in a place.
+        flags: names of the arguments of the call that are true; see `graph.keras.layer_class`.
     """
 
     inputs: tuple[TensorRef, ...]
@@ -39,6 +40,7 @@ class Call:
     is_single: bool = False
     operands: tuple[float | None, ...] = ()
     keywords: Mapping[str, tuple[TensorRef | None, ...]] = field(default_factory=dict)
+    flags: frozenset[str] = frozenset()
 
     @property
     def sources(self) -> tuple[TensorRef, ...]:

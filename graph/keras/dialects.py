@@ -13,6 +13,7 @@ from types import MappingProxyType
 
 from graph.activations import ActivationFunction, Function
 from graph.errors import ConfigError
+from graph.keras.attention_classes import ATTENTION_CLASSES
 from graph.keras.json_text import show
 from graph.keras.layer_class import REQUIRED, WEIGHT_TRAINING, LayerClass, dropout, no_arguments
 from graph.keras.lookup_classes import LOOKUP_CLASSES
@@ -115,6 +116,7 @@ LAYER_CLASSES: Mapping[str, LayerClass] = MappingProxyType(
         **dict.fromkeys(
             ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum"), no_arguments()
         ),
+        **ATTENTION_CLASSES,
         **RECURRENT_CLASSES,
         **SPATIAL_CLASSES,
         **LOOKUP_CLASSES,
@@ -135,6 +137,7 @@ CLASS_ALIASES: Mapping[str, str] = MappingProxyType(
         "AtrousConvolution2D": "Conv2D",
         "Deconvolution2D": "Conv2DTranspose",
         "SeparableConvolution2D": "SeparableConv2D",
+        "GroupedQueryAttention": "GroupQueryAttention",
     }
 )
 MODEL_CLASSES = frozenset({"Sequential", "Functional"})
@@ -154,12 +157,9 @@ WRAPPERS = MappingProxyType({PRUNING_WRAPPER: PRUNING_IGNORED, SPECTRAL_WRAPPER:
 
 # Layers of Keras itself that are known and not read; anything else that is unknown is custom code.
 OTHER_KERAS_LAYERS = frozenset(
-    """AdditiveAttention Attention AutoContrast ConvLSTM1D ConvLSTM2D ConvLSTM3D
-    DenseFeatures EinsumDense Embedding Equalization FlaxLayer GroupQueryAttention
-    Highway JaxLayer LocallyConnected1D LocallyConnected2D
-    MaxNumBoundingBoxes MaxoutDense MelSpectrogram MultiHeadAttention ParametricSoftplus Pipeline
-    RandomFourierFeatures ReversibleEmbedding SReLU STFTSpectrogram
-    TFOpLambda SlicingOpLambda TFSMLayer
+    """AutoContrast ConvLSTM1D ConvLSTM2D ConvLSTM3D DenseFeatures Equalization FlaxLayer Highway JaxLayer
+    LocallyConnected1D LocallyConnected2D MaxNumBoundingBoxes MaxoutDense MelSpectrogram ParametricSoftplus Pipeline
+    RandomFourierFeatures SReLU STFTSpectrogram TFOpLambda SlicingOpLambda TFSMLayer
     TensorFlowOpLayer TimeDistributedDense TorchModuleWrapper""".split()  # noqa: SIM905
 )
 CODE_LAYERS = frozenset({"Lambda", "TorchModuleWrapper", "FlaxLayer", "JaxLayer", "TFSMLayer"})

@@ -179,6 +179,7 @@ class Site:
         inputs: the values it is called on.
         masks: the mask of each input, or None where it has none.
         keywords: the values of the tensors given by the name of an argument, masks aside.
+        keyword_masks: their masks.
         weights: the layer's weights, or None.
         arguments: the layer's arguments.
         call_part: adds a layer or model that is one of `layer.parts`.
@@ -191,6 +192,7 @@ class Site:
     inputs: tuple[str, ...]
     masks: tuple[str | None, ...]
     keywords: Mapping[str, tuple[str | None, ...]]
+    keyword_masks: Mapping[str, tuple[str | None, ...]]
     weights: LayerWeights | None
     arguments: Arguments
     call_part: CallPart

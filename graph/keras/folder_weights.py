@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import h5py
 
 from graph.errors import WeightsMismatchError
+from graph.keras.attention_classes import PROJECTING
 from graph.keras.description import Layer, Model
 from graph.keras.hdf5 import child, string_attribute
 from graph.keras.naming import numbered, snake_case
@@ -31,6 +32,9 @@ from graph.keras.slots import (
 
 _CONTAINERS = ("layers", "_layer_checkpoint_dependencies")
 _VARIABLES = "vars"
+# Attributes of attention layers, by the names of the layers that they hold.
+_PROJECTIONS = {"attention_output": "output"}
+_PYTHON_NAMES = {"GroupQueryAttention": "GroupedQueryAttention"}
 # Recurrent layers keep their weights in a cell.
 WITH_CELL = frozenset({"LSTM", "GRU", "SimpleRNN"})
 # What layers store themselves, under its name.
@@ -69,6 +73,9 @@ def _read_parts(
     """Read the weights of what a layer is made of: each part has a folder within that of the layer."""
     for part, name in part_folders(layer):
         inner = layout.separator.join((folder, *name))
+        if layer.class_name in PROJECTING and child(root, f"{inner}/{_VARIABLES}") is None:
+            # The attribute is private: in Keras 2, and of some layers in Keras 3.
+            inner = layout.separator.join((folder, f"_{name[0]}"))
         if part.model is None:
             _read_layer(root, part, inner, layout, collector, is_part=True)
         else:
@@ -87,6 +94,8 @@ def part_folders(layer: Layer) -> Iterator[tuple[Layer, tuple[str, ...]]]:
                 yield part, ("cell",)
             case "StackedRNNCells":
                 yield part, ("cells", numbered(snake_case(part.written), counts))
+            case name if name in PROJECTING:
+                yield part, (f"{_PROJECTIONS.get(part.name, part.name)}_dense",)
             case _:
                 yield part, ("layer",)
 
@@ -110,15 +119,20 @@ def outermost_folders(
     counts: dict[str, int] = {}
     found: list[h5py.Group | None] = []
     for class_name in class_names:
-        folder = child(root, f"{layout.container}/{numbered(snake_case(class_name), counts)}")
+        folder = child(root, f"{layout.container}/{numbered(_folder_name(class_name), counts)}")
         found.append(folder if isinstance(folder, h5py.Group) else None)
         if (
             layout.counts_weights_twice
             and isinstance(folder, h5py.Group)
             and count_elements(folder)
         ):
-            numbered(snake_case(class_name), counts)
+            numbered(_folder_name(class_name), counts)
     return found
+
+
+def _folder_name(written: str) -> str:
+    """Return what folders of a class are called: after the class in Python, not its public name."""
+    return snake_case(_PYTHON_NAMES.get(written, written))
 
 
 def count_elements(item: h5py.Group | h5py.Dataset | None) -> int:
@@ -154,9 +168,9 @@ def _folders(
         is_hidden = layer.class_name == "InputLayer" and model.class_name == "Sequential"
         if is_hidden or layer.class_name.startswith("ops/"):
             continue
-        name = numbered(snake_case(layer.written), counts)
+        name = numbered(_folder_name(layer.written), counts)
         if layout.counts_weights_twice and has_weights(layer):
-            numbered(snake_case(layer.written), counts)
+            numbered(_folder_name(layer.written), counts)
         known.add(name)
         found.append((layer, f"{around}{layout.separator}{name}"))
     _refuse_unknown(root, around, known, layout)

@@ -25,6 +25,7 @@ class LayerClass:
         renamed: other names of used and ignored arguments, all versions together.
         tensors: names of arguments of a call that may be tensors, besides the first one.
         positions: those of them that may be given without their names, behind the first one.
+        flags: names of arguments of a call that are true or false and change the meaning.
     """
 
     used: Mapping[str, "Json | Required"] = field(default_factory=dict)
@@ -33,6 +34,7 @@ class LayerClass:
     renamed: Mapping[str, str] = field(default_factory=dict)
     tensors: frozenset[str] = frozenset()
     positions: tuple[str, ...] = ()
+    flags: frozenset[str] = frozenset()
 
 
 # Arguments of every layer that only say what the layer is called or how it was made.

@@ -24,10 +24,17 @@ from graph.keras.activation_layers import (
     activation_of_operation,
     check_operation,
 )
+from graph.keras.attention_layers import (
+    lower_dot_attention,
+    lower_grouped_attention,
+    lower_multi_head_attention,
+)
 from graph.keras.dialects import OPERATION_ACTIVATIONS, OPERATION_MERGES, Dialect
 from graph.keras.draft import KerasTensor, Site, Tensors
+from graph.keras.embedding_layers import lower_embedding, lower_reversible_embedding
 from graph.keras.lookup_classes import LOOKUP_CLASSES
 from graph.keras.masks import lower_masked_average, lower_masking, mask_behind
+from graph.keras.product_layers import lower_einsum_dense
 from graph.keras.recurrent_classes import CELLS, SEQUENCE_LAYERS
 from graph.keras.recurrent_layers import lower_bidirectional, lower_recurrent, refuse_alone
 from graph.keras.spatial_classes import AUGMENTATIONS
@@ -292,7 +299,16 @@ _MOVES = frozenset({"Flatten", "Reshape", "Permute", "RepeatVector", "Concatenat
 }
 # Layers that convert integers to float32 before they calculate, as the graph does at its inputs.
 _TAKES_INTEGERS = frozenset(
-    {"Dense", "Rescaling", "Normalization", "BatchNormalization", "CenterCrop"}
+    {
+        "Dense",
+        "Rescaling",
+        "Normalization",
+        "BatchNormalization",
+        "CenterCrop",
+        "Embedding",
+        "ReversibleEmbedding",
+        "EinsumDense",
+    }
 )
 # Layers of the front part, which says itself what it takes.
 _TAKES_TEXTS = frozenset(LOOKUP_CLASSES)
@@ -348,6 +364,13 @@ _LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
         "Dot": _dot,
         "Merge": _keras1_merge,
         "Masking": lower_masking,
+        "Embedding": lower_embedding,
+        "ReversibleEmbedding": lower_reversible_embedding,
+        "EinsumDense": lower_einsum_dense,
+        "MultiHeadAttention": lower_multi_head_attention,
+        "GroupQueryAttention": lower_grouped_attention,
+        "Attention": lower_dot_attention,
+        "AdditiveAttention": lower_dot_attention,
         **dict.fromkeys(SEQUENCE_LAYERS, lower_recurrent),
         **dict.fromkeys(CELLS, refuse_alone),
         "Bidirectional": lower_bidirectional,

@@ -29,6 +29,7 @@ _KERAS1_ROLES = {
     "moving_variance": "running_std",
     "alpha": "alphas",
     "recurrent_kernel": "U",
+    "embeddings": "W",
 }
 # What other versions called them; Keras 3 gave the weight of LayerScale no name.
 _OTHER_ROLES = {"depthwise_kernel": ("kernel",), "layer_scale": ("gamma", "variable")}

@@ -130,6 +130,8 @@ class _Lowering:
         self._draft = draft
         self._weights = weights
         self._calls = 0
+        # Values whose masks a layer has taken away for all layers behind it.
+        self._unmasked: set[str] = set()
 
     def model(self, model: Model, given: Sequence[KerasTensor]) -> Tensors:
         """Add one use of a model on given tensors; gives its outputs."""
@@ -141,8 +143,13 @@ class _Lowering:
             if layer.class_name == "InputLayer":
                 self._check_input(layer, tensors, TensorRef(layer.name, number, 0))
                 continue
+            taken = len(self._unmasked)
             for index, one in enumerate(self._call(layer, call, tensors)):
                 tensors[TensorRef(layer.name, number, index)] = one
+            if len(self._unmasked) != taken:
+                for ref, one in tensors.items():
+                    if one.value in self._unmasked:
+                        tensors[ref] = KerasTensor(one.value)
         return tuple(tensors[port.ref] for port in model.outputs)
 
     def _count(self) -> None:
@@ -188,7 +195,13 @@ class _Lowering:
             raise ConfigError(
                 f"layer {layer.path!r} ({layer.written}) is called with several arguments"
             )
-        return lower_layer(self._site(layer, call, inputs, known))
+        site = self._site(layer, call, inputs, known)
+        made = lower_layer(site)
+        if layer.class_name == "MultiHeadAttention" and self._draft.source.attention_takes_masks:
+            given = (site.keywords.get(name, ()) for name in ("value", "key"))
+            values = (*site.inputs, *(value for values in given for value in values))
+            self._unmasked.update(value for value in values if value is not None)
+        return made
 
     def _site(
         self,
@@ -205,6 +218,11 @@ class _Lowering:
             tuple(one.mask for one in inputs),
             {
                 name: tuple(None if ref is None else known[ref].value for ref in refs)
+                for name, refs in call.keywords.items()
+                if name != "mask"
+            },
+            {
+                name: tuple(None if ref is None else known[ref].mask for ref in refs)
                 for name, refs in call.keywords.items()
                 if name != "mask"
             },

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from graph.errors import UnsupportedArgumentError, UnsupportedLayerError
-from graph.keras.description import Layer
+from graph.keras.attention_classes import PROJECTING, RETURN_SCORES
+from graph.keras.description import Call, Layer
 from graph.keras.json_text import Json, as_list
 from graph.keras.recurrent_classes import CELLS, SEQUENCE_LAYERS
 
@@ -27,6 +28,8 @@ def with_parts(layer: Layer, parse: Parse) -> Layer:
         case "TimeDistributed":
             part = parse(layer.arguments["layer"], layer.path)
             return replace(layer, parts=(part,), outputs=part.output_count)
+        case name if name in PROJECTING:
+            return _with_projections(layer)
         case "RNN":
             layer = replace(layer, parts=(_cell(layer.arguments["cell"], layer, parse),))
         case "StackedRNNCells":
@@ -35,6 +38,29 @@ def with_parts(layer: Layer, parse: Parse) -> Layer:
     if layer.class_name in SEQUENCE_LAYERS and layer.arguments["return_state"] is True:
         return replace(layer, outputs=1 + state_count(layer))
     return layer
+
+
+def with_calls(layer: Layer, calls: tuple[Call, ...]) -> Layer:
+    """Return a layer with its calls; where one of them asks for the scores of attention, all give them."""
+    asked = any(RETURN_SCORES in call.flags for call in calls)
+    return replace(layer, calls=calls, outputs=2 if asked else layer.outputs)
+
+
+def _with_projections(layer: Layer) -> Layer:
+    """Return a layer of attention with the EinsumDense layers that project queries, keys, values and results."""
+    names = ["query", "key", "value", "attention_output"]
+    if layer.arguments["use_gate"] is True:
+        names.insert(2, "gate")
+    # What matters is only whether there is a bias: equations follow from what the layer is called on.
+    arguments: dict[str, Json] = {
+        "equation": "", "output_shape": None, "activation": None,
+        "bias_axes": "x" if layer.arguments["use_bias"] is True else None,
+    }  # fmt: skip
+    parts = tuple(
+        Layer(name, f"{layer.path}/{name}", "EinsumDense", "EinsumDense", arguments)
+        for name in names
+    )
+    return replace(layer, parts=parts)
 
 
 def state_count(layer: Layer) -> int:

@@ -94,9 +94,25 @@ def own_roles(layer: Layer) -> tuple[Role, ...]:
         case "StringLookup" | "IntegerLookup" | "TextVectorization":
             is_weighted = arguments["output_mode"] in ("tf_idf", "tf-idf")
             found = [Role("idf_weights", False)] if is_weighted else []
-        case _:
-            found = []
+        case name:
+            found = _attention_roles(name, arguments)
     return tuple(found)
+
+
+def _attention_roles(class_name: str, arguments: Mapping[str, Json]) -> list[Role]:
+    """Return the weights of a layer of tokens or attention; none for any other."""
+    match class_name:
+        case "Embedding" | "ReversibleEmbedding":
+            tied = arguments.get("tie_weights", True) is True
+            return [Role("embeddings"), *([] if tied else [Role("reverse_embeddings")])]
+        case "EinsumDense":
+            return [Role("kernel"), *([Role("bias")] if arguments["bias_axes"] else [])]
+        case "Attention" | "AdditiveAttention":
+            scale = [Role("scale")] if arguments["use_scale"] else []
+            concatenates = arguments.get("score_mode") == "concat"
+            return [*scale, *([Role("concat_score_weight")] if concatenates else [])]
+        case _:
+            return []
 
 
 def recurrent_roles(arguments: Mapping[str, Json], gates: str) -> list[Role]:

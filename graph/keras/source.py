@@ -53,10 +53,20 @@ class Source:
         return self.is_multi_backend and not self.version.startswith("2.3.")
 
     @property
+    def keras3_minor(self) -> int:
+        """The minor version of a Keras 3; -1 for any other."""
+        numbers = re.match(r"3\.(\d{1,4})\b", self.version)
+        return -1 if numbers is None else int(numbers[1])
+
+    @property
     def joins_masks_by_or(self) -> bool:
         """Whether a step of merged sequences is real where it is in one of them: since Keras 3.4."""
-        numbers = re.match(r"3\.(\d{1,4})\b", self.version)
-        return numbers is not None and int(numbers[1]) >= 4
+        return self.keras3_minor >= 4
+
+    @property
+    def attention_takes_masks(self) -> bool:
+        """Whether what MultiHeadAttention is called on has no mask any more for later layers: since Keras 3.8."""
+        return self.keras3_minor >= 8
 
     @property
     def resizes_from_corners(self) -> bool:

@@ -123,8 +123,24 @@ def _keywords(
         for name, value in arguments.items()
         if name in names and not _is_nothing(value)
     }
-    check_call_arguments({key: arguments[key] for key in arguments if key not in found}, what)
+    flags = _flags(arguments, accepted)
+    left = {
+        key: value
+        for key, value in arguments.items()
+        if key not in found and key not in flags and not _is_off(key, value, accepted)
+    }
+    check_call_arguments(left, what)
     return found
+
+
+def _flags(arguments: Mapping[str, Json], accepted: LayerClass | None) -> frozenset[str]:
+    """Return the names of a call's arguments that are true, of those that its class knows as true or false."""
+    names = accepted.flags if accepted else frozenset()
+    return frozenset(name for name in names if arguments.get(name) is True)
+
+
+def _is_off(name: str, value: Json, accepted: LayerClass | None) -> bool:
+    return accepted is not None and name in accepted.flags and value is False
 
 
 def _optional_refs(
@@ -165,6 +181,7 @@ def parse_call(
         keys,
         is_single=len(leaves) == 1 and not keys,
         keywords=_keywords(arguments, what, offsets, accepted),
+        flags=_flags(arguments, accepted),
     )
 
 
@@ -188,7 +205,13 @@ def _parse_keras3_call(
     single = _history(structure) is not None
     keys = tuple(leaf.key for leaf in leaves) if isinstance(structure, dict) and not single else ()
     found = _keywords(keywords, what, offsets, accepted)
-    return Call(_refs(leaves, offsets), keys, is_single=single, keywords=found)
+    return Call(
+        _refs(leaves, offsets),
+        keys,
+        is_single=single,
+        keywords=found,
+        flags=_flags(keywords, accepted),
+    )
 
 
 def _parse_operands(arguments: Sequence[Json], what: str, offsets: Mapping[str, int]) -> Call:

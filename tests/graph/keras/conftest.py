@@ -9,6 +9,7 @@ import pytest
 
 from graph import reference
 from graph.graph import Graph
+from graph.index_inputs import index_limits
 from graph.keras.read import ModelFile, read_model
 
 # Keras and the reference both compute in float32 and round in different orders.
@@ -42,10 +43,15 @@ def set_random_weights(model: Any, seed: int = 0) -> None:
 
 
 def drawn_inputs(graph: Graph, batch: int = 5) -> dict[str, np.ndarray]:
+    """Normal numbers; where they are indices of embeddings, some that there are."""
     rng = np.random.default_rng(7)
     found = {}
+    limits = index_limits(graph)
     for given in graph.inputs:
         array = rng.standard_normal((batch, *given.type.static_sample_shape)) * 2
+        if given.name in limits:
+            limit = limits[given.name]
+            array = np.where(np.isinf(limit), array, np.floor(np.abs(array) * 3) % limit)
         found[given.name] = array.astype(given.type.dtype.numpy)
     return found
 
