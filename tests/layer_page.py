@@ -35,16 +35,17 @@ from graph.keras.lookup_classes import LOOKUP_CLASSES
 from graph.keras.read import read_model
 from graph.keras.recurrent_classes import CELLS
 from graph.keras.spatial_classes import APPLICATION_CLASSES
-from tests.graph.keras import sequence_zoo, spatial_zoo, zoo
+from tests.graph.keras import attention_zoo, sequence_zoo, spatial_zoo, zoo
 from tests.graph.keras.conftest import set_random_weights
 
 PAGE = Path(__file__).parents[1] / "docs" / "layers.md"
 _ZOO, _SPATIAL, _SEQUENCES = "zoo.py", "spatial_zoo.py", "sequence_zoo.py"
+_ATTENTION = "attention_zoo.py"
 # keras/layers of Keras 1.2.2. Other names of theirs are in CLASS_ALIASES.
 _KERAS1 = frozenset(
     """Activation ActivityRegularization AtrousConvolution1D AtrousConvolution2D AveragePooling1D AveragePooling2D
     AveragePooling3D BatchNormalization Bidirectional Convolution1D Convolution2D Convolution3D Cropping1D Cropping2D Cropping3D
-    Deconvolution2D Dense Dropout ELU Flatten GaussianDropout GaussianNoise GlobalAveragePooling1D
+    Deconvolution2D Dense Dropout ELU Embedding Flatten GaussianDropout GaussianNoise GlobalAveragePooling1D
     GRU GlobalAveragePooling2D GlobalAveragePooling3D GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D
     InputLayer LSTM LeakyReLU Masking MaxPooling1D MaxPooling2D MaxPooling3D Merge PReLU Permute RepeatVector Reshape SeparableConvolution2D
     SimpleRNN SpatialDropout1D SpatialDropout2D SpatialDropout3D ThresholdedReLU TimeDistributed UpSampling1D UpSampling2D UpSampling3D
@@ -104,7 +105,7 @@ class Row:
 
 def rows(keras: Any, tf_keras: Any) -> list[Row]:
     """Return a line for every class that is read."""
-    files = (_ZOO, _SPATIAL, _SEQUENCES)
+    files = (_ZOO, _SPATIAL, _SEQUENCES, _ATTENTION)
     models = {file: list(_models(file, keras, tf_keras)) for file in files}
     return [
         Row(name, _versions(name, keras, tf_keras), *_how_and_tests(name, models))
@@ -131,16 +132,18 @@ def _models(file: str, keras: Any, tf_keras: Any) -> Iterator[Any]:
     parts = [(keras, zoo.LAYERS)]
     if file == _SPATIAL:
         parts = [(keras, spatial_zoo.COMMON | spatial_zoo.KERAS3), (tf_keras, spatial_zoo.KERAS2)]
+    if file == _ATTENTION:
+        parts = [(keras, attention_zoo.COMMON | attention_zoo.KERAS3)]
     if file == _SEQUENCES:
-        models = sequence_zoo.COMMON | sequence_zoo.KERAS3 | sequence_zoo.MODELS
-        parts = [(keras, models)]
+        parts = [(keras, sequence_zoo.COMMON | sequence_zoo.KERAS3 | sequence_zoo.MODELS)]
     for library, builds in parts:
         for build in builds.values():
             yield build(library)
 
 
 def _class_names(model: Any) -> set[str]:
-    return {type(layer).__name__ for layer in model.layers}
+    names = {type(layer).__name__ for layer in model.layers}
+    return names | {CLASS_ALIASES.get(name, name) for name in names}
 
 
 def _versions(name: str, keras: Any, tf_keras: Any) -> tuple[int, ...]:
