@@ -138,7 +138,10 @@ def _models(file: str, keras: Any, tf_keras: Any) -> Iterator[Any]:
         parts = [(keras, sequence_zoo.COMMON | sequence_zoo.KERAS3 | sequence_zoo.MODELS)]
     for library, builds in parts:
         for build in builds.values():
-            yield build(library)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                model = build(library)
+            yield model
 
 
 def _class_names(model: Any) -> set[str]:

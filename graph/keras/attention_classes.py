@@ -1,7 +1,8 @@
 """Arguments of embeddings and of attention layers, by their Keras 3 names.
 
-Sources: keras/layers/embeddings.py of Keras 1.2.2 and 2.2.4; the layers of tf.keras 2.20 and Keras 3.15. `flash_attention`
-and `seed` say nothing of what is computed; `dropout` acts in training only, but with it Keras 3 masks otherwise.
+Sources: keras/layers/embeddings.py of Keras 1.2.2 and 2.2.4; the layers of tf.keras 2.20 and Keras 3.4 to 3.15.
+`flash_attention` and `seed` say nothing of what is computed; `dropout` acts in training only, but with it Keras 3 masks
+otherwise.
 """
 
 from collections.abc import Mapping
