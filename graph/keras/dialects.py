@@ -157,7 +157,7 @@ WRAPPERS = MappingProxyType({PRUNING_WRAPPER: PRUNING_IGNORED, SPECTRAL_WRAPPER:
 
 # Layers of Keras itself that are known and not read; anything else that is unknown is custom code.
 OTHER_KERAS_LAYERS = frozenset(
-    """AutoContrast ConvLSTM1D ConvLSTM2D ConvLSTM3D DenseFeatures Equalization FlaxLayer Highway JaxLayer
+    """AutoContrast DenseFeatures Equalization FlaxLayer Highway JaxLayer
     LocallyConnected1D LocallyConnected2D MaxNumBoundingBoxes MaxoutDense MelSpectrogram ParametricSoftplus Pipeline
     RandomFourierFeatures SReLU STFTSpectrogram TFOpLambda SlicingOpLambda TFSMLayer
     TensorFlowOpLayer TimeDistributedDense TorchModuleWrapper""".split()  # noqa: SIM905

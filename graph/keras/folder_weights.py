@@ -21,6 +21,7 @@ from graph.keras.attention_classes import PROJECTING
 from graph.keras.description import Layer, Model
 from graph.keras.hdf5 import child, string_attribute
 from graph.keras.naming import numbered, snake_case
+from graph.keras.recurrent_classes import CONV_LSTM
 from graph.keras.slots import (
     Collector,
     Slot,
@@ -36,7 +37,7 @@ _VARIABLES = "vars"
 _PROJECTIONS = {"attention_output": "output"}
 _PYTHON_NAMES = {"GroupQueryAttention": "GroupedQueryAttention"}
 # Recurrent layers keep their weights in a cell.
-WITH_CELL = frozenset({"LSTM", "GRU", "SimpleRNN"})
+WITH_CELL = CONV_LSTM | {"LSTM", "GRU", "SimpleRNN"}
 # What layers store themselves, under its name.
 _BY_NAME = frozenset({"idf_weights"})
 

@@ -7,12 +7,12 @@ from graph.errors import UnsupportedArgumentError, UnsupportedLayerError
 from graph.keras.attention_classes import PROJECTING, RETURN_SCORES
 from graph.keras.description import Call, Layer
 from graph.keras.json_text import Json, as_list
-from graph.keras.recurrent_classes import CELLS, SEQUENCE_LAYERS
+from graph.keras.recurrent_classes import CELLS, CONV_LSTM, SEQUENCE_LAYERS
 
 # Describes a layer, given its configuration and the path of what it is a part of.
 Parse = Callable[[Json, str], Layer]
 
-_STATES = {"LSTM": 2, "CuDNNLSTM": 2, "LSTMCell": 2}
+_STATES = dict.fromkeys(("LSTM", "CuDNNLSTM", "LSTMCell", *CONV_LSTM), 2)
 
 
 def with_parts(layer: Layer, parse: Parse) -> Layer:

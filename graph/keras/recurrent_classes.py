@@ -38,6 +38,12 @@ _CELL: Mapping[str, "Json | Required"] = MappingProxyType(
 _GATED: Mapping[str, "Json | Required"] = MappingProxyType(
     {**_CELL, "recurrent_activation": REQUIRED}
 )
+_CONV: Mapping[str, "Json | Required"] = MappingProxyType(
+    {
+        "filters": REQUIRED, "kernel_size": REQUIRED, "strides": 1, "padding": "valid", "dilation_rate": 1,
+        "data_format": None, "activation": REQUIRED, "recurrent_activation": REQUIRED, "use_bias": True,
+    }
+)  # fmt: skip
 # These cells are always the same.
 _CUDNN: Mapping[str, "Json | Required"] = MappingProxyType({"units": REQUIRED, "use_bias": True})
 # Before Keras 2.1.5 there was no other GRU than that of the first paper.
@@ -68,6 +74,7 @@ RECURRENT_CLASSES: Mapping[str, LayerClass] = MappingProxyType(
         "SimpleRNN": _layer({**_CELL, **_PER_GATE}),
         "CuDNNLSTM": _layer(_CUDNN),
         "CuDNNGRU": _layer(_CUDNN),
+        **{f"ConvLSTM{rank}D": _layer(_CONV) for rank in (1, 2, 3)},
         "RNN": _layer({"cell": REQUIRED}),
         "LSTMCell": _cell(_GATED),
         "GRUCell": _cell({**_GATED, **_RESET}),
@@ -86,6 +93,7 @@ RECURRENT_CLASSES: Mapping[str, LayerClass] = MappingProxyType(
     }
 )
 # Layers that go through a sequence step by step, and may be inside a Bidirectional.
-SEQUENCE_LAYERS = frozenset({"LSTM", "GRU", "SimpleRNN", "CuDNNLSTM", "CuDNNGRU", "RNN"})
+CONV_LSTM = frozenset({"ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"})
+SEQUENCE_LAYERS = CONV_LSTM | {"LSTM", "GRU", "SimpleRNN", "CuDNNLSTM", "CuDNNGRU", "RNN"}
 # What an RNN applies at each step; none of them is a layer of a model.
 CELLS = frozenset({"LSTMCell", "GRUCell", "SimpleRNNCell", "StackedRNNCells"})

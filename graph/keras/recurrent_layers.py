@@ -5,14 +5,16 @@ which is the same, as no cell reads what a later one makes.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from graph.activations import ActivationFunction
-from graph.errors import ConfigError, ShapeError, UnsupportedArgumentError, UnsupportedLayerError
+from graph.errors import ConfigError, ShapeError, UnsupportedLayerError
 from graph.keras.activation_layers import activation_of
+from graph.keras.conv_lstm_layers import through_images
 from graph.keras.draft import KerasTensor, Site, Tensors
 from graph.keras.parts import state_count
 from graph.keras.recurrent_weights import cell_weights
+from graph.keras.sequence_run import Run, run_of
 from graph.ops import Dense, Merge, MergeKind
 from graph.recurrent_ops import (
     Cell,
@@ -28,32 +30,9 @@ from graph.slice_ops import Slice, Squeeze
 _MERGES = {"sum": MergeKind.ADD, "ave": MergeKind.AVERAGE, "mul": MergeKind.MULTIPLY}
 
 
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """How a layer goes through a sequence.
-
-    Attributes:
-        value: the sequence, [batch, time, features].
-        mask: its mask, or None.
-        states: the initial states of all cells, in order; empty where they are zeros.
-        go_backwards: whether the last step comes first.
-        return_sequences: whether the outputs of all steps are wanted.
-        return_state: whether the final states are wanted.
-        zero_output_for_mask: whether masked steps give zeros.
-    """
-
-    value: str
-    mask: str | None
-    states: tuple[str, ...]
-    go_backwards: bool
-    return_sequences: bool
-    return_state: bool
-    zero_output_for_mask: bool
-
-
 def lower_recurrent(site: Site) -> Tensors:
     """Add an LSTM, GRU, SimpleRNN or RNN; gives its output, and its final states where they are wanted."""
-    run = _run_of(site, site.masks[0] if site.masks else None, _initial_states(site))
+    run = run_of(site, site.masks[0] if site.masks else None, _initial_states(site))
     output, states = _through(site, run)
     mask = run.mask if run.return_sequences else None
     return (KerasTensor(output, mask), *map(KerasTensor, states))
@@ -64,7 +43,7 @@ def lower_bidirectional(site: Site) -> Tensors:
     forward, backward = (site.part(part) for part in site.layer.parts)
     states, mask = _initial_states(site), site.masks[0] if site.masks else None
     half = len(states) // 2
-    runs = [_run_of(forward, mask, states[:half]), _run_of(backward, mask, states[half:])]
+    runs = [run_of(forward, mask, states[:half]), run_of(backward, mask, states[half:])]
     if not site.draft.source.is_multi_backend:
         runs = [replace(run, zero_output_for_mask=run.return_sequences) for run in runs]
     (first, first_states), (second, second_states) = (
@@ -117,36 +96,10 @@ def _initial_states(site: Site) -> tuple[str, ...]:
     return states
 
 
-def _run_of(site: Site, mask: str | None, states: tuple[str, ...]) -> _Run:
-    arguments = site.arguments
-    if arguments.flag("stateful"):
-        raise UnsupportedArgumentError(
-            f"{arguments.where} keeps its states from one call to the next (stateful=True)",
-            expected="stateful=False",
-            hint="every request is answered by itself here: build the same model with stateful=False, where"
-            " needed with initial_state as an input and return_state=True, copy the weights, and save it",
-        )
-    if mask is not None and site.layer.class_name.startswith("CuDNN"):
-        raise UnsupportedLayerError(f"{arguments.where} does not take a mask, and is given one")
-    if mask is not None and states and site.draft.source.outputs_initial_state:
-        raise UnsupportedLayerError(
-            f"{arguments.where} is called with a mask and with initial states, by a version of Keras in which the"
-            " output of masked first steps was the initial state",
-            hint="load the model in Keras 2.4 or later, check its outputs, and save it again",
-        )
-    return _Run(
-        site.inputs[0],
-        mask,
-        states,
-        arguments.flag("go_backwards"),
-        arguments.flag("return_sequences"),
-        arguments.flag("return_state"),
-        arguments.flag("zero_output_for_mask"),
-    )
-
-
-def _through(site: Site, run: _Run) -> tuple[str, tuple[str, ...]]:
+def _through(site: Site, run: Run) -> tuple[str, tuple[str, ...]]:
     """Go through a sequence with all cells of a layer; gives the output, and the final states if they are wanted."""
+    if site.layer.class_name.startswith("ConvLSTM"):
+        return through_images(site, run)
     cells = _cells(site)
     output, states, given = run.value, list[str](), list(run.states)
     for place, cell in enumerate(cells):
@@ -169,7 +122,7 @@ def _cells(site: Site) -> Sequence[Site]:
     return [cell for part in site.layer.parts for cell in _cells(site.part(part))]
 
 
-def _one_cell(at: Site, run: _Run, *, is_last: bool) -> tuple[str, tuple[str, ...]]:
+def _one_cell(at: Site, run: Run, *, is_last: bool) -> tuple[str, tuple[str, ...]]:
     cell, units = _cell_of(at), at.arguments.whole("units")
     features = at.draft.type(run.value).shape[-1]
     two_biases = isinstance(cell, GruCell) and cell.reset_after
@@ -198,13 +151,13 @@ def _one_cell(at: Site, run: _Run, *, is_last: bool) -> tuple[str, tuple[str, ..
     return _taken_apart(at, value, cell, run) if run.return_state else (value, ())
 
 
-def _result(run: _Run) -> RecurrentResult:
+def _result(run: Run) -> RecurrentResult:
     if run.return_state:
         return RecurrentResult.SEQUENCE_AND_STATES
     return RecurrentResult.SEQUENCE if run.return_sequences else RecurrentResult.LAST
 
 
-def _taken_apart(site: Site, value: str, cell: Cell, run: _Run) -> tuple[str, tuple[str, ...]]:
+def _taken_apart(site: Site, value: str, cell: Cell, run: Run) -> tuple[str, tuple[str, ...]]:
     """Return the output and the states out of a sequence that ends in the states."""
 
     def row(place: int, name: str) -> str:

@@ -68,6 +68,7 @@ _UNITS: Mapping[str, tuple[str, str, int]] = {
     **{f"Conv{rank}DTranspose": ("filters", "kernel", -2) for rank in (1, 2, 3)},
     **{f"SeparableConv{rank}D": ("filters", "pointwise_kernel", -1) for rank in (1, 2)},
     **dict.fromkeys(RECURRENT_ROLES, ("units", "recurrent_kernel", 0)),
+    **{f"ConvLSTM{rank}D": ("filters", "recurrent_kernel", -2) for rank in (1, 2, 3)},
 }
 _FUNCTIONAL = "keras.src.models.functional"
 

@@ -12,6 +12,7 @@ from graph.graph import WeightArray
 from graph.keras.description import Layer
 from graph.keras.hdf5 import reading
 from graph.keras.json_text import Json
+from graph.keras.recurrent_classes import CONV_LSTM
 
 # Which weight tfmot's wrapper prunes, by class; for all others it has only the step among its own variables.
 _PRUNED_ROLES = {
@@ -26,7 +27,7 @@ _PRUNED_ROLES = {
 _RECURRENT = {
     **dict.fromkeys(("LSTM", "LSTMCell", "CuDNNLSTM"), "icfo"),
     **dict.fromkeys(("GRU", "GRUCell", "CuDNNGRU"), "zrh"),
-    **dict.fromkeys(("SimpleRNN", "SimpleRNNCell"), "h"),
+    **dict.fromkeys(("SimpleRNN", "SimpleRNNCell", *CONV_LSTM), "h"),
 }
 # Layers with one weight.
 _ONLY_ROLES = {"RMSNormalization": "scale", "LayerScale": "layer_scale", "PReLU": "alpha"}

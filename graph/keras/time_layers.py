@@ -21,7 +21,7 @@ _POINTWISE = frozenset(
 )
 # They take a mask where they are given one.
 _TAKES_MASKS = frozenset(
-    """LSTM GRU SimpleRNN RNN Bidirectional TimeDistributed Softmax GlobalAveragePooling1D Attention
+    """LSTM GRU SimpleRNN RNN ConvLSTM1D ConvLSTM2D ConvLSTM3D Bidirectional TimeDistributed Softmax GlobalAveragePooling1D Attention
     AdditiveAttention MultiHeadAttention GroupQueryAttention""".split()  # noqa: SIM905
 )
 

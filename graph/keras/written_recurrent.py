@@ -9,6 +9,7 @@ from graph.graph import Graph
 from graph.keras.description import Layer
 from graph.keras.json_text import Json, JsonObject
 from graph.keras.keras_layer import Array
+from graph.keras.recurrent_classes import SEQUENCE_LAYERS
 
 # Layers and cells with weights of their own, with the names that these have in the graph; those of CuDNN are not among
 # them, as they come back as what they are to later versions.
@@ -17,9 +18,7 @@ RECURRENT_ROLES: Mapping[str, tuple[str, ...]] = dict.fromkeys(
     ("kernel", "recurrent_kernel"),
 )
 # Layers that are called on initial states.
-TAKES_STATES = frozenset(
-    {"LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional", "CuDNNLSTM", "CuDNNGRU"}
-)
+TAKES_STATES = SEQUENCE_LAYERS | {"Bidirectional"}
 CUDNN_CLASSES = frozenset({"CuDNNLSTM", "CuDNNGRU"})
 
 

@@ -32,6 +32,12 @@ def _bidirectional_from_states(k: Any, x: Any, *states: Any) -> Any:
     return k.Bidirectional(k.LSTM(2, return_sequences=True))(x, initial_state=list(states))
 
 
+def _conv_lstm_states(k: Any, x: Any) -> list[Any]:
+    y, h, c = k.ConvLSTM2D(2, 3, padding="same", return_state=True)(x)
+    again = k.ConvLSTM2D(2, 3, padding="same")(x, initial_state=[h, c])
+    return [y, h, c, again]
+
+
 def _stacked(k: Any) -> list[Any]:
     return [k.LSTMCell(4), k.GRUCell(2), k.SimpleRNNCell(3)]
 
@@ -171,6 +177,26 @@ COMMON: dict[str, Build] = {
     "mask and no mask joined by a sum": functional(
         lambda k, x, y: k.LSTM(3)(k.Add()([k.Masking(0.0)(x), y])), STEPS, STEPS
     ),
+    "conv lstm 1": stack((3, 6, 2), lambda k: k.ConvLSTM1D(3, 2, strides=2, padding="same")),
+    "conv lstm 2 of sequences": stack(
+        (3, 5, 6, 2),
+        lambda k: k.ConvLSTM2D(
+            3, (2, 3), return_sequences=True, recurrent_activation="hard_sigmoid", dilation_rate=2
+        ),
+    ),
+    "conv lstm 3 backwards": stack(
+        (2, 3, 4, 3, 2),
+        lambda k: k.ConvLSTM3D(2, 2, go_backwards=True, return_sequences=True, use_bias=False),
+    ),
+    "conv lstm in both directions": stack(
+        (3, 4, 4, 2),
+        lambda k: k.Bidirectional(
+            k.ConvLSTM2D(
+                2, 3, padding="same", return_sequences=True, recurrent_activation="sigmoid"
+            )
+        ),
+    ),
+    "conv lstm states": functional(_conv_lstm_states, (3, 4, 4, 2)),
     "time distributed dense": stack(
         STEPS, lambda k: k.TimeDistributed(k.Dense(4, activation="softmax"))
     ),

@@ -71,7 +71,7 @@ def test_keras2(tf_keras: Any, saved: Saved, name: str) -> None:
 OF_WEIGHTS = [
     "lstm", "gru", "gru reset before", "simple rnn", "rnn", "stacked", "bidirectional lstm", "bidirectional stacked",
     "bidirectional with another backward layer", "frozen", "time distributed dense", "time distributed normalizations",
-    "time distributed twice", "deep", "gru without bias", *MODELS,
+    "time distributed twice", "deep", "gru without bias", "conv lstm in both directions", *MODELS,
 ]  # fmt: skip
 
 

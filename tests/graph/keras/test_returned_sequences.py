@@ -26,7 +26,7 @@ NAMES = [
     "lstm of sequences", "gru", "gru reset before", "simple rnn backwards", "masked stacked of sequences",
     "bidirectional lstm of sequences", "bidirectional with another backward layer", "bidirectional states",
     "bidirectional from states", "encoder and decoder", "gru without bias", "training arguments", "other activations",
-    "time distributed convolution", "time distributed twice", "deep", *MODELS,
+    "time distributed convolution", "time distributed twice", "deep", "conv lstm in both directions", *MODELS,
 ]  # fmt: skip
 
 

@@ -348,6 +348,24 @@ def test_steps_of_varying_number_are_refused_where_each_is_lowered(tmp_path: Pat
         read_model(write_legacy(tmp_path / "m.h5", config, {}))
 
 
+@pytest.mark.parametrize("sequences", [False, True])
+def test_conv_lstm_with_its_channels_first(tmp_path: Path, sequences: bool) -> None:
+    arrays = [drawn(2, 2, 3, 8), drawn(2, 2, 2, 8), drawn(8)]
+    found = []
+    for data_format, shape in (("channels_last", (4, 5, 6, 3)), ("channels_first", (4, 3, 5, 6))):
+        data = layer(
+            "ConvLSTM2D", "one", filters=2, kernel_size=[2, 2], activation="tanh",
+            recurrent_activation="sigmoid", data_format=data_format, return_sequences=sequences,
+        )  # fmt: skip
+        weights = {"one": [(f"one/{r}:0", a) for r, a in zip(ROLES, arrays, strict=True)]}
+        config = sequential(input_layer(*shape), data)
+        file = read_model(write_legacy(tmp_path / data_format, config, weights))
+        x = np.random.default_rng(1).standard_normal((2, 4, 5, 6, 3)).astype(np.float32)
+        found.append(answer(file, x if data_format == "channels_last" else np.moveaxis(x, -1, 2)))
+    last, first = found
+    np.testing.assert_allclose(first, np.moveaxis(last, -1, 2 if sequences else 1), atol=1e-6)
+
+
 def test_layers_nested_too_deeply_are_refused(tmp_path: Path) -> None:
     data = layer("Dense", "d", units=2)
     for depth in range(40):
