@@ -31,6 +31,7 @@ class Solver(StrEnum):
     - *auto*: ExactOBS where that takes seconds, ALPS for larger layers.
     - *exact_obs*: greedy removal, one weight after another, the others adapting each time (Frantar et al. 2022).
     - *alps*: all weights together, by alternating directions (Meng et al. 2024).
+    - *magnitude*: sizes of weights, those that are left fitted.
     - *wanda*: weights times the size of their inputs, nothing adapting (Sun et al. 2023).
     """
 
@@ -38,6 +39,7 @@ class Solver(StrEnum):
     EXACT_OBS = "exact_obs"
     ALPS = "alps"
     WANDA = "wanda"
+    MAGNITUDE = "magnitude"
 
 
 class Pooling(StrEnum):

@@ -1,6 +1,7 @@
 """How much each weight of a layer is worth, by the samples: what the allocation over layers ranks.
 
-All scores are losses of the layer's outputs, as shares of what these outputs vary by, so that layers can be compared.
+Scores are losses of the layer's outputs, as shares of what these outputs vary by, so that layers can be compared; but
+for the sizes of weights, which are ranked as they are.
 """
 
 from collections.abc import Sequence
@@ -30,6 +31,8 @@ def layer_scores(
     """
     system = damped(problem, damping)
     chosen = solver_for(solver, system)
+    if chosen is Solver.MAGNITUDE:
+        return np.abs(problem.trained[: problem.inputs])
     if chosen is Solver.EXACT_OBS:
         scores = _exact(system, pattern, taps)
     elif chosen is Solver.WANDA:

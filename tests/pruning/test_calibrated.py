@@ -75,7 +75,7 @@ def test_it_loses_far_less_than_the_size_of_weights_does(sparsity: float) -> Non
     assert error(graph, ours) < 0.5 * error(graph, by_size)
 
 
-@pytest.mark.parametrize("solver", ["auto", "exact_obs", "alps", "wanda"])
+@pytest.mark.parametrize("solver", ["auto", "exact_obs", "alps", "wanda", "magnitude"])
 def test_every_solver_keeps_what_was_asked_for(solver: str) -> None:
     graph = network()
     choice = pruned(graph, samples(graph), solver=solver).choice
