@@ -63,8 +63,9 @@ fmt: $(DEV_STAMP) ## Format and fix what can be fixed
 bench: $(DEV_STAMP) ## Measure the service: start, memory, HTTP, load; write docs/benchmarks.md
 	$(BIN)/python -m benchmarks.bench_service $(BENCH)
 
-layers-page: $(DEV_STAMP) ## Write docs/layers.md: which layers are read, and how they run
+layers-page: $(DEV_STAMP) ## Write docs/layers.md and docs/saved-models.md: which layers and operations are read
 	$(BIN)/python -m tests.layer_page
+	$(BIN)/python -m tests.saved_models_page
 
 bench-peers: $(DEV_STAMP) ## Measure Prunus beside its peers (QUICK=1: a look; BENCH="--help": pieces of the grid)
 	$(BIN)/python -m benchmarks.bench_peers $(if $(QUICK),--quick) $(BENCH)

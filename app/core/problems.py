@@ -121,7 +121,9 @@ PROBLEMS: Mapping[str, ProblemKind] = {
     "shutting-down": ProblemKind(503, "The service is being stopped."),
     # model files
     "unreadable-model": ProblemKind(422, "The model file cannot be read."),
-    "not-a-model-file": ProblemKind(422, "The file is neither .keras nor a Keras .h5 file."),
+    "not-a-model-file": ProblemKind(
+        422, "The file is neither .keras, nor a Keras .h5 file, nor a SavedModel."
+    ),
     "damaged-file": ProblemKind(422, "The file is cut off or damaged."),
     "weights-only": ProblemKind(
         422, "The file holds weights without the model; use model.save(...), not save_weights."
@@ -136,7 +138,9 @@ PROBLEMS: Mapping[str, ProblemKind] = {
     "custom-code": ProblemKind(
         422, "Lambda, custom and subclassed layers carry code; code of an upload is never run."
     ),
-    "unsupported-layer": ProblemKind(422, "A layer of a class that is not supported."),
+    "unsupported-layer": ProblemKind(
+        422, "A layer, or an operation of a SavedModel, that is not supported."
+    ),
     "unsupported-argument": ProblemKind(422, "A layer has an argument that is not supported."),
     "unsupported-dtype": ProblemKind(422, "A tensor has an element type that is not supported."),
     "invalid-vocabulary": ProblemKind(

@@ -87,3 +87,30 @@ def test_a_file_of_weights_only_is_refused_with_the_reason(
     answer = service.upload(shared_models / "chars2vec_eng50" / "weights.h5", "chars")
     assert answer.status_code == 422
     assert answer.json()["type"] == "/problems/weights-only"
+
+
+@pytest.mark.parametrize("name", ["keras3_export", "tf_keras_save", "tf_module", "tf1_simple_save"])
+def test_saved_models(service: Live, name: str) -> None:
+    """Those in the repository, of four writers, answer as TensorFlow does."""
+    path = DATA / "saved_models" / f"{name}.zip"
+    serve(service, path)
+    with np.load(path.with_suffix(".npz")) as arrays:
+        outputs = [array for key, array in arrays.items() if key != "x"]
+        given = {"x0": arrays["x"], **{f"y{i}": array for i, array in enumerate(outputs)}}
+    assert difference(service, name, given) <= GOLDEN_TOLERANCE
+    summary = service.http.get(f"/models/{name}").json()["versions"][-1]["summary"]
+    assert summary["format"] == "saved_model"
+    assert service.http.get(f"/models/{name}/versions/1/keras").status_code == 200
+
+
+def test_a_signature_that_is_not_there_is_refused_with_a_list(service: Live) -> None:
+    path = DATA / "saved_models" / "tf_module.zip"
+    form = {"name": "signed", "signature": "g"}
+    with path.open("rb") as file:
+        answer = service.http.post("/models?wait=60", data=form, files={"file": file})
+    assert answer.status_code == 422
+    assert "'f'" in answer.json()["expected"]
+    form["signature"] = "f"
+    with path.open("rb") as file:
+        answer = service.http.post("/models?wait=60", data=form, files={"file": file})
+    assert answer.status_code == 201, answer.text
