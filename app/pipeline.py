@@ -69,6 +69,7 @@ class PipelineRequest:
     Attributes:
         options: the options that were asked for.
         model: the Keras file.
+        weights: its weights, where it is an architecture as JSON.
         output: an existing folder for the files.
         cache: object code of kernels.
         tune_seconds: time for measuring kernels, those of the dense baseline among them.
@@ -87,6 +88,7 @@ class PipelineRequest:
     threads: int | None = None
     name: str = ""
     version: int | None = None
+    weights: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,7 @@ def run_pipeline(request: PipelineRequest, progress: Progress) -> PipelineResult
         request.model,
         allow_nonfinite=request.options.allow_nonfinite,
         signature=request.options.signature or None,
+        weights=request.weights,
     )
     progress.enter("verify")
     verify(file.graph)

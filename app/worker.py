@@ -116,6 +116,7 @@ def _work(folder: Path, work: Work, request: WorkerRequest, events: Events) -> N
             model=folder / FILE_PARTS["file"],
             calibration=folder / FILE_PARTS["calibration"] if model.has_calibration else None,
             labels=folder / FILE_PARTS["labels"] if model.has_labels else None,
+            weights=folder / FILE_PARTS["weights"] if model.has_weights else None,
             output=folder / OUTPUT_FOLDER,
             cache=_cache(folder, request),
             tune_seconds=request.tune_seconds,

@@ -9,6 +9,7 @@ from graph.errors import NotAModelFileError
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 GZIP_SIGNATURE = b"\x1f\x8b"
 ZIP_SIGNATURE = b"PK\x03\x04"
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # How many bytes tell: the header of the first entry of a zip archive, with its name.
 START_BYTES = 30 + bounds.MAX_NAME_LENGTH
 FORMATS_HINT = "upload a .keras file, an .h5/.hdf5 file written by model.save(), or a SavedModel as .zip or .tar.gz"
@@ -16,6 +17,11 @@ _UNPACK = "unpack it, and upload the .keras or .h5 file that is in it"
 _SOURCE = f"it was converted from another model: {FORMATS_HINT} of that, if it is one of Keras"
 _DOWNLOAD = "a link to a page was saved instead of the file behind it: download the file itself"
 _LFS = "run git lfs pull to get the model that it stands for"
+_WITH_WEIGHTS = "send its weights along, as model.save_weights('NAME.weights.h5') writes them, as the part weights"
+_AS_JSON = (
+    "YAML is not read, since it can name code: load it where it was written, and send model.to_json() with the weights,"
+    " or the whole model as model.save() writes it"
+)
 _WHOLE = "upload its whole folder, with the variables, as .zip or .tar.gz"
 
 
@@ -65,7 +71,11 @@ _OTHER_TEXTS = (
     _Kind(b"<!doctype html", "an HTML page", _DOWNLOAD),
     _Kind(b"<html", "an HTML page", _DOWNLOAD),
     _Kind(b"<", "HTML or XML text"),
-    _Kind(b"{", "JSON text: an architecture without weights"),
+    _Kind(b"{", "JSON text: an architecture without weights", _WITH_WEIGHTS),
+    *(
+        _Kind(start, "YAML text: an architecture without weights", _AS_JSON)
+        for start in (b"class_name:", b"backend:", b"config:", b"keras_version:")
+    ),
 )
 # The same for zip archives, by how the name of the first entry ends.
 _OTHER_ZIPS = (
@@ -81,6 +91,23 @@ _OTHER_ZIPS = (
 )  # fmt: skip
 # Weights that Keras itself puts into its archives.
 _KERAS_ENTRIES = (b"model.weights.h5", b"variables.h5")
+
+
+def expect_architecture(start: bytes) -> None:
+    """Refuse a file that was sent with its weights in another one, and is no architecture.
+
+    Args:
+        start: the first `START_BYTES` of the file.
+
+    Raises:
+        NotAModelFileError: it is no JSON object.
+    """
+    if not start.removeprefix(_BYTE_ORDER_MARK).lstrip().startswith(b"{"):
+        raise NotAModelFileError(
+            "weights were sent along with a file that is no architecture",
+            expected="JSON text, as model.to_json() gives it",
+            hint="a whole model needs no file of weights",
+        )
 
 
 def refuse_other_kinds(start: bytes) -> None:
@@ -114,7 +141,7 @@ def _kind_of(start: bytes) -> _Kind:
     for kind in _OTHER_KINDS:
         if start[kind.place :].startswith(kind.start):
             return kind
-    text = start.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    text = start.removeprefix(_BYTE_ORDER_MARK).lstrip().lower()
     for kind in _OTHER_TEXTS:
         if text.startswith(kind.start):
             return kind

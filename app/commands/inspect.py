@@ -7,7 +7,7 @@ import click
 import numpy as np
 import orjson
 
-from app.commands.console import MODEL, microseconds, percent, refusals_as_messages, table
+from app.commands.console import FILE, MODEL, microseconds, percent, refusals_as_messages, table
 from app.commands.sources import is_artifact
 from engine.artifacts.artifact import open_artifact
 from engine.planning.plan import CompiledModel
@@ -22,17 +22,27 @@ NEAR_ZERO = 1e-15
 @click.argument("file", type=MODEL)
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 @click.option("--signature", help="Of a SavedModel, the signature to show.")
+@click.option(
+    "--weights", type=FILE, help="The weights, .h5, where FILE is an architecture as JSON."
+)
 @click.option("--allow-nonfinite", is_flag=True, help="Accept weights that are NaN or infinite.")
 @refusals_as_messages
-def inspect(file: Path, *, as_json: bool, signature: str | None, allow_nonfinite: bool) -> None:
-    """Show the graph and the weights of FILE, a Keras model, a SavedModel or an artifact."""
+def inspect(
+    file: Path, *, as_json: bool, weights: Path | None, signature: str | None, allow_nonfinite: bool
+) -> None:
+    """Show the graph and the weights of FILE, a Keras model, a SavedModel or an artifact.
+
+    FILE may also be an architecture as JSON, with its weights in another file (--weights).
+    """
     if is_artifact(file):
         document = _artifact(open_artifact(file).model)
         text = _artifact_text(document)
     else:
         from graph.model_files.read import read_model_file
 
-        read = read_model_file(file, allow_nonfinite=allow_nonfinite, signature=signature)
+        read = read_model_file(
+            file, allow_nonfinite=allow_nonfinite, signature=signature, weights=weights
+        )
         document = _model(read.graph)
         document["format"] = str(read.format)
         document["keras_version"] = read.keras_version

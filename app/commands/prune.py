@@ -37,6 +37,9 @@ _NO_FORM = {
     help="Write the pruned model as a .keras file or, for tf.keras 2, as an .h5 file, by the ending.",
 )
 @click.option("--artifact", type=OUTPUT, help="Write the compiled model for predict and bench.")
+@click.option(
+    "--weights", type=FILE, help="The weights, .h5, where MODEL is an architecture as JSON."
+)
 @click.option("--recipe", metavar="JSON|FILE", help="Pruning recipe; default lossless.")
 @click.option(
     "--calibration", type=FILE, help=".npz file with one array per input, or .npy for one."
@@ -66,6 +69,7 @@ def prune(
     model: Path,
     output: Path | None,
     artifact: Path | None,
+    weights: Path | None,
     recipe: str | None,
     calibration: Path | None,
     labels: Path | None,
@@ -80,6 +84,7 @@ def prune(
     """Prune MODEL, compile it, check it against the original, and report.
 
     MODEL is a .keras or HDF5 file, or a SavedModel: its folder, or a .zip or .tar.gz of that.
+    Or it is an architecture as JSON, with its weights in another file (--weights).
 
     Samples and labels show what pruning costs. Where that is more than the recipe's gate allows,
     nothing is written and the status is 1.
@@ -99,11 +104,13 @@ def prune(
                 recipe=read_recipe(recipe),
                 has_calibration=calibration is not None,
                 has_labels=labels is not None,
+                has_weights=weights is not None,
                 allow_nonfinite=allow_nonfinite,
                 weight_type=weight_type,
                 signature=signature or "",
             ),
             model=model,
+            weights=weights,
             calibration=calibration,
             labels=labels,
             output=made,

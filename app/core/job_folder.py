@@ -1,7 +1,7 @@
 """The names of the files in a job's folder, which the server and the worker process agree on.
 
     request.json        what the worker process is to do, and within which limits
-    upload.model        what the client sent, with calibration.npz and labels.npz
+    upload.model        what the client sent, with weights.h5, calibration.npz and labels.npz
     old.prunus          the artifact to be tuned again, where there is no upload
     objects/            kernels that the worker compiled, for itself alone
     out/                what the worker made, of which the server makes the files of a version
@@ -13,6 +13,7 @@ REQUEST_FILE = "request.json"
 # The name on disk of each file part of an upload.
 FILE_PARTS = {
     "file": "upload.model",
+    "weights": "weights.h5",
     "calibration": "calibration.npz",
     "labels": "labels.npz",
 }

@@ -16,6 +16,7 @@ class ModelRequest:
             once; the worker process parses it again, because it is the JSON text that crosses into it.
         has_calibration: calibration samples were sent along.
         has_labels: class numbers of these samples were sent along.
+        has_weights: the weights were sent along in a file of their own.
         allow_nonfinite: accept weights that are NaN or infinite.
         weight_type: what weights are rounded to: float32, bfloat16 or float16.
         activate: whether the version shall answer predictions that name no version; None leaves that to the gate.
@@ -25,6 +26,7 @@ class ModelRequest:
     recipe: Mapping[str, object] = field(default_factory=dict)
     has_calibration: bool = False
     has_labels: bool = False
+    has_weights: bool = False
     allow_nonfinite: bool = False
     weight_type: str = WEIGHT_TYPES[0]
     activate: bool | None = None

@@ -14,7 +14,7 @@ from app.services.onboarding import JobRequest
 from app.services.storage import checked_name
 from app.services.uploads import Upload
 from graph.errors import NotAModelFileError
-from graph.file_kind import START_BYTES, refuse_other_kinds
+from graph.file_kind import START_BYTES, expect_architecture, refuse_other_kinds
 from graph.limits import MAX_NAME_LENGTH
 
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False, "": False}
@@ -24,14 +24,15 @@ def refuse_other_files(upload: Upload) -> None:
     """Look at the first bytes of the model file, so that what is none need not wait for a worker to be refused.
 
     Raises:
-        NotAModelFileError: it is neither HDF5 nor a zip archive that may be a model; the upload's files are removed.
+        NotAModelFileError: it is neither HDF5 nor a zip archive that may be a model, nor an architecture with weights
+            beside it; the upload's files are removed.
     """
     if "file" not in upload.sizes:
         return
     with (upload.folder / FILE_PARTS["file"]).open("rb") as file:
         start = file.read(START_BYTES)
     try:
-        refuse_other_kinds(start)
+        (expect_architecture if "weights" in upload.sizes else refuse_other_kinds)(start)
     except NotAModelFileError:
         upload.discard()
         raise
@@ -68,6 +69,7 @@ def _job_request(upload: Upload) -> JobRequest:
             ),
             has_calibration="calibration" in upload.sizes,
             has_labels="labels" in upload.sizes,
+            has_weights="weights" in upload.sizes,
             allow_nonfinite=_boolean("allow_nonfinite", upload.fields.get("allow_nonfinite", "")),
             weight_type=_weight_type(upload.fields.get("values", "")),
             activate=_activate(upload.fields),
@@ -181,7 +183,13 @@ UPLOAD_FORM_OPENAPI: dict[str, Any] = {
                     "required": ["file", "name"],
                     "properties": {
                         "file": _part(
-                            "A .keras file, a .h5/.hdf5 file with the model in it, or a SavedModel as .zip or .tar.gz.",
+                            "A .keras file, a .h5/.hdf5 file with the model in it, a SavedModel as .zip or .tar.gz, or"
+                            " an architecture as JSON.",
+                            type="string",
+                            format="binary",
+                        ),
+                        "weights": _part(
+                            "The weights of an architecture as JSON, as save_weights() of Keras writes them to HDF5.",
                             type="string",
                             format="binary",
                         ),

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 # Parts that are no files, whose values are kept in memory.
 FIELD_PARTS = ("name", "version", "recipe", "allow_nonfinite", "values", "activate", "signature")
+# Parts that are the model, or half of it.
+_MODEL_PARTS = ("file", "weights")
 _MAX_FILE_NAME_CHARACTERS = 200
 _MAX_HEADERS = 8
 _MAX_HEADER_BYTES = 4096
@@ -171,7 +173,7 @@ class _Form:
         """Count received bytes against the limit on the whole form."""
         self._received += size
         settings = self._settings
-        limit = settings.upload_max_bytes + 2 * settings.calibration_max_bytes
+        limit = 2 * settings.upload_max_bytes + 2 * settings.calibration_max_bytes
         limit += len(FIELD_PARTS) * settings.form_field_max_bytes + _ENVELOPE_MAX_BYTES
         if self._received > limit:
             raise BodyTooLargeError("the form", limit, "PRUNUS_UPLOAD_MAX_BYTES")
@@ -207,7 +209,7 @@ class _Form:
             upload.sizes[self._name] = 0
             self._limit = (
                 (settings.upload_max_bytes, "PRUNUS_UPLOAD_MAX_BYTES")
-                if self._name == "file"
+                if self._name in _MODEL_PARTS
                 else (settings.calibration_max_bytes, "PRUNUS_CALIBRATION_MAX_BYTES")
             )
             self._file = (upload.folder / FILE_PARTS[self._name]).open("xb")

@@ -36,6 +36,8 @@ _ALLOWED_COMPRESSION = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 # Where Keras puts files of tokens; between the two is the folder that the layer's weights have, too.
 _ASSETS, _VOCABULARY = "assets/", "/vocabulary.txt"
 _READ_BYTES = 1024 * 1024
+_WHOLE_MODEL = "save the whole model with model.save('model.keras') and upload that"
+_BOTH = f"{_WHOLE_MODEL}, or send the architecture, model.to_json(), as the file and this one as its weights"
 
 
 class FileFormat(StrEnum):
@@ -108,8 +110,8 @@ def _from_hdf5(file: h5py.File, limits: FileLimits) -> ModelArchive:
             )
         raise WeightsOnlyError(
             "the file holds weights without the architecture",
-            expected="architecture and weights in one file",
-            hint="save the whole model with model.save('model.keras') and upload that",
+            expected="architecture and weights",
+            hint=_BOTH,
         )
     if not isinstance(weights, h5py.Group):
         raise ConfigError("the HDF5 file has no group model_weights", hint=FORMATS_HINT)
@@ -120,11 +122,11 @@ def _from_hdf5(file: h5py.File, limits: FileLimits) -> ModelArchive:
         version or "1",
         _parse(text, "model_config", limits),
         weights,
-        backend or _backend_by_names(weights, version or "1"),
+        backend or backend_by_names(weights, version or "1"),
     )
 
 
-def _backend_by_names(weights: h5py.Group, version: str) -> str:
+def backend_by_names(weights: h5py.Group, version: str) -> str:
     """Return the backend of a file that does not name it, as Keras 1 never does.
 
     Only TensorFlow's variables have names such as "kernel:0". Keras 3 has other names, and no Theano.
@@ -191,10 +193,7 @@ def _check_contents(entries: dict[str, zipfile.ZipInfo]) -> None:
     if _CONFIG in entries and "model.weights.npz" in entries:
         raise ArchiveError("the weights are stored as .npz", expected=_WEIGHTS)
     if _WEIGHTS in entries and _CONFIG not in entries:
-        raise WeightsOnlyError(
-            "the archive holds weights without config.json",
-            hint="save the whole model with model.save('model.keras') and upload that",
-        )
+        raise WeightsOnlyError("the archive holds weights without config.json", hint=_WHOLE_MODEL)
     missing = [name for name in (_CONFIG, _METADATA, _WEIGHTS) if name not in entries]
     raise NotAModelFileError(
         "the zip archive is not a Keras model", expected=", ".join(missing), hint=FORMATS_HINT

@@ -15,6 +15,7 @@ from graph.keras.lowering import lower_model
 from graph.keras.notes import notes_on
 from graph.keras.origin import Origin, origin_of
 from graph.keras.source import Source
+from graph.keras.two_files import open_two_files
 from graph.keras.weights import read_weights
 from graph.limits import FileLimits
 
@@ -39,14 +40,19 @@ class ModelFile:
 
 
 def read_model(
-    path: Path, limits: FileLimits | None = None, *, allow_nonfinite: bool = False
+    path: Path,
+    limits: FileLimits | None = None,
+    *,
+    allow_nonfinite: bool = False,
+    weights: Path | None = None,
 ) -> ModelFile:
-    """Read a `.keras` archive or a legacy `.h5`/`.hdf5` file.
+    """Read a `.keras` archive, a legacy `.h5`/`.hdf5` file, or a model in two files.
 
     Args:
         path: the file; its name does not matter.
         limits: the limits to hold, by default those of `graph.limits`.
         allow_nonfinite: accept NaN and infinity among the weights.
+        weights: the weights, where the file is an architecture as JSON.
 
     Raises:
         ModelFileError: the file is refused; the class says for what kind of reason, the message where.
@@ -54,12 +60,15 @@ def read_model(
         FileNotFoundError: there is no such file.
     """
     bounds = limits or FileLimits()
-    with open_archive(Path(path), bounds) as archive:
+    opened = (
+        open_archive(path, bounds) if weights is None else open_two_files(path, weights, bounds)
+    )
+    with opened as archive:
         source = Source(archive.keras_version, archive.backend)
         dialect = source.dialect
         model = parse_model(archive, bounds)
-        weights = read_weights(archive, model, allow_nonfinite=allow_nonfinite)
-        graph = lower_model(model, weights, source)
+        arrays = read_weights(archive, model, allow_nonfinite=allow_nonfinite)
+        graph = lower_model(model, arrays, source)
         notes = notes_on(model, source, archive.config)
         origin = origin_of(archive, model, dialect)
         return ModelFile(graph, archive.format, archive.keras_version, origin, notes)

@@ -16,14 +16,16 @@ def read_model_file(
     *,
     allow_nonfinite: bool = False,
     signature: str | None = None,
+    weights: Path | None = None,
 ) -> ModelFile:
-    """Read a `.keras` archive, a legacy `.h5`/`.hdf5` file, or a SavedModel.
+    """Read a `.keras` archive, a legacy `.h5`/`.hdf5` file, a SavedModel, or an architecture with its weights.
 
     Args:
         path: the file, or the folder of a SavedModel; its name does not matter.
         limits: the limits to hold, by default those of `graph.limits`.
         allow_nonfinite: accept NaN and infinity among the weights.
         signature: of a SavedModel, the signature to serve; by default "serving_default", or the only one.
+        weights: the weights, an HDF5 file, where the file is an architecture as JSON.
 
     Raises:
         ModelFileError: the file is refused; the class says for what kind of reason, the message where.
@@ -31,7 +33,7 @@ def read_model_file(
         FileNotFoundError: there is no such file.
     """
     bounds = limits or FileLimits()
-    if holds_saved_model(path):
+    if weights is None and holds_saved_model(path):
         graph, notes = read_saved_model(
             path, bounds, allow_nonfinite=allow_nonfinite, signature=signature
         )
@@ -42,4 +44,4 @@ def read_model_file(
             expected="no signature for a .keras or HDF5 file",
             got=repr(signature[:100]),
         )
-    return read_model(path, bounds, allow_nonfinite=allow_nonfinite)
+    return read_model(path, bounds, allow_nonfinite=allow_nonfinite, weights=weights)

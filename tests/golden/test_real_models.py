@@ -90,8 +90,9 @@ def test_weights_only_is_refused(shared_models: Path) -> None:
     with pytest.raises(WeightsOnlyError) as caught:
         read_model(shared_models / "chars2vec_eng50" / "weights.h5")
     assert str(caught.value) == (
-        "the file holds weights without the architecture; expected architecture and weights in one file;"
-        " save the whole model with model.save('model.keras') and upload that"
+        "the file holds weights without the architecture; expected architecture and weights;"
+        " save the whole model with model.save('model.keras') and upload that, or send the architecture,"
+        " model.to_json(), as the file and this one as its weights"
     )
 
 
