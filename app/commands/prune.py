@@ -118,12 +118,7 @@ def prune(
             tune_seconds=tune_seconds,
         )
         result = run_pipeline(request, Progress(_show_stage, lambda _: None))
-        kind = KERAS2_FILE if output is not None and output.suffix in _OLD_SUFFIXES else KERAS_FILE
-        if output is not None and not (made / kind).is_file():
-            raise click.ClickException(_NO_FORM[kind])
-        for source, target in ((kind, output), (ARTIFACT_FILE, artifact)):
-            if target is not None:
-                shutil.copyfile(made / source, target)
+        _write_files(made, output, artifact)
         _write_report(made, report)
         if not result.summary.may_take_traffic:
             click.echo(f"prunus: warning: {result.summary.gate}", err=True)
@@ -131,6 +126,15 @@ def prune(
 
 def _show_stage(stage: str) -> None:
     click.echo(f"{stage} ...", err=True)
+
+
+def _write_files(made: Path, output: Path | None, artifact: Path | None) -> None:
+    kind = KERAS2_FILE if output is not None and output.suffix in _OLD_SUFFIXES else KERAS_FILE
+    if output is not None and not (made / kind).is_file():
+        raise click.ClickException(_NO_FORM[kind])
+    for source, target in ((kind, output), (ARTIFACT_FILE, artifact)):
+        if target is not None:
+            shutil.copyfile(made / source, target)
 
 
 def _write_report(made: Path, target: Path | None) -> None:
