@@ -79,6 +79,7 @@ class Options:
     image_entries: tuple[Entry, ...]
     sequence_entries: tuple[Entry, ...]
     quick: bool
+    clock: str
     folder: Path
     page: Path
     measure: bool
@@ -87,7 +88,12 @@ class Options:
     @property
     def effort(self) -> Effort:
         """Return how long to measure perceptrons."""
-        return QUICK if self.quick else FULL
+        return replace(QUICK if self.quick else FULL, clock=self.clock)
+
+    @property
+    def named_effort(self) -> Effort:
+        """Return how long to measure networks with names."""
+        return replace(QUICK_IMAGE_EFFORT if self.quick else IMAGE_EFFORT, clock=self.clock)
 
 
 def parse_arguments(arguments: Sequence[str]) -> Options:
@@ -105,6 +111,11 @@ def parse_arguments(arguments: Sequence[str]) -> Options:
     parser.add_argument("--threads", default=",".join(map(str, THREADS)))
     parser.add_argument("--contenders", help="names of the tables, comma-separated; default: all")
     parser.add_argument("--quick", action="store_true", help="short turns: a look, not a result")
+    parser.add_argument(
+        "--processor-time",
+        action="store_true",
+        help="what all threads of an engine spend: ratios hold on a busy machine, too",
+    )
     parser.add_argument("--folder", type=Path, default=FOLDER, help="keeps the measured grid")
     parser.add_argument("--page", type=Path, default=PAGE, help="Markdown page to write into")
     parser.add_argument("--write-only", action="store_true", help="measure nothing, write the page")
@@ -134,6 +145,7 @@ def parse_arguments(arguments: Sequence[str]) -> Options:
         image_entries=_entries(parser, given.contenders, IMAGE_ENTRIES),
         sequence_entries=_entries(parser, given.contenders, SEQUENCE_ENTRIES),
         quick=given.quick,
+        clock="processor" if given.processor_time else "wall",
         folder=given.folder,
         page=given.page,
         measure=not given.write_only,
@@ -258,7 +270,7 @@ def _measure_images(
         options.image_batches,
         players.contenders,
         threads,
-        QUICK_IMAGE_EFFORT if options.quick else IMAGE_EFFORT,
+        options.named_effort,
         recorder.name,
         recorder.cpu,
     )
@@ -277,7 +289,7 @@ def _measure_sequences(
         options.sequence_batches,
         players.contenders,
         threads,
-        QUICK_IMAGE_EFFORT if options.quick else IMAGE_EFFORT,
+        options.named_effort,
         recorder.name,
         recorder.cpu,
     )

@@ -4,7 +4,7 @@
     {"command": "load", "network": "net.npz"}                        -> as above, for a network of images
     {"command": "load", "sequence": "net.npz"}                       -> as above, for a network of sequences
     {"command": "outputs", "inputs": "in.npy", "outputs": "out.npy"} -> {}
-    {"command": "time", "inputs": "in.npy", "seconds": 0.2, "calls": 5}
+    {"command": "time", "inputs": "in.npy", "seconds": 0.2, "calls": 5, "clock": "wall"}
                                                                      -> {"nanoseconds": [...]}
 
 The answer to a command that failed is {"error": "..."}. End of input ends the worker.

@@ -37,12 +37,14 @@ class Effort:
         seconds: Length of one turn.
         calls: Calls in a turn, at least.
         enough: Once a contender has run this many seconds in a cell, and three turns, its later turns are left out.
+        clock: "wall", or "processor": time that all threads of a process spend, whatever others do on the machine.
     """
 
     rounds: int
     seconds: float
     calls: int
     enough: float = 0.3
+    clock: str = "wall"
 
 
 FULL = Effort(rounds=5, seconds=0.04, calls=1)
@@ -192,6 +194,7 @@ class Field:
                         inputs=trial.inputs_for(worker.contender),
                         seconds=effort.seconds,
                         calls=effort.calls,
+                        clock=effort.clock,
                     )
                     times[name] += reply["nanoseconds"]
         return {name: summarise(times[name]) for name, _ in self.playing()}

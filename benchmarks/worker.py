@@ -31,9 +31,10 @@ def time_calls(engine: Engine, command: dict[str, Any]) -> list[int]:
     inputs = np.load(command["inputs"], allow_pickle=False)
     durations: list[int] = []
     turn = int(command["seconds"] * 1e9)
-    started = time.perf_counter_ns()
+    now = time.process_time_ns if command.get("clock") == "processor" else time.perf_counter_ns
+    started = now()
     engine.run(inputs)
-    ended = time.perf_counter_ns()
+    ended = now()
     # Caches are cold after the other engines' turns: the first call counts only where it fills the turn, which makes
     # what was cold a trifle.
     if ended - started > turn:
@@ -42,9 +43,9 @@ def time_calls(engine: Engine, command: dict[str, Any]) -> list[int]:
     else:
         deadline = ended + turn
     while (ended < deadline or len(durations) < command["calls"]) and len(durations) < MAX_CALLS:
-        started = time.perf_counter_ns()
+        started = now()
         engine.run(inputs)
-        ended = time.perf_counter_ns()
+        ended = now()
         durations.append(ended - started)
     return durations
 

@@ -82,13 +82,21 @@ def test_pieces_are_named_as_those_of_images() -> None:
     assert len(parse_arguments([]).sequences) == 4
 
 
+def test_a_busy_machine_can_be_measured_in_processor_time() -> None:
+    assert parse_arguments([]).named_effort.clock == "wall"
+    options = parse_arguments(["--processor-time", "--quick"])
+    assert options.named_effort.clock == options.effort.clock == "processor"
+
+
 def plan_of(engine: str, also: str | None = None) -> SequencePlan:
     engines = {"Prunus": engine, **({"Other": also} if also else {})}
     contenders = [
         Contender(name, module, Path(sys.executable), CORES) for name, module in engines.items()
     ]
     cases = [SequenceCase(SMALL[1], 0.5)]
-    return SequencePlan(cases, (1, 3), contenders, 1, Effort(1, 0.001, 1), "day", "Test CPU")
+    return SequencePlan(
+        cases, (1, 3), contenders, 1, Effort(1, 0.001, 1, clock="processor"), "day", "Test CPU"
+    )
 
 
 def test_engines_are_checked_and_timed_and_others_sit_out(tmp_path: Path) -> None:
