@@ -24,17 +24,16 @@ from graph.keras.dialects import (
     CODE_LAYERS,
     LAYER_CLASSES,
     MODEL_CLASSES,
-    OPERATIONS,
     OTHER_KERAS_LAYERS,
     PRUNING_WRAPPER,
     SPECTRAL_WRAPPER,
-    TENSORFLOW_FUNCTIONS,
-    TENSORFLOW_LAYER,
 )
 from graph.keras.lookup_classes import LOOKUP_CLASSES
+from graph.keras.operation_classes import OPERATION_CLASSES
 from graph.keras.read import read_model
 from graph.keras.recurrent_classes import CELLS
 from graph.keras.spatial_classes import APPLICATION_CLASSES
+from graph.keras.tensorflow_functions import TENSORFLOW_FUNCTIONS, TENSORFLOW_LAYERS
 from tests.graph.keras import attention_zoo, sequence_zoo, spatial_zoo, zoo
 from tests.graph.keras.conftest import set_random_weights
 
@@ -192,7 +191,7 @@ def page(found: Iterable[Row]) -> str:
         versions = ", ".join(map(str, row.versions))
         lines.append(f"| {row.name}{also} | {versions} | {row.how} | {row.tests} |")
     code = ", ".join(sorted(CODE_LAYERS))
-    refused = ", ".join(sorted(OTHER_KERAS_LAYERS - CODE_LAYERS - {TENSORFLOW_LAYER}))
+    refused = ", ".join(sorted(OTHER_KERAS_LAYERS - CODE_LAYERS - TENSORFLOW_LAYERS))
     models = ", ".join(sorted(MODEL_CLASSES))
     lines += [
         "",
@@ -203,10 +202,14 @@ def page(found: Iterable[Row]) -> str:
         "",
         "Operations that Keras 3 writes into functional models where tensors are computed with:",
         "",
-        ", ".join(sorted(OPERATIONS)) + ".",
+        ", ".join(sorted(OPERATION_CLASSES)) + ".",
+        "",
+        "The batch is no axis for them: what would mix samples, index them or count them is refused, and so are arrays that"
+        " differ by sample. Whole numbers are computed in float32, which holds them up to 2^24; arithmetic on types narrower"
+        " than int32, which Keras lets go round at their ends, is refused.",
         "",
         "tf.keras writes functions of TensorFlow instead, as layers of class "
-        f"{TENSORFLOW_LAYER}. These are read:",
+        f"{' and '.join(sorted(TENSORFLOW_LAYERS))}. These are read:",
         "",
         ", ".join(sorted(TENSORFLOW_FUNCTIONS)) + ".",
         "",

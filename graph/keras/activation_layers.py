@@ -1,14 +1,10 @@
 """Activation functions as Keras writes them: by name, by layer, or as a layer in place of a name."""
 
-from collections.abc import Mapping
-from dataclasses import replace
-
 from graph.activations import LINEAR, ActivationFunction, Function
 from graph.errors import CustomCodeError, UnsupportedArgumentError
-from graph.keras.arguments import Arguments, check_arguments, plain
+from graph.keras.arguments import Arguments, check_arguments
 from graph.keras.dialects import (
     LAYER_CLASSES,
-    OPERATION_ACTIVATIONS,
     Dialect,
     activation_named,
 )
@@ -113,48 +109,3 @@ def _not_built_in(got: str, where: str) -> CustomCodeError:
         got=got,
         hint="rebuild the model with a built-in function and save it again",
     )
-
-
-def activation_of_operation(
-    name: str, written: Mapping[str, Json], where: str
-) -> ActivationFunction:
-    """Return the function of an activation given as an operation of Keras 3 (keras.ops).
-
-    Raises:
-        UnsupportedArgumentError: an argument that the function has not, or a wrong value.
-    """
-    function, parameters = OPERATION_ACTIVATIONS[name]
-    check_operation({key: v for key, v in written.items() if key not in parameters}, where)
-    arguments = Arguments({key: plain(written[key]) for key in parameters if key in written}, where)
-    if len(parameters) != sum(key in written for key in parameters):
-        raise UnsupportedArgumentError(f"{where} lacks an argument", expected=", ".join(parameters))
-    for key in parameters:
-        match key:
-            case "axis":
-                function = replace(function, axis=arguments.whole(key))
-            case "approximate":
-                function = replace(function, approximate=arguments.flag(key))
-            case "alpha":
-                function = replace(function, alpha=arguments.number(key))
-            case "b":
-                function = replace(function, b=arguments.number(key))
-            case "negative_slope":
-                function = replace(function, negative_slope=arguments.number(key))
-            case "threshold":
-                function = replace(function, threshold=arguments.number(key))
-            case _:
-                function = replace(function, default_value=arguments.number(key))
-    return function
-
-
-def check_operation(arguments: Mapping[str, Json], where: str) -> None:
-    """Accept an operation only when it has no arguments of its own.
-
-    Raises:
-        UnsupportedArgumentError: it has one.
-    """
-    for name, value in arguments.items():
-        if name not in ("name", "dtype", "trainable") and plain(value) is not None:
-            raise UnsupportedArgumentError(
-                f"{where} has an argument {name!r} that is not supported", got=show(value)
-            )

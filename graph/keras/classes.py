@@ -5,15 +5,14 @@ from graph.keras.dialects import (
     CLASS_ALIASES,
     LAYER_CLASSES,
     MODEL_CLASSES,
-    OPERATIONS,
     OTHER_KERAS_LAYERS,
     PRUNING_WRAPPER,
-    TENSORFLOW_FUNCTIONS,
-    TENSORFLOW_LAYER,
     WRAPPERS,
 )
 from graph.keras.json_text import JsonObject, show
+from graph.keras.operation_classes import OPERATION_CLASSES
 from graph.keras.spatial_classes import APPLICATION_CLASSES
+from graph.keras.tensorflow_functions import TENSORFLOW_FUNCTIONS, TENSORFLOW_LAYERS
 from graph.keras.uploaded_code import is_of_keras
 
 OPERATION_PREFIX = "ops/"
@@ -37,12 +36,12 @@ def resolve_class(item: JsonObject, written: str, where: str) -> str:
     class_name = CLASS_ALIASES.get(written, written)
     if class_name in APPLICATION_CLASSES and ".applications." not in str(module):
         raise _custom(where, written, "does not come from keras.applications")
-    if class_name == TENSORFLOW_LAYER:
+    if class_name in TENSORFLOW_LAYERS:
         function = (
             config.get("function") if isinstance(config := item.get("config"), dict) else None
         )
-        operation = TENSORFLOW_FUNCTIONS.get(function) if isinstance(function, str) else None
-        return f"{OPERATION_PREFIX}{operation}" if operation else class_name
+        known = TENSORFLOW_FUNCTIONS.get(function) if isinstance(function, str) else None
+        return f"{OPERATION_PREFIX}{known.operation}" if known else class_name
     if is_supported(class_name) or class_name in OTHER_KERAS_LAYERS:
         return class_name
     raise _custom(where, written, "is not a class of Keras")
@@ -51,7 +50,7 @@ def resolve_class(item: JsonObject, written: str, where: str) -> str:
 def is_supported(class_name: str) -> bool:
     """Return whether layers of that class, or operations of that name, are read."""
     if class_name.startswith(OPERATION_PREFIX):
-        return class_name.removeprefix(OPERATION_PREFIX) in OPERATIONS
+        return class_name.removeprefix(OPERATION_PREFIX) in OPERATION_CLASSES
     return class_name in LAYER_CLASSES or class_name in MODEL_CLASSES or class_name in WRAPPERS
 
 

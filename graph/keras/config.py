@@ -1,6 +1,6 @@
 """Configuration JSON -> typed descriptions, by allow-list only; see `graph.keras.description`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import pairwise
@@ -19,13 +19,12 @@ from graph.errors import (
 from graph.keras.activation_layers import activation_of
 from graph.keras.archive import ModelArchive
 from graph.keras.arguments import Arguments, check_arguments, check_dtype, plain
-from graph.keras.classes import is_supported, refuse_branches, resolve_class
+from graph.keras.classes import OPERATION_PREFIX, is_supported, refuse_branches, resolve_class
 from graph.keras.description import Call, Layer, Model, Port, TensorRef
 from graph.keras.dialects import (
     CODE_LAYERS,
     LAYER_CLASSES,
     MODEL_CLASSES,
-    TENSORFLOW_LAYER,
     WRAPPERS,
     Dialect,
     dialect_of,
@@ -33,9 +32,12 @@ from graph.keras.dialects import (
 )
 from graph.keras.json_text import Json, JsonObject, as_list, as_name, as_object, show
 from graph.keras.keras1_layers import later_arguments
+from graph.keras.operands import parse_function_call, parse_operation_call
+from graph.keras.operation_classes import OPERATION_CLASSES
 from graph.keras.parts import with_calls, with_parts
 from graph.keras.spatial_classes import SPATIAL_CLASSES
-from graph.keras.topology import computation_order, parse_call, parse_function_call, parse_ports
+from graph.keras.tensorflow_functions import TENSORFLOW_LAYERS
+from graph.keras.topology import computation_order, parse_call, parse_ports
 from graph.keras.training_settings import training_arguments
 from graph.keras.unsupported import Refused, refusal, with_others
 from graph.keras.uploaded_code import code_errors
@@ -139,9 +141,12 @@ class _Parser:
     def _leaf(self, layer: Layer, config: JsonObject, where: str) -> Layer:
         """Describe a layer of a class that is read."""
         class_name = layer.class_name
-        if class_name.startswith("ops/"):
-            written = {name: value for name, value in config.items() if name != "function"}
-            return replace(layer, arguments=written)
+        if class_name.startswith(OPERATION_PREFIX):
+            # What the operation of a function of TensorFlow is called with stands in its calls.
+            known = OPERATION_CLASSES[class_name.removeprefix(OPERATION_PREFIX)]
+            kept = {name: value for name, value in config.items() if name != "dtype"}
+            written = kept if layer.written in TENSORFLOW_LAYERS else dict(config)
+            return replace(layer, arguments=written, outputs=known.outputs)
         if class_name == "Merge":
             refuse_branches(config, where)
         if self._dialect is Dialect.KERAS1 and class_name in SPATIAL_CLASSES:
@@ -222,11 +227,8 @@ class _Parser:
         called = []
         for entry, layer in zip(raw, layers, strict=True):
             nodes = as_list(as_object(entry, where).get("inbound_nodes", []), "inbound_nodes")
-            parse = parse_function_call if layer.written == TENSORFLOW_LAYER else parse_call
-            accepted = LAYER_CLASSES.get(layer.class_name)
-            calls = tuple(
-                parse(node, f"layer {layer.path!r}", in_calls, accepted) for node in nodes
-            )
+            parse = _call_parser(layer)
+            calls = tuple(parse(node, f"layer {layer.path!r}", in_calls) for node in nodes)
             if layer.class_name == "InputLayer" and not calls:
                 calls = (Call(()),)
             called.append(with_calls(layer, calls))
@@ -258,6 +260,15 @@ class _Parser:
             return False
         first = layer.model.layers[0]
         return not first.is_implied or first.arguments["batch_shape"] is not None
+
+
+def _call_parser(layer: Layer) -> Callable[[Json, str, Mapping[str, int]], Call]:
+    if layer.written in TENSORFLOW_LAYERS:
+        return parse_function_call
+    if layer.class_name.startswith(OPERATION_PREFIX):
+        return parse_operation_call
+    accepted = LAYER_CLASSES.get(layer.class_name)
+    return lambda node, what, offsets: parse_call(node, what, offsets, accepted)
 
 
 def _name(item: JsonObject, config: Json, is_root: bool) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from graph.keras.json_text import Json
 
@@ -29,7 +30,8 @@ class Call:
         inputs: the tensors, nested structures flattened as Keras does: lists in order, objects by sorted key.
         keys: the sorted keys where the tensors were given as an object, else empty.
         is_single: one tensor was given and not a list of one.
-        operands: for operations, the positional arguments in order, None where it is a tensor of `inputs`.
+        operands: for operations, the arguments in order; see `graph.keras.operands`.
+        named: for operations, the arguments given by name.
         keywords: tensors given by the name of an argument, such as a mask or initial states, flattened; None where
             there is none in a place.
         flags: names of the arguments of the call that are true; see `graph.keras.layer_class`.
@@ -38,7 +40,8 @@ class Call:
     inputs: tuple[TensorRef, ...]
     keys: tuple[str, ...] = ()
     is_single: bool = False
-    operands: tuple[float | None, ...] = ()
+    operands: tuple[Any, ...] = ()
+    named: Mapping[str, Any] = field(default_factory=dict)
     keywords: Mapping[str, tuple[TensorRef | None, ...]] = field(default_factory=dict)
     flags: frozenset[str] = frozenset()
 

@@ -217,14 +217,7 @@ def activation_named(name: str, dialect: Dialect) -> ActivationFunction | None:
     return _ACTIVATIONS[dialect].get(name)
 
 
-# Operations (keras.ops) that Keras 3 writes as layers of a functional model, and that mean just what a layer means.
-OPERATION_MERGES: Mapping[str, str] = MappingProxyType(
-    {
-        **{name: name.lower() for name in ("Add", "Subtract", "Multiply", "Maximum", "Minimum")},
-        # By a number only.
-        "TrueDivide": "",
-    }
-)
+# Operations (keras.ops) that Keras 3 writes as layers of a functional model, and that are activation functions.
 # Each with the arguments it may have, which are parameters of the function by the same name.
 OPERATION_ACTIVATIONS: Mapping[str, tuple[ActivationFunction, tuple[str, ...]]] = MappingProxyType(
     {
@@ -256,35 +249,5 @@ OPERATION_ACTIVATIONS: Mapping[str, tuple[ActivationFunction, tuple[str, ...]]] 
         "LogSoftmax": (ActivationFunction(Function.LOG_SOFTMAX), ("axis",)),
         "Sparsemax": (ActivationFunction(Function.SPARSEMAX), ("axis",)),
         "Glu": (ActivationFunction(Function.GLU), ("axis",)),
-    }
-)
-OPERATIONS = frozenset(OPERATION_MERGES) | frozenset(OPERATION_ACTIVATIONS) | {"Negative"}
-
-# Functions of TensorFlow that tf.keras writes as layers of a functional model where tensors are computed with, by the
-# operations that mean the same. All take one tensor, or two operands.
-TENSORFLOW_LAYER = "TFOpLambda"
-TENSORFLOW_FUNCTIONS: Mapping[str, str] = MappingProxyType(
-    {
-        "__operators__.add": "Add",
-        "math.add": "Add",
-        "math.subtract": "Subtract",
-        "math.multiply": "Multiply",
-        "math.truediv": "TrueDivide",
-        "math.divide": "TrueDivide",
-        "math.maximum": "Maximum",
-        "math.minimum": "Minimum",
-        "math.negative": "Negative",
-        "math.exp": "Exp",
-        "math.sigmoid": "Sigmoid",
-        "math.tanh": "Tanh",
-        "math.softplus": "Softplus",
-        "nn.relu": "Relu",
-        "nn.relu6": "Relu6",
-        "nn.selu": "Selu",
-        "nn.sigmoid": "Sigmoid",
-        "nn.silu": "Silu",
-        "nn.softplus": "Softplus",
-        "nn.softsign": "Softsign",
-        "nn.tanh": "Tanh",
     }
 )

@@ -112,6 +112,10 @@ class Draft:
         kept = self._keras_types[source]
         self._keras_types[value] = kept if kept not in _FLOATS else DType.FLOAT32
 
+    def say_keras_type(self, value: str, kind: DType) -> None:
+        """Say which element type a value has in Keras."""
+        self._keras_types[value] = kind
+
     def finished(self, name: str, outputs: Sequence[Output]) -> Graph:
         """Return the graph, without what no output needs.
 

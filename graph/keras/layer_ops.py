@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from graph import limits as bounds
 from graph.activations import LINEAR, ActivationFunction
-from graph.errors import ShapeError, UnsupportedArgumentError, UnsupportedDtypeError
+from graph.errors import ShapeError, UnsupportedDtypeError
 from graph.keras import (
     conv_layers,
     lookup_layers,
@@ -21,19 +21,19 @@ from graph.keras import normalization_layers as normalizations
 from graph.keras.activation_layers import (
     activation_of,
     activation_of_layer,
-    activation_of_operation,
-    check_operation,
 )
 from graph.keras.attention_layers import (
     lower_dot_attention,
     lower_grouped_attention,
     lower_multi_head_attention,
 )
-from graph.keras.dialects import OPERATION_ACTIVATIONS, OPERATION_MERGES, Dialect
+from graph.keras.classes import OPERATION_PREFIX
+from graph.keras.dialects import Dialect
 from graph.keras.draft import KerasTensor, Site, Tensors
 from graph.keras.embedding_layers import lower_embedding, lower_reversible_embedding
 from graph.keras.lookup_classes import LOOKUP_CLASSES
 from graph.keras.masks import lower_masked_average, lower_masking, mask_behind
+from graph.keras.operations import lower_operation
 from graph.keras.product_layers import lower_einsum_dense
 from graph.keras.recurrent_classes import CELLS, SEQUENCE_LAYERS
 from graph.keras.recurrent_layers import lower_bidirectional, lower_recurrent, refuse_alone
@@ -68,6 +68,8 @@ def lower_layer(site: Site) -> Tensors:
 
 def _lower(site: Site) -> str | Tensors:
     class_name = site.layer.class_name
+    if class_name.startswith(OPERATION_PREFIX):
+        return lower_operation(site)
     if class_name in _IDENTITIES:
         return site.input
     moves = _only_moves(site)
@@ -240,48 +242,6 @@ def _keras1_merge(site: Site) -> str:
     return site.add(Merge(_KERAS1_MODES[mode]))
 
 
-def _operation_activation(site: Site) -> str:
-    name = site.layer.class_name.removeprefix("ops/")
-    function = activation_of_operation(name, site.layer.arguments, site.arguments.where)
-    return site.add(Activation(function))
-
-
-def _operation_negative(site: Site) -> str:
-    check_operation(site.layer.arguments, site.arguments.where)
-    return site.add(Rescaling((-1.0,), (0.0,)))
-
-
-def _operation_merge(site: Site) -> str:
-    """keras.ops arithmetic of two tensors, or of a tensor and a number."""
-    check_operation(site.layer.arguments, site.arguments.where)
-    name, operands = site.layer.class_name.removeprefix("ops/"), site.call.operands
-    if len(operands) != 2 or not site.inputs:
-        raise UnsupportedArgumentError(
-            f"{site.arguments.where} needs two operands", got=f"{len(operands)}"
-        )
-    if len(site.inputs) == 2 and OPERATION_MERGES[name]:
-        ranks = {site.draft.type(value).rank for value in site.inputs}
-        # The operation aligns axes from the right, the layer keeps the batch in place: equal for equal ranks only.
-        if len(ranks) != 1:
-            raise UnsupportedArgumentError(
-                f"{site.arguments.where} combines tensors of different rank", got=str(sorted(ranks))
-            )
-        return site.add(Merge(MergeKind(OPERATION_MERGES[name])))
-    number = next((operand for operand in operands if operand is not None), math.nan)
-    is_first = operands[0] is not None
-    scale, offset = {
-        "Add": (1.0, number),
-        "Multiply": (number, 0.0),
-        "Subtract": (-1.0, number) if is_first else (1.0, -number),
-        "TrueDivide": (math.nan if is_first or not number else 1.0 / number, 0.0),
-    }.get(name, (math.nan, 0.0))
-    if not math.isfinite(scale) or not math.isfinite(offset):
-        raise UnsupportedArgumentError(
-            f"{site.arguments.where} is not supported on these operands", got=str(operands)
-        )
-    return site.add(Rescaling((scale,), (offset,)))
-
-
 def _of_ranks(
     name: str, lowering: Lowering, suffix: str = "", *, last: int = 3
 ) -> dict[str, Lowering]:
@@ -375,8 +335,5 @@ _LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
         **dict.fromkeys(CELLS, refuse_alone),
         "Bidirectional": lower_bidirectional,
         "TimeDistributed": lower_time_distributed,
-        **{f"ops/{name}": _operation_activation for name in OPERATION_ACTIVATIONS},
-        **{f"ops/{name}": _operation_merge for name in OPERATION_MERGES},
-        "ops/Negative": _operation_negative,
     }
 )

@@ -150,6 +150,12 @@ class _Lowering:
                 for ref, one in tensors.items():
                     if one.value in self._unmasked:
                         tensors[ref] = KerasTensor(one.value)
+        for port in model.outputs:
+            if port.ref not in tensors:
+                raise TopologyError(
+                    f"an output of model {model.name!r} is none of layer {port.ref.layer!r}",
+                    got=f"output {port.ref.tensor}",
+                )
         return tuple(tensors[port.ref] for port in model.outputs)
 
     def _count(self) -> None:
@@ -186,15 +192,17 @@ class _Lowering:
             )
 
     def _call(self, layer: Layer, call: Call, known: Mapping[TensorRef, KerasTensor]) -> Tensors:
+        for ref in call.sources:
+            if ref not in known:
+                raise TopologyError(
+                    f"{layer.name!r} uses an output of layer {ref.layer!r} that is not there",
+                    got=f"output {ref.tensor}",
+                )
         inputs = [known[ref] for ref in call.inputs]
         if "mask" in call.keywords:
             inputs = self._with_masks(layer, inputs, call.keywords["mask"], known)
         if layer.model is not None:
             return self.model(layer.model, _by_input(layer, layer.model, call, inputs))
-        if call.operands and not layer.class_name.startswith("ops/"):
-            raise ConfigError(
-                f"layer {layer.path!r} ({layer.written}) is called with several arguments"
-            )
         site = self._site(layer, call, inputs, known)
         made = lower_layer(site)
         if layer.class_name == "MultiHeadAttention" and self._draft.source.attention_takes_masks:

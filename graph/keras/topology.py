@@ -16,8 +16,6 @@ from graph.keras.layer_class import LayerClass
 
 _KERAS_TENSOR = "__keras_tensor__"
 _HISTORY_LENGTHS = (3, 4)
-# What tf.keras calls the layer of a number.
-_CONSTANT = "_CONSTANT_VALUE"
 # Arguments of a call that may be tensors whatever is called.
 _TENSORS = frozenset({"mask"})
 
@@ -198,8 +196,11 @@ def _parse_keras3_call(
     while len(arguments) > 1 and arguments[-1] is None:
         arguments.pop()
     if len(arguments) > 1:
-        check_call_arguments(keywords, what)
-        return _parse_operands(arguments, what, offsets)
+        raise ConfigError(
+            f"{what} is called with several arguments",
+            expected="one tensor, or a list of them",
+            got=show(arguments[1]),
+        )
     structure = arguments[0] if arguments else None
     leaves = _without_arguments(structure, what)
     single = _history(structure) is not None
@@ -212,54 +213,6 @@ def _parse_keras3_call(
         keywords=found,
         flags=_flags(keywords, accepted),
     )
-
-
-def _parse_operands(arguments: Sequence[Json], what: str, offsets: Mapping[str, int]) -> Call:
-    leaves: list[_Leaf] = []
-    operands: list[float | None] = []
-    for argument in arguments:
-        if isinstance(argument, int | float) and not isinstance(argument, bool):
-            operands.append(float(argument))
-        else:
-            if _history(argument) is None:
-                raise UnsupportedArgumentError(
-                    f"{what} is called with arguments that are not supported",
-                    expected="tensors and numbers",
-                    got=show(argument),
-                )
-            leaves.extend(_without_arguments(argument, what))
-            operands.append(None)
-    return Call(_refs(leaves, offsets), operands=tuple(operands))
-
-
-def parse_function_call(
-    node: Json, what: str, offsets: Mapping[str, int], _accepted: LayerClass | None = None
-) -> Call:
-    """Read one call of a TensorFlow function in tf.keras' notation: `[layer, node, tensor, {"y": other}]`.
-
-    The other operand is a number or a tensor; a number in the first place is written as the tensor of a layer called
-    `_CONSTANT_VALUE`.
-
-    Raises:
-        ConfigError: it is not a call.
-        UnsupportedArgumentError: it has other arguments.
-    """
-    first = as_list(node, what)
-    if len(first) != 4 or not isinstance(first[0], str):
-        raise UnsupportedArgumentError(
-            f"{what} is called on something that is not supported",
-            expected="one tensor, or two operands",
-            got=show(node),
-        )
-    arguments = dict(as_object(first[3], what))
-    arguments.pop("name", None)
-    second = arguments.pop("y", None)
-    check_call_arguments(arguments, what)
-    number = first[2] if first[0] == _CONSTANT else None
-    tensor = [first[0], first[1], first[2]] if number is None else number
-    if second is None and number is None:
-        return Call(_refs(_without_arguments(tensor, what), offsets), is_single=True)
-    return _parse_operands([tensor, second], what, offsets)
 
 
 def _refs(leaves: Sequence[_Leaf], offsets: Mapping[str, int]) -> tuple[TensorRef, ...]:
