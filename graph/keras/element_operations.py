@@ -222,15 +222,8 @@ def _where(operation: Operation) -> str:
 
 
 def _cast(operation: Operation) -> str:
-    value, name = operation.value("x"), operation.word("dtype", "")
-    name = name.removeprefix("tf.")
-    if name == "bfloat16":
-        name = "float16"
-    if name not in set(DType):
-        raise operation.refuse("dtype", ", ".join(DType))
-    wanted = DType(name)
-    is_float = wanted in (DType.FLOAT16, DType.FLOAT32, DType.FLOAT64)
-    return operation.add(Cast(wanted), [value], DType.FLOAT32 if is_float else wanted)
+    wanted = operation.element_type("dtype")
+    return operation.add(Cast(wanted), [operation.value("x")], wanted)
 
 
 def _filled(number: float | None) -> Lowering:
@@ -241,7 +234,7 @@ def _filled(number: float | None) -> Lowering:
         found = operation.number("fill_value") if number is None else number
         kind = operation.kind(value)
         if operation.has("dtype"):
-            kind = DType(operation.word("dtype", "float32"))
+            kind = operation.element_type("dtype")
         shape = operation.type(value).static_sample_shape
         return operation.constant(np.full(shape, found), value, kind, "filled")
 

@@ -13,6 +13,10 @@ from graph.keras.operands import ArrayOperand, Operand, TensorPlace
 from graph.op import Op
 from graph.tensor_type import DType, TensorType
 
+# The element types that operations know: numbers and truth values.
+NUMERIC = frozenset(
+    kind for kind in DType if kind.value.startswith(("float", "int", "uint", "bool"))
+)
 _INTEGERS = (DType.INT32, DType.INT64)
 # Arithmetic on them goes round at their ends in Keras.
 _NARROW = (DType.INT8, DType.INT16, DType.UINT8, DType.UINT16, DType.UINT32, DType.UINT64)
@@ -124,6 +128,18 @@ class Operation:
         if not isinstance(operand, str):
             raise self.refuse(name, "a word")
         return operand.lower()
+
+    def element_type(self, name: str, default: str = "") -> DType:
+        """Return an argument that is an element type; all floating ones count as float32 when they are compared.
+
+        Raises:
+            UnsupportedArgumentError: it is none, or one that operations do not know.
+        """
+        found = self.word(name, default).removeprefix("tf.")
+        found = "float16" if found == "bfloat16" else found
+        if found not in NUMERIC:
+            raise self.refuse(name, ", ".join(sorted(NUMERIC)))
+        return DType.FLOAT32 if found.startswith("float") else DType(found)
 
     def axis(self, name: str, rank: int, default: int | None = None) -> int:
         """Return an axis of the sample, positive and counted with the batch.

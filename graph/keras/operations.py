@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from graph.errors import UnsupportedArgumentError
+from graph.errors import UnsupportedArgumentError, UnsupportedDtypeError
 from graph.keras import (
     element_operations,
     reduction_operations,
@@ -14,7 +14,7 @@ from graph.keras import (
 from graph.keras.dialects import OPERATION_ACTIVATIONS
 from graph.keras.draft import Site, Tensors
 from graph.keras.operands import read_plain
-from graph.keras.operation import Operation
+from graph.keras.operation import NUMERIC, Operation
 from graph.keras.operation_classes import OPERATION_CLASSES, OTHER_NAMES, OperationClass
 from graph.keras.tensorflow_functions import TENSORFLOW_FUNCTIONS
 
@@ -41,6 +41,10 @@ def lower_operation(site: Site) -> str | Tensors:
         UnsupportedArgumentError: an argument that is not supported, or missing.
         UnsupportedDtypeError: arithmetic that means something else for the types of its operands.
     """
+    if any(site.draft.keras_type(value) not in NUMERIC for value in site.inputs):
+        raise UnsupportedDtypeError(
+            f"{site.arguments.where} is called on strings", expected="numbers or truth values"
+        )
     name = site.layer.class_name.removeprefix("ops/")
     return LOWERINGS[name](Operation(site, _bound(site, OPERATION_CLASSES[name])))
 

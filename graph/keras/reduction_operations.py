@@ -150,11 +150,8 @@ def _one_hot(operation: Operation) -> str:
     expanded = operation.add(ExpandDims((rank - 1,)), [value], name="expanded")
     classes = operation.constant(np.arange(count), value, DType.FLOAT32, "classes")
     same = operation.add(Binary(BinaryFunction.EQUAL), [expanded, classes], name="same")
-    wanted = operation.word("dtype", "float32").removeprefix("tf.")
-    if wanted not in set(DType):
-        raise operation.refuse("dtype", ", ".join(DType))
-    is_float = wanted.startswith("float")
-    return operation.add(Cast(DType(wanted)), [same], DType.FLOAT32 if is_float else DType(wanted))
+    wanted = operation.element_type("dtype", "float32")
+    return operation.add(Cast(wanted), [same], wanted)
 
 
 def _matmul(operation: Operation) -> str:
