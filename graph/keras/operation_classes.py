@@ -73,6 +73,7 @@ OPERATION_CLASSES: Mapping[str, OperationClass] = MappingProxyType(
         **_each("Where", _of("condition x1 x2")),
         **_each("AddN", _of("xs")),
         **_each("Matmul", _of("x1 x2", "transpose_a transpose_b")),
+        **_each("Einsum", _of("x1 x2", "subscripts")),
         # Along axes.
         **_each("Sum Mean Prod Var Std Logsumexp Any All", _of("x", "axis keepdims")),
         **_each("Max Min Amax Amin", _of("x", "axis keepdims initial")),

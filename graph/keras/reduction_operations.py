@@ -9,6 +9,7 @@ from graph.attention_ops import MatMul
 from graph.element_ops import Binary, BinaryFunction, Cast
 from graph.keras.draft import KerasTensor, Tensors
 from graph.keras.operation import Operation
+from graph.keras.product_layers import lower_einsum
 from graph.normalization_ops import UnitNormalization
 from graph.ops import Activation, Dense
 from graph.reduction_ops import ArgReduce, Cumulative, CumulativeKind, Reduce, ReduceKind, Sort
@@ -169,6 +170,14 @@ def _matmul(operation: Operation) -> str:
     return operation.add(Dense(matrix.shape[1], use_bias=False), [first], weights=[name])
 
 
+def _einsum(operation: Operation) -> str:
+    """Einstein's sum of two tensors."""
+    text = operation.operands.get("subscripts")
+    if not isinstance(text, str):
+        raise operation.refuse("subscripts", "an equation such as bij,bjk->bik")
+    return lower_einsum(operation.site, text, operation.value("x1"), operation.value("x2"))
+
+
 LOWERINGS: Mapping[str, Lowering] = {
     **{name: _reduce(name, kind) for name, kind in _KINDS.items()},
     "Argmax": _arg_reduce(is_max=True),
@@ -183,4 +192,5 @@ LOWERINGS: Mapping[str, Lowering] = {
     "L2Normalize": _l2_normalize,
     "OneHot": _one_hot,
     "Matmul": _matmul,
+    "Einsum": _einsum,
 }

@@ -121,6 +121,7 @@ AXES: dict[str, Call] = {
     "Argmin": lambda o, x, y, z: o.cast(o.argmin(x, axis=-1), "float32"),
     "Cumprod": lambda o, x, y, z: o.cumprod(x, axis=1),
     "Cumsum": lambda o, x, y, z: o.cumsum(x, axis=2),
+    "Einsum": lambda o, x, y, z: o.einsum("bij,bkj->bki", x, y),
     "Logsumexp": lambda o, x, y, z: o.logsumexp(x, axis=1),
     "Matmul": lambda o, x, y, z: o.matmul(x, o.transpose(y, (0, 2, 1))),
     "Matmul a matrix": lambda o, x, y, z: o.matmul(x, np.ones((4, 3), np.float32)),
