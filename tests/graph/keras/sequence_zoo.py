@@ -63,9 +63,7 @@ _SETTINGS: dict[str, dict[str, Any]] = {
 
 COMMON: dict[str, Build] = {
     **{
-        f"{name}{what}": stack(STEPS, lambda k, make=make, a=a: make(k, **a))
-        for name, make in _EVERY.items()
-        for what, a in _SETTINGS.items()
+        name: stack(STEPS, lambda k, make=make: make(k)) for name, make in _EVERY.items()
     },
     **{
         f"masked {name}{what}": _masked(lambda k, make=make, a=a: make(k, **a))

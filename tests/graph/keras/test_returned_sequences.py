@@ -23,7 +23,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Layer .* was passed an input with a mask attached"),
 ]
 NAMES = [
-    "lstm of sequences", "gru", "gru reset before", "simple rnn backwards", "masked stacked of sequences",
+    "masked lstm of sequences", "gru", "gru reset before", "masked simple rnn backwards", "masked stacked of sequences",
     "bidirectional lstm of sequences", "bidirectional with another backward layer", "bidirectional states",
     "bidirectional from states", "encoder and decoder", "gru without bias", "training arguments", "other activations",
     "time distributed convolution", "time distributed twice", "deep", "conv lstm in both directions", *MODELS,
