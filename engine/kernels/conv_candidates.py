@@ -32,6 +32,8 @@ LINE_BYTES = 64
 # What a weight of a dense block takes besides its multiply-adds, in multiply-adds: a vector of the input for each line
 # of the cache that it lies in, and a weight for each row, whose load is narrow and has a unit of its own.
 _VECTOR_PRICE, _WEIGHT_PRICE = 1.3, 0.4
+# Weights that take more than this come from beyond the second-level cache in every block, which takes as much more.
+_CACHED_WEIGHTS_BYTES, _FAR_WEIGHT_PRICE = 1024 * 1024, 0.8
 # What a weight of a sparse block takes besides its multiply-adds, and what storing the sums of a row in a panel does:
 # so many multiply-adds, and so many more for each vector.
 _NONZERO_PRICE, _ROW_PRICE, _STORE_PRICE = 0.8, 20.0, 4.0
@@ -265,11 +267,13 @@ def dense_shape(count: int, layer: ConvLayer, isa: Isa, lines: int) -> tuple[int
     """
     units = layer.units // layer.groups
     sums = SUMS[isa]
+    far = layer.kernel.size * 4 > _CACHED_WEIGHTS_BYTES
+    weight = _WEIGHT_PRICE + (_FAR_WEIGHT_PRICE if far else 0.0)
 
     def cost(size: int) -> float:
         rows = min(sums // size, units)
         blocks = -(-count // size) * -(-units // rows)
-        return blocks * (rows * size + _VECTOR_PRICE * lines * size + _WEIGHT_PRICE * rows)
+        return blocks * (rows * size + _VECTOR_PRICE * lines * size + weight * rows)
 
     size = min(range(1, min(MOST_VECTORS, sums) + 1), key=lambda size: (cost(size), -size))
     return min(sums // size, units), size
