@@ -15,7 +15,7 @@ from benchmarks.results import Outcome, Place
 from benchmarks.side_by_side import SEED, Effort, Field, Trial, line_of, measure_trial
 
 # A call takes milliseconds to a second.
-IMAGE_EFFORT = Effort(rounds=9, seconds=0.1, calls=1, enough=3.0)
+IMAGE_EFFORT = Effort(rounds=7, seconds=0.1, calls=1, enough=2.0)
 QUICK_IMAGE_EFFORT = Effort(rounds=3, seconds=0.03, calls=1)
 # The reference takes seconds a sample: batches repeat these in turn.
 DISTINCT_SAMPLES = 3

@@ -1,9 +1,9 @@
 """LiteRT's interpreter (XNNPACK) on networks of images; TensorFlow's environment converts the models."""
 
-import tempfile
 from pathlib import Path
 
 from benchmarks.images.network import WeightedNetwork, save_network
+from benchmarks.peers.kept_models import kept_model
 from benchmarks.peers.litert import LiteRt, run_converter
 
 
@@ -11,12 +11,17 @@ class LiteRtImages(LiteRt):
     """One interpreter, resized when the batch size changes."""
 
     def load_network(self, network: WeightedNetwork) -> None:
-        """Convert and open."""
-        with tempfile.TemporaryDirectory(prefix="prunus-bench-") as folder:
-            source, model = Path(folder) / "network.npz", Path(folder) / "network.tflite"
+        """Convert, where no earlier worker did, and open."""
+
+        def make(model: Path) -> None:
+            source = model.with_suffix(".npz")
             save_network(network, source)
-            run_converter("benchmarks.peers.litert_convert_images", str(source), str(model))
-            self.open(model)
+            try:
+                run_converter("benchmarks.peers.litert_convert_images", str(source), str(model))
+            finally:
+                source.unlink()
+
+        self.open(kept_model(network, "litert.tflite", make))
 
 
 def create(threads: int) -> LiteRtImages:
