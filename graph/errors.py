@@ -20,7 +20,7 @@ PrunusError                 anything Prunus refuses; carries what was expected, 
         ├── CustomCodeError           needs Python code from outside Keras
         ├── UnsupportedLayerError     a Keras layer that Prunus does not read
         ├── UnsupportedArgumentError  a layer's argument that Prunus does not read
-        ├── UnsupportedDtypeError     arithmetic other than float32
+        ├── UnsupportedDtypeError     values of a type that is not read
         ├── VocabularyError           a vocabulary that is too large, or not plain texts or whole numbers
         └── WeightsMismatchError      weights that do not fit the architecture
             └── NonFiniteWeightsError NaN or infinity among the weights
@@ -194,10 +194,10 @@ class UnsupportedArgumentError(ModelFileError):
 
 
 class UnsupportedDtypeError(ModelFileError):
-    """Arithmetic other than float32: mixed precision, float64, quantized."""
+    """Values of a type that is not read: integers that are calculated with, weights that are stored in other ways."""
 
     slug = "unsupported-dtype"
-    title = "The model does not compute in float32"
+    title = "The model has values of a type that is not supported"
 
 
 class VocabularyError(ModelFileError):

@@ -3,17 +3,10 @@
 import math
 from collections.abc import Mapping
 
-from graph.errors import ConfigError, UnsupportedArgumentError, UnsupportedDtypeError
+from graph.errors import ConfigError, UnsupportedArgumentError
 from graph.keras.json_text import Json, JsonObject, as_list, as_object, show
 from graph.keras.layer_class import COMMON_IGNORED, COMMON_STATED, REQUIRED, LayerClass
-
-# Policies that keep weights in float32 and compute in 16 bits.
-MIXED_POLICIES = frozenset({"mixed_float16", "mixed_bfloat16"})
-_POLICIES = ("DTypePolicy", "Policy", "PolicyV1", "FloatDTypePolicy")
-_FLOAT32_HINT = (
-    "build the same model with dtype='float32', copy the weights with"
-    " float32_model.set_weights(model.get_weights()), and save that"
-)
+from graph.keras.policies import check_dtype
 
 
 def plain(value: Json) -> Json:
@@ -30,44 +23,24 @@ def plain(value: Json) -> Json:
     return value
 
 
-def policy_name(value: Json) -> Json:
-    """The name of a dtype or policy, given by name or as an object; the class where it is an unknown kind of policy."""
-    if not isinstance(value, dict):
-        return value
-    config = value.get("config")
-    if value.get("class_name") not in _POLICIES:
-        return value.get("class_name")
-    return config.get("name") if isinstance(config, dict) else None
-
-
-def check_dtype(value: Json, where: str) -> None:
-    """Accept only float32, or a mixed policy, whose weights are float32.
-
-    Raises:
-        UnsupportedDtypeError: any other.
-    """
-    name = policy_name(value)
-    if name is not None and (not isinstance(name, str) or name not in {"float32", *MIXED_POLICIES}):
-        raise UnsupportedDtypeError(
-            f"{where} computes in another type than float32", got=show(name), hint=_FLOAT32_HINT
-        )
-
-
-def check_arguments(config: JsonObject, accepted: LayerClass, where: str) -> Mapping[str, Json]:
+def check_arguments(
+    config: JsonObject, accepted: LayerClass, where: str, class_name: str = ""
+) -> Mapping[str, Json]:
     """Return the arguments that matter, by their Keras 3 names, with defaults filled in.
 
     Args:
         config: the layer's configuration.
         accepted: what its class may have.
         where: the layer and its class, for errors.
+        class_name: its class, where its weights may be quantized.
 
     Raises:
         UnsupportedArgumentError: an unknown argument, or a value that is not supported.
-        UnsupportedDtypeError: a dtype other than float32.
+        UnsupportedDtypeError: a dtype that is no float.
         ConfigError: an argument is missing or given twice.
     """
     if "dtype" not in accepted.used:
-        check_dtype(config.get("dtype"), where)
+        check_dtype(config.get("dtype"), where, class_name)
     found: dict[str, Json] = {}
     for written, raw in config.items():
         name, value = accepted.renamed.get(written, written), plain(raw)

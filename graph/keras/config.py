@@ -18,7 +18,7 @@ from graph.errors import (
 )
 from graph.keras.activation_layers import activation_of
 from graph.keras.archive import ModelArchive
-from graph.keras.arguments import Arguments, check_arguments, check_dtype, plain
+from graph.keras.arguments import Arguments, check_arguments, plain
 from graph.keras.classes import OPERATION_PREFIX, is_supported, refuse_branches, resolve_class
 from graph.keras.description import Call, Layer, Model, Port, TensorRef
 from graph.keras.dialects import (
@@ -35,6 +35,7 @@ from graph.keras.keras1_layers import later_arguments
 from graph.keras.operands import parse_function_call, parse_operation_call
 from graph.keras.operation_classes import OPERATION_CLASSES
 from graph.keras.parts import with_calls, with_parts
+from graph.keras.policies import QUANTIZED_CLASSES, check_dtype, quantization_of
 from graph.keras.spatial_classes import SPATIAL_CLASSES
 from graph.keras.tensorflow_functions import TENSORFLOW_LAYERS
 from graph.keras.topology import computation_order, parse_call, parse_ports
@@ -151,7 +152,7 @@ class _Parser:
             refuse_branches(config, where)
         if self._dialect is Dialect.KERAS1 and class_name in SPATIAL_CLASSES:
             config = later_arguments(config)
-        arguments = check_arguments(config, LAYER_CLASSES[class_name], where)
+        arguments = check_arguments(config, LAYER_CLASSES[class_name], where, class_name)
         if class_name == "BatchNormalization" and self._stores_deviations:
             raise UnsupportedLayerError(
                 f"{where} comes from a Keras before 1.2, which did not always store variances",
@@ -165,7 +166,10 @@ class _Parser:
             LAYER_CLASSES[class_name],
             is_keras3=self._dialect is Dialect.KERAS3,
         )
-        return with_parts(replace(layer, arguments=arguments, training=training), self.layer)
+        layer = replace(layer, arguments=arguments, training=training)
+        if class_name in QUANTIZED_CLASSES:
+            layer = replace(layer, quantization=quantization_of(config.get("dtype")))
+        return with_parts(layer, self.layer)
 
     def _count(self) -> None:
         self._layers += 1

@@ -88,6 +88,7 @@ class Layer:
         parts: the layers that it is made of, which have the weights: those inside a Bidirectional or TimeDistributed,
             the cells of an RNN. They have no calls.
         outputs: how many tensors a call gives; of a model, see `model`.
+        quantization: how its weights are stored, see `graph.keras.policies`; empty for floats.
     """
 
     name: str
@@ -104,6 +105,7 @@ class Layer:
     model: "Model | None" = None
     parts: "tuple[Layer, ...]" = ()
     outputs: int = 1
+    quantization: str = ""
 
     @property
     def output_count(self) -> int:

@@ -177,7 +177,7 @@ def _expect_at_most(value: int, bound: int, what: str) -> None:
 
 
 @reading()
-def string_attribute(item: h5py.Group, name: str) -> str | None:
+def string_attribute(item: h5py.Group | h5py.Dataset, name: str) -> str | None:
     """Return a string attribute, or None where there is none of that name.
 
     Raises:
@@ -211,7 +211,7 @@ def names_attribute(item: h5py.Group, name: str) -> tuple[str, ...] | None:
     return tuple(names) if part else None
 
 
-def _strings(item: h5py.Group, name: str) -> tuple[str, ...]:
+def _strings(item: h5py.Group | h5py.Dataset, name: str) -> tuple[str, ...]:
     attribute = item.attrs.get_id(name)
     shape = attribute.shape
     if shape is None or len(shape) > 1:

@@ -40,11 +40,13 @@ class LayerClass:
 # Arguments of every layer that only say what the layer is called or how it was made.
 COMMON_IGNORED = frozenset(
     {"name", "trainable", "activity_regularizer", "batch_input_shape", "batch_shape", "batch_size",
-     "input_shape", "input_dtype", "input_dim", "input_length", "build_config"}
+     "input_shape", "input_dtype", "input_dim", "input_length", "build_config",
+     # It takes effect by the dtype policy only.
+     "quantization_config"}
 )  # fmt: skip
 COMMON_STATED: Mapping[str, tuple[Json, ...]] = MappingProxyType(
     {"dynamic": (False,), "sparse": (False, None), "ragged": (False, None), "autocast": (True,),
-     "quantization_config": (None,), "lora_rank": (None,), "lora_alpha": (None,), "weights": (None,)}
+     "lora_rank": (None,), "lora_alpha": (None,), "weights": (None,)}
 )  # fmt: skip
 
 # What training may know of each weight.

@@ -1,9 +1,11 @@
 """What the report should say about how a file was read."""
 
-from graph.keras.arguments import MIXED_POLICIES, policy_name
+from collections.abc import Iterator
+
 from graph.keras.description import Layer, Model, leaves
 from graph.keras.dialects import PRUNING_WRAPPER, Dialect
 from graph.keras.json_text import Json, JsonObject
+from graph.keras.policies import FLOAT8, MIXED_POLICIES, policy_name, quantization_of
 from graph.keras.source import Source
 from graph.keras.uploaded_code import training_code
 
@@ -11,14 +13,8 @@ from graph.keras.uploaded_code import training_code
 def notes_on(model: Model, source: Source, config: JsonObject) -> tuple[str, ...]:
     """Sentences on readings that are right but may surprise."""
     layers = list(leaves(model))
-    notes = []
-    mixed = sorted(_mixed_policies(config))
-    if mixed:
-        notes.append(
-            f"The model computes in mixed precision ({', '.join(mixed)}) in Keras. Its weights are float32, and here all"
-            " arithmetic is float32 too, also in the Keras file that comes back, so answers differ from Keras' by the rounding"
-            " of the 16-bit type."
-        )
+    notes: list[str] = []
+    notes += _on_arithmetic(config)
     code = training_code(config)
     if code:
         more = f" and {len(code) - 3} more places" if len(code) > 3 else ""
@@ -51,20 +47,49 @@ def notes_on(model: Model, source: Source, config: JsonObject) -> tuple[str, ...
     return tuple(notes)
 
 
-def _mixed_policies(config: JsonObject) -> set[str]:
-    """Return the names of the mixed-precision policies in a configuration."""
-    found: set[str] = set()
+def _on_arithmetic(config: JsonObject) -> Iterator[str]:
+    """Say what other types than float32 the model stores or computes with in Keras."""
+    names = {name for name in map(policy_name, _policies(config)) if isinstance(name, str)}
+    mixed = sorted(names & MIXED_POLICIES)
+    if mixed:
+        yield (
+            f"The model computes in mixed precision ({', '.join(mixed)}) in Keras. Its weights are float32, and here all"
+            " arithmetic is float32 too, also in the Keras file that comes back, so answers differ from Keras' by the rounding"
+            " of the 16-bit type."
+        )
+    others = sorted(names & {"float16", "bfloat16", "float64"})
+    if others:
+        yield (
+            f"Layers of the model store and compute with {', '.join(others)} in Keras. Here weights and arithmetic are"
+            " float32, also in the Keras file that comes back, so answers differ from Keras' by rounding."
+        )
+    quantized = {quantization_of(name) for name in names} - {""}
+    if FLOAT8 in quantized:
+        yield (
+            "Keras rounds inputs and weights of some layers to float8 when it computes. Their weights are stored in"
+            " float32, and are served as they are stored, without rounding."
+        )
+    if quantized - {FLOAT8}:
+        kinds = ", ".join(sorted({kind.split()[0] for kind in quantized - {FLOAT8}}))
+        yield (
+            f"Weights of the model are quantized ({kinds}). They are served, and come back in the Keras file, as the float32"
+            " numbers that they stand for, by the file's own scales. Keras may round the inputs of such layers to 8 bits,"
+            " too, which is not done here."
+        )
+
+
+def _policies(config: JsonObject) -> Iterator[Json]:
+    """Yield every dtype in a configuration, but for those of inputs."""
     pending: list[Json] = [config]
     while pending:
         value = pending.pop()
         if isinstance(value, list):
             pending.extend(value)
         elif isinstance(value, dict):
-            name = policy_name(value.get("dtype"))
-            if isinstance(name, str) and name in MIXED_POLICIES:
-                found.add(name)
+            inner = value.get("config")
+            if isinstance(inner, dict) and value.get("class_name") != "InputLayer":
+                yield inner.get("dtype")
             pending.extend(value.values())
-    return found
 
 
 def _uses_hard_sigmoid(layer: Layer) -> bool:

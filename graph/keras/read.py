@@ -14,6 +14,7 @@ from graph.keras.config import parse_model
 from graph.keras.lowering import lower_model
 from graph.keras.notes import notes_on
 from graph.keras.origin import Origin, origin_of
+from graph.keras.quantized import without_quantization
 from graph.keras.source import Source
 from graph.keras.two_files import open_two_files
 from graph.keras.weights import read_weights
@@ -70,5 +71,5 @@ def read_model(
         arrays = read_weights(archive, model, allow_nonfinite=allow_nonfinite)
         graph = lower_model(model, arrays, source)
         notes = notes_on(model, source, archive.config)
-        origin = origin_of(archive, model, dialect)
+        origin = origin_of(archive, without_quantization(model), dialect)
         return ModelFile(graph, archive.format, archive.keras_version, origin, notes)

@@ -10,8 +10,9 @@ import numpy as np
 from graph.errors import NonFiniteWeightsError, UnsupportedDtypeError, WeightsMismatchError
 from graph.graph import WeightArray
 from graph.keras.description import Layer
-from graph.keras.hdf5 import reading
+from graph.keras.hdf5 import reading, string_attribute
 from graph.keras.json_text import Json
+from graph.keras.quantized import FLOAT8_ROLES, added_roles, dequantized, is_whole
 from graph.keras.recurrent_classes import CONV_LSTM
 
 # Which weight tfmot's wrapper prunes, by class; for all others it has only the step among its own variables.
@@ -33,7 +34,7 @@ _RECURRENT = {
 _ONLY_ROLES = {"RMSNormalization": "scale", "LayerScale": "layer_scale", "PReLU": "alpha"}
 # The wrapper's own variables. `wrapped_kernel` is the wrapped layer's kernel once more.
 PRUNING_ROLES = ("wrapped_kernel", "mask", "threshold", "pruning_step")
-NOT_READ = frozenset({"count", "threshold", "pruning_step", "vector_u"})
+NOT_READ = FLOAT8_ROLES | frozenset({"count", "threshold", "pruning_step", "vector_u"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,15 @@ class Slot:
 
 def own_roles(layer: Layer) -> tuple[Role, ...]:
     """The weights that a layer of its own has, in Keras' order; those of a wrapper are not among them."""
+    roles = [
+        Role(role.name, role.is_trainable and not is_whole(layer, role.name))
+        for role in _roles_of_class(layer)
+    ]
+    return (*roles, *(Role(name, False) for name in added_roles(layer)))
+
+
+def _roles_of_class(layer: Layer) -> tuple[Role, ...]:
+    """The same without what comes of quantizing weights."""
     arguments = layer.arguments
     match layer.class_name:
         case name if name in _PRUNED_ROLES or name.startswith("DepthwiseConv"):
@@ -175,6 +185,7 @@ class Collector:
         self._allow_nonfinite = allow_nonfinite
         self._arrays: dict[str, dict[str, WeightArray]] = {}
         self._wrapped: dict[str, str] = {}
+        self._layers: dict[str, Layer] = {}
         self._vocabularies: dict[str, str] = {}
 
     def take(self, slot: Slot, dataset: h5py.Dataset) -> None:
@@ -183,19 +194,23 @@ class Collector:
             array = _read_array(dataset, slot, allow_nonfinite=self._allow_nonfinite)
             self._arrays.setdefault(slot.layer.path, {})[slot.role] = array
             self._wrapped[slot.layer.path] = _wrapped_role(slot.layer.class_name)
+            self._layers[slot.layer.path] = slot.layer
 
     def take_vocabulary(self, layer: Layer, text: str) -> None:
         """Keep the file of tokens of one layer."""
         self._vocabularies[layer.path] = text
 
     def finished(self) -> Mapping[str, LayerWeights]:
-        """Everything that was read, with tfmot's masks applied.
+        """Everything that was read, quantized weights in float32, and with tfmot's masks applied.
 
         Raises:
             WeightsMismatchError: a mask does not fit its kernel, or the wrapper's copy of the kernel is another one.
         """
         found = {
-            path: LayerWeights(path, _masked(path, self._wrapped[path], arrays))
+            path: LayerWeights(
+                path,
+                _masked(path, self._wrapped[path], dequantized(self._layers[path], arrays)),
+            )
             for path, arrays in self._arrays.items()
         }
         for path, text in self._vocabularies.items():
@@ -241,8 +256,11 @@ def _read_array(dataset: h5py.Dataset, slot: Slot, *, allow_nonfinite: bool) -> 
     where = f"{slot.role} of layer {slot.layer.path!r}"
     with reading():
         raw: np.ndarray[Any, np.dtype[Any]] = np.asarray(dataset[()])
-    if raw.dtype.kind != "f":
-        kind = "bfloat16" if raw.dtype.kind == "V" else str(raw.dtype)
+    # HDF5 has no bfloat16: Keras writes two bytes each, and Keras 3 says in archives what they are.
+    if raw.dtype.kind == "V" and string_attribute(dataset, "dtype") in (None, "bfloat16"):
+        raw = (raw.view("<u2").astype(np.uint32) << 16).view(np.float32)
+    if raw.dtype.kind != "f" and not (raw.dtype == np.int8 and is_whole(slot.layer, slot.role)):
+        kind = "opaque bytes" if raw.dtype.kind == "V" else str(raw.dtype)
         raise UnsupportedDtypeError(
             f"{where} is not stored as float32",
             expected="float32, or floats that Keras rounds to it",
