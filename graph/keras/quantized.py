@@ -1,8 +1,8 @@
 """Weights that Keras quantized: which arrays a layer then has, and what they stand for, in float32.
 
-int8 has a scale for each unit of a Dense layer, or each row of an Embedding. int4 packs two numbers into a byte along the
-last axis, and has a scale for each unit, or a scale and a zero for each group of inputs. float8 stores float32 and rounds
-when it computes. Source: keras/src/layers/core and keras/src/quantizers of Keras 3.15.
+int8 has a scale for each unit of a Dense layer, or each row of an Embedding. int4 packs two numbers into a byte along
+the last axis, and has a scale for each unit, or a scale and a zero for each group of inputs. float8 stores float32 and
+rounds when it computes. Source: keras/src/layers/core and keras/src/quantizers of Keras 3.15.
 """
 
 from collections.abc import Mapping

@@ -344,11 +344,17 @@ def test_other_floats_are_taken_as_keras_takes_them(tmp_path: Path, dtype: Any) 
     np.testing.assert_array_equal(graph.weights["dense/kernel"], kernel.astype(np.float32))
 
 
-def test_bfloat16_is_refused(tmp_path: Path) -> None:
-    opaque = np.zeros((3, 2), "V2")
+def test_two_bytes_that_are_said_to_be_another_type_are_refused(tmp_path: Path) -> None:
+    """Without a word about them they are bfloat16, which HDF5 does not have."""
+    opaque = np.array([[0x3F80, 0], [0, 0xC000], [0, 0]], "<u2").view("V2")
     data = folders({"layers/dense/vars/0": opaque, "layers/dense/vars/1": BIAS})
-    path = write_archive(tmp_path / "m", dense_config(), data)
-    with pytest.raises(UnsupportedDtypeError, match="got bfloat16"):
+    graph = read_model(write_archive(tmp_path / "m", dense_config(), data)).graph
+    assert graph.weights["dense/kernel"].tolist() == [[1, 0], [0, -2], [0, 0]]
+    (tmp_path / "w").write_bytes(data)
+    with h5py.File(tmp_path / "w", "a") as file:
+        file["layers/dense/vars/0"].attrs["dtype"] = "float8"
+    path = write_archive(tmp_path / "m", dense_config(), (tmp_path / "w").read_bytes())
+    with pytest.raises(UnsupportedDtypeError, match="got opaque bytes"):
         read_model(path)
 
 
