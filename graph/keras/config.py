@@ -32,6 +32,7 @@ from graph.keras.dialects import (
 )
 from graph.keras.json_text import Json, JsonObject, as_list, as_name, as_object, show
 from graph.keras.keras1_layers import later_arguments
+from graph.keras.merged_models import merged_branches, merged_model, without_branches
 from graph.keras.operands import parse_function_call, parse_operation_call
 from graph.keras.operation_classes import OPERATION_CLASSES
 from graph.keras.parts import with_calls, with_parts
@@ -81,6 +82,7 @@ class _Parser:
         self._stores_deviations = stores_deviations(version)
         self._limits = limits
         self._layers = 0
+        self._depth = 0
         self.refused: list[Refused] = []
 
     def other_reasons(self, config: JsonObject) -> list[ModelFileError]:
@@ -213,12 +215,36 @@ class _Parser:
         check_dtype(outer.get("dtype"), where)
         if not raw:
             raise TopologyError(f"{where} has no layers")
+        branches = merged_branches(raw)
+        if branches:
+            return self._merged(branches, raw, name, path, is_trainable=_flag(outer, where))
         layers = [self.layer(entry, path) for entry in raw]
         if layers[0].class_name != "InputLayer":
             shape = _first_shape(raw[0]) or plain(_build_shape(outer, item))
             layers.insert(0, _implied_input(layers[0], raw[0], shape, path, self._dialect))
         _check_names(layers, where)
         return _chain(layers, name, is_trainable=_flag(outer, where))
+
+    def _merged(
+        self,
+        branches: Sequence[JsonObject],
+        raw: Sequence[Json],
+        name: str,
+        path: str,
+        *,
+        is_trainable: bool,
+    ) -> Model:
+        """Describe a Sequential of Keras 1 that begins with other models."""
+        if self._depth >= bounds.MAX_MODEL_DEPTH:
+            raise FileLimitError(
+                "models are nested too deeply", expected=f"at most {bounds.MAX_MODEL_DEPTH} levels"
+            )
+        self._depth += 1
+        models = [self._sequential(one.get("config"), one, name, path) for one in branches]
+        self._depth -= 1
+        merge = without_branches(as_object(raw[0], "a Merge"))
+        rest = [self.layer(entry, path) for entry in (merge, *raw[1:])]
+        return merged_model(models, rest, name, is_trainable=is_trainable)
 
     def _functional(self, config: JsonObject, name: str, path: str) -> Model:
         where = f"model {name!r}"

@@ -65,7 +65,7 @@ LAYER_CLASSES: Mapping[str, LayerClass] = MappingProxyType(
     {
         "InputLayer": LayerClass(
             used={"batch_shape": REQUIRED, "dtype": "float32"},
-            stated={"optional": (False,), "input_tensor": (None,), "type_spec": (None,)},
+            stated={"optional": (False, True), "input_tensor": (None,), "type_spec": (None,)},
             renamed={"batch_input_shape": "batch_shape", "input_dtype": "dtype"},
         ),
         "Dense": LayerClass(

@@ -41,6 +41,7 @@ from graph.keras.spatial_classes import AUGMENTATIONS
 from graph.keras.time_layers import lower_time_distributed
 from graph.ops import Activation, Dense, Dot, Merge, MergeKind, PRelu, Rescaling
 from graph.shape_ops import Concatenate, Permute, RepeatVector, Reshape
+from graph.slice_ops import ExpandDims
 from graph.tensor_type import DType
 
 # A layer that knows of masks, or makes several tensors, gives these; of all others, the masks follow from their class.
@@ -237,8 +238,11 @@ def _keras1_merge(site: Site) -> str:
         return site.add(Concatenate(site.arguments.whole("concat_axis")))
     if mode == "dot":
         return site.add(_dot_op(site, "dot_axes", normalize=False))
+    if mode == "cos":
+        dot = site.add(_dot_op(site, "dot_axes", normalize=True), name="dot")
+        return site.add(ExpandDims((1,)), on=(dot,), name="expanded")
     if not isinstance(mode, str) or mode not in _KERAS1_MODES:
-        raise site.arguments.refuse("mode", "concat, dot, " + ", ".join(_KERAS1_MODES))
+        raise site.arguments.refuse("mode", "concat, cos, dot, " + ", ".join(_KERAS1_MODES))
     return site.add(Merge(_KERAS1_MODES[mode]))
 
 

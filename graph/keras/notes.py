@@ -41,6 +41,11 @@ def notes_on(model: Model, source: Source, config: JsonObject) -> tuple[str, ...
             "Bilinear upsampling is taken as TensorFlow 2 computes it; TensorFlow 1.14 and before, which write the same"
             " version of Keras into their files, placed the pixels otherwise."
         )
+    optional = sorted(_optional_inputs(config))
+    if optional:
+        notes.append(
+            f"Keras takes None for optional inputs ({', '.join(map(repr, optional))}); here they must be given."
+        )
     fixed = [layer.name for layer in layers if _has_fixed_batch(layer)]
     if fixed:
         notes.append(f"Input {fixed[0]!r} states a fixed batch size; any batch size is accepted.")
@@ -80,16 +85,31 @@ def _on_arithmetic(config: JsonObject) -> Iterator[str]:
 
 def _policies(config: JsonObject) -> Iterator[Json]:
     """Yield every dtype in a configuration, but for those of inputs."""
+    for value in _objects(config):
+        inner = value.get("config")
+        if isinstance(inner, dict) and value.get("class_name") != "InputLayer":
+            yield inner.get("dtype")
+
+
+def _objects(config: JsonObject) -> Iterator[JsonObject]:
+    """Yield all objects of a configuration."""
     pending: list[Json] = [config]
     while pending:
         value = pending.pop()
         if isinstance(value, list):
             pending.extend(value)
         elif isinstance(value, dict):
-            inner = value.get("config")
-            if isinstance(inner, dict) and value.get("class_name") != "InputLayer":
-                yield inner.get("dtype")
+            yield value
             pending.extend(value.values())
+
+
+def _optional_inputs(config: JsonObject) -> set[str]:
+    """Return the names of the inputs that Keras may be called without."""
+    return {
+        str(value.get("name"))
+        for value in _objects(config)
+        if value.get("optional") is True and "batch_shape" in value
+    }
 
 
 def _uses_hard_sigmoid(layer: Layer) -> bool:
