@@ -34,7 +34,22 @@ def lower_pool(to: Lowering, node: Node, op: Pool) -> InChannels:
     counts = np.full(math.prod(axis.count for axis in axes), math.prod(op.size), np.float32)
     fill, real = (0.0, counts) if zeros else (None, _counts(axes))
     x = to.in_channels(value)
+    if not zeros and all(map(_meets_all, axes)):
+        return InChannels(_reduced(to, node, x, op.kind))
     return InChannels(_pooled(to, node.name, x, op.kind, axes, (real, fill)))
+
+
+def _meets_all(axis: Axis) -> bool:
+    """Return whether there is one window, and every element of the axis in it."""
+    reaches = axis.before >= 0 and axis.size - axis.before >= axis.length
+    return axis.count == 1 and axis.dilation == 1 and reaches
+
+
+def _reduced(to: Lowering, node: Node, x: Place, kind: PoolKind) -> Place:
+    """Return one number per channel."""
+    y = to.result(node)
+    to.steps.append(ReduceStep(_KINDS[kind], x, y, to.extent(node.inputs[0])[1]))
+    return y
 
 
 def _pooled(
@@ -130,10 +145,7 @@ def _largest_of_spans(
 
 def lower_global_pool(to: Lowering, node: Node, op: GlobalPool) -> Result:
     """Return one number per channel."""
-    x = to.in_channels(node.inputs[0])
-    y = to.result(node)
-    to.steps.append(ReduceStep(_KINDS[op.kind], x, y, to.extent(node.inputs[0])[1]))
-    return y
+    return _reduced(to, node, to.in_channels(node.inputs[0]), op.kind)
 
 
 LOWERINGS: Lowerings = {

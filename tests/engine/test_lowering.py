@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from engine.core.errors import UnsupportedModelError
+from engine.core.steps import ReduceStep
 from engine.core.target import Isa, available_isas
 from engine.execution.assemble import layer_key
 from engine.machine_code.object_cache import ObjectCache
@@ -28,6 +29,7 @@ from graph.ops import (
     PRelu,
     Rescaling,
 )
+from graph.pooling_ops import Pool, PoolKind
 from graph.shape_ops import Concatenate, Permute, RepeatVector, Reshape
 from graph.tensor_type import TensorType
 from graph.windows import Padding
@@ -228,3 +230,28 @@ def test_equal_convolutions_are_one_task_of_the_tuner() -> None:
     steps = build_program(b.build(x)).weighted_steps().values()
     assert len({task_key(replace(step, nonzeros=300), 1, ()) for step in steps}) == 1
     assert len({layer_key(step) for step in steps}) == 3
+
+
+@ISAS
+@pytest.mark.parametrize("kind", PoolKind)
+@pytest.mark.parametrize(
+    ("size", "padding", "whole"),
+    [
+        ((3, 4), Padding.VALID, True),
+        ((3, 4), Padding.SAME, False),  # windows at every position
+        ((2, 4), Padding.VALID, False),
+    ],
+)
+def test_one_window_over_all_positions_is_a_reduction(
+    object_cache: ObjectCache,
+    isa: Isa,
+    kind: PoolKind,
+    size: tuple[int, int],
+    padding: Padding,
+    whole: bool,
+) -> None:
+    b = GraphBuilder()
+    graph = b.build(b.add(Pool(kind, size, (1, 1), padding), [b.input(3, 4, 5)]))
+    steps = build_program(graph).steps
+    assert any(isinstance(step, ReduceStep) for step in steps) is whole
+    check(graph, object_cache, isa)
