@@ -120,7 +120,8 @@ class _Parser:
             return layer
         if class_name in WRAPPERS:
             return self._wrapped(class_name, as_object(config, where), name, path, parent)
-        layer = replace(layer, class_name=class_name)
+        module = item.get("module") if class_name.startswith(OPERATION_PREFIX) else None
+        layer = replace(layer, class_name=class_name, module=str(module or ""))
         if not is_supported(class_name):
             self.refused.append(Refused(path, class_name))
             return layer

@@ -89,6 +89,7 @@ class Layer:
             the cells of an RNN. They have no calls.
         outputs: how many tensors a call gives; of a model, see `model`.
         quantization: how its weights are stored, see `graph.keras.policies`; empty for floats.
+        module: of an operation of Keras 3, the module that has it, as the file names it.
     """
 
     name: str
@@ -106,6 +107,7 @@ class Layer:
     parts: "tuple[Layer, ...]" = ()
     outputs: int = 1
     quantization: str = ""
+    module: str = ""
 
     @property
     def output_count(self) -> int:

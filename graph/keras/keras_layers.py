@@ -20,6 +20,7 @@ from graph.errors import ExportError
 from graph.graph import Graph, Node
 from graph.keras.json_text import JsonObject
 from graph.keras.keras_layer import Array, KerasLayer
+from graph.keras.written_operations import NUMBER_FUNCTIONS, written_operation
 from graph.keras.written_spatial import spatial_layers
 from graph.ops import (
     Activation,
@@ -154,6 +155,8 @@ def _activation(function: ActivationFunction, x: TensorType, node: str) -> tuple
     name = activation_name(function)
     if not function.is_elementwise:
         return _along_axis(function, x)
+    if function.function in NUMBER_FUNCTIONS:
+        return (written_operation(function, node),)
     if name is not None:
         return (KerasLayer("Activation", {"activation": name}),)
     scale = _scale(function)
@@ -247,6 +250,8 @@ _NOT_NAMED = frozenset(
 
 def activation_name(function: ActivationFunction) -> str | None:
     """Return the name under which Keras 3 knows exactly this function, or None."""
+    if function.function in NUMBER_FUNCTIONS:
+        return None
     named = _NAMED.get(function)
     if named is not None or function.function in _NOT_NAMED:
         return named

@@ -5,7 +5,7 @@ arrays, slices and the ellipsis. tf.keras writes `[layer, node, tensor, argument
 lists `[layer, node, tensor]`, and a constant in the first place as a tensor of a layer called `_CONSTANT_VALUE`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import EllipsisType
 from typing import Union
@@ -199,3 +199,30 @@ def parse_function_call(node: Json, what: str, offsets: Mapping[str, int]) -> Ca
     arguments = as_object(tensors[0][3], what)
     named = {name: reader.read(value) for name, value in arguments.items() if name != "name"}
     return Call(tuple(reader.tensors), operands=(found if is_list else found[0],), named=named)
+
+
+def written_operand(operand: Operand, tensors: Sequence[Json]) -> Json:
+    """Return an operand as Keras 3 writes it.
+
+    Args:
+        operand: the operand.
+        tensors: the inputs of the call, as they are written.
+    """
+    match operand:
+        case TensorPlace(number):
+            return tensors[number]
+        case SliceOperand(start, stop, step):
+            return {
+                "class_name": "__slice__",
+                "config": {"start": start, "stop": stop, "step": step},
+            }
+        case ArrayOperand(array, dtype):
+            return {
+                "class_name": "__numpy__",
+                "config": {"value": array.tolist(), "dtype": dtype},
+            }
+        case tuple():
+            return [written_operand(item, tensors) for item in operand]
+    if operand is ...:
+        return {"class_name": "__ellipsis__", "config": {}}
+    return operand

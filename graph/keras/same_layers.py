@@ -19,6 +19,7 @@ from graph.keras.keras_file import Folder
 from graph.keras.keras_layer import Array
 from graph.keras.keras_layers import activation_name
 from graph.keras.naming import numbered, snake_case
+from graph.keras.operands import written_operand
 from graph.keras.origin import Origin
 from graph.keras.saving_order import saving_order
 from graph.keras.slots import own_roles
@@ -135,6 +136,8 @@ class SameLayers:
         if layer.model is not None:
             return self.model(layer.model)
         class_name = layer.class_name
+        if layer.module:
+            return self._operation(layer)
         needed = _NEEDED.get(class_name, frozenset())
         if class_name in CUDNN_CLASSES:
             return self._layer(as_plain_cell(layer))
@@ -163,6 +166,17 @@ class SameLayers:
             "class_name": class_name,
             "config": config,
             "registered_name": None,
+        }
+
+    def _operation(self, layer: Layer) -> JsonObject:
+        """Return an operation of Keras 3 as it was written."""
+        if self._target is not Dialect.KERAS3:
+            raise NotTheSameError(layer.class_name)
+        return {
+            "module": layer.module,
+            "class_name": layer.written,
+            "config": {**layer.arguments, "name": self._checked(layer.name)},
+            "registered_name": layer.written,
         }
 
     def _fit(self, layer: Layer, config: JsonObject) -> None:
@@ -290,8 +304,13 @@ def _port(ref: TensorRef, layers: Mapping[str, Layer]) -> Json:
 
 
 def _node(layer: Layer, call: Call) -> JsonObject:
+    if layer.module:
+        tensors = [_tensor(ref) for ref in call.inputs]
+        operands: list[Json] = [written_operand(one, tensors) for one in call.operands]
+        others = {name: written_operand(one, tensors) for name, one in call.named.items()}
+        return {"args": operands, "kwargs": others}
     if call.operands:
-        raise NotTheSameError("a call with operands")
+        raise NotTheSameError("a function of TensorFlow")
     inputs, keywords = call.inputs, dict(call.keywords)
     is_single = call.is_single
     if layer.class_name in TAKES_STATES and len(inputs) > 1:

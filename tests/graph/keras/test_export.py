@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from graph import reference
 from graph.activations import AXIS_FUNCTIONS, ActivationFunction, Function
 from graph.conv_ops import Conv, DepthwiseConv
+from graph.element_functions import ELEMENT_FUNCTIONS
 from graph.errors import ExportError
 from graph.graph import Graph, Output
 from graph.interpolation import Interpolation
@@ -101,6 +102,34 @@ def test_every_way_of_resizing(
         graph = b.build(b.add(op, [b.input(*shape)]))
         assert_same_outputs(graph, load(graph), 5e-6)
         assert_equal_graphs(read_model(tmp_path / "written.keras").graph, graph, 1e-6)
+
+
+@pytest.mark.parametrize("name", sorted(ELEMENT_FUNCTIONS))
+def test_functions_of_numbers_are_written_as_operations(
+    load: Load, tmp_path: Path, name: str
+) -> None:
+    b = GraphBuilder()
+    inside = b.activation(b.input(6), Function.SIGMOID)
+    graph = b.build(b.add(Activation(ActivationFunction(Function(name))), [inside]))
+    if name == "trunc":
+        with pytest.raises(ExportError, match="no operation of one tensor"):
+            write_keras(graph, tmp_path / "x.keras")
+        return
+    load(graph)
+    assert_equal_graphs(read_model(tmp_path / "written.keras").graph, graph)
+
+
+@pytest.mark.parametrize("low", [None, -0.5])
+def test_limits_are_written_where_there_are_two(load: Load, tmp_path: Path, low: Any) -> None:
+    b = GraphBuilder()
+    clip = ActivationFunction(Function.CLIP, min_value=low, max_value=0.5)
+    graph = b.build(b.add(Activation(clip), [b.input(6)]))
+    if low is None:
+        with pytest.raises(ExportError, match="no operation of one tensor"):
+            write_keras(graph, tmp_path / "x.keras")
+        return
+    assert_same_outputs(graph, load(graph))
+    assert_equal_graphs(read_model(tmp_path / "written.keras").graph, graph)
 
 
 def test_resizing_of_any_size_without_a_layer_is_refused(tmp_path: Path) -> None:

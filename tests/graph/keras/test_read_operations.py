@@ -1,15 +1,18 @@
 """Operations of Keras 3 (keras.ops) in functional models are read as what Keras computes."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from graph.errors import ModelFileError
+from graph.keras.export import write_keras
 from graph.keras.operation_classes import OPERATION_CLASSES
 from graph.keras.operations import LOWERINGS
-from graph.keras.read import ModelFile
+from graph.keras.read import ModelFile, read_model
+from graph.keras.same_layers import is_the_same
 from tests.graph.keras.conftest import assert_same_outputs, set_random_weights
 from tests.graph.keras.operation_zoo import CALLS, model_of
 
@@ -116,3 +119,17 @@ def test_whole_numbers_are_no_outputs(keras: Any, saved: Saved) -> None:
     x = keras.Input((5,), name="x")
     with pytest.raises(ModelFileError, match="not of a floating type"):
         saved(keras.Model(x, keras.ops.argmax(x, axis=1)), ".keras")
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_an_operation_comes_back_as_it_was_written(
+    keras: Any, saved: Saved, tmp_path: Path, name: str
+) -> None:
+    model = model_of(keras, name)
+    found = saved(model, ".keras")
+    written = tmp_path / "written.keras"
+    write_keras(found.graph, written, found.origin)
+    assert is_the_same(read_model(written).graph, found.graph)
+    loaded = keras.saving.load_model(written)
+    assert [type(layer) for layer in loaded.operations] == [type(one) for one in model.operations]
+    assert_same_outputs(found.graph, loaded)
