@@ -55,14 +55,14 @@ OPERATION_CLASSES: Mapping[str, OperationClass] = MappingProxyType(
         **_each(
             "Absolute Abs Negative Square Sign Trunc Ceil Floor Sqrt Rsqrt Reciprocal Log Log2 Log10 Log1p Expm1"
             " Sin Cos Tan Arcsin Arccos Arctan Sinh Cosh Arcsinh Arccosh Arctanh Erf LogicalNot Isnan Isfinite"
-            " Isinf Identity StopGradient Copy",
+            " Isinf StopGradient Copy",
             _of("x"),
         ),
         **_each("Round", _of("x", "decimals")),
         **_each("Clip", _of("x x_min x_max")),
         **_each("Cast", _of("x dtype")),
-        **_each("ZerosLike OnesLike", _of("x", "dtype")),
-        **_each("FullLike", _of("x fill_value", "dtype")),
+        **_each("ZerosLike OnesLike", _of("x dtype")),
+        **_each("FullLike", _of("x fill_value dtype")),
         # Functions of two values, and of three.
         **_each(
             "Add Subtract Multiply Maximum Minimum Divide TrueDivide FloorDivide Mod Power Arctan2 Equal NotEqual"
@@ -101,7 +101,7 @@ OPERATION_CLASSES: Mapping[str, OperationClass] = MappingProxyType(
         **_each("Repeat", _of("x", "repeats axis")),
         **_each("BroadcastTo", _of("x", "shape")),
         **_each("Pad", _of("x", "pad_width mode constant_values")),
-        **_each("Slice", _of("x start_indices", "shape")),
+        **_each("Slice", _of("x start_indices shape")),
         **_each("GetItem", _of("x key")),
     }
 )
@@ -109,10 +109,11 @@ OPERATION_CLASSES: Mapping[str, OperationClass] = MappingProxyType(
 OTHER_NAMES: Mapping[str, str] = MappingProxyType(
     {
         "new_shape": "newshape",
+        "threshold_value": "threshold",
+        "value": "default_value",
         "inputs": "x",
+        "variable": "x",
         "a": "x",
         "arrays": "xs",
-        "x": "x",
-        "fill_values": "fill_value",
     }
 )

@@ -11,6 +11,7 @@ from graph.keras import (
     shape_operations,
     slice_operations,
 )
+from graph.keras.arguments import check_dtype
 from graph.keras.dialects import OPERATION_ACTIVATIONS
 from graph.keras.draft import Site, Tensors
 from graph.keras.operands import read_plain
@@ -76,7 +77,9 @@ def _of_keras(site: Site, accepted: OperationClass) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in site.layer.arguments.items():
         own = _own_name(name, names)
-        if name not in _COMMON and (own in names or own != "dtype"):
+        if own == "dtype" and own not in names:
+            check_dtype(value, site.arguments.where)
+        elif name not in _COMMON:
             found[own] = read_plain(value, site.arguments.where)
     if len(site.call.operands) > len(accepted.positions):
         raise UnsupportedArgumentError(

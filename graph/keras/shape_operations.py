@@ -246,7 +246,6 @@ def _padded(
 
 
 LOWERINGS: Mapping[str, Lowering] = {
-    "Identity": _identity,
     "StopGradient": _identity,
     "Copy": _identity,
     "Reshape": _reshape,

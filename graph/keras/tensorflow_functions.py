@@ -71,7 +71,7 @@ _UNARY: Mapping[str, str] = {
     "math.atanh": "Arctanh", "math.erf": "Erf", "math.reciprocal": "Reciprocal",
     "math.log_sigmoid": "LogSigmoid", "math.softsign": "Softsign",
     "math.logical_not": "LogicalNot", "math.is_nan": "Isnan", "math.is_finite": "Isfinite",
-    "math.is_inf": "Isinf", "identity": "Identity", "stop_gradient": "StopGradient",
+    "math.is_inf": "Isinf", "identity": "StopGradient", "stop_gradient": "StopGradient",
     "zeros_like": "ZerosLike", "ones_like": "OnesLike",
     "nn.relu": "Relu", "nn.relu6": "Relu6", "nn.selu": "Selu", "nn.elu": "Elu",
     "nn.sigmoid": "Sigmoid", "nn.silu": "Silu", "nn.softplus": "Softplus",

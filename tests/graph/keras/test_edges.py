@@ -375,6 +375,31 @@ def test_operations_that_are_not_plain(tmp_path: Path, config: Any, message: str
     assert message in str(found)
 
 
+def test_running_sums_of_another_type_are_refused(tmp_path: Path) -> None:
+    config = operation("Cumsum", tensor("x"), axis=1, dtype="int32")
+    found = refusal(write_archive(tmp_path / "m", config))
+    assert "computes in another type than float32" in found.message
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        operation(
+            "ZerosLike", tensor("x"), None
+        ),  # 3.0 to 3.9: the type is an argument of the call
+        operation("FullLike", tensor("x"), 2.0, None),
+        operation("Slice", tensor("x"), [0, 1], [-1, 2]),
+        operation("Threshold", tensor("x"), threshold_value=0.5, value=1.0),  # 3.9
+        operation("Reshape", tensor("x"), new_shape=[-1, 3, 1]),
+        operation("Cumsum", tensor("x"), axis=1, dtype=None),
+    ],
+    ids=range(6),
+)
+def test_arguments_of_earlier_versions(tmp_path: Path, config: Any) -> None:
+    graph = read_model(write_archive(tmp_path / "m", config)).graph
+    assert graph.value_types()[graph.outputs[0].value].sample_shape in ((3,), (2,), (3, 1))
+
+
 def test_dot_needs_one_axis_of_each(tmp_path: Path) -> None:
     layers = [called(input_layer(3)), called(layer("Dot", "d", axes=[1, 1, 1]), ["x", "x"])]
     path = write_legacy(tmp_path / "m", functional(layers, [["x", 0, 0]], [["d", 0, 0]]))
