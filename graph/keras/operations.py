@@ -11,12 +11,12 @@ from graph.keras import (
     shape_operations,
     slice_operations,
 )
-from graph.keras.arguments import check_dtype
 from graph.keras.dialects import OPERATION_ACTIVATIONS
 from graph.keras.draft import Site, Tensors
 from graph.keras.operands import read_plain
 from graph.keras.operation import NUMERIC, Operation
 from graph.keras.operation_classes import OPERATION_CLASSES, OTHER_NAMES, OperationClass
+from graph.keras.policies import check_dtype
 from graph.keras.tensorflow_functions import TENSORFLOW_FUNCTIONS
 
 # Entries of every layer's configuration that say nothing of what it computes.

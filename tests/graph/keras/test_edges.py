@@ -378,7 +378,7 @@ def test_operations_that_are_not_plain(tmp_path: Path, config: Any, message: str
 def test_running_sums_of_another_type_are_refused(tmp_path: Path) -> None:
     config = operation("Cumsum", tensor("x"), axis=1, dtype="int32")
     found = refusal(write_archive(tmp_path / "m", config))
-    assert "computes in another type than float32" in found.message
+    assert "computes in another type than" in found.message
 
 
 @pytest.mark.parametrize(
