@@ -353,5 +353,5 @@ def _place(number: int, shape: tuple[int, ...]) -> str:
 
 def _shown(value: Any) -> str:
     """Return a value for an error, shortened."""
-    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else int(value)
     return repr(text)[:80]

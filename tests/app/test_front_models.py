@@ -60,10 +60,19 @@ def classifier() -> Any:
     return keras.Model(x, keras.layers.Dense(3)(found))
 
 
+def embedded() -> Any:
+    """Texts of any length, whose words an embedding has a row for; padding is masked."""
+    x = keras.Input((1,), dtype="string", name="text")
+    numbers = keras.layers.TextVectorization(vocabulary=WORDS)(x)
+    found = keras.layers.Embedding(7, 4, mask_zero=True)(numbers)
+    found = keras.layers.GlobalAveragePooling1D()(found)
+    return keras.Model(x, keras.layers.Dense(2, activation="softmax")(found))
+
+
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("front")
-    found = {"table": table_model(), "texts": classifier()}
+    found = {"table": table_model(), "texts": classifier(), "words": embedded()}
     for name, model in found.items():
         model.save(folder / f"{name}.keras")
     return {**found, "folder": folder}
@@ -78,7 +87,7 @@ def served(
     samples = models["folder"] / "samples.npz"
     np.savez(samples, **rows(40), labels=np.arange(40) % 2)
     with live(Settings(data_dir=data, job_tune_seconds=TUNE_SECONDS)) as running:
-        for name in ("table", "texts"):
+        for name in ("table", "texts", "words"):
             path = models["folder"] / f"{name}.keras"
             files = {"file": path.read_bytes()}
             if name == "table":
@@ -158,6 +167,21 @@ def test_texts_are_read_from_json_npy_and_base64(served: Live, models: dict[str,
     body = models["folder"] / "answer.npy"
     body.write_bytes(answer.content)
     close(np.load(body), expected)
+
+
+@pytest.mark.parametrize("length", [1, 5, 30])
+def test_texts_of_any_length_are_classified_by_their_words(
+    served: Live, models: dict[str, Any], length: int
+) -> None:
+    rng = np.random.default_rng(length)
+    texts = [" ".join(rng.choice([*WORDS, "odd"], rng.integers(1, length + 1))) for _ in range(9)]
+    given = np.array([[text] for text in texts])
+    close(ask(served, "words", given.tolist()), wanted(models["words"], {"text": given}))
+
+
+def test_a_batch_without_any_word_is_refused(served: Live) -> None:
+    answer = served.predict(model="words", inputs=[[""], [" . "]])
+    assert (answer.status_code, slug(answer)) == (422, "unknown-value")
 
 
 def test_bytes_that_are_no_text_are_what_they_are_to_keras(
