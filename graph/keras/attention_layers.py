@@ -70,8 +70,10 @@ def _attend(site: Site, sizes: _Heads, units: Sequence[int]) -> Tensors:
     masks = (site.masks[0], value_mask, key_mask)
     seen = _seen(site, masks, axes)
     wants_scores = RETURN_SCORES in site.call.flags
-    masking = _masking(site, wants_scores or site.type.rank != 3)
-    softmax = _Softmax(masking, seen, "use_causal_mask" in site.call.flags, _window(site))
+    window = _window(site)
+    is_masked = seen is not None or window is not None
+    masking = _masking(site, wants_scores or site.type.rank != 3, is_masked)
+    softmax = _Softmax(masking, seen, "use_causal_mask" in site.call.flags, window)
     if (softmax.causal or softmax.window is not None) and axes != (1,):
         raise UnsupportedArgumentError(
             f"{site.arguments.where} sees by place along other axes than the first", got=str(axes)
@@ -122,13 +124,16 @@ class _Softmax:
         return () if self.mask is None else (self.mask,)
 
 
-def _masking(site: Site, by_layers: bool) -> Masking:
+def _masking(site: Site, by_layers: bool, is_masked: bool) -> Masking:
     """Return what becomes of masked scores.
 
     Keras 3 has two ways of computing attention: one operation since 3.7, and a layer Softmax, which writes the same
-    number in place of masked scores since 3.13, and gives them no share since 3.14.
+    number in place of masked scores since 3.13, and gives them no share since 3.14. Without a mask or a window each
+    query sees a key, and all are the same.
     """
     minor = site.draft.source.keras3_minor
+    if not is_masked:
+        return Masking.EQUAL
     if not by_layers and site.arguments.number("dropout") == 0:
         return Masking.EQUAL if minor >= 7 else Masking.SHIFT
     if minor >= 14:

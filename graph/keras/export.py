@@ -59,7 +59,8 @@ def _wrote_same_layers(graph: Graph, path: Path, origin: Origin) -> bool:
     """Write the layers of the original, and keep the file if reading it gives back just this graph."""
     try:
         config, folders = same_layers(graph, origin)
-        write_archive(path, _compiled(config, origin.compile_config), weights_file(folders))
+        written = _compiled(config, origin.compile_config)
+        write_archive(path, written, weights_file(folders), origin.keras3_minor)
         return is_the_same(read_model(path, allow_nonfinite=True).graph, graph)
     except (NotTheSameError, GraphError):
         return False

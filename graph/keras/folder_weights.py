@@ -75,8 +75,8 @@ def _read_parts(
     for part, name in part_folders(layer):
         inner = layout.separator.join((folder, *name))
         if layer.class_name in PROJECTING and child(root, f"{inner}/{_VARIABLES}") is None:
-            # The attribute is private: in Keras 2, and of some layers in Keras 3.
-            inner = layout.separator.join((folder, f"_{name[0]}"))
+            # In Keras 2 all these attributes are private, and in some versions of Keras 3.
+            inner = layout.separator.join((folder, f"_{name[0].removeprefix('_')}"))
         if part.model is None:
             _read_layer(root, part, inner, layout, collector, is_part=True)
         else:
@@ -96,7 +96,9 @@ def part_folders(layer: Layer) -> Iterator[tuple[Layer, tuple[str, ...]]]:
             case "StackedRNNCells":
                 yield part, ("cells", numbered(snake_case(part.written), counts))
             case name if name in PROJECTING:
-                yield part, (f"{_PROJECTIONS.get(part.name, part.name)}_dense",)
+                is_private = name == "GroupQueryAttention" or part.name == "gate"
+                attribute = f"{_PROJECTIONS.get(part.name, part.name)}_dense"
+                yield part, (f"_{attribute}" if is_private else attribute,)
             case _:
                 yield part, ("layer",)
 
@@ -120,18 +122,18 @@ def outermost_folders(
     counts: dict[str, int] = {}
     found: list[h5py.Group | None] = []
     for class_name in class_names:
-        folder = child(root, f"{layout.container}/{numbered(_folder_name(class_name), counts)}")
+        folder = child(root, f"{layout.container}/{numbered(folder_name(class_name), counts)}")
         found.append(folder if isinstance(folder, h5py.Group) else None)
         if (
             layout.counts_weights_twice
             and isinstance(folder, h5py.Group)
             and count_elements(folder)
         ):
-            numbered(_folder_name(class_name), counts)
+            numbered(folder_name(class_name), counts)
     return found
 
 
-def _folder_name(written: str) -> str:
+def folder_name(written: str) -> str:
     """Return what folders of a class are called: after the class in Python, not its public name."""
     return snake_case(_PYTHON_NAMES.get(written, written))
 
@@ -169,9 +171,9 @@ def _folders(
         is_hidden = layer.class_name == "InputLayer" and model.class_name == "Sequential"
         if is_hidden or layer.class_name.startswith("ops/"):
             continue
-        name = numbered(_folder_name(layer.written), counts)
+        name = numbered(folder_name(layer.written), counts)
         if layout.counts_weights_twice and has_weights(layer):
-            numbered(_folder_name(layer.written), counts)
+            numbered(folder_name(layer.written), counts)
         known.add(name)
         found.append((layer, f"{around}{layout.separator}{name}"))
     _refuse_unknown(root, around, known, layout)

@@ -106,7 +106,7 @@ def _node(node: JsonObject, offsets: Mapping[str, int]) -> Json:
     keywords = _object(node["kwargs"])
     if set(keywords) - {"initial_state"}:
         raise ExportError(
-            "a layer is called with a mask of its own, which is not written for tf.keras 2"
+            "a layer is called with arguments of its own, which are not written for tf.keras 2"
         )
     tensors = list(argument) if isinstance(argument, list) else [argument]
     # Behind the sequence.

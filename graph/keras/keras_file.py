@@ -20,15 +20,17 @@ Folder = tuple[str, str, tuple[Array, ...]]
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
-def write_archive(path: Path, config: JsonObject, weights: bytes) -> None:
+def write_archive(path: Path, config: JsonObject, weights: bytes, minor: int = -1) -> None:
     """Write the three entries of a `.keras` archive.
 
     Args:
         path: where to write the file.
         config: the architecture, as config.json.
         weights: the HDF5 file with all arrays.
+        minor: minor version of the Keras 3 whose meaning of layers the file has; -1 where any will do.
     """
-    metadata: JsonObject = {"keras_version": KERAS_VERSION, "date_saved": "1980-01-01@00:00:00"}
+    version = KERAS_VERSION if minor < 0 else f"3.{minor}.0"
+    metadata: JsonObject = {"keras_version": version, "date_saved": "1980-01-01@00:00:00"}
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w", zipfile.ZIP_STORED) as archive:
         for name, content in (

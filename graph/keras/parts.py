@@ -51,16 +51,38 @@ def _with_projections(layer: Layer) -> Layer:
     names = ["query", "key", "value", "attention_output"]
     if layer.arguments["use_gate"] is True:
         names.insert(2, "gate")
-    # What matters is only whether there is a bias: equations follow from what the layer is called on.
+    # Equations follow from what the layer is called on; the output shape says what the kernel has besides features.
     arguments: dict[str, Json] = {
-        "equation": "", "output_shape": None, "activation": None,
+        "equation": "", "activation": None,
         "bias_axes": "x" if layer.arguments["use_bias"] is True else None,
     }  # fmt: skip
     parts = tuple(
-        Layer(name, f"{layer.path}/{name}", "EinsumDense", "EinsumDense", arguments)
+        Layer(
+            name,
+            f"{layer.path}/{name}",
+            "EinsumDense",
+            "EinsumDense",
+            {**arguments, "output_shape": _projection_shape(layer, name)},
+        )
         for name in names
     )
     return replace(layer, parts=parts)
+
+
+def _projection_shape(layer: Layer, name: str) -> Json:
+    """Return heads and their size, and of what projects back the output shape behind them, if one is stated."""
+    arguments = layer.arguments
+    if layer.class_name == "GroupQueryAttention":
+        is_query = name not in ("key", "value")
+        return [
+            arguments["num_query_heads" if is_query else "num_key_value_heads"],
+            arguments["head_dim"],
+        ]
+    is_value = name in ("value", "gate", "attention_output")
+    size = (arguments["value_dim"] if is_value else None) or arguments["key_dim"]
+    stated = arguments["output_shape"] if name == "attention_output" else None
+    behind = stated if isinstance(stated, list) else [stated] if stated else []
+    return [arguments["num_heads"], size, *behind]
 
 
 def state_count(layer: Layer) -> int:

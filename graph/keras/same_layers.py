@@ -13,17 +13,23 @@ from graph.keras.activation_layers import activation_of
 from graph.keras.arguments import Arguments, check_arguments
 from graph.keras.description import Call, Layer, Model, Port, TensorRef
 from graph.keras.dialects import LAYER_CLASSES, Dialect
-from graph.keras.folder_weights import WITH_CELL, part_folders
+from graph.keras.folder_weights import WITH_CELL, folder_name, part_folders
 from graph.keras.json_text import Json, JsonObject, as_name, as_object
 from graph.keras.keras_file import Folder
 from graph.keras.keras_layer import Array
 from graph.keras.keras_layers import activation_name
-from graph.keras.naming import numbered, snake_case
+from graph.keras.naming import numbered
 from graph.keras.operands import written_operand
 from graph.keras.origin import Origin
 from graph.keras.saving_order import saving_order
 from graph.keras.slots import own_roles
 from graph.keras.spatial_classes import APPLICATION_CLASSES
+from graph.keras.written_attention import (
+    EARLIER_ARGUMENTS,
+    LATER_ARGUMENTS,
+    call_arguments,
+    einsum_arrays,
+)
 from graph.keras.written_recurrent import (
     CUDNN_CLASSES,
     RECURRENT_ROLES,
@@ -44,6 +50,7 @@ _NOT_WRITTEN: Mapping[Dialect, frozenset[str]] = {
 _NOT_ARGUMENTS: Mapping[str, frozenset[str]] = {
     "BatchNormalization": frozenset({"mode"}),
     "Cropping1D": frozenset({"data_format"}),
+    **EARLIER_ARGUMENTS,
     **dict.fromkeys(("LSTM", "GRU", "SimpleRNN"), frozenset({"consume_less"})),
     **dict.fromkeys((f"Conv{rank}DTranspose" for rank in (1, 2, 3)), frozenset({"output_shape"})),
 }
@@ -59,6 +66,7 @@ _NEEDED: Mapping[str, frozenset[str]] = {
 }  # fmt: skip
 # Arguments that some versions of Keras 3 do not know, and that they do not need where they are false.
 _OF_LATER_VERSIONS: Mapping[str, frozenset[str]] = {
+    **LATER_ARGUMENTS,
     "LayerNormalization": frozenset({"rms_scaling"}),
     "Resizing": frozenset({"antialias", "pad_to_aspect_ratio"}),
 }
@@ -227,7 +235,7 @@ class SameLayers:
         for layer in layers:
             if layer.class_name == "InputLayer" and model.class_name == "Sequential":
                 continue
-            folder = f"{path}layers/{numbered(snake_case(layer.class_name), counts)}"
+            folder = f"{path}layers/{numbered(folder_name(layer.class_name), counts)}"
             yield from self._folder(layer, folder)
 
     def _folder(self, layer: Layer, folder: str) -> Iterator[Folder]:
@@ -243,7 +251,16 @@ class SameLayers:
         """Return a layer's weights, in Keras' order."""
         if layer.class_name in RECURRENT_ROLES:
             return recurrent_arrays(layer, self._graph, self._array)
+        if layer.class_name == "EinsumDense":
+            found = einsum_arrays(
+                layer, lambda role: self._graph.weights.get(f"{layer.path}/{role}")
+            )
+            if found is None:
+                raise NotTheSameError(layer.path)
+            return found
         roles = [role.name for role in own_roles(layer)]
+        if layer.class_name == "AdditiveAttention":
+            return tuple(self._array(layer, role).reshape(-1) for role in roles)
         if layer.class_name != "Normalization":
             return tuple(self._array(layer, role) for role in roles)
         # The graph keeps an axis of length 1 wherever statistics are shared; the count of samples seen has no meaning.
@@ -281,12 +298,19 @@ def _in_order(model: Model) -> Sequence[Layer]:
     """The layers in the order in which Keras 3 lists them, and numbers their folders, when it loads the model."""
     by_name = {layer.name: layer for layer in model.layers}
     calls = {
-        (layer.name, number): [(ref.layer, ref.call) for ref in call.sources]
+        (layer.name, number): [(ref.layer, ref.call) for ref in _as_written(call)]
         for layer in model.layers
         for number, call in enumerate(layer.calls)
     }
     outputs = [(port.ref.layer, port.ref.call) for port in model.outputs]
     return [by_name[name] for name in saving_order(calls, outputs, list(by_name))]
+
+
+def _as_written(call: Call) -> Iterator[TensorRef]:
+    """Yield the tensors of a call in the order in which they are written."""
+    yield from call.inputs
+    for _, refs in sorted(call.keywords.items()):
+        yield from (ref for ref in refs if ref is not None)
 
 
 def _ports(ports: Sequence[Port], layers: Mapping[str, Layer]) -> Json:
@@ -323,8 +347,10 @@ def _node(layer: Layer, call: Call) -> JsonObject:
         argument = dict(zip(call.keys, tensors, strict=True))
     elif is_single:
         argument = tensors[0]
-    named: JsonObject = {}
+    named = call_arguments(layer, call, _tensor)
     for name, refs in sorted(keywords.items()):
+        if name in named:
+            continue
         found = [_tensor(ref) for ref in refs]
         named[name] = found[0] if name == "mask" and len(found) == 1 else found
     return {"args": [argument], "kwargs": named}
