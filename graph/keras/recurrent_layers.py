@@ -11,6 +11,7 @@ from graph.activations import ActivationFunction
 from graph.errors import ConfigError, ShapeError, UnsupportedLayerError
 from graph.keras.activation_layers import activation_of
 from graph.keras.conv_lstm_layers import through_images
+from graph.keras.dialects import Dialect
 from graph.keras.draft import KerasTensor, Site, Tensors
 from graph.keras.parts import state_count
 from graph.keras.recurrent_weights import cell_weights
@@ -32,16 +33,16 @@ _MERGES = {"sum": MergeKind.ADD, "ave": MergeKind.AVERAGE, "mul": MergeKind.MULT
 
 def lower_recurrent(site: Site) -> Tensors:
     """Add an LSTM, GRU, SimpleRNN or RNN; gives its output, and its final states where they are wanted."""
-    run = run_of(site, site.masks[0] if site.masks else None, _initial_states(site))
+    run = run_of(site, _used_mask(site), _initial_states(site))
     output, states = _through(site, run)
-    mask = run.mask if run.return_sequences else None
+    mask = site.masks[0] if run.return_sequences else None
     return (KerasTensor(output, mask), *map(KerasTensor, states))
 
 
 def lower_bidirectional(site: Site) -> Tensors:
     """Add both directions and what joins them; the backward one is turned around where it gives a sequence."""
     forward, backward = (site.part(part) for part in site.layer.parts)
-    states, mask = _initial_states(site), site.masks[0] if site.masks else None
+    states, mask = _initial_states(site), _used_mask(site)
     half = len(states) // 2
     runs = [run_of(forward, mask, states[:half]), run_of(backward, mask, states[half:])]
     if not site.draft.source.is_multi_backend:
@@ -49,13 +50,13 @@ def lower_bidirectional(site: Site) -> Tensors:
     (first, first_states), (second, second_states) = (
         _through(part, run) for part, run in zip((forward, backward), runs, strict=True)
     )
-    if not runs[0].return_sequences:
-        mask = None
-    else:
+    passed_on = None
+    if runs[0].return_sequences:
+        passed_on = site.masks[0]
         second = site.add(Slice(1, step=-1), on=(second,), name="reversed")
     outputs = _joined(site, first, second)
     return (
-        *(KerasTensor(output, mask) for output in outputs),
+        *(KerasTensor(output, passed_on) for output in outputs),
         *map(KerasTensor, (*first_states, *second_states)),
     )
 
@@ -69,6 +70,18 @@ def refuse_alone(site: Site) -> str:
     raise UnsupportedLayerError(
         f"{site.arguments.where} is called by itself", expected="a cell within an RNN"
     )
+
+
+def _used_mask(site: Site) -> str | None:
+    """Return the mask that a layer works with.
+
+    Keras 3 hands a layer the mask of its input only where that is the one tensor that it is called on: with initial
+    states a mask has to be stated, or all steps are real. Either way the output has the mask of the input.
+    """
+    has_states = "initial_state" in site.keywords
+    if site.draft.dialect is Dialect.KERAS3 and has_states and "mask" not in site.call.keywords:
+        return None
+    return site.masks[0]
 
 
 def _joined(site: Site, first: str, second: str) -> tuple[str, ...]:

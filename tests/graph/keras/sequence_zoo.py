@@ -55,10 +55,8 @@ _EVERY: dict[str, Any] = {
     "stacked": lambda k, **a: k.RNN(k.StackedRNNCells(_stacked(k)), **a),
 }
 _SETTINGS: dict[str, dict[str, Any]] = {
-    "": {},
     " of sequences": {"return_sequences": True},
     " backwards": {"go_backwards": True, "return_sequences": True},
-    " unrolled": {"unroll": True},
 }
 
 COMMON: dict[str, Build] = {
@@ -71,12 +69,14 @@ COMMON: dict[str, Build] = {
         for what, a in _SETTINGS.items()
     },
     **{
-        f"bidirectional {name}{what}": _masked(
-            lambda k, make=make, a=a: k.Bidirectional(make(k, **a))
+        f"bidirectional {name} of sequences": _masked(
+            lambda k, make=make: k.Bidirectional(make(k, return_sequences=True))
         )
         for name, make in _EVERY.items()
-        for what, a in list(_SETTINGS.items())[:2]
     },
+    "masked lstm": _masked(lambda k: k.LSTM(4)),
+    "masked gru unrolled": _masked(lambda k: k.GRU(4, unroll=True)),
+    "masked lstm in both directions": _masked(lambda k: k.Bidirectional(k.LSTM(4))),
     **{
         f"bidirectional {mode}": stack(
             STEPS,
@@ -265,7 +265,21 @@ def _explicit_mask(k: Any, x: Any, y: Any) -> Any:
     return k.LSTM(3, return_sequences=True, zero_output_for_mask=True)(x, mask=mask)
 
 
+def _stated_mask_and_state(k: Any, x: Any, h: Any) -> Any:
+    masking = k.Masking(0.0)
+    y = masking(x)
+    return k.GRU(4, return_sequences=True)(y, mask=masking.compute_mask(x), initial_state=h)
+
+
 KERAS3: dict[str, Build] = {
+    "stated mask and initial state": functional(_stated_mask_and_state, STEPS, (4,)),
+    "mask behind an initial state": functional(
+        lambda k, x, h: k.LSTM(3)(
+            k.GRU(4, return_sequences=True)(k.Masking(0.0)(x), initial_state=h)
+        ),
+        STEPS,
+        (4,),
+    ),
     "initial state in its place": functional(_state_in_place, STEPS, (4,)),
     "explicit mask": functional(_explicit_mask, STEPS, STEPS),
     "mask through rescaling": _masked(
