@@ -25,7 +25,8 @@ from app.services.storage import KERNELS_FOLDER
 from tests.app.covered_worker import worker_module
 from tests.conftest import REPOSITORY
 
-DEADLINE_SECONDS = 90.0
+# A machine may be ten times as busy as one would think; nothing waits so long where all is well.
+DEADLINE_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,9 @@ class Live:
     app: FastAPI
     server: GracefulServer
 
-    def upload(self, path: Path, name: str, *, wait: float = 60.0, **fields: str) -> httpx.Response:
+    def upload(
+        self, path: Path, name: str, *, wait: float = 300.0, **fields: str
+    ) -> httpx.Response:
         with path.open("rb") as file:
             return self.http.post(
                 "/models",

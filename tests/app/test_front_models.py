@@ -92,7 +92,7 @@ def served(
             files = {"file": path.read_bytes()}
             if name == "table":
                 files["calibration"] = samples.read_bytes()
-            answer = running.http.post("/models?wait=60", data={"name": name}, files=files)
+            answer = running.http.post("/models?wait=300", data={"name": name}, files=files)
             assert answer.status_code == 201, answer.text
         yield running
     shutil.copytree(data / KERNELS_FOLDER, objects, dirs_exist_ok=True)

@@ -52,7 +52,7 @@ def attempt(service: Live, name: str) -> dict[str, Any]:
     """Let a worker try something; return the problem of its job."""
     answer = service.http.post(
         "/models",
-        params={"wait": 60},
+        params={"wait": 300},
         data={"name": "probe"},
         files={"file": ZIP_SIGNATURE + name.encode()},
     )

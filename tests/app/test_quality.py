@@ -67,7 +67,7 @@ def upload(
         if count:
             files["calibration"] = npz(**arrays)
         data = {"name": "quality", "recipe": json.dumps(recipe), **fields}
-        return service.http.post("/models?wait=60", data=data, files=files)
+        return service.http.post("/models?wait=300", data=data, files=files)
 
     yield send
     service.http.delete("/models/quality")
@@ -263,7 +263,7 @@ def test_the_demo_ruined_by_97_percent_is_refused_and_by_95_is_served(service: L
         recipe = json.dumps({"mode": "magnitude", "sparsity": sparsity})
         files: dict[str, Any] = {"file": DIGITS.read_bytes(), "calibration": calibration}
         data = {"name": "ruined", "recipe": recipe}
-        return service.http.post("/models?wait=60", data=data, files=files)
+        return service.http.post("/models?wait=300", data=data, files=files)
 
     refused = send(0.97)
     assert (refused.status_code, slug(refused)) == (422, "quality-gate-failed")

@@ -107,10 +107,10 @@ def test_a_signature_that_is_not_there_is_refused_with_a_list(service: Live) -> 
     path = DATA / "saved_models" / "tf_module.zip"
     form = {"name": "signed", "signature": "g"}
     with path.open("rb") as file:
-        answer = service.http.post("/models?wait=60", data=form, files={"file": file})
+        answer = service.http.post("/models?wait=300", data=form, files={"file": file})
     assert answer.status_code == 422
     assert "'f'" in answer.json()["expected"]
     form["signature"] = "f"
     with path.open("rb") as file:
-        answer = service.http.post("/models?wait=60", data=form, files={"file": file})
+        answer = service.http.post("/models?wait=300", data=form, files={"file": file})
     assert answer.status_code == 201, answer.text

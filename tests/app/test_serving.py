@@ -128,7 +128,7 @@ def test_calibration_and_labels_go_with_the_upload(service: Live, small_file: Pa
     np.save(labels, np.arange(20) % 3)
     with small_file.open("rb") as file:
         answer = service.http.post(
-            "/models?wait=60",
+            "/models?wait=300",
             data={"name": "calibrated"},
             files={"file": file, "calibration": npz(x=samples), "labels": labels.getvalue()},
         )
@@ -146,7 +146,7 @@ def test_calibration_that_does_not_fit_is_refused(
 ) -> None:
     with small_file.open("rb") as file:
         answer = service.http.post(
-            "/models?wait=60",
+            "/models?wait=300",
             data={"name": "calibrated"},
             files={"file": file, "calibration": content},
         )

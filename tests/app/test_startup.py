@@ -57,7 +57,7 @@ def test_a_serving_process_never_imports_what_only_jobs_need(
     with Process(tmp_path / "data", {"PYTHONPROFILEIMPORTTIME": "1"}) as server:
         with small_file.open("rb") as file:
             answer = server.http.post(
-                "/models?wait=60",
+                "/models?wait=300",
                 data={
                     "name": "new",
                     "recipe": '{"mode": "magnitude", "sparsity": 0.5}',

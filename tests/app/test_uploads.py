@@ -128,7 +128,7 @@ def external_storage(model: h5py.File) -> None:
 def post(service: Live, content: bytes, name: str = "bad", **fields: str) -> httpx.Response:
     return service.http.post(
         "/models",
-        params={"wait": 60},
+        params={"wait": 300},
         data={"name": name, **fields},
         files={"file": ("model.keras", content)},
     )
@@ -385,7 +385,9 @@ def test_a_model_in_two_parts_is_served_as_the_whole_one(service: Live) -> None:
             "file": ("model.json", archive.read("config.json")),
             "weights": ("model.weights.h5", archive.read("model.weights.h5")),
         }
-    answer = service.http.post("/models?wait=60", data={"name": "halves"}, files=parts, timeout=90)
+    answer = service.http.post(
+        "/models?wait=300", data={"name": "halves"}, files=parts, timeout=300
+    )
     assert answer.status_code == 201, answer.text
     expected = np.load(DIGITS.parent / "expected.npz")
     outputs = service.predict(model="halves", inputs=expected["inputs"].tolist()).json()["outputs"]
@@ -398,7 +400,7 @@ def test_half_a_model_is_refused_before_it_is_queued(service: Live, missing: str
     with zipfile.ZipFile(DIGITS) as archive:
         parts = {"file": archive.read("config.json"), "weights": archive.read("model.weights.h5")}
     sent = {name: (name, content) for name, content in parts.items() if name != missing}
-    answer = service.http.post("/models?wait=60", data={"name": "half"}, files=sent)
+    answer = service.http.post("/models?wait=300", data={"name": "half"}, files=sent)
     assert answer.status_code == 422, answer.text
     assert "location" not in answer.headers
     assert job_files(service) == []
@@ -406,7 +408,7 @@ def test_half_a_model_is_refused_before_it_is_queued(service: Live, missing: str
 
 def test_weights_beside_a_whole_model_are_refused_before_it_is_queued(service: Live) -> None:
     files = {"file": DIGITS.read_bytes(), "weights": b"\x89HDF\r\n\x1a\n"}
-    answer = service.http.post("/models?wait=60", data={"name": "half"}, files=files)
+    answer = service.http.post("/models?wait=300", data={"name": "half"}, files=files)
     assert (answer.status_code, slug(answer)) == (422, "not-a-model-file")
     assert "no file of weights" in answer.json()["hint"]
     assert job_files(service) == []

@@ -66,7 +66,7 @@ def served(file: Path, objects: Path, tmp_path_factory: pytest.TempPathFactory) 
     with live(settings) as running:
         with file.open("rb") as model, samples.open("rb") as calibration:
             answer = running.http.post(
-                "/models?wait=60",
+                "/models?wait=300",
                 data={"name": "varying"},
                 files={"file": model, "calibration": calibration},
                 timeout=90,

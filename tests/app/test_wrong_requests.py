@@ -214,7 +214,7 @@ def test_calibration_by_npy_and_by_a_wrong_array_name(service: Live, small_file:
     def upload(calibration: bytes) -> httpx.Response:
         with open(str(small_file), "rb") as file:
             return service.http.post(
-                "/models?wait=60",
+                "/models?wait=300",
                 data={"name": "calibrated"},
                 files={"file": file, "calibration": calibration},
             )
