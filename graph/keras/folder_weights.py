@@ -246,7 +246,7 @@ def _read_variables(
         _check_stored_name(variables, layer, name)
     names = sorted(variables) if variables is not None else []
     places = [slot.role if slot.role in _BY_NAME else str(i) for i, slot in enumerate(slots)]
-    if layer.class_name == "Discretization" and names == ["0"]:
+    if layer.class_name == "Discretization" and names == ["0"] and not slots:
         return  # what Keras 3.0 knew of the data; the boundaries are in the configuration
     if names != sorted(places):
         raise wrong_number(f"layer {layer.path!r}", slots, names)

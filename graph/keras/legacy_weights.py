@@ -31,8 +31,12 @@ _KERAS1_ROLES = {
     "recurrent_kernel": "U",
     "embeddings": "W",
 }
-# What other versions called them; Keras 3 gave the weight of LayerScale no name.
-_OTHER_ROLES = {"depthwise_kernel": ("kernel",), "layer_scale": ("gamma", "variable")}
+# What other versions called them; Keras gave the weights of LayerScale and of tokens no name.
+_OTHER_ROLES = {
+    "depthwise_kernel": ("kernel",),
+    "layer_scale": ("gamma", "variable"),
+    "idf_weights": ("Variable",),
+}
 
 
 def read_legacy(weights: h5py.Group, model: Model, collector: Collector) -> None:

@@ -12,6 +12,7 @@ from graph.graph import WeightArray
 from graph.keras.description import Layer
 from graph.keras.hdf5 import reading, string_attribute
 from graph.keras.json_text import Json
+from graph.keras.lookup_classes import LOOKUP_CLASSES
 from graph.keras.quantized import FLOAT8_ROLES, added_roles, dequantized, is_whole
 from graph.keras.recurrent_classes import CONV_LSTM
 
@@ -102,12 +103,20 @@ def _roles_of_class(layer: Layer) -> tuple[Role, ...]:
             found = [Role(name, False) for name in ("mean", "variance", "count") if adapted]
         case name if name in _RECURRENT:
             found = recurrent_roles(arguments, _RECURRENT[name])
-        case "StringLookup" | "IntegerLookup" | "TextVectorization":
-            is_weighted = arguments["output_mode"] in ("tf_idf", "tf-idf")
-            found = [Role("idf_weights", False)] if is_weighted else []
+        case name if name in LOOKUP_CLASSES:
+            found = _lookup_roles(name, arguments)
         case name:
             found = _attention_roles(name, arguments)
     return tuple(found)
+
+
+def _lookup_roles(class_name: str, arguments: Mapping[str, Json]) -> list[Role]:
+    """Return the weights of a layer that looks values up; most have none."""
+    if class_name == "Discretization":
+        # Keras 2 keeps what it knows of the data, and makes boundaries of that when it loads a file.
+        return [] if arguments["bin_boundaries"] else [Role("summary", False)]
+    is_weighted = arguments["output_mode"] in ("tf_idf", "tf-idf")
+    return [Role("idf_weights", False)] if is_weighted else []
 
 
 def _attention_roles(class_name: str, arguments: Mapping[str, Json]) -> list[Role]:
