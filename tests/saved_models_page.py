@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from graph.saved_model import (
+    loops,
     ops_copies,
     ops_elements,
     ops_images,
@@ -26,6 +27,7 @@ FAMILIES: Mapping[str, Rules] = {
     "Parts, rows of tables, joining": ops_indexing.RULES,
     "Copies and padding": ops_copies.RULES,
     "Shapes": ops_shape.RULES,
+    "Lists of loops": loops.RULES,
 }
 
 

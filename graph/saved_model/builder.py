@@ -28,7 +28,7 @@ class Builder:
 
     def __init__(self, *, has_batch: bool, allow_nonfinite: bool) -> None:
         self.has_batch = has_batch
-        self._allow_nonfinite = allow_nonfinite
+        self.allows_nonfinite = allow_nonfinite
         self._inputs: list[Input] = []
         self._nodes: list[Node] = []
         self._weights: dict[str, WeightArray] = {}
@@ -109,7 +109,7 @@ class Builder:
             raise UnsupportedDtypeError(
                 f"weight {name[:200]!r} is not float32", expected="float32", got=str(array.dtype)
             )
-        if not self._allow_nonfinite and not np.isfinite(array).all():
+        if not self.allows_nonfinite and not np.isfinite(array).all():
             raise NonFiniteWeightsError(
                 f"weight {name[:200]!r} contains NaN or infinity",
                 hint="set allow_nonfinite to serve it as it is",

@@ -87,6 +87,13 @@ def flatten(
     return FlatGraph(tuple(flattener.nodes), tuple(results))
 
 
+def flatten_function(graph: MetaGraph, name: str, arguments: Sequence[Ref]) -> FlatGraph:
+    """Return what a function computes of some values; errors are those of `flatten`."""
+    flattener = _Flattener(graph, frozenset())
+    results = flattener.call(name, list(arguments))
+    return FlatGraph(tuple(flattener.nodes), results)
+
+
 class _Scope:
     """The body of a function, or the outermost graph, while its operations are copied."""
 
@@ -181,7 +188,10 @@ class _Flattener:
         return node
 
     def _call(self, name: str, operation: Operation, given: list[Ref]) -> tuple[Ref, ...]:
-        called = operation.attributes.function("f")
+        return self.call(operation.attributes.function("f"), given, f"{name}/")
+
+    def call(self, called: str, given: list[Ref], prefix: str = "") -> tuple[Ref, ...]:
+        """Copy the operations of a function, and return its results."""
         if called in self._calls:
             raise TopologyError(f"function {called[:200]!r} of the SavedModel calls itself")
         if len(self._calls) >= bounds.MAX_FUNCTION_DEPTH:
@@ -197,7 +207,7 @@ class _Flattener:
                 got=str(len(given)),
             )
         self._calls.append(called)
-        returned = self._open(f"{name}/", function, given)
+        returned = self._open(prefix, function, given)
         self._calls.pop()
         return returned
 

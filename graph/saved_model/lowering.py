@@ -1,7 +1,7 @@
 """The flat graph of a signature -> the graph, operation by operation; all that is refused is said at once."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -21,12 +21,20 @@ from graph.graph import Graph, Output
 from graph.keras.unsupported import with_others
 from graph.saved_model.builder import Builder, label_of
 from graph.saved_model.element_types import name_of, numpy_type
-from graph.saved_model.flat import FlatGraph, FlatNode, Ref
+from graph.saved_model.flat import FlatGraph, FlatNode, Ref, flatten_function
+from graph.saved_model.joining import joined
 from graph.saved_model.lengths import BATCH, fixed
-from graph.saved_model.meta_graph import Endpoint, Signature
+from graph.saved_model.loops import ARGUMENT, LOOPS, Loop, read_loop
+from graph.saved_model.meta_graph import Attributes, Endpoint, MetaGraph, Signature
 from graph.saved_model.ops_constant import Folding
 from graph.saved_model.ops_indexing import embedded
-from graph.saved_model.rules import LENGTH_RULES, RULES, SOURCES, unknown_attributes
+from graph.saved_model.rules import (
+    KNOWN_OPERATIONS,
+    LENGTH_RULES,
+    RULES,
+    SOURCES,
+    unknown_attributes,
+)
 from graph.saved_model.site import Site, as_known
 from graph.saved_model.values import Handle, Known, Refused, Repeated, Shape, Tensor, Value
 from graph.saved_model.variables import Variables
@@ -44,7 +52,12 @@ _UNBATCHED = (
 
 
 def lower_signature(
-    signature: Signature, flat: FlatGraph, variables: Variables, *, allow_nonfinite: bool
+    meta: MetaGraph,
+    signature: Signature,
+    flat: FlatGraph,
+    variables: Variables,
+    *,
+    allow_nonfinite: bool,
 ) -> tuple[Graph, tuple[str, ...]]:
     """Build the verified graph of what a signature computes.
 
@@ -57,7 +70,7 @@ def lower_signature(
     """
     nodes = needed(flat)
     builder = Builder(has_batch=_has_batch(signature), allow_nonfinite=allow_nonfinite)
-    lowering = _Lowering(builder, variables, _prefix_of(nodes))
+    lowering = _Lowering(meta, builder, variables, _prefix_of(nodes))
     for endpoint in signature.inputs:
         lowering.add_input(endpoint)
     for node in nodes:
@@ -74,10 +87,17 @@ def lower_signature(
 
 def needed(flat: FlatGraph) -> list[FlatNode]:
     """Return the operations that results are computed from."""
-    wanted = {id(ref.node) for ref in flat.results}
+    return needed_until(flat.nodes, frozenset(), flat.results)
+
+
+def needed_until(
+    nodes: Sequence[FlatNode], known: frozenset[int], results: Iterable[Ref]
+) -> list[FlatNode]:
+    """Return the operations that results are computed from, where the values of some operations are known."""
+    wanted = {id(ref.node) for ref in results}
     kept = []
-    for node in reversed(flat.nodes):
-        if id(node) in wanted:
+    for node in reversed(nodes):
+        if id(node) in wanted and id(node) not in known:
             wanted.update(id(ref.node) for ref in node.inputs)
             kept.append(node)
     return kept[::-1]
@@ -90,9 +110,7 @@ def refuse_unknown(nodes: Sequence[FlatNode]) -> None:
         UnsupportedLayerError: there are some.
     """
     found = Counter(
-        node.op
-        for node in nodes
-        if not node.is_fed and node.op not in RULES and node.op not in SOURCES
+        node.op for node in nodes if not node.is_fed and node.op not in KNOWN_OPERATIONS
     )
     if not found:
         return
@@ -137,7 +155,10 @@ def _prefix_of(nodes: Sequence[FlatNode]) -> str:
 class _Lowering:
     """Reads operations in their order; what is refused is kept, and what depends on it passed over."""
 
-    def __init__(self, builder: Builder, variables: Variables, prefix: str) -> None:
+    def __init__(
+        self, meta: MetaGraph, builder: Builder, variables: Variables, prefix: str
+    ) -> None:
+        self._meta = meta
         self._builder = builder
         self._variables = variables
         self._prefix = prefix
@@ -238,6 +259,8 @@ class _Lowering:
         site = self._site(node, inputs)
         if node.op in SOURCES:
             return self._source(node, site)
+        if node.op in LOOPS:
+            return read_loop(site, self._loop(node), self._step)
         folded = self._folded(site)
         if folded is not None:
             return folded
@@ -247,6 +270,40 @@ class _Lowering:
             LENGTH_RULES if has_lengths and not has_tensors and node.op in LENGTH_RULES else RULES
         )
         return table[node.op](site)
+
+    def _loop(self, node: FlatNode) -> Loop:
+        """Return a loop with its functions opened."""
+        parts = []
+        for part in ("body", "cond"):
+            given = [
+                FlatNode(f"{node.name}/{place}", ARGUMENT, (), Attributes({}, node.name))
+                for place in range(len(node.inputs))
+            ]
+            name = node.attributes.function(part)
+            refs = [Ref(one, 0) for one in given]
+            parts.append((given, flatten_function(self._meta, name, refs)))
+        (arguments, body), (condition_arguments, condition) = parts
+        return Loop(arguments, body, condition_arguments, condition)
+
+    def _step(
+        self, body: FlatGraph, presets: Mapping[int, Value], outputs: Mapping[str, Ref]
+    ) -> Graph:
+        """Read the step of a loop as a graph of its own; inputs are those of the preset values that are tensors."""
+        builder = Builder(has_batch=True, allow_nonfinite=self._builder.allows_nonfinite)
+        inner = _Lowering(self._meta, builder, self._variables, self._prefix)
+        for place, value in presets.items():
+            if isinstance(value, Tensor):
+                lengths = tuple(length.fixed or -1 for length in value.shape[1:])
+                builder.add_input(value.value, value.dtype, (-1, *lengths))
+            inner._values[place] = (value,)
+        nodes = needed_until(body.nodes, frozenset(presets), outputs.values())
+        refuse_unknown(nodes)
+        for node in nodes:
+            inner.read(node)
+        inner.refuse()
+        found = [Output(name, inner.output(name, ref)) for name, ref in outputs.items()]
+        inner.refuse()
+        return joined(builder.finished("step", found))
 
     def _source(self, node: FlatNode, site: Site) -> Value:
         """Return what comes from the file itself."""

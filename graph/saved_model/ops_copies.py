@@ -1,12 +1,14 @@
 """Operations that repeat, pad or reverse values, and counting."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from graph.errors import UnsupportedLayerError
 from graph.resizing_ops import Pad
 from graph.saved_model.lengths import BATCH, ONE, Lengths, fixed
 from graph.saved_model.site import Rules, Site
-from graph.saved_model.values import Known, Repeated, Tensor, Value
+from graph.saved_model.values import Known, Repeated, Tensor, TimeMajor, Value
 from graph.shape_ops import Concatenate
 from graph.slice_ops import BroadcastTo, Slice
 
@@ -83,6 +85,13 @@ def _padded_features(site: Site, x: Tensor, pairs: list[tuple[int, int]]) -> Val
 
 
 def _reverse(site: Site) -> Value:
+    given = site.input(0)
+    if isinstance(given, TimeMajor):
+        if site.integers(1) != (0,):
+            raise site.refusal("turns something else of a sequence around than the time")
+        time = Known(np.array([1], np.int32), site.label)
+        turned = _reverse(replace(site, inputs=(given.tensor, time)))
+        return TimeMajor(turned) if isinstance(turned, Tensor) else turned
     x = site.tensor(0)
     value = site.value(x)
     lengths = site.builder.lengths(value)

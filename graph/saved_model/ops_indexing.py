@@ -13,7 +13,7 @@ from graph.errors import UnsupportedLayerError
 from graph.saved_model.constants import as_tensor
 from graph.saved_model.lengths import ONE, Length
 from graph.saved_model.site import Rules, Site, as_lengths, as_shape_value
-from graph.saved_model.values import Known, Refused, Repeated, Shape, Tensor, Value
+from graph.saved_model.values import Known, Refused, Repeated, Shape, Tensor, TimeMajor, Value
 from graph.shape_ops import Concatenate
 from graph.slice_ops import Gather, Slice
 
@@ -93,7 +93,18 @@ def _strided_slice(site: Site) -> Value:
         return _slice_of_lengths(site, value)
     if isinstance(value, Tensor):
         return _slice_of_tensor(site, value, _parts(site, len(value.shape)))
+    if isinstance(value, TimeMajor):
+        return _step_of(site, value)
     raise site.refusal("takes a part of something else than a tensor")
+
+
+def _step_of(site: Site, value: TimeMajor) -> Value:
+    """Return one step of a sequence."""
+    first, *rest = _parts(site, len(value.shape))
+    if not first.is_one or not all(part.is_whole for part in rest):
+        raise site.refusal("takes something else of a sequence than one step")
+    batch, *others = rest
+    return _slice_of_tensor(site, value.tensor, [batch, first, *others])
 
 
 def _slice_of_lengths(site: Site, value: Shape) -> Value:
@@ -214,7 +225,7 @@ def _sizes(site: Site, length: int, count: int, sizes: list[int]) -> list[int]:
         return [length // count] * count
     if sizes.count(-1) == 1:
         sizes[sizes.index(-1)] = length - sum(size for size in sizes if size >= 0)
-    if min(sizes) < 1 or sum(sizes) != length:
+    if min(sizes) < 0 or sum(sizes) != length:
         raise site.refusal("divides an axis into parts that do not fit", got=f"{length}: {sizes}")
     return sizes
 
@@ -226,7 +237,8 @@ def _range_of(site: Site, value: Value, axis: int, start: int, stop: int) -> Val
         return Known(value.array[tuple(index)], f"{value.name}/{start}")
     if isinstance(value, Shape):
         return as_shape_value(value.lengths[start:stop], value, site.label, is_scalar=False)
-    if not isinstance(value, Tensor):
+    if not isinstance(value, Tensor) or start == stop:
+        # Keras splits off parts without elements, which nothing reads.
         return Refused()
     parts = [_Part()] * len(value.shape)
     parts[axis] = _Part(start, stop)
@@ -276,6 +288,11 @@ def _pack(site: Site) -> Value:
     if all(isinstance(value, Known) for value in site.inputs):
         arrays = [value.array for value in site.inputs if isinstance(value, Known)]
         return Known(np.stack(arrays, axis), site.label)
+    if axis == 0 and site.builder.has_batch:
+        # One value after another in front of the batch: the steps of a sequence.
+        steps: list[Value] = [_with_axis(site, value, 1) for value in site.inputs]
+        sequence = _joined(site, steps, 1)
+        return TimeMajor(sequence) if isinstance(sequence, Tensor) else Refused()
     widened: list[Value] = [_with_axis(site, value, axis) for value in site.inputs]
     return _joined(site, widened, axis)
 

@@ -11,7 +11,16 @@ import numpy as np
 from graph.errors import UnsupportedLayerError
 from graph.saved_model.lengths import BATCH, ONE, Length, Lengths, fixed, product, show
 from graph.saved_model.site import Rules, Site, as_lengths, as_shape_value
-from graph.saved_model.values import Known, Phased, Repeated, Shape, Tensor, Uniform, Value
+from graph.saved_model.values import (
+    Known,
+    Phased,
+    Repeated,
+    Shape,
+    Tensor,
+    TimeMajor,
+    Uniform,
+    Value,
+)
 from graph.shape_ops import Permute
 
 
@@ -19,7 +28,7 @@ def _shape(site: Site) -> Value:
     value = site.input(0)
     if isinstance(value, Known):
         return Known(np.array(value.array.shape, np.int32), site.label)
-    if isinstance(value, (Tensor, Repeated)):
+    if isinstance(value, (Tensor, Repeated, TimeMajor)):
         dtype = np.dtype(np.int64 if site.attributes.dtype("out_type", 3) == 9 else np.int32)
         return as_shape_value(value.shape, Shape((), False, dtype), site.label, is_scalar=False)
     raise site.refusal("asks for the shape of something else than a tensor")
@@ -132,7 +141,13 @@ def _viewed(site: Site, value: Tensor | Repeated, shape: Lengths) -> Value:
 
 def transpose(site: Site) -> Value:
     """Return a value with its axes in another order; nothing moves where only axes of length 1 do."""
+    if isinstance(given := site.input(0), TimeMajor):
+        if site.integers(1) != (1, 0, *range(2, len(given.shape))):
+            raise site.refusal("moves the axes of a sequence in another way than back")
+        return given.tensor
     value, order = site.tensor(0), site.integers(1)
+    if order == (1, 0, *range(2, len(value.shape))) and value.shape[0] == BATCH:
+        return TimeMajor(value)
     rank = len(value.shape)
     places = [axis % rank for axis in order] if rank else []
     if sorted(places) != list(range(rank)):

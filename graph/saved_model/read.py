@@ -18,7 +18,7 @@ from graph.saved_model.joining import joined
 from graph.saved_model.lowering import lower_signature, needed, refuse_unknown
 from graph.saved_model.meta_graph import choose_signature, open_meta_graph
 from graph.saved_model.rules import RULES
-from graph.saved_model.variables import Variables, refuse_changes, restored
+from graph.saved_model.variables import Variables, refuse_changes, restored, with_loops
 from graph.saved_model.wire import Budget
 from graph.verify import verify
 
@@ -56,7 +56,7 @@ def read_saved_model(
     fed = frozenset(endpoint.tensor.split(":")[0] for endpoint in chosen.inputs)
     flat = flatten(meta, [endpoint.tensor for endpoint in chosen.outputs], fed)
     refuse_unknown(needed(flat))
-    refuse_changes(flat.nodes, frozenset(RULES))
+    refuse_changes(with_loops(meta, flat.nodes), frozenset(RULES))
     if meta.first_operations:
         refuse_changes(flatten(meta, meta.first_operations).nodes, frozenset(RULES))
     if len(flat.results) != len(chosen.outputs) or not chosen.outputs:
@@ -64,7 +64,7 @@ def read_saved_model(
             "a signature of the SavedModel has no outputs, or one that nothing makes"
         )
     variables = Variables(tensors, checkpoint)
-    graph, notes = lower_signature(chosen, flat, variables, allow_nonfinite=allow_nonfinite)
+    graph, notes = lower_signature(meta, chosen, flat, variables, allow_nonfinite=allow_nonfinite)
     tidy = joined(graph)
     verify(tidy)
     writer = f" of TensorFlow {meta.version}" if _VERSION.fullmatch(meta.version) else ""

@@ -1,6 +1,7 @@
 """The table of operations that are read, and of the attributes that their rules know."""
 
 from graph.saved_model import (
+    loops,
     ops_copies,
     ops_elements,
     ops_images,
@@ -13,6 +14,7 @@ from graph.saved_model import (
 from graph.saved_model.site import Rules
 
 RULES: Rules = {
+    **loops.RULES,
     **ops_copies.RULES,
     **ops_elements.RULES,
     **ops_images.RULES,
@@ -26,6 +28,7 @@ LENGTH_RULES: Rules = {**ops_indexing.LENGTH_RULES, **ops_shape.LENGTH_RULES}
 # What is not in the tables, since it is no operation on values.
 SOURCES = frozenset({"Const", "Placeholder", "PlaceholderWithDefault", "VarHandleOp", "VariableV2",
                      "Variable", "ReadVariableOp", "ResourceGather", "NoOp"})  # fmt: skip
+KNOWN_OPERATIONS = frozenset(RULES) | SOURCES | loops.LOOPS
 # Attributes that change nothing: types that follow from the inputs, hints for other processors, and the like.
 _SILENT = frozenset(
     {"T", "Tidx", "Tshape", "Tperm", "Tpaddings", "Tdim", "Tindices", "Taxis", "Tparams", "Tlen", "TI",
@@ -33,7 +36,7 @@ _SILENT = frozenset(
      "use_cudnn_on_gpu", "parallel_iterations", "element_dtype", "shape_type", "message", "Tblock_shape",
      "Tcrops", "grad_a", "grad_b", "a_is_sparse", "b_is_sparse", "shape", "value", "validate_indices",
      "incompatible_shape_error", "Truncate", "shared_name", "container", "grad_x", "grad_y", "debug_name",
-     "allowed_devices", "use_locking", "Tin", "Tout", "index", "Tcond"}
+     "allowed_devices", "cond", "body", "output_shapes", "num_elements", "handle_dtype", "use_locking", "Tin", "Tout", "index", "Tcond"}
 )  # fmt: skip
 # Those that rules look at, in whichever operation they occur.
 _READ = frozenset(

@@ -80,6 +80,26 @@ class Phased:
 
 
 @dataclass(frozen=True, slots=True)
+class TimeMajor:
+    """A sequence with the time before the batch, as loops take it; `tensor` has the batch first."""
+
+    tensor: Tensor
+
+    @property
+    def shape(self) -> Lengths:
+        """The shape in TensorFlow."""
+        batch, time, *rest = self.tensor.shape
+        return (time, batch, *rest)
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """A list of the steps of a sequence, whose tensor has the batch first; None while nothing is in it."""
+
+    tensor: Tensor | None
+
+
+@dataclass(frozen=True, slots=True)
 class Uniform:
     """One number, repeated in a shape that varies otherwise than by the batch alone."""
 
@@ -99,4 +119,4 @@ class Refused:
     """A value that could not be made; the reason is kept elsewhere."""
 
 
-Value = Known | Shape | Tensor | Repeated | Phased | Uniform | Handle | Refused
+Value = Known | Shape | Tensor | Repeated | TimeMajor | Items | Phased | Uniform | Handle | Refused

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from graph.errors import ConfigError, UnsupportedArgumentError, UnsupportedLayerError
 from graph.saved_model.checkpoint import Checkpoint
-from graph.saved_model.flat import FlatNode, Ref, flatten
+from graph.saved_model.flat import FlatNode, Ref, flatten, flatten_function
 from graph.saved_model.meta_graph import MetaGraph
 from graph.saved_model.tensors import Array
 
@@ -143,6 +143,18 @@ def refuse_changes(nodes: tuple[FlatNode, ...], pure: frozenset[str]) -> None:
             got=", ".join(changing[:8]) + (" and more" if len(changing) > 8 else ""),
             hint="save the function that predicts, without state and without training",
         )
+
+
+def with_loops(graph: MetaGraph, nodes: tuple[FlatNode, ...]) -> tuple[FlatNode, ...]:
+    """Return operations with those of loops among them opened once, in place of the loops."""
+    found: list[FlatNode] = []
+    for node in nodes:
+        if node.op not in ("While", "StatelessWhile"):
+            found.append(node)
+            continue
+        for part in ("cond", "body"):
+            found += flatten_function(graph, node.attributes.function(part), node.inputs).nodes
+    return tuple(found)
 
 
 def _changes(nodes: tuple[FlatNode, ...], pure: frozenset[str]) -> Iterator[tuple[FlatNode, str]]:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from graph import reference
+from graph.errors import UnsupportedLayerError
 from graph.model_files.read import read_model_file
 from tests.graph.saved_model.conftest import assert_same_answers, set_weights
 from tests.graph.saved_model.zoo import MODELS
@@ -47,6 +48,29 @@ def test_a_batch_normalization_is_one_node(version: str, tmp_path: Path) -> None
     kinds = [type(node.op).__name__ for node in graph.nodes]
     assert kinds.count("BatchNormalization") == 1
     assert kinds.count("Constant") == 0
+
+
+@pytest.mark.parametrize("version", WRITERS)
+def test_a_recurrent_layer_is_one_node_behind_its_projection(version: str, tmp_path: Path) -> None:
+    graph = read_model_file(written(version, "lstm", tmp_path / "m")).graph
+    kinds = [type(node.op).__name__ for node in graph.nodes]
+    assert kinds == ["Dense", "Recurrent", "Dense", "Recurrent"]
+
+
+def test_a_loop_that_is_no_cell_is_refused(tmp_path: Path) -> None:
+    """Like an LSTM in all but one sign."""
+    keras = pytest.importorskip("keras")
+
+    class Cell(keras.layers.LSTMCell):
+        def call(self, x: Any, states: Any, training: bool = False) -> Any:
+            h, (_, c) = super().call(x, states, training)
+            return h, [h, -c]
+
+    x = keras.Input((5, 4))
+    model = keras.Model(x, keras.layers.RNN(Cell(3))(x))
+    model.export(tmp_path / "m", verbose=False)
+    with pytest.raises(UnsupportedLayerError, match="none of the cells that are known"):
+        read_model_file(tmp_path / "m")
 
 
 @pytest.mark.parametrize("kind", ["zip", "gztar"])

@@ -43,6 +43,15 @@ def _attention(keras: Any, attend: Callable[[Any, Any], Any]) -> Any:
     return keras.Model(x, attend(keras.layers, x))
 
 
+def _states(keras: Any) -> Any:
+    x, state = keras.Input((5, 4), name="a"), keras.Input((3,), name="b")
+    sequence, last = keras.layers.GRU(3, return_sequences=True, return_state=True)(
+        x, initial_state=state
+    )
+    whole, h, c = keras.layers.LSTM(3, return_sequences=True, return_state=True)(sequence)
+    return keras.Model([x, state], [whole, h, c, last])
+
+
 def _residual(keras: Any) -> Any:
     layers = keras.layers
     x = keras.Input((8, 8, 3))
@@ -115,6 +124,13 @@ MODELS: dict[str, Build] = {
     "dot-product attention": lambda keras: _attention(keras, lambda k, x: k.Attention()([x, x])),
     "additive attention": lambda keras: _attention(keras, lambda k, x: k.AdditiveAttention()([x, x])),
     "einsum": _chain((6, 8), lambda k: k.EinsumDense("abc,cde->abde", output_shape=(None, 2, 3), bias_axes="de")),
+    "lstm": _chain((5, 4), lambda k: k.LSTM(3, return_sequences=True), lambda k: k.LSTM(2)),
+    "lstm from the end": _chain((5, 4), lambda k: k.LSTM(3, go_backwards=True, activation="relu", use_bias=False)),
+    "gru": _chain((5, 4), lambda k: k.GRU(3, return_sequences=True), lambda k: k.GRU(2, reset_after=False)),
+    "simple rnn": _chain((5, 4), lambda k: k.SimpleRNN(3)),
+    "bidirectional": _chain((5, 4), lambda k: k.Bidirectional(k.LSTM(3))),
+    "states": _states,
+    "time distributed": _chain((5, 8), lambda k: k.TimeDistributed(k.Dense(3))),
     "prelu": _chain((5, 6), lambda k: k.PReLU(), lambda k: k.PReLU(shared_axes=[1])),
     "shapes": _chain(
         (12,), lambda k: k.Reshape((3, 4)), lambda k: k.Permute((2, 1)), lambda k: k.Flatten(), lambda k: k.RepeatVector(3),
