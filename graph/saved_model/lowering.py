@@ -36,7 +36,16 @@ from graph.saved_model.rules import (
     unknown_attributes,
 )
 from graph.saved_model.site import Site, as_known
-from graph.saved_model.values import Handle, Known, Refused, Repeated, Shape, Tensor, Value
+from graph.saved_model.values import (
+    Handle,
+    Known,
+    Refused,
+    Repeated,
+    Shape,
+    Tensor,
+    TimeMajor,
+    Value,
+)
 from graph.saved_model.variables import Variables
 from graph.verify import verify
 
@@ -195,6 +204,10 @@ class _Lowering:
         """Return the value of the graph for an output of the signature."""
         value = self._value(ref)
         try:
+            if isinstance(value, TimeMajor):
+                raise UnsupportedLayerError(
+                    f"output {key[:200]!r} of the SavedModel has not the batch as its first axis"
+                )
             if not isinstance(value, Tensor):
                 raise UnsupportedArgumentError(
                     f"output {key[:200]!r} of the SavedModel does not depend on its inputs"
@@ -298,6 +311,8 @@ class _Lowering:
             inner._values[place] = (value,)
         nodes = needed_until(body.nodes, frozenset(presets), outputs.values())
         refuse_unknown(nodes)
+        if any(node.op in LOOPS for node in nodes):
+            raise UnsupportedLayerError("a loop of the SavedModel has another loop in its body")
         for node in nodes:
             inner.read(node)
         inner.refuse()

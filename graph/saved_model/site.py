@@ -17,7 +17,7 @@ from graph.saved_model.builder import Builder
 from graph.saved_model.lengths import BATCH, ONE, Length, Lengths, fixed, product, show
 from graph.saved_model.meta_graph import Attributes
 from graph.saved_model.tensors import Array
-from graph.saved_model.values import Known, Repeated, Shape, Tensor, Value
+from graph.saved_model.values import Known, Repeated, Shape, Tensor, TimeMajor, Value
 from graph.shape_ops import Reshape
 
 _FLOAT32 = np.dtype(np.float32)
@@ -65,6 +65,12 @@ class Site:
         value = self.input(place)
         if isinstance(value, Tensor):
             return value
+        if isinstance(value, TimeMajor):
+            raise UnsupportedLayerError(
+                f"{self.where} works on values whose first axis is not the batch",
+                expected="the batch as the first axis of every value",
+                got=show(value.shape),
+            )
         raise self.refusal(f"has an input {place} that does not depend on the model's inputs")
 
     def real(self, place: int) -> Tensor:

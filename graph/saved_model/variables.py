@@ -7,7 +7,13 @@ alike, and needs no guess from names.
 
 from collections.abc import Iterator, Mapping
 
-from graph.errors import ConfigError, UnsupportedArgumentError, UnsupportedLayerError
+from graph import limits as bounds
+from graph.errors import (
+    ConfigError,
+    FileLimitError,
+    UnsupportedArgumentError,
+    UnsupportedLayerError,
+)
 from graph.saved_model.checkpoint import Checkpoint
 from graph.saved_model.flat import FlatNode, Ref, flatten, flatten_function
 from graph.saved_model.meta_graph import MetaGraph
@@ -146,7 +152,11 @@ def refuse_changes(nodes: tuple[FlatNode, ...], pure: frozenset[str]) -> None:
 
 
 def with_loops(graph: MetaGraph, nodes: tuple[FlatNode, ...]) -> tuple[FlatNode, ...]:
-    """Return operations with those of loops among them opened once, in place of the loops."""
+    """Return operations with those of loops among them opened once, in place of the loops.
+
+    Raises:
+        FileLimitError: there are too many.
+    """
     found: list[FlatNode] = []
     for node in nodes:
         if node.op not in ("While", "StatelessWhile"):
@@ -154,6 +164,11 @@ def with_loops(graph: MetaGraph, nodes: tuple[FlatNode, ...]) -> tuple[FlatNode,
             continue
         for part in ("cond", "body"):
             found += flatten_function(graph, node.attributes.function(part), node.inputs).nodes
+        if len(found) > bounds.MAX_OPERATIONS:
+            raise FileLimitError(
+                "the SavedModel has too many operations when all its loops are opened",
+                expected=f"at most {bounds.MAX_OPERATIONS}",
+            )
     return tuple(found)
 
 

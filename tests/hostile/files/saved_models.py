@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import itertools
 import tarfile
 import zipfile
 from pathlib import Path
@@ -201,13 +202,50 @@ def operations_in_a_circle(path: Path) -> None:
 for _op in (
     "ReadFile", "WriteFile", "MatchingFiles", "LoadV2", "RestoreV2", "PyFunc", "EagerPyFunc", "LoadLibrary", "ShellExecute",
     "TextLineReaderV2", "FixedLengthRecordDataset", "TFRecordDataset", "DecodeRaw", "HashTableV2", "InitializeTableFromTextFileV2",
-    "LookupTableFindV2", "RandomUniform", "Where", "While", "If", "XlaLaunch", "TPUExecute", "Send", "Recv", "Print", "A" * 3000,
+    "LookupTableFindV2", "RandomUniform", "Where", "If", "XlaLaunch", "TPUExecute", "Send", "Recv", "Print", "A" * 3000,
 ):  # fmt: skip
     FILES.add(
         f"operation {_op[:40]}",
         lambda path, op=_op: write(path, Model([node("y", op, ["x"])])),
         UnsupportedLayerError,
     )
+
+
+@hostile(DamagedFileError)
+def loop_without_functions(path: Path) -> None:
+    write(path, Model([node("y", "While", ["x"])]))
+
+
+def looping(path: Path, body: list[bytes], loops: int = 1) -> None:
+    """Loops over x whose body has some operations; the last one gives y."""
+    functions = {"body": made.function_attribute("b"), "cond": made.function_attribute("c")}
+    names = ["x", *(f"w{number}" for number in range(loops - 1)), "y"]
+    nodes = [
+        node(after, "While", [before], **functions) for before, after in itertools.pairwise(names)
+    ]
+    one = made.function("c", ["a"], {"r": "i:output:0"}, [node("i", "Identity", ["a"])])
+    write(path, Model(nodes, [one, made.function("b", ["a"], {"r": "last:output:0"}, body)]))
+
+
+@hostile(UnsupportedLayerError)
+def loop_within_itself(path: Path) -> None:
+    functions = {"body": made.function_attribute("b"), "cond": made.function_attribute("c")}
+    looping(path, [node("last", "While", ["a"], **functions)])
+
+
+@hostile(UnsupportedLayerError)
+def loop_that_is_no_cell(path: Path) -> None:
+    looping(path, [node("last", "Relu", ["a"])])
+
+
+@hostile(FileLimitError)
+def loops_that_multiply(path: Path) -> None:
+    names = ["a", *(f"n{number}" for number in range(999)), "last"]
+    body = [
+        node(after, "Identity", [f"{before}:output:0" if before != "a" else "a"])
+        for before, after in itertools.pairwise(names)
+    ]
+    looping(path, body, loops=300)
 
 
 @hostile(UnsupportedArgumentError)
