@@ -10,16 +10,23 @@ import keras
 import tensorflow as tf  # type: ignore[import-untyped]
 
 from benchmarks.peers.tensorflow_sequences import build_layer
-from benchmarks.sequences.network import load_sequence
+from benchmarks.sequences.network import TRANSFORMER, load_sequence
 
 
 def main() -> None:
     """Convert."""
     source, target, batch = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
     network = load_sequence(source)
-    given = keras.Input(network.description.sample_shape, batch_size=batch)
-    model = keras.Model(given, build_layer(network)(given))
-    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    shape = network.description.sample_shape
+    layer = build_layer(network)
+    if network.description.cell == TRANSFORMER:
+        function = tf.function(layer, input_signature=[tf.TensorSpec([batch, *shape])])
+        functions = [function.get_concrete_function()]
+        converter = tf.lite.TFLiteConverter.from_concrete_functions(functions)
+    else:
+        given = keras.Input(shape, batch_size=batch)
+        model = keras.Model(given, layer(given))
+        converter = tf.lite.TFLiteConverter.from_keras_model(model)
     target.write_bytes(converter.convert())
 
 

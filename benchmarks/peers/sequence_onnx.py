@@ -5,23 +5,30 @@ import onnx  # type: ignore[import-not-found]
 from onnx import TensorProto, helper, numpy_helper
 
 from benchmarks.peers.onnx_model import IR, OPSET
-from benchmarks.sequences.network import WeightedSequence, in_order
+from benchmarks.peers.transformer_onnx import build_block_model
+from benchmarks.sequences.network import TRANSFORMER, WeightedSequence, in_order
 
 
 def build_sequence_model(network: WeightedSequence) -> bytes:
     """Return the network as a serialised ONNX model with input `x` and output `y`, of any batch size."""
     description, units = network.description, network.description.units
+    if description.cell == TRANSFORMER:
+        return build_block_model(network)
     is_gru = description.cell == "gru"
     order, gates = ("zrh", "zrh") if is_gru else ("iofc", "ifco")
 
     def turned(array: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
         return np.ascontiguousarray(in_order(array, units, order, gates).T[None])
 
-    biases = network.bias if is_gru else np.stack([network.bias, np.zeros_like(network.bias)])
+    biases = (
+        network.weights["bias"]
+        if is_gru
+        else np.stack([network.weights["bias"], np.zeros_like(network.weights["bias"])])
+    )
     bias = in_order(biases, units, order, gates).reshape(1, -1)
     arrays = {
-        "w": turned(network.kernel),
-        "r": turned(network.recurrent),
+        "w": turned(network.weights["kernel"]),
+        "r": turned(network.weights["recurrent"]),
         "b": bias,
         "first": np.array([0], np.int64),
     }

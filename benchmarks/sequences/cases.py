@@ -17,6 +17,10 @@ class SequenceCase:
 
 SEQUENCE_CASES = tuple(
     SequenceCase(description, sparsity)
-    for description in (Description("LSTM-512", "lstm", 512), Description("GRU-256", "gru", 256))
+    for description in (
+        Description("LSTM-512", "lstm", 512),
+        Description("GRU-256", "gru", 256),
+        Description("Transformer-256", "transformer", 256, features=256, times=128),
+    )
     for sparsity in (0.9, 0.0)
 )

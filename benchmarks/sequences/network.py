@@ -1,6 +1,8 @@
-"""Networks of one recurrent layer, described once for every engine, with their weights; NumPy only.
+"""Networks of sequences, described once for every engine, with their weights; NumPy only.
 
-The weights are Keras' own: gates i, f, c, o of an LSTM, z, r, h of a GRU that resets behind its product.
+Weights of recurrent layers are Keras' own: gates i, f, c, o of an LSTM; z, r, h of a GRU that resets behind its
+product. A transformer block is attention of `HEADS` heads and two Dense layers, relu between them, each with what it reads added
+to its result and normalized behind (Vaswani et al., 2017, section 3.1).
 """
 
 import json
@@ -14,18 +16,25 @@ import numpy.typing as npt
 FloatArray = npt.NDArray[np.float32]
 _DOCUMENT = "description"
 GATES: Mapping[str, int] = {"lstm": 4, "gru": 3}
+TRANSFORMER = "transformer"
+HEADS = 4
+# The hidden layer of a block is so many times as wide as the block.
+WIDER = 4
+EPSILON = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
 class Description:
     """A network without its weights: [batch, times, features] to the last output, [batch, units].
 
+    Of a transformer block to [batch, times, units].
+
     Attributes:
         name: Shown.
-        cell: "lstm" or "gru".
-        units: Numbers of the state.
+        cell: "lstm", "gru" or "transformer".
+        units: Numbers of the state, or of a token.
         features: Numbers that come in at each step of time.
-        times: Steps of time.
+        times: Steps of time, or tokens.
     """
 
     name: str
@@ -51,15 +60,22 @@ class WeightedSequence:
 
     Attributes:
         description: What it computes.
-        kernel: [features, gates * units].
-        recurrent: [units, gates * units].
-        bias: [gates * units]; of a GRU [2, gates * units]: for what comes in, and for the state.
+        weights: By name. Of a recurrent layer `kernel` [features, gates * units], `recurrent` [units, gates * units] and
+            `bias` [gates * units]; of a GRU [2, gates * units]: for what comes in, and for the state. Of a transformer
+            block `NAME/kernel` [inputs, outputs] and `NAME/bias` of the layers query, key, value, out, wide, narrow,
+            and `NAME/gamma` and `NAME/beta` of the normalizations first and second.
     """
 
     description: Description
-    kernel: FloatArray
-    recurrent: FloatArray
-    bias: FloatArray
+    weights: Mapping[str, FloatArray]
+
+    def layer(self, name: str) -> tuple[FloatArray, FloatArray]:
+        """Return kernel and bias of a layer of a transformer block."""
+        return self.weights[f"{name}/kernel"], self.weights[f"{name}/bias"]
+
+    def normalization(self, name: str) -> tuple[FloatArray, FloatArray]:
+        """Return gamma and beta of a normalization of a transformer block."""
+        return self.weights[f"{name}/gamma"], self.weights[f"{name}/beta"]
 
 
 def random_sequence(description: Description, sparsity: float, seed: int) -> WeightedSequence:
@@ -69,41 +85,49 @@ def random_sequence(description: Description, sparsity: float, seed: int) -> Wei
     """
     generator = np.random.default_rng(seed)
 
-    def kernel(inputs: int) -> FloatArray:
-        size = inputs * description.columns
+    def kernel(inputs: int, columns: int) -> FloatArray:
+        size = inputs * columns
         kept = size - round(sparsity * size)
         array = np.zeros(size, np.float32)
         scale = np.float32(np.sqrt(1 / (inputs * (1 - sparsity))))
         array[generator.permutation(size)[:kept]] = (
             generator.standard_normal(kept, np.float32) * scale
         )
-        return array.reshape(inputs, description.columns)
+        return array.reshape(inputs, columns)
 
-    shape = (2, description.columns) if description.cell == "gru" else (description.columns,)
-    bias = generator.standard_normal(shape, np.float32) * np.float32(0.1)
-    return WeightedSequence(
-        description, kernel(description.features), kernel(description.units), bias
-    )
+    def vector(*shape: int) -> FloatArray:
+        return generator.standard_normal(shape, np.float32) * np.float32(0.1)
+
+    units = description.units
+    if description.cell == TRANSFORMER:
+        sizes = dict.fromkeys(("query", "key", "value", "out"), (units, units))
+        sizes |= {"wide": (units, WIDER * units), "narrow": (WIDER * units, units)}
+        weights = {f"{name}/kernel": kernel(*size) for name, size in sizes.items()}
+        weights |= {f"{name}/bias": vector(size[1]) for name, size in sizes.items()}
+        for name in ("first", "second"):
+            weights |= {f"{name}/gamma": 1 + vector(units), f"{name}/beta": vector(units)}
+        return WeightedSequence(description, weights)
+    columns = description.columns
+    weights = {
+        "kernel": kernel(description.features, columns),
+        "recurrent": kernel(units, columns),
+        "bias": vector(2, columns) if description.cell == "gru" else vector(columns),
+    }
+    return WeightedSequence(description, weights)
 
 
 def save_sequence(network: WeightedSequence, path: Path) -> None:
     """Write a network as one .npz file."""
     document = np.array(json.dumps(asdict(network.description)))
-    np.savez(
-        path,
-        allow_pickle=False,
-        kernel=network.kernel,
-        recurrent=network.recurrent,
-        bias=network.bias,
-        **{_DOCUMENT: document},
-    )
+    np.savez(path, allow_pickle=False, **{_DOCUMENT: document}, **network.weights)
 
 
 def load_sequence(path: Path) -> WeightedSequence:
     """Read what `save_sequence` wrote."""
     with np.load(path, allow_pickle=False) as arrays:
         description = Description(**json.loads(str(arrays[_DOCUMENT])))
-        return WeightedSequence(description, arrays["kernel"], arrays["recurrent"], arrays["bias"])
+        names = [name for name in arrays.files if name != _DOCUMENT]
+        return WeightedSequence(description, {name: arrays[name] for name in names})
 
 
 def in_order(array: FloatArray, units: int, order: str, gates: str) -> FloatArray:

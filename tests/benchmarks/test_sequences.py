@@ -38,13 +38,14 @@ def test_networks_have_exactly_as_many_zeros_and_come_back_as_they_were(
     description: Description, tmp_path: Path
 ) -> None:
     network = random_sequence(description, 0.9, 1)
-    size = network.recurrent.size
-    assert np.count_nonzero(network.recurrent) == size - round(0.9 * size)
+    size = network.weights["recurrent"].size
+    assert np.count_nonzero(network.weights["recurrent"]) == size - round(0.9 * size)
     save_sequence(network, tmp_path / "network.npz")
     again = load_sequence(tmp_path / "network.npz")
     assert again.description == description
-    for name in ("kernel", "recurrent", "bias"):
-        np.testing.assert_array_equal(getattr(again, name), getattr(network, name))
+    assert again.weights.keys() == network.weights.keys()
+    for name, array in network.weights.items():
+        np.testing.assert_array_equal(again.weights[name], array)
 
 
 @pytest.mark.parametrize("description", SMALL, ids=lambda one: one.name)
@@ -53,7 +54,9 @@ def test_they_mean_what_keras_does(keras: Any, description: Description) -> None
     kind = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU}[description.cell]
     layer = kind(description.units)
     layer.build((None, *description.sample_shape))
-    layer.set_weights([network.kernel, network.recurrent, network.bias])
+    layer.set_weights(
+        [network.weights["kernel"], network.weights["recurrent"], network.weights["bias"]]
+    )
     inputs = np.random.default_rng(0).standard_normal((3, *description.sample_shape))
     wanted = np.asarray(layer(inputs.astype(np.float32)))
     verify(build_graph(network))
@@ -62,16 +65,30 @@ def test_they_mean_what_keras_does(keras: Any, description: Description) -> None
     )
 
 
+def test_a_block_means_what_tensorflow_computes() -> None:
+    pytest.importorskip("tensorflow")
+    from benchmarks.peers.tensorflow_sequences import build_layer
+
+    description = Description("Block-8", "transformer", 8, features=8, times=5)
+    network = random_sequence(description, 0.5, 4)
+    inputs = np.random.default_rng(1).standard_normal((3, 5, 8)).astype(np.float32)
+    verify(build_graph(network))
+    wanted = np.asarray(build_layer(network)(inputs))
+    np.testing.assert_allclose(reference_outputs(network, inputs), wanted, atol=1e-5)
+
+
 def test_gates_are_put_in_another_order() -> None:
     array = np.arange(8, dtype=np.float32)
     assert in_order(array, 2, "iofc", "ifco").tolist() == [0, 1, 6, 7, 2, 3, 4, 5]
 
 
 def test_the_goals_are_those_of_the_issue() -> None:
-    assert [case.description.name for case in SEQUENCE_CASES[::2]] == ["LSTM-512", "GRU-256"]
+    names = [case.description.name for case in SEQUENCE_CASES[::2]]
+    assert names == ["LSTM-512", "GRU-256", "Transformer-256"]
+    assert RatioGoal("ONNX Runtime", "Transformer-256", 1, 3.0, 0.9) in SEQUENCE_GOALS
     assert RatioGoal("ONNX Runtime", "LSTM-512", 1, 4.0, 0.9) in SEQUENCE_GOALS
     assert RatioGoal("ONNX Runtime", "GRU-256", 16, 1 / 1.1, 0.0) in SEQUENCE_GOALS
-    assert len(SEQUENCE_GOALS) == 8
+    assert len(SEQUENCE_GOALS) == 12
 
 
 def test_pieces_are_named_as_those_of_images() -> None:
@@ -79,7 +96,7 @@ def test_pieces_are_named_as_those_of_images() -> None:
     assert options.sequences == (SEQUENCE_CASES[3],)
     assert not options.networks
     assert not options.cases
-    assert len(parse_arguments([]).sequences) == 4
+    assert len(parse_arguments([]).sequences) == 6
 
 
 def test_a_busy_machine_can_be_measured_in_processor_time() -> None:
