@@ -1,8 +1,8 @@
 """Networks of sequences, described once for every engine, with their weights; NumPy only.
 
 Weights of recurrent layers are Keras' own: gates i, f, c, o of an LSTM; z, r, h of a GRU that resets behind its
-product. A transformer block is attention of `HEADS` heads and two Dense layers, relu between them, each with what it reads added
-to its result and normalized behind (Vaswani et al., 2017, section 3.1).
+product. A transformer block is attention of `HEADS` heads and two Dense layers, relu between them, each with what it
+reads added to its result and normalized behind (Vaswani et al., 2017, section 3.1).
 """
 
 import json
@@ -60,7 +60,7 @@ class WeightedSequence:
 
     Attributes:
         description: What it computes.
-        weights: By name. Of a recurrent layer `kernel` [features, gates * units], `recurrent` [units, gates * units] and
+        weights: By name. Of a recurrent layer `kernel` [features, gates * units], `recurrent` [units, gates * units],
             `bias` [gates * units]; of a GRU [2, gates * units]: for what comes in, and for the state. Of a transformer
             block `NAME/kernel` [inputs, outputs] and `NAME/bias` of the layers query, key, value, out, wide, narrow,
             and `NAME/gamma` and `NAME/beta` of the normalizations first and second.
