@@ -69,9 +69,7 @@ def _kept_positions(grid: Grid, lanes: int, width: int, *, apart: bool) -> Posit
 
 def candidates(layer: ConvLayer, isa: Isa, lanes: int) -> list[Candidate]:
     """Return the kernels that can compute a convolution."""
-    nonzeros = layer.nonzeros
-    if nonzeros is None:
-        nonzeros = int(np.count_nonzero(layer.kernel))
+    nonzeros = _nonzeros(layer)
     return [
         _sparse_candidate(layer, isa, lanes, nonzeros),
         *_copying_candidates(layer, isa, lanes, nonzeros),
@@ -100,7 +98,7 @@ def _sparse_candidate(layer: ConvLayer, isa: Isa, lanes: int, nonzeros: int) -> 
 
 
 def _copying_candidates(layer: ConvLayer, isa: Isa, lanes: int, nonzeros: int) -> list[Candidate]:
-    """Return the kernel that copies what it meets, where vectors of the input lie in two lines and are met often."""
+    """Return kernels that copy what they meet, where vectors of the input lie in two lines and are met often."""
     vectors = _vectors(layer, isa, lanes, apart=True)
     if (
         layer.groups > 1
@@ -108,18 +106,35 @@ def _copying_candidates(layer: ConvLayer, isa: Isa, lanes: int, nonzeros: int) -
         or nonzeros < LEAST_USES * layer.inputs
     ):
         return []
-    rows, size = copying_shape(vectors.count, layer, isa, nonzeros)
-    blocks = _blocks(layer, isa, lanes, vectors, size)
-    panels = _copied_panels(layer, isa, size)
+    # Which is faster depends on where the layers around it leave the caches: both are timed.
+    shapes = (
+        copying_shape(vectors.count, layer, isa, nonzeros),
+        sparse_shape(vectors.count, isa),
+    )
+    return [
+        _copying_candidate(layer, isa, lanes, vectors, shape) for shape in dict.fromkeys(shapes)
+    ]
+
+
+def _copying_candidate(
+    layer: ConvLayer, isa: Isa, lanes: int, vectors: PositionVectors, shape: tuple[int, int]
+) -> Candidate:
+    blocks = _blocks(layer, isa, lanes, vectors, shape[1])
+    panels = _copied_panels(layer, isa, shape[1])
     choices: list[tuple[str, int | str]] = [
         (COPIES, 1),
         (conv_rows.PANELS, conv_rows.SEVERAL if panels > 1 else conv_rows.ONE),
     ]
-    spec = _spec(conv_rows.FAMILY, layer, isa, lanes, vectors, (rows, size), choices)
-    work = sparse_conv_work(layer, replace(blocks, lines=1), nonzeros, panels)
+    spec = _spec(conv_rows.FAMILY, layer, isa, lanes, vectors, shape, choices)
+    work = sparse_conv_work(layer, replace(blocks, lines=1), _nonzeros(layer), panels)
     copied = layer.inputs * blocks.vectors * _COPY_LOADS
     work = replace(work, loads=work.loads + copied)
-    return [Candidate(spec, True, partial(pack_sparse, spec=spec), work)]
+    return Candidate(spec, True, partial(pack_sparse, spec=spec), work)
+
+
+def _nonzeros(layer: ConvLayer) -> int:
+    """Return how many weights are not zero."""
+    return int(np.count_nonzero(layer.kernel)) if layer.nonzeros is None else layer.nonzeros
 
 
 def _copied_panels(layer: ConvLayer, isa: Isa, size: int) -> int:
@@ -220,10 +235,7 @@ def _panels(layer: ConvLayer, vectors: PositionVectors, lanes: int, size: int) -
     """Return in how many panels of channels a block's input fits the first-level cache."""
     starts = _starts(layer, vectors, lanes, size)
     channels = max(1, PANEL_BYTES // _channel_bytes(starts, vectors.width))
-    nonzeros = layer.nonzeros
-    if nonzeros is None:
-        nonzeros = int(np.count_nonzero(layer.kernel))
-    rows = nonzeros // layer.units
+    rows = _nonzeros(layer) // layer.units
     return max(1, min(-(-layer.group_channels // channels), rows // LEAST_OF_PANEL))
 
 
