@@ -292,7 +292,8 @@ def _decode_weight(value: Any, path: str, sections: SectionReader) -> WeightArra
     is_convolved = record.flag("channels_first")
     matrix = dense_array(decode_constant(record.take("matrix"), f"{path}.matrix", sections))
     record.done()
-    wanted = (math.prod(shape[:-1]), shape[-1]) if len(shape) > 2 else shape
+    # A single number is stored as an array of one.
+    wanted = (math.prod(shape[:-1]), shape[-1]) if len(shape) > 2 else shape or (1,)
     if matrix.dtype != np.float32 or matrix.shape != wanted or (is_convolved and len(shape) < 3):
         raise WeightFormError(f"{path}: the matrix does not fit a weight of shape {list(shape)}")
     if not is_convolved:

@@ -72,7 +72,7 @@ def rounded(graph: Graph) -> Graph:
     return replace(
         graph,
         weights={
-            name: frozen(np.ascontiguousarray(array, np.float32))
+            name: frozen(np.asarray(array, np.float32, order="C"))
             for name, array in graph.weights.items()
         },
     )

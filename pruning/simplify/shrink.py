@@ -51,7 +51,7 @@ def shrink(graph: Graph) -> Rewrite:
             cut, changed = _cut_node(cleared, node, rules[node.name], plan)
             nodes.append(cut)
             weights.update(changed)
-    frozen_weights = {name: frozen(np.ascontiguousarray(w)) for name, w in weights.items()}
+    frozen_weights = {name: frozen(np.asarray(w, order="C")) for name, w in weights.items()}
     return Rewrite(
         cleared.with_nodes(nodes).with_weights(frozen_weights).without_dead(), tuple(notes)
     )

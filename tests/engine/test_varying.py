@@ -30,6 +30,7 @@ from engine.passes.lower import LOWERED
 from engine.planning.plan import CompiledModel
 from engine.retune import retune
 from graph.activations import ActivationFunction
+from graph.element_ops import Constant
 from graph.errors import ShapeError
 from graph.graph import Graph, Input
 from graph.ops import Merge, MergeKind
@@ -436,3 +437,16 @@ def test_a_graph_of_other_inputs_than_the_program_is_refused(model: CompiledMode
     tampered.manifest["varying"]["sizes"] = tampered.manifest["varying"]["sizes"][1:]
     with pytest.raises(ArtifactError, match="other inputs"):
         parse_artifact(tampered.sealed())
+
+
+def test_single_numbers_come_back_as_they_were(object_cache: ObjectCache) -> None:
+    b = ImageBuilder(1)
+    x = b.input(8, 3)
+    zero = b.add(Constant(), [x], [b.weight("zero", np.zeros(1))])
+    graph = b.build(b.dense(b.add(Merge(MergeKind.ADD), [x, zero]), 2))
+    scaled = varying(graph.with_weights({"zero": np.array(0.5, np.float32)}))
+    assert scaled is not None
+    stored = parse_artifact(artifact_bytes(varying_model(scaled, object_cache))).model.varying
+    assert stored is not None
+    assert stored.graph.weights["zero"].shape == ()
+    assert stored.graph.weights["zero"] == np.float32(0.5)

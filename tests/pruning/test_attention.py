@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from graph.attention_ops import Attention, Embedding, MaskedSoftmax, Masking, MatMul
+from graph.element_ops import Constant
 from graph.graph import Graph
+from graph.ops import Merge, MergeKind
 from graph.reference import run, run_values
 from graph.tensor_type import DType, TensorType
 from pruning.prune import prune
@@ -142,3 +144,15 @@ def test_a_result_is_no_larger_than_its_bound(repeats: int) -> None:
     )
     narrow = run_values(graph, inputs, np.float32)[node.name]
     assert (np.abs(narrow - values[node.name]) <= 100 * moved).all()
+
+
+def test_scalars_stay_scalars() -> None:
+    b = GraphBuilder()
+    x = b.input(4)
+    zero = b.add(Constant(), [x], [b.weight("zero", np.array(0.0, np.float32).reshape(1))])
+    graph = b.build(b.dense(b.add(Merge(MergeKind.ADD), [x, zero]), 3))
+    scalar = np.array(0.5, np.float32)
+    graph = graph.with_weights({"zero": scalar})
+    pruned = prune(graph, PruningRecipe()).graph
+    assert pruned.weights["zero"].shape == ()
+    same_answers(graph, pruned)
