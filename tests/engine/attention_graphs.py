@@ -117,3 +117,15 @@ def attention_graphs(draw: st.DrawFn, kind: str) -> Drawn:
     graph = b.build(KINDS[kind](draw, b))
     most = min((op.rows for node in graph.nodes if isinstance(op := node.op, Embedding)), default=1)
     return graph, values(graph, seed, most)
+
+
+def every_attention_step() -> Graph:
+    """Tokens, attention under a mask and by places, and a product of two values."""
+    b = GraphBuilder(1)
+    tokens = b.input(6, type_=integers(6))
+    x = b.add(Embedding(9, 8), [tokens], [b.weight("table", b.rng.standard_normal((9, 8)))])
+    mask = b.input(1, 1, 6, type_=flags(1, 1, 6))
+    projected = [b.dense(x, width, sparsity=0.5) for width in (8, 4, 4)]
+    op = Attention(4, 2, 0.7, Masking.ZERO, masked=True, causal=True, window=4)
+    y = b.dense(b.add(op, [*projected, mask]), 8)
+    return b.build(b.add(MatMul(transpose_b=True), [y, x]))

@@ -17,6 +17,7 @@ from engine.planning.parts import SplitAxis, split_axes, split_evenly
 from engine.planning.plan import CompiledModel
 from graph.recurrent_ops import LstmCell, Recurrent, RecurrentResult
 from tests.builders import random_inputs
+from tests.engine.attention_graphs import every_attention_step
 from tests.engine.compiled import UNTUNED, assert_close, oracle
 from tests.engine.general_graphs import every_step
 from tests.engine.image_network import image_network
@@ -35,12 +36,15 @@ ENOUGH = settings(
 IMAGES = CompileOptions(tune=False, buckets=(1, 16), threads=3)
 
 
-@pytest.fixture(scope="module", params=["dense", "images", "general", "recurrent"])
+@pytest.fixture(scope="module", params=["dense", "images", "general", "recurrent", "attention"])
 def content(object_cache: ObjectCache, request: pytest.FixtureRequest) -> bytes:
     if request.param == "dense":
         return artifact_bytes(compile_graph(model_graph(), host_target(), UNTUNED, object_cache))
     if request.param == "general":
         return artifact_bytes(compile_graph(every_step(), host_target(), UNTUNED, object_cache))
+    if request.param == "attention":
+        graph = every_attention_step()
+        return artifact_bytes(compile_graph(graph, host_target(), UNTUNED, object_cache))
     if request.param == "recurrent":
         return artifact_bytes(recurrent_model(object_cache))
     model = compile_graph(image_network(), host_target(), IMAGES, object_cache)
