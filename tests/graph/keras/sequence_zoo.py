@@ -286,3 +286,33 @@ KERAS3: dict[str, Build] = {
         lambda k: k.Rescaling(0.5), lambda k: k.Identity(), lambda k: k.LSTM(3)
     ),
 }
+
+
+def _text_classifier(keras: Any) -> Any:
+    k = keras.layers
+    return keras.Sequential(
+        [
+            keras.Input((6,), dtype="int32"),
+            k.Embedding(9, 4, mask_zero=True),
+            k.Dropout(0.2),
+            k.Bidirectional(k.LSTM(3)),
+            k.Dense(2, activation="softmax"),
+        ]
+    )
+
+
+def _translator(keras: Any) -> Any:
+    """Words in, words out: the decoder goes on from the encoder's states."""
+    k = keras.layers
+    source = keras.Input((6,), dtype="int32", name="source")
+    target = keras.Input((4,), dtype="int32", name="target")
+    _, h, c = k.LSTM(5, return_state=True)(k.Embedding(9, 4, mask_zero=True)(source))
+    decoded = k.LSTM(5, return_sequences=True)(
+        k.Embedding(8, 3, mask_zero=True)(target), initial_state=[h, c]
+    )
+    return keras.Model(
+        [source, target], k.TimeDistributed(k.Dense(8, activation="softmax"))(decoded)
+    )
+
+
+WORDS: dict[str, Build] = {"text classifier": _text_classifier, "translator": _translator}

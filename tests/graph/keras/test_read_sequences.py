@@ -10,7 +10,7 @@ from graph import reference
 from graph.graph import Graph
 from graph.keras.read import ModelFile
 from tests.graph.keras.conftest import drawn_inputs, keras_outputs, set_random_weights
-from tests.graph.keras.sequence_zoo import COMMON, KERAS3, MODELS
+from tests.graph.keras.sequence_zoo import COMMON, KERAS3, MODELS, WORDS
 from tests.graph.keras.zoo import Build
 
 Saved = Callable[[Any, str], ModelFile]
@@ -80,3 +80,24 @@ def test_keras3_in_hdf5(keras: Any, saved: Saved, name: str) -> None:
 @pytest.mark.parametrize("name", OF_WEIGHTS)
 def test_keras2_in_an_archive(tf_keras: Any, saved: Saved, name: str) -> None:
     check(saved, OF_KERAS2[name], tf_keras, ".keras")
+
+
+@pytest.mark.parametrize("name", WORDS)
+@pytest.mark.parametrize("version", [2, 3])
+def test_words(keras: Any, tf_keras: Any, saved: Saved, name: str, version: int) -> None:
+    library, suffix = (keras, ".keras") if version == 3 else (tf_keras, ".h5")
+    model = WORDS[name](library)
+    set_random_weights(model)
+    graph = saved(model, suffix).graph
+    # 0 is no word; some sequences end early, one is empty.
+    rng = np.random.default_rng(5)
+    inputs = {
+        one.name: rng.integers(1, 8, (4, *one.type.static_sample_shape)) for one in graph.inputs
+    }
+    for array in inputs.values():
+        array[0, 3:], array[1, 1:], array[2] = 0, 0, 0
+    inputs = {name: array.astype(np.int32) for name, array in inputs.items()}
+    names = [output.name for output in graph.outputs]
+    found = reference.run(graph, inputs)
+    for key, wanted in zip(names, keras_outputs(model, inputs, names), strict=True):
+        np.testing.assert_allclose(found[key], wanted, rtol=0, atol=5e-6)
