@@ -55,19 +55,24 @@ def emit(spec: KernelSpec) -> str:
     with w.loop(0, w.argument("outer")) as channel:
         x_channel = w.row(x, w.mul(channel.index, w.argument("x_rows")))
         y_channel = w.row(y, w.mul(channel.index, w.argument("y_rows")))
-        emit_channel(w, x_channel, y_channel)
+        emit_filling(w, y_channel)
+        emit_boxes(w, x_channel, y_channel)
     return w.finish()
 
 
-def emit_channel(w: KernelWriter, x: Value, y: Value) -> None:
-    """Write the filling and the boxes of one channel, by the kernel's arguments in `CHANNEL_FIELDS`."""
-    boxes = w.argument("boxes")
+def emit_filling(w: KernelWriter, y: Value) -> None:
+    """Write the filling of one channel, by the kernel's arguments in `CHANNEL_FIELDS`."""
     fill = w.float_argument("fill", w.full_width)
 
     def store(index: Value, mask: Value | None) -> None:
         w.store_part(fill, w.at(y, index, F32), mask)
 
     each_vector(w, w.mul(w.argument("filled"), w.spec.lanes), w.full_width, store)
+
+
+def emit_boxes(w: KernelWriter, x: Value, y: Value) -> None:
+    """Write the boxes of one channel, by the kernel's arguments in `CHANNEL_FIELDS`."""
+    boxes = w.argument("boxes")
     with w.loop(0, w.argument("box_count")) as box:
         entry = w.at(boxes, w.mul(box.index, BOX_NUMBERS), I64)
         numbers = [w.load(I64, w.at(entry, place, I64), 8) for place in range(BOX_NUMBERS)]

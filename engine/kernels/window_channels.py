@@ -85,11 +85,13 @@ def emit(spec: KernelSpec) -> str:
     w = KernelWriter(spec, fields(spec))
     to = results(w, load_parameters(w, w.full_width))
     x, multiplier = w.argument("x"), w.argument("multiplier")
+    if STAGED in dict(spec.variant):
+        moves.emit_filling(w, w.argument("scratch"))  # boxes of all channels leave the same rows
     with w.loop(0, w.argument("channels")) as channel:
         start = w.at(x, w.mul(channel.index, w.argument("x_bytes")))
         if STAGED in dict(spec.variant):
             scratch = w.argument("scratch")
-            moves.emit_channel(w, start, scratch)
+            moves.emit_boxes(w, start, scratch)
             start = scratch
         first = w.mul(channel.index, multiplier)
         with w.loop(first, w.add(first, multiplier)) as output:
