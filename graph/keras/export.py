@@ -18,6 +18,7 @@ from graph.keras.keras_file import weights_file, write_archive
 from graph.keras.origin import Origin
 from graph.keras.read import read_model
 from graph.keras.same_layers import NotTheSameError, is_the_same, same_layers
+from graph.keras.written_lookups import with_front
 
 _MAX_NAMES = 8
 
@@ -33,9 +34,8 @@ def write_keras(graph: Graph, path: Path, origin: Origin | None = None) -> tuple
     Raises:
         ExportError: the graph has an op that Keras has no layer for.
     """
-    refuse_front(graph)
-    live = graph.without_dead()
-    if origin is not None and _wrote_same_layers(live, path, origin):
+    live = with_front(graph.without_dead())
+    if origin is not None and graph.front is None and _wrote_same_layers(live, path, origin):
         return tuple(_on_settings(origin))
     training = dict(training_of(origin.model)) if origin is not None else {}
     is_sequential = origin is not None and origin.model.class_name == "Sequential"
@@ -52,7 +52,7 @@ def refuse_front(graph: Graph) -> None:
         ExportError: it has one.
     """
     if graph.front is not None:
-        raise ExportError("layers that look up or hash values cannot be written yet")
+        raise ExportError("layers that look up or hash values cannot be written for tf.keras 2 yet")
 
 
 def _wrote_same_layers(graph: Graph, path: Path, origin: Origin) -> bool:

@@ -20,6 +20,7 @@ from graph.errors import ExportError
 from graph.graph import Graph, Node
 from graph.keras.json_text import JsonObject
 from graph.keras.keras_layer import Array, KerasLayer
+from graph.keras.written_lookups import lookup_layer
 from graph.keras.written_operations import NUMBER_FUNCTIONS, written_operation
 from graph.keras.written_spatial import spatial_layers
 from graph.ops import (
@@ -69,6 +70,9 @@ def layers_of(graph: Graph, node: Node, types: Mapping[str, TensorType]) -> tupl
     """
     inputs = tuple(types[name] for name in node.inputs)
     weights = tuple(graph.weights[name] for name in node.weights)
+    looked_up = lookup_layer(node.op)
+    if looked_up is not None:
+        return (looked_up,)
     spatial = spatial_layers(node.op, inputs[0], weights)
     if spatial is not None:
         return spatial
