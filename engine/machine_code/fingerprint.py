@@ -23,6 +23,7 @@ _CORE = (
     "attention_steps",
     "functions",
     "general_steps",
+    "kernel_forms",
     "layers",
     "places",
     "rates",
