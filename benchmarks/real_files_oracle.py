@@ -80,8 +80,13 @@ def _turned(model: Any, path: Path) -> Any:
         return model
     with h5py.File(path, "r") as file:
         backend = file["model_weights"].attrs.get("backend", file.attrs.get("backend", b""))
-        # Keras 1 did not write which one it was; Theano is what had the channels first.
-        is_older = '"dim_ordering": "th"' in str(file.attrs.get("model_config", ""))
+        # Keras 1 did not write which one it was; only TensorFlow's variables have names such as "kernel:0".
+        names = [
+            str(name)
+            for group in file["model_weights"].values()
+            for name in group.attrs.get("weight_names", ())
+        ]
+    is_older = not backend and bool(names) and ":" not in names[0]
     if backend not in {"theano", b"theano"} and not is_older:
         return model
     for layer in model.submodules:
