@@ -21,6 +21,7 @@ from engine.artifacts.record import (
     as_member,
     as_text,
 )
+from engine.artifacts.row_steps import row_steps, rows_of_steps
 from engine.artifacts.sections import SectionReader, SectionWriter
 from engine.core import limits
 from engine.core.attention_steps import MaskedKind
@@ -251,11 +252,13 @@ def encode_constant(constant: Constant, sections: SectionWriter) -> dict[str, An
     matrix = constant if isinstance(constant, SparseMatrix) else _sparse_form(constant)
     if matrix is None:
         return {"form": "dense", "section": sections.add(constant)}  # type: ignore[arg-type]
+    steps = row_steps(matrix)
+    rows = ("sparse", "rows", matrix.rows) if steps is None else ("stepped", "steps", steps)
     return {
-        "form": "sparse",
+        "form": rows[0],
         "shape": list(matrix.shape),
         "starts": sections.add(matrix.starts),
-        "rows": sections.add(matrix.rows),
+        rows[1]: sections.add(rows[2]),
         "values": sections.add(matrix.values),
     }
 
@@ -287,14 +290,17 @@ def decode_constant(value: Any, path: str, sections: SectionReader) -> Constant:
     constant: Constant
     if form == "dense":
         constant = sections.array(record.integer("section"))
-    elif form == "sparse":
+    elif form in {"sparse", "stepped"}:
         shape = record.items("shape", 2, as_integer, 2)
-        arrays = [sections.array(record.integer(name)) for name in ("starts", "rows", "values")]
-        constant = SparseMatrix((shape[0], shape[1]), *arrays)
+        names = ("starts", "rows" if form == "sparse" else "steps", "values")
+        starts, rows, values = (sections.array(record.integer(name)) for name in names)
+        if form == "stepped":
+            rows = rows_of_steps(starts, rows, path)
+        constant = SparseMatrix((shape[0], shape[1]), starts, rows, values)
         _check_sparse(constant, path)
     else:
         raise ManifestError(
-            f"{path} has an unknown form", expected="dense or sparse", got=form[:80]
+            f"{path} has an unknown form", expected="dense, sparse or stepped", got=form[:80]
         )
     record.done()
     return constant

@@ -114,7 +114,7 @@ def test_every_array_is_read_only_and_aligned(content: bytes) -> None:
 
 def test_a_sparse_kernel_is_stored_by_its_nonzeros(content: bytes) -> None:
     forms = Tampered(content).manifest["program"]["constants"]
-    assert forms["first/kernel"]["form"] == "sparse"
+    assert forms["first/kernel"]["form"] == "stepped"
     assert forms["second/kernel"]["form"] == "dense"
 
 
@@ -390,7 +390,7 @@ def _falling_starts(arrays: dict[str, np.ndarray]) -> None:
 
 
 def _row_outside(arrays: dict[str, np.ndarray]) -> None:
-    arrays["rows"][-1] = 40
+    arrays["steps"][-1] = 255
 
 
 def _late_start(arrays: dict[str, np.ndarray]) -> None:
@@ -401,7 +401,7 @@ def _late_start(arrays: dict[str, np.ndarray]) -> None:
 def test_sparse_weights_that_leave_their_matrix_are_refused(content: bytes, change: Any) -> None:
     tampered = Tampered(content)
     form = tampered.manifest["program"]["constants"]["first/kernel"]
-    change({name: tampered.array(form[name]) for name in ("starts", "rows", "values")})
+    change({name: tampered.array(form[name]) for name in ("starts", "steps", "values")})
     with pytest.raises(WeightFormError):
         parse_artifact(tampered.sealed())
 
