@@ -38,14 +38,7 @@ def assert_answers(graph: Graph, model: Any) -> None:
         np.testing.assert_allclose(found[name], wanted, rtol=0, atol=5e-6)
 
 
-# Masks in functional models are operations, which are not written yet.
-_OPERATIONS = (
-    "shared lstm", "nested model with a mask", "explicit mask", "stated mask and initial state",
-    "mask behind an initial state",
-)  # fmt: skip
-
-
-@pytest.mark.parametrize("name", [name for name in [*NAMES, *KERAS3] if name not in _OPERATIONS])
+@pytest.mark.parametrize("name", [*NAMES, *KERAS3])
 def test_models_of_keras3_come_back_as_they_were(keras: Any, tmp_path: Path, name: str) -> None:
     model = OF_KERAS3[name](keras)
     set_random_weights(model)
