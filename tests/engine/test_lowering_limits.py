@@ -39,7 +39,7 @@ def network(shape: tuple[int, ...], op: Op, kernel: tuple[int, ...] = ()) -> Gra
             ConvTranspose((256, 256), (1, 1), Padding.SAME, use_bias=False),
             (1, 1, 80, 80),
         ),
-        network((8, 8, 1), Pool(PoolKind.MAX, (4096, 4096), (4096, 4096), Padding.SAME)),
+        network((400, 400, 1), Pool(PoolKind.MAX, (4096, 4096), (399, 399), Padding.SAME)),
         network((4000, 1), AdaptivePool(PoolKind.MAX, (2_000_000,))),
     ],
 )

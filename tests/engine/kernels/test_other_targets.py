@@ -6,6 +6,7 @@ import pytest
 from engine.core.attention_steps import MaskedKind
 from engine.core.functions import FusedActivation, MergeOp
 from engine.core.general_steps import BinaryFunction, Fold, Scan
+from engine.core.recurrent_steps import Cell, MaskedOutput
 from engine.core.target import Isa
 from engine.core.window_steps import Reduction, Root
 from engine.kernels import (
@@ -30,6 +31,7 @@ from engine.kernels import (
 from engine.kernels.abi import KernelSpec
 from engine.kernels.dense_gemm import GEMM_FAMILY, GEMV_FAMILY
 from engine.kernels.groups import SoftmaxKind
+from engine.kernels.recurrent import recurrent_spec
 from engine.kernels.registry import FAMILIES, emit
 from engine.kernels.window_channels import WindowKind
 
@@ -90,6 +92,7 @@ SPECS = [
     layout.pack_spec(G, 8, "float16"),
     layout.unpack_spec(G, 8),
     stamp.stamp_spec(G),
+    *[recurrent_spec(G, 4, cell, (RELU, RELU), MaskedOutput.NONE) for cell in Cell],
 ]
 
 
