@@ -14,10 +14,12 @@ from engine.execution.runtime import load
 from engine.machine_code.object_cache import ObjectCache
 from engine.planning.plan import Varying
 from graph.keras.read import read_model
+from graph.sizes import at_sizes
 from pruning.calibrate import Calibration
 from pruning.prune import prune
 from pruning.recipe_parser import parse_recipe
 from pruning.varying import prune_any
+from tests.conftest import REPOSITORY
 from tests.engine.compiled import UNTUNED, assert_close, compiled
 from tests.graph.keras.conftest import keras_outputs, set_random_weights
 from tests.graph.keras.sequence_zoo import COMMON
@@ -98,3 +100,14 @@ def test_every_length_is_what_keras_computes(
         x[0, length // 2 :] = -1.0
         wanted = np.asarray(model(x, training=False))
         assert_close(executable.run({given.name: x}), {executable.outputs[0].name: wanted})
+
+
+def test_a_real_model_of_masked_sequences() -> None:
+    folder = REPOSITORY / "tests" / "data" / "sleepecg_mesa"
+    graph = read_model(folder / "classifier.keras").graph
+    with np.load(folder / "golden.npz") as golden:
+        x, wanted = golden["x0"].astype(np.float32), golden["y0"]
+    (given,), (output,) = graph.inputs, graph.outputs
+    result = prune(at_sizes(graph, {given.name: x.shape[1:]}), parse_recipe({}))
+    assert result.certificate.rolled_back == ()
+    assert_close(compiled(result.graph, ObjectCache()).run({given.name: x}), {output.name: wanted})
