@@ -12,6 +12,7 @@ from graph.errors import (
     GraphError,
     NotAModelFileError,
     ShapeError,
+    TopologyError,
     UnsupportedArgumentError,
     UnsupportedLayerError,
     WeightsMismatchError,
@@ -291,15 +292,13 @@ def test_a_model_that_was_not_built(tmp_path: Path) -> None:
         read_model(write_archive(tmp_path / "a", dense_config()))
 
 
-def test_a_merge_of_models_of_keras1(tmp_path: Path) -> None:
+def test_models_that_keras1_merges_and_that_share_names_are_refused(tmp_path: Path) -> None:
     branch = {"class_name": "Sequential", "config": [layer("Dense", "d", units=2)]}
     merge = layer("Merge", "m", mode="concat", layers=[branch, branch])
     config = {"class_name": "Sequential", "config": [merge, layer("Dense", "e", units=2)]}
     error = refusal(tmp_path, config, version="1.2.2")
-    assert type(error) is UnsupportedLayerError
-    assert error.message == (
-        "layer 'm' (Merge) holds the models whose outputs it merges, as a Sequential of Keras 1 could begin"
-    )
+    assert type(error) is TopologyError
+    assert "two layers named 'd'" in error.message
 
 
 # Mixed precision.
