@@ -301,7 +301,9 @@ class Registry:
         """
         known = self._known()
         stored = await read_stored()
-        for name, version, _ in known - {(one.name, one.version, one.job_id) for one in stored}:
+        gone = known - {(one.name, one.version, one.job_id) for one in stored}
+        # One that was deleted and made again meanwhile has the same number, and is another one.
+        for name, version, _ in gone & self._known():
             self.drop(name, version)
         for one in stored:
             self.set_standing(one.name, one.version, _standing(one))
@@ -323,6 +325,11 @@ class Registry:
         loaded = self._models.get(key[0], {}).get(key[1])
         return loaded is not None and loaded.job_id == key[2]
 
+    def _is_replaced(self, key: Key) -> bool:
+        """Return whether another upload of the same version is in place."""
+        loaded = self._models.get(key[0], {}).get(key[1])
+        return loaded is not None and loaded.job_id != key[2]
+
     async def _load_stored(self, stored: AnyVersion) -> None:
         """Load a version; one that cannot be loaded is noted and stops none of the others."""
         key = (stored.name, stored.version, stored.job_id)
@@ -331,9 +338,9 @@ class Registry:
             return
         was_broken = key in self._broken
         reason, warm = await self._attempt(stored)
-        if (
-            was_broken and key not in self._broken
-        ):  # deleted, or loaded by another attempt meanwhile
+        if (was_broken and key not in self._broken) or self._is_replaced(
+            key
+        ):  # deleted, loaded by another attempt or made again meanwhile
             if warm is not None:
                 warm.executable.close()
         elif warm is None:

@@ -41,6 +41,9 @@ class Model:
     closed: bool = False
     runs: list[int] = field(default_factory=list)
 
+    def example(self) -> dict[str, np.ndarray]:
+        return {"x": np.zeros((1, 2), np.float32)}
+
     def run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         self.runs.append(len(inputs["x"]))
         return {}
@@ -78,6 +81,17 @@ class World:
 
     async def read(self) -> list[AnyVersion]:
         return list(self.stored)
+
+    def read_nothing_twice(self, first: Callable[[], Awaitable[list[AnyVersion]]]) -> Any:
+        """Read as `first` does, and then what it left in place."""
+        reads = 0
+
+        async def read() -> list[AnyVersion]:
+            nonlocal reads
+            reads += 1
+            return await first() if reads == 1 else [stored("a", 1, "second")]
+
+        return read
 
     async def read_one_inactive(self) -> list[AnyVersion]:
         return [stored("a", 1, is_active=False)]
@@ -128,6 +142,43 @@ def test_what_is_published_while_the_stored_versions_are_read_stays() -> None:
         world.stored = []
         await world.registry.follow(read)
         assert world.answers("new").closed is False
+
+    run(test)
+
+
+def test_what_is_made_again_while_the_stored_versions_are_read_stays() -> None:
+    async def test(world: World) -> None:
+        async def read() -> list[AnyVersion]:
+            # Deleted, and uploaded again under the same number, before the answer of the database is here.
+            world.registry.drop("a", 1)
+            world.registry.put(("a", 1, "second"), warm(), SUMMARY, ACTIVE)
+            return []
+
+        world.registry.put(("a", 1, "first"), warm(), SUMMARY, ACTIVE)
+        await world.registry.follow(world.read_nothing_twice(read))
+        assert world.answers("a").closed is False
+
+    run(test)
+
+
+def test_what_is_made_again_while_the_deleted_one_is_loaded_stays() -> None:
+    async def test(world: World) -> None:
+        world.stored = [stored("a", 1, "first")]
+        new = warm()
+
+        def load(artifact: Path) -> Any:
+            asyncio.run_coroutine_threadsafe(make_again(), loop).result()
+            return Model()
+
+        async def make_again() -> None:
+            world.stored = [stored("a", 1, "second")]
+            world.registry.put(("a", 1, "second"), new, SUMMARY, ACTIVE)
+
+        loop = asyncio.get_running_loop()
+        world.registry = Registry(world.collector, Loading(load, 2, 60.0))
+        await world.registry.follow(world.read)
+        assert world.answers("a") is new.executable
+        assert not new.executable.closed
 
     run(test)
 
