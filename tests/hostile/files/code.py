@@ -9,6 +9,8 @@ from graph.errors import (
     UnsupportedArgumentError,
     UnsupportedDtypeError,
     UnsupportedLayerError,
+    VocabularyError,
+    WeightsMismatchError,
 )
 from tests.graph.keras.handmade import (
     DENSE,
@@ -109,15 +111,21 @@ def dropout_at_inference(path: Path) -> None:
 
 
 @hostile(UnsupportedDtypeError)
-def half_precision(path: Path) -> None:
-    policy = {"class_name": "DTypePolicy", "config": {"name": "float16"}}
+def complex_numbers(path: Path) -> None:
+    policy = {"class_name": "DTypePolicy", "config": {"name": "complex64"}}
     write_legacy(path, dense_config(dtype=policy), DENSE)
 
 
-@hostile(UnsupportedDtypeError)
-def quantized(path: Path) -> None:
+@hostile(WeightsMismatchError)
+def quantized_without_scales(path: Path) -> None:
     policy = {"class_name": "QuantizedDTypePolicy", "config": {"name": "int8_from_float32"}}
     write_legacy(path, dense_config(dtype=policy), DENSE)
+
+
+@hostile(VocabularyError)
+def repeated_token(path: Path) -> None:
+    lookup = layer("StringLookup", "s", vocabulary=["a", "b", "a"])
+    write_legacy(path, sequential(input_layer(1, dtype="string"), lookup), {})
 
 
 # The same code wherever prediction needs a value: the place does not matter.
