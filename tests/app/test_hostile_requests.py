@@ -21,8 +21,10 @@ from app.routes.predictions import _query
 from app.services.array_files import NpzBody
 from app.services.codecs import decode_json
 from app.services.onboarding import JobRequest
+from app.services.tensors import Signature
 from app.services.uploads import Upload
 from engine.core.errors import InputDtypeError
+from engine.execution.runtime import TensorSpec
 from graph.errors import GraphError, PrunusError
 from tests.app.live import Live
 
@@ -41,8 +43,10 @@ JSON = {"Content-Type": "application/json"}
 def test_text_among_numbers_never_becomes_an_array(inputs: object) -> None:
     # NumPy would give every element the room of the longest text: 80 kB of JSON took 1.6 GB.
     body = json.dumps({"model": "m", "version": 1, "inputs": inputs}).encode()
-    with pytest.raises(InputDtypeError):
-        decode_json(body)
+    call = decode_json(body)
+    signature = Signature((TensorSpec("x", "float32", (2,), (2,)),), ())
+    with pytest.raises(InputDtypeError, match="text among the inputs"):
+        signature.arrays(call.inputs, has_booleans=call.has_booleans, has_text=call.has_text)
 
 
 def test_names_with_quotes_are_no_text_among_numbers() -> None:
