@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from app.cli import main
 from app.core.settings import Settings
 from app.services.storage import KERNELS_FOLDER
-from engine.execution.varying import VaryingExecutable
+from engine.execution.size_fits import SizeFits
 from graph.activations import Function
 from graph.graph import Graph
 from graph.keras.export import write_keras
@@ -145,13 +145,13 @@ def test_the_event_loop_does_not_look_through_the_graph(
 ) -> None:
     """Of a deep network that takes milliseconds for each new size, and clients may ask for ever new ones."""
     looked_in = []
-    own = VaryingExecutable._fit
+    own = SizeFits._fit
 
-    def fit(executable: VaryingExecutable, key: Any) -> Any:
+    def fit(fits: SizeFits, key: Any) -> Any:
         looked_in.append(threading.current_thread().name)
-        return own(executable, key)
+        return own(fits, key)
 
-    monkeypatch.setattr(VaryingExecutable, "_fit", fit)
+    monkeypatch.setattr(SizeFits, "_fit", fit)
     for number, form in enumerate(("json", "npy", "npz")):
         images = image(41 + number, 43)
         if form == "json":

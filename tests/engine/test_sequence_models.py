@@ -16,9 +16,9 @@ from tests.graph.keras.sequence_zoo import COMMON, KERAS3, MODELS
 OPTIONS = CompileOptions(tune=False, buckets=(1, 8))
 ZOO = {**COMMON, **KERAS3, **MODELS}
 NAMES = [
-    "lstm backwards",
-    "gru reset before of sequences",
-    "stacked of sequences",
+    "masked lstm backwards",
+    "masked gru reset before of sequences",
+    "masked stacked of sequences",
     "bidirectional states",
     "bidirectional from states",
     "hard sigmoid",
