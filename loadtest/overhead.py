@@ -18,8 +18,9 @@ from starlette.types import Message, Scope
 
 from app.core.settings import Settings
 from app.main import Service, create_app
-from app.services.registry import Standing, load_warm
+from app.services.registry import Standing
 from app.services.summary import ModelSummary
+from app.services.warm import load_warm
 from benchmarks.networks import random_layers
 from benchmarks.prunus_sparse import build_graph
 from engine.artifacts.artifact import write_artifact
