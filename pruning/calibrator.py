@@ -22,9 +22,9 @@ from pruning.calibrated.replay import Arrays, Replay
 from pruning.calibrated.sums import layer_problems
 from pruning.errors import CalibrationError
 from pruning.patterns import Mask, expand, keep_largest, n_of_m, pool
-from pruning.recipe import CalibratedOptions, LayerOverride, NofM, PruningRecipe, Solver
+from pruning.recipe import LayerOverride, NofM, PruningRecipe, Solver
 from pruning.simplify.rewrite import frozen
-from pruning.solvers import joined, layer_scores, solver_for
+from pruning.solvers import layer_scores, solver_for
 
 Advance = Callable[[float], None]
 
@@ -64,7 +64,6 @@ class Calibrator:
         graph: Graph,
         targets: Sequence[Target],
         inputs: Arrays,
-        options: CalibratedOptions,
         recipe: PruningRecipe,
         advance: Advance,
     ) -> None:
@@ -74,14 +73,13 @@ class Calibrator:
             graph: the model as trained, with fixed sample shapes.
             targets: the layers to prune, in the graph's order.
             inputs: samples by input name.
-            options: the mode's own fields.
-            recipe: for pattern, allocation and exceptions.
+            recipe: what was asked for, of mode calibrated.
             advance: called with the fraction of the work that is done.
         """
         self._graph = graph
         self._targets = targets
         self._inputs = inputs
-        self._options = options
+        self._options = recipe.calibrated
         self._recipe = recipe
         samples = len(next(iter(inputs.values())))
         self._batch_count = -(-samples // samples_at_once(graph))
@@ -105,7 +103,7 @@ class Calibrator:
                 )
                 for problem in self._problems(target, seen)
             ]
-            scores[target.weight] = joined(parts)
+            scores[target.weight] = np.concatenate(parts, axis=1)
         return scores
 
     def _problems(
@@ -163,8 +161,6 @@ class Calibrator:
         return found
 
     def _group(self, target: Target, mask: Mask, problem: LayerProblem) -> Reals:
-        if mask.all() and not problem.rows:
-            return problem.trained
         system = damped(problem, self._options.damping)
         if solver_for(self._options.solver, system) is Solver.ALPS and not mask.all():
             mask = alps_mask(system, self._keeper(target, mask))

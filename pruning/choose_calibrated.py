@@ -44,7 +44,7 @@ def choose_calibrated(
     Args:
         graph: the model as trained, with fixed sample shapes.
         layers: its layers with weights.
-        recipe: of mode calibrated.
+        recipe: what was asked for, of mode calibrated.
         calibration: checked samples, perhaps with labels.
         advance: called with the fraction of the work that is done.
 
@@ -69,7 +69,6 @@ def choose_calibrated(
         graph,
         targets,
         fit.inputs,
-        options,
         recipe,
         lambda done: advance(_SCORES_SHARE * done),
     )

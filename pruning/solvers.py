@@ -4,8 +4,6 @@ Scores are losses of the layer's outputs, as shares of what these outputs vary b
 for the sizes of weights, which are ranked as they are.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from pruning.calibrated.exact_obs import removal_losses
@@ -80,8 +78,3 @@ def _exact(system: Damped, pattern: NofM | None, taps: int) -> Reals:
 def _operations(inputs: int, units: int) -> float:
     """Return how many multiply-adds ExactOBS takes."""
     return 2 / 3 * inputs**3 * units
-
-
-def joined(parts: Sequence[Reals]) -> Reals:
-    """Put the units of a layer's groups beside each other again, (inputs, units)."""
-    return np.concatenate(parts, axis=1)

@@ -97,15 +97,6 @@ class FrontExecutable(Executable):
         self.check(shapes)
         return True
 
-    def is_ready(self, shapes: Mapping[str, Shape]) -> bool:
-        """Return whether a call can be computed at once; a new length of texts is made ready by the call itself."""
-        del shapes
-        return True
-
-    def prepare(self, shapes: Mapping[str, Shape]) -> None:
-        """Check the shapes of a call."""
-        self.check(shapes)
-
     def check_names(self, given: Mapping[str, object]) -> None:
         """Check the names of a call's inputs; see `Executable.check_names`."""
         self._forms_of({}).check_names(given)

@@ -9,7 +9,7 @@ small, where w0 are its weights as trained. The sums X^T X, X^T Y and Y^T Y are 
 second term decides where the samples say nothing: without it an input that is zero on all of them would be lost.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -92,15 +92,3 @@ def damped(problem: LayerProblem, damping: float) -> Damped:
         added[-1] = 0.0 if problem.rows else 1.0
     hessian = problem.gram + np.diag(added)
     return Damped(hessian, problem.cross + added[:, None] * problem.trained, problem.has_bias)
-
-
-def merged(first: LayerProblem, second: LayerProblem) -> LayerProblem:
-    """Return the problem of the rows of both: of a layer that is applied in two places, say."""
-    return replace(
-        first,
-        gram=first.gram + second.gram,
-        cross=first.cross + second.cross,
-        energy=first.energy + second.energy,
-        squares=first.squares + second.squares,
-        rows=first.rows + second.rows,
-    )

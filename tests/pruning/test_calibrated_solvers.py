@@ -1,5 +1,7 @@
 """Solvers of one layer beside their definitions: ExactOBS, least squares on a support, ALPS, Wanda, rows and sums."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -15,7 +17,7 @@ from pruning.calibrated import least_squares
 from pruning.calibrated.alps import alps_mask
 from pruning.calibrated.exact_obs import removal_losses
 from pruning.calibrated.least_squares import fitted
-from pruning.calibrated.problem import Damped, LayerProblem, damped, merged
+from pruning.calibrated.problem import Damped, LayerProblem, damped
 from pruning.calibrated.sums import layer_problems, most_rows
 from pruning.patterns import groups_of, keep_largest
 from pruning.recipe import NofM, Solver
@@ -35,6 +37,18 @@ def problem_of(seed: int, inputs: int, units: int, rows: int, *, bias: bool = Tr
     y = x @ weights
     energy = ((y - y.mean(axis=0)) ** 2).sum(axis=0)
     return LayerProblem(x.T @ x, x.T @ y, energy, (y**2).sum(axis=0), weights, bias, rows)
+
+
+def merged(first: LayerProblem, second: LayerProblem) -> LayerProblem:
+    """Return the problem of the rows of both: of a layer that is applied in two places, say."""
+    return replace(
+        first,
+        gram=first.gram + second.gram,
+        cross=first.cross + second.cross,
+        energy=first.energy + second.energy,
+        squares=first.squares + second.squares,
+        rows=first.rows + second.rows,
+    )
 
 
 def greedy(system: Damped, unit: int, removals: int) -> tuple[np.ndarray, np.ndarray]:
