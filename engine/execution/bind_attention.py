@@ -1,9 +1,6 @@
 """Steps of tokens and attention as kernels with their arguments; see `engine.execution.bind`."""
 
 from collections.abc import Callable
-from typing import Any
-
-import numpy.typing as npt
 
 from engine.core.attention_steps import (
     AttentionStep,
@@ -15,10 +12,8 @@ from engine.core.functions import float_bits
 from engine.core.places import Place
 from engine.core.program import Program, dense_array
 from engine.core.target import Isa
+from engine.execution.bound import Bound
 from engine.kernels import lookup, masked_softmax, product
-from engine.kernels.abi import KernelSpec
-
-Bound = tuple[KernelSpec, dict[str, int], dict[str, npt.NDArray[Any]]]
 
 
 def bind_attention(

@@ -23,6 +23,7 @@ from engine.core.window_steps import (
     RootStep,
     SpatialStep,
 )
+from engine.execution.bound import Bound
 from engine.formats.masked_windows import masked_windows, padded_sources
 from engine.formats.position_vectors import Grid
 from engine.kernels import group_sums, moves, resample, window_masked
@@ -30,8 +31,6 @@ from engine.kernels.abi import KernelSpec
 from engine.kernels.position_blocks import VECTORS
 from engine.kernels.window_candidates import WindowLayer, window_arguments, window_spec
 from engine.kernels.window_channels import STAGED, WindowKind
-
-Bound = tuple[KernelSpec, dict[str, int], dict[str, npt.NDArray[Any]]]
 
 
 def bind_spatial(

@@ -8,6 +8,9 @@ import numpy.typing as npt
 
 from engine.kernels.abi import KernelSpec
 
+# A kernel, the values of its ARENA and INT fields, and its constants: of a step that calls no other kernel.
+Bound = tuple[KernelSpec, dict[str, int], dict[str, npt.NDArray[Any]]]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BoundStep:
