@@ -49,10 +49,7 @@ def served(file: Path, objects: Path, tmp_path_factory: pytest.TempPathFactory) 
     data = tmp_path_factory.mktemp("data")
     seed_objects(data, objects)
     with live(Settings(data_dir=data, job_tune_seconds=TUNE_SECONDS)) as running:
-        with file.open("rb") as model:
-            answer = running.http.post(
-                "/models?wait=300", data={"name": "words"}, files={"file": model}, timeout=300
-            )
+        answer = running.upload(file, "words")
         assert answer.status_code == 201, answer.text
         yield running
 
