@@ -41,7 +41,7 @@ def rows_of(op: Op, kernel: LinearKernel, x: Reals, y: Reals, most: int, seed: i
         x: a batch of its inputs.
         y: the same batch of its outputs, or of what it should compute.
         most: how many rows are returned at most, at least 1.
-        seed: of the draw.
+        seed: the seed of the draw.
     """
     outputs = y.reshape(-1, kernel.groups, kernel.units_of_group).transpose(1, 0, 2)
     chosen = _chosen(outputs.shape[1], most, seed)

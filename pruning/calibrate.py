@@ -51,8 +51,8 @@ class Calibration:
         """Return most of the samples, and the others, drawn at random: at least one on either side.
 
         Args:
-            share: of the samples in the second part, in (0, 1).
-            seed: of the draw.
+            share: the share of the samples in the second part, in (0, 1).
+            seed: the seed of the draw.
         """
         order = np.random.default_rng(seed).permutation(self.samples)
         count = min(max(round(self.samples * share), 1), self.samples - 1)

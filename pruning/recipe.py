@@ -130,7 +130,7 @@ class CalibratedOptions:
         damping: how far weights are held where they are as trained, as a share of the mean square of their inputs.
         held_out: share of the samples that only judge, in [0.05, 0.5].
         back_off: whether less is removed where the gate does not hold on these samples.
-        seed: of every random draw.
+        seed: the seed of every random draw.
     """
 
     solver: Solver = Solver.AUTO

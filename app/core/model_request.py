@@ -20,7 +20,7 @@ class ModelRequest:
         allow_nonfinite: accept weights that are NaN or infinite.
         weight_type: what weights are rounded to: float32, bfloat16 or float16.
         activate: whether the version shall answer predictions that name no version; None leaves that to the gate.
-        signature: of a SavedModel, the signature to serve; empty for serving_default, or the only one.
+        signature: the signature of a SavedModel to serve; empty for serving_default, or the only one.
     """
 
     recipe: Mapping[str, object] = field(default_factory=dict)

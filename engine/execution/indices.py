@@ -22,7 +22,7 @@ class IndexCheck:
 
         Args:
             name: name of the input.
-            limits: of a sample's shape; infinity where an element is no index.
+            limits: numbers of a sample's shape; infinity where an element is no index.
         """
         self.name = name
         self._limits = limits

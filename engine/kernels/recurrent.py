@@ -109,8 +109,8 @@ class _Element:
         in_block: the same behind the first unit of its block.
         block: number of the block's first element behind the first unit's.
         run: elements of the block.
-        mask: which elements exist; None for all.
-        real: which of them are not masked in time; None for all.
+        mask: the elements that exist; None for all.
+        real: those of them that are not masked in time; None for all.
     """
 
     place: Value

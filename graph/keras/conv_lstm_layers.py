@@ -29,11 +29,11 @@ class _Cell:
         site: the layer.
         filters: how many channels a state has.
         on_input: the convolution of what comes in.
-        on_state: that of the state, which keeps its size.
+        on_state: the convolution of the state, which keeps its size.
         input_weights: kernel and, if there is one, bias.
         state_weights: the recurrent kernel.
-        activation: of the candidate and of the state.
-        recurrent_activation: of the other gates.
+        activation: the function of the candidate and of the state.
+        recurrent_activation: the function of the other gates.
     """
 
     site: Site

@@ -30,8 +30,8 @@ class Call:
         inputs: the tensors, nested structures flattened as Keras does: lists in order, objects by sorted key.
         keys: the sorted keys where the tensors were given as an object, else empty.
         is_single: one tensor was given and not a list of one.
-        operands: for operations, the arguments in order; see `graph.keras.operands`.
-        named: for operations, the arguments given by name.
+        operands: the arguments of an operation, in order; see `graph.keras.operands`.
+        named: the arguments of an operation that are given by name.
         keywords: tensors given by the name of an argument, such as a mask or initial states, flattened; None where
             there is none in a place.
         flags: names of the arguments of the call that are true; see `graph.keras.layer_class`.
@@ -89,7 +89,7 @@ class Layer:
             the cells of an RNN. They have no calls.
         outputs: how many tensors a call gives; of a model, see `model`.
         quantization: how its weights are stored, see `graph.keras.policies`; empty for floats.
-        module: of an operation of Keras 3, the module that has it, as the file names it.
+        module: the module that has an operation of Keras 3, as the file names it.
     """
 
     name: str

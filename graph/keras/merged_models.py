@@ -52,7 +52,7 @@ def merged_model(
     Args:
         branches: the models whose outputs are merged.
         rest: the Merge, and the layers behind it in turn.
-        name: of the model.
+        name: the name of the model.
         is_trainable: whether the model is.
 
     Raises:

@@ -22,9 +22,9 @@ class CellWeights:
     """The weights of one cell, by the names that they have in the graph.
 
     Attributes:
-        kernel: of the input, (features, gates * units).
+        kernel: the kernel of the input, (features, gates * units).
         bias: what is added to the input's product, (gates * units,), or None.
-        recurrent_kernel: of the state, (units, gates * units).
+        recurrent_kernel: the kernel of the state, (units, gates * units).
         recurrent_bias: what is added to the state's product, (gates * units,), or None.
     """
 

@@ -23,7 +23,7 @@ def alps_mask(system: Damped, keep: Callable[[Reals], Mask]) -> Mask:
 
     Args:
         system: the layer's problem, with positive definite Hessian.
-        keep: which weights of given scores (inputs, units) a pattern keeps; always as many.
+        keep: gives the mask of what a pattern keeps of scores (inputs, units); always as many weights.
     """
     inputs = system.inputs
     # In units in which every input has the same size; a bias takes no part in the choice, but in the fit.

@@ -33,9 +33,9 @@ def layer_problems(
     Args:
         graph: the graph as trained.
         nodes: the nodes that apply the layer; several of a shared one.
-        seen: for each batch the layer's inputs, by value name, and what it should make of them, by node name.
+        seen: pairs for each batch: the layer's inputs, by value name, and what it should make of them, by node name.
         batch_count: how many batches there are.
-        seed: of the draw of rows.
+        seed: the seed of the draw of rows.
     """
     kernel = kernel_of(graph, nodes[0])
     matrix = kernel.matrix(graph.weights[nodes[0].weights[0]]).astype(np.float64)
