@@ -33,11 +33,11 @@ from benchmarks.images.cases import CASES, IMAGE_BATCHES, Case
 from benchmarks.images.side_by_side import (
     IMAGE_EFFORT,
     QUICK_IMAGE_EFFORT,
-    ImagePlan,
-    run_images_side_by_side,
+    prepare_image,
 )
 from benchmarks.kernels import measure_roofs
 from benchmarks.machine import describe_cpu
+from benchmarks.named import CaseT, NamedPlan, Prepared, run_named
 from benchmarks.networks import BATCHES, NETWORKS, Network
 from benchmarks.page import replace_section
 from benchmarks.picture import draw
@@ -45,7 +45,7 @@ from benchmarks.protocol import REPOSITORY, Contender
 from benchmarks.report import FULL_PAGE, render, render_full
 from benchmarks.results import Absent, Outcome, Place, Results, Run, load, merge, part_of, save
 from benchmarks.sequences.cases import SEQUENCE_BATCHES, SEQUENCE_CASES, SequenceCase
-from benchmarks.sequences.side_by_side import SequencePlan, run_sequences_side_by_side
+from benchmarks.sequences.side_by_side import prepare_sequence
 from benchmarks.side_by_side import FULL, QUICK, Effort, Plan, run_side_by_side
 from engine.core.target import host_target
 from engine.machine_code.object_cache import ObjectCache
@@ -249,51 +249,37 @@ def measure(options: Options, recorder: Recorder, say: Callable[[str], None]) ->
             )
             players.record(run_side_by_side(plan, options.folder, say), recorder)
         if images:
-            _measure_images(
-                options, _players(images, found, missing, threads), threads, recorder, say
-            )
+            players = _players(images, found, missing, threads)
+            cases, batches = options.cases, options.image_batches
+            _measure_named(cases, batches, prepare_image, options, players, threads, recorder, say)
         if sequences:
-            _measure_sequences(
-                options, _players(sequences, found, missing, threads), threads, recorder, say
+            players = _players(sequences, found, missing, threads)
+            lengths, batches = options.sequences, options.sequence_batches
+            _measure_named(
+                lengths, batches, prepare_sequence, options, players, threads, recorder, say
             )
 
 
-def _measure_images(
+def _measure_named(
+    cases: Sequence[CaseT],
+    batches: Sequence[int],
+    prepare: Callable[[CaseT, Path], Prepared],
     options: Options,
     players: Players,
     threads: int,
     recorder: Recorder,
     say: Callable[[str], None],
 ) -> None:
-    plan = ImagePlan(
-        options.cases,
-        options.image_batches,
+    plan = NamedPlan(
+        cases,
+        batches,
         players.contenders,
         threads,
         options.named_effort,
         recorder.name,
         recorder.cpu,
     )
-    players.record(run_images_side_by_side(plan, options.folder, say), recorder)
-
-
-def _measure_sequences(
-    options: Options,
-    players: Players,
-    threads: int,
-    recorder: Recorder,
-    say: Callable[[str], None],
-) -> None:
-    plan = SequencePlan(
-        options.sequences,
-        options.sequence_batches,
-        players.contenders,
-        threads,
-        options.named_effort,
-        recorder.name,
-        recorder.cpu,
-    )
-    players.record(run_sequences_side_by_side(plan, options.folder, say), recorder)
+    players.record(run_named(plan, options.folder, say, prepare), recorder)
 
 
 def _players(

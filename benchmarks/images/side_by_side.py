@@ -1,8 +1,6 @@
-"""Time all contenders on networks of images and signals in one run, taking turns; see `benchmarks.side_by_side`."""
+"""Networks of images and signals as `benchmarks.named` runs them."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +8,8 @@ import numpy as np
 from benchmarks.images.cases import Case
 from benchmarks.images.network import FloatArray, WeightedNetwork, random_network, save_network
 from benchmarks.images.prunus_graph import Reals, reference_outputs
-from benchmarks.protocol import Contender
-from benchmarks.results import Outcome, Place
-from benchmarks.side_by_side import SEED, Effort, Field, Trial, line_of, measure_trial
+from benchmarks.named import Prepared
+from benchmarks.side_by_side import SEED, Effort, Trial
 
 # A call takes milliseconds to a second.
 IMAGE_EFFORT = Effort(rounds=7, seconds=0.1, calls=1, enough=2.0)
@@ -21,56 +18,18 @@ QUICK_IMAGE_EFFORT = Effort(rounds=3, seconds=0.03, calls=1)
 DISTINCT_SAMPLES = 3
 
 
-@dataclass(frozen=True, slots=True)
-class ImagePlan:
-    """What to run; see `benchmarks.side_by_side.Plan`. `cpu` is the kind of CPU."""
-
-    cases: Sequence[Case]
-    batches: Sequence[int]
-    contenders: Sequence[Contender]
-    threads: int
-    effort: Effort
-    run: str
-    cpu: str
-
-
-def run_images_side_by_side(
-    plan: ImagePlan, folder: Path, say: Callable[[str], None]
-) -> Iterator[dict[Place, dict[str, Outcome]]]:
-    """Run the plan; yield the places of one case as they are done.
-
-    Args:
-        plan: What to run.
-        folder: Where weights, inputs, outputs and the workers' logs go; some hundred megabytes.
-        say: Gets a line of progress now and then.
-
-    Raises:
-        WorkerError: Prunus failed, or its outputs differ from the reference.
-    """
-    for case in plan.cases:
-        say(f"{case.description.name}, {case.sparsity:.0%} zeros, {plan.threads} threads")
-        # New workers for each network: what the last one left behind takes no memory.
-        with Field(plan.contenders, folder) as field:
-            yield _run_case(plan, field, case, folder, say)
-
-
-def _run_case(
-    plan: ImagePlan, field: Field, case: Case, folder: Path, say: Callable[[str], None]
-) -> dict[Place, dict[str, Outcome]]:
+def prepare_image(case: Case, folder: Path) -> Prepared:
+    """Write a network of images or signals; batches repeat a few samples in turn."""
     network = random_network(case.description, case.sparsity, SEED)
     save_network(network, folder / "network.npz")
     samples = _samples(case)
     expected = _cached_reference(network, case, samples, folder)
-    name = case.description.name
-    field.load(name, {"network": str(folder / "network.npz")}, say)
-    done: dict[Place, dict[str, Outcome]] = {}
-    for batch in plan.batches:
+
+    def trial(batch: int) -> Trial:
         chosen = np.arange(batch) % DISTINCT_SAMPLES
-        trial = write_trial(folder, samples[chosen], expected[chosen])
-        outcomes = measure_trial(field, trial, plan.effort, plan.run)
-        done[Place(name, case.sparsity, plan.threads, batch, plan.cpu)] = outcomes
-        say(f"  batch {batch}: {line_of(outcomes)}")
-    return done
+        return write_trial(folder, samples[chosen], expected[chosen])
+
+    return Prepared({"network": str(folder / "network.npz")}, trial)
 
 
 def write_trial(folder: Path, inputs: FloatArray, expected: Reals) -> Trial:

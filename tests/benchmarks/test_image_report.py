@@ -13,7 +13,8 @@ from benchmarks.goals import IMAGE_GOALS, RatioGoal, judge_ratios
 from benchmarks.image_report import render_images, render_images_full
 from benchmarks.images.architectures import conv1d_resnet, mobilenet_v2
 from benchmarks.images.cases import CASES, Case
-from benchmarks.images.side_by_side import ImagePlan, run_images_side_by_side
+from benchmarks.images.side_by_side import prepare_image
+from benchmarks.named import NamedPlan, run_named
 from benchmarks.protocol import Contender, WorkerError
 from benchmarks.results import (
     Absent,
@@ -144,10 +145,10 @@ SIGNAL = Case(conv1d_resnet(64), 0.9)
 
 def run(folder: Path, *contenders: Contender, case: Case = CASE) -> dict[str, Outcome]:
     effort = Effort(rounds=1, seconds=0.001, calls=1)
-    plan = ImagePlan((case,), (5,), contenders, 1, effort, "today", "Kind one")
+    plan = NamedPlan((case,), (5,), contenders, 1, effort, "today", "Kind one")
     ((place, outcomes),) = (
         item
-        for grid in run_images_side_by_side(plan, folder, lambda _: None)
+        for grid in run_named(plan, folder, lambda _: None, prepare_image)
         for item in grid.items()
     )
     assert place == Place(case.description.name, case.sparsity, 1, 5, "Kind one")

@@ -10,6 +10,7 @@ import pytest
 from benchmarks.bench_peers import SEQUENCES_SECTION, parse_arguments, write_pages
 from benchmarks.goals import SEQUENCE_GOALS, RatioGoal
 from benchmarks.image_report import SEQUENCES, render_images
+from benchmarks.named import NamedPlan, run_named
 from benchmarks.protocol import Contender
 from benchmarks.results import Absent, Place, Results, Run, Timing, save
 from benchmarks.sequences.cases import SEQUENCE_CASES, SequenceCase
@@ -21,7 +22,7 @@ from benchmarks.sequences.network import (
     save_sequence,
 )
 from benchmarks.sequences.prunus_graph import build_graph, reference_outputs
-from benchmarks.sequences.side_by_side import SequencePlan, run_sequences_side_by_side
+from benchmarks.sequences.side_by_side import prepare_sequence
 from benchmarks.side_by_side import Effort
 from graph.verify import verify
 from tests.benchmarks.test_image_report import timing
@@ -105,20 +106,20 @@ def test_a_busy_machine_can_be_measured_in_processor_time() -> None:
     assert options.named_effort.clock == options.effort.clock == "processor"
 
 
-def plan_of(engine: str, also: str | None = None) -> SequencePlan:
+def plan_of(engine: str, also: str | None = None) -> NamedPlan[SequenceCase]:
     engines = {"Prunus": engine, **({"Other": also} if also else {})}
     contenders = [
         Contender(name, module, Path(sys.executable), CORES) for name, module in engines.items()
     ]
     cases = [SequenceCase(SMALL[1], 0.5)]
-    return SequencePlan(
+    return NamedPlan(
         cases, (1, 3), contenders, 1, Effort(1, 0.001, 1, clock="processor"), "day", "Test CPU"
     )
 
 
 def test_engines_are_checked_and_timed_and_others_sit_out(tmp_path: Path) -> None:
     plan = plan_of("tests.benchmarks.sequence_engine", "tests.benchmarks.image_engine")
-    (grid,) = run_sequences_side_by_side(plan, tmp_path, lambda _: None)
+    (grid,) = run_named(plan, tmp_path, lambda _: None, prepare_sequence)
     assert [(place.network, place.batch) for place in grid] == [("GRU-5", 1), ("GRU-5", 3)]
     for outcomes in grid.values():
         own, other = outcomes["Prunus"], outcomes["Other"]
