@@ -1,4 +1,4 @@
-"""Time all contenders on networks that have a name, of images or of sequences, in one run; see `benchmarks.side_by_side`.
+"""Time all contenders on networks that have a name, of images or of sequences; see `benchmarks.side_by_side`.
 
 What differs between the kinds is how a network is written down and what it is fed with: a function of its case.
 """
